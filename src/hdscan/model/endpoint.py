@@ -1,0 +1,49 @@
+"""A host as configured: where it is, what it speaks, how fast it may be asked."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Protocol(StrEnum):
+    """The protocols that hdscan speaks; each is one file in `wire` and one in `provider`."""
+
+    ESPLORA = "esplora"
+    ETHERSCAN = "etherscan"
+    EVM_RPC = "evm-rpc"
+    EVM_MULTICALL = "evm-multicall"
+    SOLANA_RPC = "solana-rpc"
+
+
+class Cost(StrEnum):
+    """What a provider counts against its rate."""
+
+    CALL = "call"
+    ITEM = "item"
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """A host and key: owner of rate, quota and pause, shared by every protocol spoken to it.
+
+    `url` is the full base and may hold a key; only its scheme and host are ever shown. `rate` is calls (or items, see
+    `cost`) per second; the other windows are None where unpublished. `batch` caps the items per call. `disabled` is why it
+    is off, e.g. a key that is not set, or None.
+    """
+
+    name: str
+    chain: str
+    protocols: tuple[Protocol, ...]
+    url: str
+    rate: float
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    per_month: int | None = None
+    cost: Cost = Cost.CALL
+    batch: int | None = None
+    operator: str | None = None
+    disabled: str | None = None
+
+    def provider_name(self, protocol: Protocol) -> str:
+        """The provider's name: the endpoint's, with the protocol behind it where the endpoint speaks several."""
+        return self.name if len(self.protocols) == 1 else f"{self.name}/{protocol}"

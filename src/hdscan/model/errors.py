@@ -1,0 +1,90 @@
+"""Every error of hdscan, with its stable code.
+
+HdscanError                  code, sentence
+├── InputError               bad_input     an address, key, file or argument that cannot be used
+├── ConfigError              bad_config    hdscan.toml, the environment or a flag
+├── KeyFault                 bad_key       an extended key, a mnemonic or their protection
+├── StoreError               store         the database cannot be opened, read or written
+│   └── LockedError          locked        another process is writing
+├── ScanRefused              scan          a scan that cannot begin (nothing to scan, nothing to retry)
+└── CallError                (its fault)   one call to one provider failed as a whole
+"""
+
+from enum import StrEnum
+
+
+class HdscanError(Exception):
+    """An error to be shown as one sentence: what, where, what to do."""
+
+    code = "error"
+
+
+class InputError(HdscanError):
+    """An address, file or argument that cannot be used."""
+
+    code = "bad_input"
+
+
+class ConfigError(HdscanError):
+    """A setting that is missing, unknown or of the wrong kind."""
+
+    code = "bad_config"
+
+
+class KeyFault(HdscanError):
+    """An extended key or mnemonic that cannot be used; its text never holds the key."""
+
+    code = "bad_key"
+
+
+class StoreError(HdscanError):
+    """The database cannot be opened, read or written."""
+
+    code = "store"
+
+
+class LockedError(StoreError):
+    """Another process holds the writer's lock."""
+
+    code = "locked"
+
+
+class ScanRefused(HdscanError):
+    """A scan that cannot begin."""
+
+    code = "scan"
+
+
+class ReadCode(StrEnum):
+    """Why a reading, or a whole call, did not succeed. Stable: scripts match on these."""
+
+    TIMEOUT = "timeout"  # no reply within request_timeout
+    UNREACHABLE = "unreachable"  # refused, reset, DNS, TLS
+    SERVER_ERROR = "server_error"  # HTTP 5xx or an unexpected status
+    MALFORMED = "malformed"  # a reply that is not what the protocol says
+    THROTTLED = "throttled"  # 429 and its disguises
+    QUOTA = "quota"  # 402 or a spent daily or monthly allowance
+    BAD_KEY = "bad_key"  # 401/403: the provider refuses our key
+    WRONG_CHAIN = "wrong_chain"  # the provider serves another chain
+    STALE = "stale"  # the provider's head is behind its peers'
+    TOO_LARGE = "too_large"  # more items than the provider takes
+    ITEM_ERROR = "item_error"  # the provider answered this item with an error
+    REVERTED = "reverted"  # the contract call failed
+    EMPTY = "empty"  # no contract answered: not a zero
+    MISSING = "missing"  # the reply left this item out
+    UNAVAILABLE = "unavailable"  # open, paused or out of quota for longer than a reading waits
+    NO_PROVIDER = "no_provider"  # nobody configured can read this
+
+
+class CallError(HdscanError):
+    """One call failed as a whole; what it means for breaker, limiter and readings follows from `fault` (RESILIENCE table).
+
+    `retry_after` and `date` are the reply's raw headers, parsed where the time is known.
+    """
+
+    def __init__(self, fault: ReadCode, message: str, *, retry_after: str | None = None, date: str | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.message = message
+        self.retry_after = retry_after
+        self.date = date

@@ -1,0 +1,168 @@
+"""The state of a scan and of what it knows, as stored, shown and sent."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class Status(StrEnum):
+    """How far a chain's scan has come."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPLETED_WITH_GAPS = "completed_with_gaps"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the next `scan` goes on with it; one found RUNNING without a writer was killed."""
+        return self in (Status.RUNNING, Status.STOPPED, Status.FAILED)
+
+
+class ChainPlan(msgspec.Struct, frozen=True):
+    """What a new scan is to read of one chain: asset symbols, the number of addresses, and addresses per chunk."""
+
+    chain: str
+    assets: tuple[str, ...]
+    addresses: int
+    chunk: int
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """The durable unit of a scan: the addresses with `first` <= index < `stop`."""
+
+    seq: int
+    first: int
+    stop: int
+
+
+class ChainScan(msgspec.Struct, frozen=True):
+    """One chain within one scan; the totals are those of the last commit.
+
+    `addresses` is planned, `readings` planned (addresses times assets), `read` + `unread` ended so far, `funded` the number
+    of addresses on which an amount above zero was read, `seconds` spent scanning over all runs, `requests` HTTP calls.
+    """
+
+    scan_id: int
+    chain: str
+    status: Status
+    assets: tuple[str, ...]
+    addresses: int
+    readings: int
+    read: int
+    unread: int
+    funded: int
+    seconds: float
+    requests: int
+    error: str | None = None
+
+
+class ChainResult(msgspec.Struct, frozen=True):
+    """A chain in the object that `scan --json` prints."""
+
+    status: Status
+    addresses: int
+    readings: int
+    read: int
+    unread: int
+    funded: int
+    seconds: float
+    requests: int
+
+
+class ScanResult(msgspec.Struct, frozen=True):
+    """What `scan --json` prints."""
+
+    scan_id: int
+    status: Status
+    chains: Mapping[str, ChainResult]
+
+
+class BalanceState(StrEnum):
+    """What stands behind a balance row."""
+
+    READ = "read"  # by the last scan that asked
+    STALE = "stale"  # the last scan could not read it; the earlier amount stays
+    UNREAD = "unread"  # never read: no amount
+
+
+class BalanceRow(msgspec.Struct, frozen=True):
+    """One address and asset as known: a line of `balances --jsonl`. Amounts are base units as decimal strings."""
+
+    chain: str
+    index: int
+    path: str | None
+    address: str
+    asset: str
+    amount: str | None
+    unconfirmed: str | None
+    decimals: int
+    height: int | None
+    observed_at: str | None
+    source: str | None
+    state: BalanceState
+    error: str | None
+
+
+class AssetTotal(msgspec.Struct, frozen=True):
+    """An asset summed over a chain: `amount` adds `read` rows only; stale ones stand apart; unread ones are only counted."""
+
+    chain: str
+    asset: str
+    decimals: int
+    amount: str
+    unconfirmed: str | None
+    stale_amount: str
+    read: int
+    stale: int
+    unread: int
+    funded: int
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A reading that the last scan could not make: a line of `gaps --jsonl`."""
+
+    chain: str
+    index: int
+    address: str
+    asset: str
+    code: str
+    error: str
+    attempts: int
+    providers: Mapping[str, str]
+
+
+class ProviderState(StrEnum):
+    """Whether a provider can be asked."""
+
+    READY = "ready"
+    PAUSED = "paused"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    STALE = "stale"
+    QUARANTINED = "quarantined"
+    DISABLED = "disabled"
+    UNUSED = "unused"
+
+
+class ProviderStatus(msgspec.Struct, frozen=True):
+    """A provider as last seen: a line of `providers --jsonl`.
+
+    `rate` is the calls per second it is asked at now, `paused_until` RFC 3339 in UTC or None, `breaker` the state per method;
+    the counts are calls since the scan began.
+    """
+
+    name: str
+    chain: str
+    protocol: str
+    state: ProviderState
+    breaker: Mapping[str, str]
+    rate: float
+    paused_until: str | None
+    calls: int
+    ok: int
+    failed: int
+    throttled: int
+    last_error: str | None

@@ -1,0 +1,38 @@
+"""The port that the pool needs of a provider."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Kind, Reading
+
+
+class Provider(Protocol):
+    """One protocol spoken to one endpoint.
+
+    `methods` names the remote method per kind of call it can serve (a missing kind cannot be served); `capacity` is how many
+    units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
+    keys); `costs_items` says that the endpoint counts units, not calls, against its rate. `states_head` is True where every
+    reply names its own height, so that no tip call is needed.
+    """
+
+    name: str
+    chain: str
+    endpoint: str
+    methods: Mapping[Kind, str]
+    capacity: Mapping[Kind, int]
+    weight: Mapping[Kind, int]
+    costs_items: bool
+    states_head: bool
+
+    async def prove(self) -> int | None:
+        """Prove the chain in one or two calls and return the head where known; CallError WRONG_CHAIN if it is another."""
+
+    async def tip(self) -> int:
+        """The provider's head: block height or slot; CallError otherwise."""
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        """Ask for these readings in exactly one HTTP call; `height` is the last tip, for replies that name none.
+
+        Raises CallError when the call failed as a whole.
+        """

@@ -1,0 +1,26 @@
+"""An HTTP exchange as values: what a protocol wants sent, and what came back."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request below an endpoint's base URL: `path` begins with '/' or is empty; `query` is appended to the base's own."""
+
+    path: str = ""
+    query: Mapping[str, str] = {}
+    body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        """POST where there is a body (JSON), else GET."""
+        return "GET" if self.body is None else "POST"
+
+
+class Response(msgspec.Struct, frozen=True):
+    """A reply: `headers` with lower-case names, `body` after decompression."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
