@@ -1,0 +1,55 @@
+"""How many units one call to a provider may hold: halved when refused, probed upward slowly, kept over a restart."""
+
+import msgspec
+
+FIRST_PROBE, LAST_PROBE = 300.0, 86_400.0
+
+
+class BatchMemory(msgspec.Struct, frozen=True):
+    """What of a batch size survives a restart."""
+
+    limit: int
+    probe_at: float
+    probe_after: float
+
+
+class BatchSize:
+    """The learned size of a provider's calls of one kind. Times in unix seconds."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.limit = capacity
+        self._probe_at = float("inf")
+        self._probe_after = FIRST_PROBE
+
+    def at(self, now: float) -> int:
+        """The size to use now; when a probe is due it is a quarter larger."""
+        if self.limit < self.capacity and now >= self._probe_at:
+            return min(self.limit + max(1, self.limit // 4), self.capacity)
+        return self.limit
+
+    def refused(self, units: int, now: float) -> None:
+        """A call of `units` was too large."""
+        if units <= self.limit:
+            self.limit = max(1, units // 2)
+        elif now < self._probe_at:
+            return  # it was on the wire when the size was lowered
+        else:
+            self._probe_after = min(self._probe_after * 2, LAST_PROBE)  # a probe that failed: the next one is later
+        self._probe_at = now + self._probe_after
+
+    def accepted(self, units: int, now: float) -> None:
+        """A call of `units` went through."""
+        if units > self.limit:
+            self.limit = units
+            self._probe_at = now + self._probe_after
+
+    def memory(self) -> BatchMemory | None:
+        """What has to survive a restart, or None where nothing was learned."""
+        return BatchMemory(self.limit, self._probe_at, self._probe_after) if self.limit < self.capacity else None
+
+    def restore(self, memory: BatchMemory, now: float) -> None:
+        """Take over what was learned before a restart."""
+        self.limit = max(1, min(memory.limit, self.capacity))
+        self._probe_after = memory.probe_after
+        self._probe_at = min(memory.probe_at, now + LAST_PROBE)

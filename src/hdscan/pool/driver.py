@@ -1,0 +1,86 @@
+"""The one place where the pool awaits: makes the calls that `ChainPool.step` decides and tells it how they ended."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Reading
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.step import Call, ReadCall, Step, Stop
+
+_log = structlog.get_logger()
+
+
+class Driver:
+    """Runs one ChainPool; `deliver` is given every step with something in it, in order."""
+
+    def __init__(self, pool: ChainPool, clock: Callable[[], float], deliver: Callable[[Step], None]) -> None:
+        self.pool = pool
+        self._clock = clock
+        self._deliver = deliver
+        self._news = asyncio.Event()
+        self._tasks: dict[asyncio.Task[None], Call] = {}
+
+    def submit(self, job: int, readings: Sequence[Reading], *, exempt: bool = False) -> None:
+        """Hand in readings; their results come by `deliver`."""
+        self.pool.submit(job, readings, exempt=exempt)
+        self._news.set()
+
+    async def run(self) -> Stop:
+        """Work until the chain cannot go on, or forever: cancel it to end. Calls in flight are then given up, neutrally."""
+        try:
+            while True:
+                self._news.clear()
+                step = self.pool.step(self._clock())
+                for call in step.calls:
+                    task = asyncio.create_task(self._perform(call))
+                    self._tasks[task] = call
+                    task.add_done_callback(self._tasks.pop)
+                if step.ended or step.notices or step.stop:
+                    self._deliver(step)
+                if step.stop is not None:
+                    return step.stop
+                await self._wait(step.wake_at)
+        finally:
+            await self._give_up()
+
+    async def _wait(self, wake_at: float | None) -> None:
+        timer = None
+        if wake_at is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(max(0.0, wake_at - self._clock()), self._news.set)
+        try:
+            await self._news.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _perform(self, call: Call) -> None:
+        outcome: Reply | int | CallError | None
+        try:
+            if isinstance(call, ReadCall):
+                outcome = await call.seat.provider.read(call.readings, call.height)
+            else:
+                outcome = await (call.seat.provider.prove() if call.proof else call.seat.provider.tip())
+        except CallError as error:
+            outcome = error
+        except asyncio.CancelledError:
+            self.pool.cancelled(call)
+            raise
+        except Exception as error:
+            # a defect of a provider's code must cost its readings a provider, never the scan
+            _log.exception("provider_defect", provider=call.seat.name)
+            outcome = CallError(
+                ReadCode.MALFORMED, f"{call.seat.name}: a defect in hdscan ({type(error).__name__}); see the log"
+            )
+        self.pool.finished(call, outcome, self._clock())
+        self._news.set()
+
+    async def _give_up(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

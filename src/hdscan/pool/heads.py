@@ -1,0 +1,37 @@
+"""The heads that a chain's endpoints name, and which of them lie behind."""
+
+
+class Heads:
+    """The latest head per endpoint: block height or slot, and when it was named (unix seconds)."""
+
+    def __init__(self, tolerance: int) -> None:
+        self._tolerance = tolerance
+        self._heads: dict[str, tuple[int, float]] = {}
+
+    def record(self, endpoint: str, head: int, now: float) -> None:
+        """An endpoint named its head."""
+        self._heads[endpoint] = (head, now)
+
+    def forget(self, endpoint: str) -> None:
+        """An endpoint is no peer: it serves another chain."""
+        self._heads.pop(endpoint, None)
+
+    def at(self, endpoint: str) -> float | None:
+        """When the endpoint last named its head."""
+        known = self._heads.get(endpoint)
+        return known[1] if known else None
+
+    def of(self, endpoint: str) -> int | None:
+        """The endpoint's last head."""
+        known = self._heads.get(endpoint)
+        return known[0] if known else None
+
+    def lag(self, endpoint: str, head: int) -> int:
+        """Blocks by which `head` lies behind the second-highest of the endpoint's peers beyond the tolerance, else 0.
+
+        The second-highest, so that one lying leader makes nobody stale; with fewer than two peers nobody can be judged.
+        """
+        peers = sorted(height for name, (height, _) in self._heads.items() if name != endpoint)
+        if len(peers) < 2 or head >= peers[-2] - self._tolerance:
+            return 0
+        return peers[-2] - head

@@ -1,0 +1,160 @@
+"""The rate limiter of an endpoint: a spacing, longer windows, announced pauses, and a rate that learns from 429s (B6).
+
+Pure: `now` is in unix seconds, so that what it knows can be kept over a restart.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+MINUTE, HOUR, DAY, MONTH = 60.0, 3_600.0, 86_400.0, 31 * 86_400.0
+
+SLACK = 0.010  # a call may come this early to make up for one that was late: timers are not exact
+BUCKETS = 60
+CUT, GROWTH = 0.7, 1.05
+LONGEST_PAUSE = DAY
+OWN_PAUSE, LONGEST_OWN_PAUSE = 1.0, 60.0
+QUOTA_PAUSE = HOUR
+
+
+class Window:
+    """At most `limit` units in any `seconds`, counted in 60 buckets that each stay until their last moment has left."""
+
+    def __init__(self, seconds: float, limit: int) -> None:
+        self.seconds = seconds
+        self.limit = limit
+        self._width = seconds / BUCKETS
+        self.buckets: deque[tuple[float, int]] = deque()
+        self._used = 0
+
+    def ready_at(self, cost: int, now: float) -> float:
+        """When `cost` more units fit; a cost above the whole limit waits for an empty window."""
+        self._forget(now)
+        excess = self._used + min(cost, self.limit) - self.limit
+        at = now
+        for start, count in self.buckets:
+            if excess <= 0:
+                break
+            excess -= count
+            at = start + self._width + self.seconds
+        return at
+
+    def take(self, cost: int, now: float) -> None:
+        """Count `cost` units now."""
+        self._forget(now)
+        start = now - now % self._width
+        if self.buckets and self.buckets[-1][0] >= start:
+            last, count = self.buckets[-1]
+            self.buckets[-1] = (last, count + cost)
+        else:
+            self.buckets.append((start, cost))
+        self._used += cost
+
+    def restore(self, buckets: Sequence[tuple[float, int]], now: float) -> None:
+        """Take over what was counted before a restart; what lies in the future (a clock set back) counts from now."""
+        self.buckets = deque((min(start, now), count) for start, count in buckets)
+        self._used = sum(count for _, count in self.buckets)
+
+    def _forget(self, now: float) -> None:
+        while self.buckets and self.buckets[0][0] + self._width + self.seconds <= now:
+            self._used -= self.buckets.popleft()[1]
+
+
+class LimiterMemory(msgspec.Struct, frozen=True):
+    """What of a limiter survives a restart."""
+
+    next_at: float
+    paused_until: float
+    announced: bool
+    windows: dict[str, list[tuple[float, int]]]
+
+
+class Limiter:
+    """GCRA with a burst of one and a learned rate, plus longer windows and pauses; shared by every role of its endpoint.
+
+    `rate` is in units per second, where a unit is a call or, for endpoints that count them, an item of a batch.
+    """
+
+    def __init__(self, rate: float, windows: Sequence[tuple[float, int]] = ()) -> None:
+        self.ceiling = rate
+        self.rate = rate
+        self.windows = [Window(seconds, limit) for seconds, limit in windows]
+        self.paused_until = 0.0
+        self.paused_since: float | None = None
+        self.announced = False  # whether the provider told us how long the pause is
+        self._next_at = 0.0
+        self._cut_again_at = 0.0
+        self._grown_at = 0.0
+        self._own_pause = OWN_PAUSE
+
+    def tighten(self, rate: float, windows: Sequence[tuple[float, int]]) -> None:
+        """Where two rows name one endpoint, the stricter figures hold."""
+        self.ceiling = self.rate = min(self.ceiling, rate)
+        self.windows += [Window(seconds, limit) for seconds, limit in windows]
+
+    def ready_at(self, cost: int, now: float) -> float:
+        """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
+        return max(self._next_at - SLACK, self.blocked_until(cost, now))
+
+    def blocked_until(self, cost: int, now: float) -> float:
+        """Until when a pause or a spent window holds every caller; the spacing between calls apart."""
+        return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows))
+
+    def announced_at(self, now: float) -> bool:
+        """Whether every caller is held now by something that was announced: a Retry-After, a quota, a full window."""
+        return (self.announced and self.paused_until > now) or any(w.ready_at(1, now) > now for w in self.windows)
+
+    def take(self, cost: int, now: float) -> None:
+        """Count a call of `cost` units that is being made now."""
+        late = now - self._next_at
+        if self.rate < self.ceiling:
+            if late <= 1.0 / self.rate:  # the rate is what limits us
+                self.rate = min(self.ceiling, self.rate * GROWTH ** min(now - self._grown_at, 1.0))
+            self._grown_at = now
+        self._next_at = max(self._next_at, now - SLACK) + cost / self.rate
+        for window in self.windows:
+            window.take(cost, now)
+
+    def throttled(self, now: float, retry_after: float | None, *, quota: bool = False) -> None:
+        """A 429 or its like: pause every caller and lower the rate (at most once per pause).
+
+        `retry_after` seconds is a floor for the whole endpoint; without one the own pause grows from 1 s to 60 s. A spent
+        quota without one pauses for an hour.
+        """
+        wait = retry_after if retry_after is not None else QUOTA_PAUSE if quota else self._own_pause
+        if now >= self._cut_again_at:
+            self._cut_again_at = now + max(wait, OWN_PAUSE)
+            self._grown_at = now
+            if not quota:
+                self.rate = max(self.rate * CUT, self.ceiling / 1000)
+            if retry_after is None:
+                self._own_pause = min(self._own_pause * 2, LONGEST_OWN_PAUSE)
+        elif retry_after is None:
+            return  # an answer to a call that was on the wire when this pause began
+        if self.paused_since is None:
+            self.paused_since = now
+        until = now + min(wait, LONGEST_PAUSE)
+        if until > self.paused_until:
+            self.paused_until = until
+            self.announced = quota or retry_after is not None
+
+    def succeeded(self) -> None:
+        """A call succeeded: the own pause starts small again."""
+        self._own_pause = OWN_PAUSE
+        self.paused_since = None
+
+    def memory(self) -> LimiterMemory:
+        """What has to survive a restart."""
+        windows = {f"{w.seconds:.0f}": list(w.buckets) for w in self.windows}
+        return LimiterMemory(self._next_at, self.paused_until, self.announced, windows)
+
+    def restore(self, memory: LimiterMemory, now: float) -> None:
+        """Take over what was known before a restart; a pause is never longer than a day from now."""
+        self._next_at = min(memory.next_at, now + LONGEST_PAUSE)
+        self.announced = memory.announced
+        self.paused_until = min(memory.paused_until, now + LONGEST_PAUSE)
+        if self.paused_until > now:
+            self.paused_since = now
+        for window in self.windows:
+            window.restore(memory.windows.get(f"{window.seconds:.0f}", ()), now)

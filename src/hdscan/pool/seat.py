@@ -1,0 +1,185 @@
+"""A provider's place in the pool: its standing, breakers, learned sizes and counts, and whether it can be asked."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from math import ceil
+
+import msgspec
+
+from hdscan.model.errors import ReadCode
+from hdscan.model.reading import Kind
+from hdscan.model.scan import ProviderState, ProviderStatus
+from hdscan.pool.batch import BatchSize
+from hdscan.pool.breaker import Breaker, State
+from hdscan.pool.budget import RetryBudget
+from hdscan.pool.limiter import Limiter
+from hdscan.pool.port import Provider
+from hdscan.pool.queue import Item
+
+ANSWER_TIME = 5.0  # a provider that answers within this reaches its rate
+FEWEST, MOST = 2, 32
+TIP_AGE = 20.0
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The settings of [scan] that the pool obeys; seconds, and failures for `breaker_threshold`."""
+
+    backoff_base: float = 1.0
+    backoff_max: float = 30.0
+    outage_limit: float = 600.0
+    breaker_threshold: int = 3
+    breaker_cooldown: float = 30.0
+
+
+class Standing(StrEnum):
+    """What is known of a provider before its word counts."""
+
+    UNPROVEN = "unproven"  # its chain was not checked yet
+    TRUSTED = "trusted"
+    STALE = "stale"  # its head is behind its peers'
+    QUARANTINED = "quarantined"  # it serves another chain
+    DISABLED = "disabled"  # it refuses our key, or has none
+
+    @property
+    def out(self) -> bool:
+        """Whether it will not be asked again in this run."""
+        return self in (Standing.QUARANTINED, Standing.DISABLED)
+
+
+class Blockage(msgspec.Struct, frozen=True):
+    """Why and until when (unix seconds, may be infinite) a provider cannot be asked, and since when that is so."""
+
+    since: float
+    until: float
+    reason: str
+
+
+class Seat:
+    """One provider in the pool of its chain. Pure: times are arguments."""
+
+    def __init__(self, provider: Provider, protocol: str, limiter: Limiter, policy: Policy) -> None:
+        self.provider = provider
+        self.name = provider.name
+        self.protocol = protocol
+        self.limiter = limiter
+        self.breakers = {kind: Breaker(policy.breaker_threshold, policy.breaker_cooldown) for kind in provider.methods}
+        self.sizes = {kind: BatchSize(provider.capacity[kind]) for kind in provider.methods}
+        self.budget = RetryBudget()
+        self.standing = Standing.UNPROVEN
+        self.why: str | None = None  # it is not trusted
+        self.in_flight = 0
+        self.head: int | None = None
+        self.check_at = 0.0
+        self.checking = False
+        self.check_failures = 0
+        self.check_failed_since: float | None = None
+        self.calls = self.ok = self.failed = self.throttled = 0
+        self.last_error: str | None = None
+        self._policy = policy
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether it can read NATIVE or TOKEN readings at all."""
+        return kind in self.breakers
+
+    @property
+    def room(self) -> bool:
+        """Whether another call may be in flight."""
+        return self.in_flight < max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
+
+    def cost(self, items: Sequence[Item]) -> int:
+        """What a call with these counts against the endpoint's rate."""
+        return sum(self.provider.weight[i.reading.kind] for i in items) if self.provider.costs_items else 1
+
+    def blocked(self, now: float) -> Blockage | None:
+        """What keeps the whole provider from being asked, whatever the kind; the ordinary spacing is none."""
+        if self.standing.out:
+            return Blockage(0.0, float("inf"), self.why or self.standing)
+        if self.standing is not Standing.TRUSTED and self.check_failed_since is not None:
+            return Blockage(self.check_failed_since, self.check_at, self.why or self.standing)
+        until = self.limiter.blocked_until(1, now)
+        if until > now:
+            paused = self.limiter.paused_until >= until
+            since = self.limiter.paused_since if paused and self.limiter.paused_since is not None else now
+            return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339(until)}")
+        return None
+
+    def blocked_for(self, kind: Kind, now: float, longest: float | None) -> Blockage | None:
+        """What keeps a kind of call from being made; `longest` caps an open breaker's wait where all are open."""
+        general = self.blocked(now)
+        breaker = self.breakers[kind]
+        if breaker.since is None or (breaker.state is not State.OPEN and general is None):
+            return general
+        if breaker.state is State.OPEN:
+            until = breaker.retry_at(longest)
+            reason = f"circuit open after: {self.last_error}"
+            if general is None or general.until < until:
+                return Blockage(breaker.since, until, reason)
+        assert general is not None
+        return Blockage(min(general.since, breaker.since), general.until, general.reason)
+
+    def able(self, kind: Kind, now: float) -> bool:
+        """Whether it could take NATIVE or TOKEN readings within backoff_max of having become unable to."""
+        if kind not in self.breakers:
+            return False
+        blockage = self.blocked_for(kind, now, None)
+        return blockage is None or blockage.until - blockage.since <= self._policy.backoff_max
+
+    def excuse(self, kind: Kind, now: float) -> str:
+        """Why it was not asked for a reading of this kind."""
+        blockage = self.blocked_for(kind, now, None)
+        return blockage.reason if blockage else "its turn did not come"
+
+    def needs_check(self, now: float, tip_at: float | None) -> bool:
+        """Whether its chain is to be proven, its staleness to be looked at again, or its endpoint's tip to be renewed."""
+        if self.checking or self.standing.out or now < self.check_at or now < self.limiter.blocked_until(1, now):
+            return False
+        if self.standing is Standing.TRUSTED:
+            return not self.provider.states_head and (tip_at is None or now - tip_at >= TIP_AGE)
+        return True
+
+    def status(self, now: float) -> ProviderStatus:
+        """The provider as shown to the user."""
+        paused = self.limiter.blocked_until(1, now)
+        return ProviderStatus(
+            name=self.name,
+            chain=self.provider.chain,
+            protocol=self.protocol,
+            state=self._state(now, paused),
+            breaker={method: self.breakers[kind].state.value for kind, method in self.provider.methods.items()},
+            rate=round(self.limiter.rate, 3),
+            paused_until=rfc3339(paused) if paused > now else None,
+            calls=self.calls,
+            ok=self.ok,
+            failed=self.failed,
+            throttled=self.throttled,
+            last_error=self.why if self.standing.out else self.last_error,
+        )
+
+    def _state(self, now: float, paused_until: float) -> ProviderState:
+        states = {breaker.state for breaker in self.breakers.values()}
+        by_standing = {
+            Standing.DISABLED: ProviderState.DISABLED,
+            Standing.QUARANTINED: ProviderState.QUARANTINED,
+            Standing.STALE: ProviderState.STALE,
+        }
+        if self.standing in by_standing:
+            return by_standing[self.standing]
+        if paused_until > now:
+            return ProviderState.PAUSED
+        if State.CLOSED not in states:
+            return ProviderState.HALF_OPEN if State.HALF_OPEN in states else ProviderState.OPEN
+        return ProviderState.READY if self.calls else ProviderState.UNUSED
+
+    def note(self, fault: ReadCode, message: str) -> None:
+        """Remember a failed call."""
+        self.last_error = message
+        if fault in (ReadCode.THROTTLED, ReadCode.QUOTA):
+            self.throttled += 1
+        else:
+            self.failed += 1
+
+
+def rfc3339(moment: float) -> str:
+    """Unix seconds as RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,73 @@
+"""What the pool decides: the calls to make, the readings that ended, and what its owner has to know."""
+
+import msgspec
+
+from hdscan.model.reading import BalanceResult, Kind, Reading
+from hdscan.pool.breaker import Permit
+from hdscan.pool.queue import Item
+from hdscan.pool.seat import Seat
+
+
+class ReadCall(msgspec.Struct, frozen=True, eq=False):
+    """A call that reads these, to be made now; `height` is the endpoint's last known head."""
+
+    seat: Seat
+    items: tuple[Item, ...]
+    kind: Kind
+    permit: Permit
+    height: int | None
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """What is asked, in order."""
+        return tuple(item.reading for item in self.items)
+
+
+class CheckCall(msgspec.Struct, frozen=True, eq=False):
+    """A call that proves the provider's chain (`proof`) or asks for its head, to be made now."""
+
+    seat: Seat
+    proof: bool
+
+
+Call = ReadCall | CheckCall
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """The chain cannot go on: why, in one sentence."""
+
+    reason: str
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A provider serves another chain: what it said in this scan has to be read again."""
+
+    provider: str
+    reason: str
+
+
+class ShortReply(msgspec.Struct, frozen=True):
+    """A provider returned fewer items than were asked (B3)."""
+
+    provider: str
+    requested: int
+    received: int
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """Nobody answers (`seconds` until the work is offered again), or somebody does again (None)."""
+
+    seconds: float | None
+
+
+Notice = Quarantined | ShortReply | Silence
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What to do now: make `calls`, take `ended` (job, result), heed `notices`, look again at `wake_at`, or after a call."""
+
+    calls: tuple[Call, ...]
+    ended: tuple[tuple[int, BalanceResult], ...]
+    notices: tuple[Notice, ...]
+    wake_at: float | None
+    stop: Stop | None

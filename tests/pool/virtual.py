@@ -1,0 +1,171 @@
+"""A pool under virtual time: scripted providers answer after a latency, and the clock jumps to whatever happens next."""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from hdscan.model.chain import Asset, Chain, Family, Network
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Balance, BalanceResult, Kind, Reading
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.limiter import Limiter
+from hdscan.pool.seat import Policy, Seat
+from hdscan.pool.step import Call, Notice, ReadCall, Stop
+
+CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
+COIN = Asset("bsc", "BNB", 18)
+USDT = Asset("bsc", "USDT", 18, "0x" + "5" * 40)
+START = 1_700_000_000.0
+
+Answer = Reply | CallError | int | None
+Behaviour = Callable[[Sequence[Reading], float], Answer]
+_ALL = {Kind.NATIVE: "native", Kind.TOKEN: "token", Kind.MIXED: "mixed"}
+
+
+def readings(n: int, *assets: Asset, first: int = 0) -> list[Reading]:
+    return [Reading(i, f"0x{i:040x}", asset) for i in range(first, first + n) for asset in (assets or (COIN,))]
+
+
+def truth(reading: Reading) -> int:
+    return 10 * reading.index + (1 if reading.asset.is_native else 2)
+
+
+def balance(reading: Reading, now: float, source: str) -> Balance:
+    return Balance(truth(reading), None, 1, now, source)
+
+
+def good(name: str, head: int | None = None) -> Behaviour:
+    return lambda asked, now: Reply(tuple(balance(r, now, name) for r in asked), head)
+
+
+def failing(fault: ReadCode = ReadCode.SERVER_ERROR, **headers: str) -> Behaviour:
+    return lambda asked, now: CallError(fault, f"it failed: {fault}", **headers)
+
+
+def during(first: float, last: float, inside: Behaviour, outside: Behaviour) -> Behaviour:
+    return lambda asked, now: (inside if START + first <= now < START + last else outside)(asked, now)
+
+
+class Scripted:
+    """A provider whose answers are a function of what is asked and when."""
+
+    def __init__(
+        self,
+        name: str,
+        behaviour: Behaviour,
+        *,
+        methods: Mapping[Kind, str] = _ALL,
+        capacity: int = 10,
+        endpoint: str | None = None,
+        latency: float = 0.1,
+        prove: Callable[[float], Answer] = lambda now: 100,
+        states_head: bool = True,
+        costs_items: bool = False,
+    ) -> None:
+        self.name = name
+        self.chain = CHAIN.id
+        self.endpoint = endpoint or name
+        self.methods = methods
+        self.capacity = dict.fromkeys(methods, capacity)
+        self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
+        self.costs_items = costs_items
+        self.states_head = states_head
+        self.behaviour = behaviour
+        self.latency = latency
+        self.proof = prove
+        self.asked: list[tuple[float, tuple[Reading, ...]]] = []
+        self.checks: list[float] = []
+
+    async def prove(self) -> int | None:
+        raise AssertionError("virtual worlds answer by `answer`")
+
+    async def tip(self) -> int:
+        raise AssertionError("virtual worlds answer by `answer`")
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        raise AssertionError("virtual worlds answer by `answer`")
+
+    def answer(self, call: Call, now: float) -> Answer:
+        if isinstance(call, ReadCall):
+            self.asked.append((now, call.readings))
+            return self.behaviour(call.readings, now)
+        self.checks.append(now)
+        return self.proof(now)
+
+
+class World:
+    """Runs a ChainPool over scripted providers; `results` and `notices` are what it said, `now` the virtual time."""
+
+    def __init__(self, *providers: Scripted, rates: Mapping[str, float] | None = None, policy: Policy | None = None) -> None:
+        policy = policy or Policy()
+        limiters: dict[str, Limiter] = {}
+        seats = []
+        for p in providers:
+            limiter = limiters.setdefault(p.endpoint, Limiter((rates or {}).get(p.endpoint, 100.0)))
+            seats.append(Seat(p, "scripted", limiter, policy))
+        self.limiters = limiters
+        self.seats = {seat.name: seat for seat in seats}
+        self.pool = ChainPool(CHAIN, seats, policy, lambda: 0.0)
+        self.now = START
+        self.results: list[BalanceResult] = []
+        self.jobs: Counter[int] = Counter()
+        self.notices: list[Notice] = []
+        self.stop: Stop | None = None
+        self.steps = 0
+        self._pending: list[tuple[float, int, Call, Answer]] = []
+        self._ids = count()
+
+    def run(self, until: float = float("inf")) -> None:
+        """Until everything ended, the pool stopped, or `until` seconds from the start."""
+        while self.pool.busy and self.stop is None:
+            step = self.pool.step(self.now)
+            self.steps += 1
+            assert self.steps < 200_000, "the pool spins"
+            for job, result in step.ended:
+                self.jobs[job] += 1
+                self.results.append(result)
+            self.notices += step.notices
+            self.stop = step.stop
+            for call in step.calls:
+                provider = call.seat.provider
+                assert isinstance(provider, Scripted)
+                done = (self.now + provider.latency, next(self._ids), call, provider.answer(call, self.now))
+                heapq.heappush(self._pending, done)
+            times = [t for t in (step.wake_at, self._pending[0][0] if self._pending else None) if t is not None]
+            if not times:
+                continue
+            if min(times) > START + until:
+                self.now = START + until
+                return
+            self.now = max(self.now, min(times))
+            while self._pending and self._pending[0][0] <= self.now:
+                _, _, call, answer = heapq.heappop(self._pending)
+                self.pool.finished(call, answer, self.now)
+
+    def read(self, work: Sequence[Reading], until: float = float("inf")) -> "World":
+        self.pool.submit(0, work)
+        self.run(until)
+        return self
+
+    @property
+    def elapsed(self) -> float:
+        return self.now - START
+
+    def amounts(self) -> dict[tuple[int, str], int]:
+        return {
+            (r.reading.index, r.reading.asset.symbol): r.outcome.amount for r in self.results if isinstance(r.outcome, Balance)
+        }
+
+    def unread(self) -> list[BalanceResult]:
+        return [r for r in self.results if r.error is not None]
+
+    def check(self, work: Sequence[Reading]) -> None:
+        """Every reading ended exactly once, and no amount is wrong."""
+        assert Counter((r.reading.index, r.reading.asset.symbol) for r in self.results) == Counter(
+            (r.index, r.asset.symbol) for r in work
+        )
+        for result in self.results:
+            if isinstance(result.outcome, Balance):
+                assert result.outcome.amount == truth(result.reading)
