@@ -38,9 +38,13 @@ class KeyFault(HdscanError):
 
 
 class StoreError(HdscanError):
-    """The database cannot be opened, read or written."""
+    """The database cannot be opened, read or written; `may_pass` says that another try may succeed (disk full, locked)."""
 
     code = "store"
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class LockedError(StoreError):

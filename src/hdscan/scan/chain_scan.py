@@ -1,0 +1,278 @@
+"""One chain's scan: chunks through the pool, each committed whole, then the final pass over what stayed unread."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+import structlog
+
+from hdscan.model.chain import Asset, Chain
+from hdscan.model.errors import ReadCode, StoreError
+from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
+from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.scan import ChainScan, Chunk, Status
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.driver import Driver
+from hdscan.pool.step import Quarantined, ShortReply, Silence, Step, Stop
+from hdscan.scan.token_errors import TokenErrors
+from hdscan.scan.writer import Writer
+from hdscan.store import Store
+
+IN_FLIGHT = 4
+BY_USER = Stop("stopped by its user")
+
+_log = structlog.get_logger()
+
+
+class Job(msgspec.Struct, eq=False):
+    """Readings on their way: a chunk, or (None) a part of the final pass."""
+
+    number: int
+    chunk: Chunk | None
+    readings: list[Reading]
+    results: list[BalanceResult] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether every reading has."""
+        return len(self.results) == len(self.readings)
+
+
+class ChainScanner:
+    """Scans one chain; `emit` takes its events, `progress` is where it stands after the last commit."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        assets: Sequence[Asset],
+        record: ChainScan,
+        pool: ChainPool,
+        store: Store,
+        writer: Writer,
+        clock: Callable[[], float],
+        emit: Callable[[Event], None],
+        *,
+        chunk: int,
+        worker: str,
+    ) -> None:
+        self.chain = chain
+        self.record = record
+        self.token_errors = TokenErrors(chain.id)
+        self.stopping = False
+        self._assets = {asset.symbol: asset for asset in assets if asset.symbol in record.assets}
+        self._store = store
+        self._write = writer
+        self._clock = clock
+        self._emit = emit
+        self._worker = worker
+        self._pool = pool
+        self._driver = Driver(pool, clock, self._deliver)
+        self._jobs: dict[int, Job] = {}
+        self._next_job = 0
+        self._chunk = chunk
+        # what happens is dealt with one after the other: a job ended, a provider was quarantined, None: look who ended the work
+        self._inbox: asyncio.Queue[Job | Quarantined | None] = asyncio.Queue()
+        self._began = self._counted_at = clock()
+        self._counted_requests = 0
+        self._ended_before = record.read + record.unread
+
+    def stop(self) -> None:
+        """Begin no more work; commit what has ended and end as STOPPED."""
+        self.stopping = True
+        self._inbox.put_nowait(None)
+
+    # -- the way of a scan
+
+    async def run(self, *, passes: int, retry: bool) -> ChainScan:
+        """Read what is left of the scan (`retry`: only its unread readings) and end it; the record of how it ended.
+
+        Never raises for a provider's or the disk's sake: such a chain ends STOPPED or FAILED, resumable.
+        """
+        pool = asyncio.create_task(self._driver.run())
+        pool.add_done_callback(lambda _: self._inbox.put_nowait(None))
+        error: str | None = None
+        try:
+            await self._set_status(Status.RUNNING, None)
+            self._say_progress()
+            stop = None if retry else await self._chunks(pool)
+            for _ in range(max(passes, 1) if retry else passes):
+                stop = stop or await self._final_pass(pool)
+            if stop is None:
+                status = Status.COMPLETED_WITH_GAPS if self.record.unread else Status.COMPLETED
+            elif stop is BY_USER:
+                status = Status.STOPPED
+            else:
+                status, error = Status.FAILED, stop.reason
+            await self._end_pool(pool)
+            if stop is not None:
+                await self._keep_partial()
+            await self._set_status(status, error)
+        except StoreError as failure:
+            error = f"the database could not be written: {failure}"
+            self.record = msgspec.structs.replace(self.record, status=Status.FAILED, error=error)
+            _log.error("commit_failed", chain=self.chain.id, error=str(failure))
+        finally:
+            await self._end_pool(pool)
+        self._say_token_errors(all_of_them=True)
+        if self.record.error:
+            self._emit(ScanError(self.chain.id, self.record.status.value, self.record.error))
+        self._emit(ScanComplete(**msgspec.structs.asdict(self.progress()), error=self.record.error))
+        return self.record
+
+    async def _chunks(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        after = -1
+        while True:
+            while after is not None and len(self._jobs) < IN_FLIGHT and not self.stopping:
+                pending = await self._write(partial(self._store.pending_chunks, self.record.scan_id, self.chain.id, after, 1))
+                if not pending:
+                    break
+                after = pending[0].seq
+                addresses = await self._write(partial(self._store.addresses, self.chain.id, pending[0].first, pending[0].stop))
+                self._submit(pending[0], [Reading(a.index, a.text, s) for a in addresses for s in self._assets.values()])
+            if not self._jobs:
+                return BY_USER if self.stopping else None
+            if stop := await self._next(pool):
+                return stop
+
+    async def _final_pass(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        after: tuple[int, str] | None = None
+        more = self.record.unread > 0
+        size = self._chunk * len(self._assets)
+        while True:
+            while more and len(self._jobs) < IN_FLIGHT and not self.stopping:
+                gaps = await self._write(partial(self._store.readings_of_gaps, self.record.scan_id, self.chain.id, after, size))
+                if gaps:
+                    after = (gaps[-1][0].index, gaps[-1][1])
+                    self._submit(None, [Reading(a.index, a.text, self._assets[s]) for a, s in gaps], exempt=True)
+                more = len(gaps) == size
+            if not self._jobs:
+                return BY_USER if self.stopping else None
+            if stop := await self._next(pool):
+                return stop
+
+    async def _next(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        """Deal with the next thing that happens; a Stop where the pool or the user ended the work."""
+        match await self._inbox.get():
+            case Job() as job:
+                await self._commit(job)
+            case Quarantined() as notice:
+                await self._quarantine(notice)
+        if not pool.done() and not self.stopping:
+            return None
+        for job in list(self._jobs.values()):
+            await self._commit(job)
+        return BY_USER if self.stopping else pool.result()
+
+    # -- in and out of the pool
+
+    def _submit(self, chunk: Chunk | None, readings: list[Reading], *, exempt: bool = False) -> None:
+        job = Job(self._next_job, chunk, readings)
+        self._next_job += 1
+        self._jobs[job.number] = job
+        self._driver.submit(job.number, readings, exempt=exempt)
+
+    def _deliver(self, step: Step) -> None:
+        for number, result in step.ended:
+            job = self._jobs[number]
+            job.results.append(result)
+            if job.ended:
+                self._inbox.put_nowait(job)
+        for notice in step.notices:
+            match notice:
+                case Quarantined():
+                    self._inbox.put_nowait(notice)
+                case ShortReply(provider, requested, received):
+                    _log.warning("short_reply", provider=provider, requested=requested, received=received)
+                case Silence(None):
+                    _log.info("chain_answers_again", chain=self.chain.id)
+                case Silence(seconds):
+                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.0f} s"
+                    self._emit(ScanError(self.chain.id, ReadCode.UNAVAILABLE.value, text))
+
+    # -- what is kept
+
+    async def _commit(self, job: Job) -> None:
+        """Write a job whole, if it ended whole (B4); memory moves only afterwards."""
+        if not job.ended or job.number not in self._jobs:
+            return
+        seconds, requests = self._clock() - self._counted_at, self._pool.requests - self._counted_requests
+        ids = (self.record.scan_id, self.chain.id)
+        if job.chunk is None:
+            commit = partial(self._store.commit_final, *ids, job.results)
+        else:
+            commit = partial(self._store.commit_chunk, *ids, job.chunk, job.results, worker=self._worker)
+        record = await self._write(partial(commit, now=self._clock(), seconds=seconds, requests=requests))
+        del self._jobs[job.number]
+        if record is None:
+            return  # another worker has committed this chunk
+        self._counted_at += seconds
+        self._counted_requests += requests
+        self.record = record
+        self.token_errors.record(job.results, again=job.chunk is None)
+        self._say_progress()
+
+    async def _keep_partial(self) -> None:
+        """The readings that are there of chunks that did not end: kept, but their chunks will be read again."""
+        for job in self._jobs.values():
+            read = [result for result in job.results if isinstance(result.outcome, Balance)]
+            if read:
+                await self._write(
+                    partial(self._store.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
+                )
+
+    async def _quarantine(self, notice: Quarantined) -> None:
+        """What a provider of another chain said in this scan is read again: what is in flight at once, the rest as gaps."""
+        for job in self._jobs.values():
+            doubted = [r for r in job.results if isinstance(r.outcome, Balance) and r.outcome.source == notice.provider]
+            if doubted:
+                job.results[:] = [result for result in job.results if result not in doubted]
+                self._driver.submit(job.number, [result.reading for result in doubted])
+        scan_id, reason = self.record.scan_id, f"{notice.provider} was quarantined: {notice.reason}"
+        count = await self._write(
+            lambda: self._store.quarantine(scan_id, self.chain.id, notice.provider, reason, self._clock())
+        )
+        if count:
+            records = await self._write(lambda: self._store.scan(scan_id))
+            self.record = next(record for record in records if record.chain == self.chain.id)
+        text = f"{notice.provider} is quarantined: {notice.reason}; {count} balances that it gave are read again"
+        self._emit(ScanError(self.chain.id, ReadCode.WRONG_CHAIN.value, text))
+
+    async def _set_status(self, status: Status, error: str | None) -> None:
+        ids = (self.record.scan_id, self.chain.id)
+        self.record = await self._write(lambda: self._store.set_status(*ids, status, error, self._clock()))
+
+    async def _end_pool(self, pool: asyncio.Task[Stop]) -> None:
+        if not pool.done():
+            pool.cancel()
+        await asyncio.gather(pool, return_exceptions=True)
+
+    # -- what is said
+
+    def progress(self) -> ChainProgress:
+        """Where the chain stands: totals of the last commit, with this run's rate."""
+        record, now = self.record, self._clock()
+        ended = record.read + record.unread
+        rate = max(0, ended - self._ended_before) / max(now - self._began, 1e-9)
+        left = record.readings - ended
+        return ChainProgress(
+            chain=record.chain,
+            status=record.status,
+            addresses=record.addresses,
+            readings=record.readings,
+            read=record.read,
+            unread=record.unread,
+            funded=record.funded,
+            rate=round(rate, 3),
+            eta=round(left / rate, 1) if rate > 0 else None,
+            seconds=round(record.seconds, 3),
+            requests=record.requests,
+        )
+
+    def _say_progress(self) -> None:
+        self._emit(ScanProgress(**msgspec.structs.asdict(self.progress())))
+        self._say_token_errors()
+
+    def _say_token_errors(self, *, all_of_them: bool = False) -> None:
+        for event in self.token_errors.due(self._clock(), all_of_them=all_of_them):
+            self._emit(event)

@@ -1,0 +1,187 @@
+"""A whole scan: every chain at once, its events in one stream, what was learned about the endpoints kept over a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+import msgspec
+
+from hdscan.model.chain import Asset, Chain
+from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanState
+from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, Status
+from hdscan.pool.batch import BatchMemory
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.limiter import Limiter, LimiterMemory
+from hdscan.pool.seat import Policy, Seat
+from hdscan.scan.chain_scan import ChainScanner
+from hdscan.scan.plan import Plan, ScanRequest, chunk_size, make_plan
+from hdscan.scan.writer import Writer
+from hdscan.store import Store
+
+TICK = 1.0  # seconds between looks at the providers
+_WORST = (Status.FAILED, Status.STOPPED, Status.RUNNING, Status.COMPLETED_WITH_GAPS, Status.COMPLETED)
+
+
+class Fleet(msgspec.Struct, frozen=True):
+    """Everybody who can be asked: seats per chain, the limiter per endpoint, and those that are off and say why."""
+
+    seats: Mapping[str, Sequence[Seat]]
+    limiters: Mapping[str, Limiter]
+    off: Sequence[ProviderStatus]
+
+    def statuses(self, now: float) -> tuple[ProviderStatus, ...]:
+        """Every provider as it stands."""
+        return (*(seat.status(now) for seats in self.seats.values() for seat in seats), *self.off)
+
+
+class Engine:
+    """Runs one scan over a store and a fleet; iterate `run`, and call `stop` to end it early."""
+
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        chains: Mapping[str, Chain],
+        assets: Mapping[str, Sequence[Asset]],
+        policy: Policy,
+        *,
+        chunk: int,
+        final_passes: int,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        worker: str,
+    ) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._chains = chains
+        self._assets = assets
+        self._policy = policy
+        self._chunk = chunk
+        self._passes = final_passes
+        self._clock = clock
+        self._jitter = jitter
+        self._worker = worker
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._scanners: dict[str, ChainScanner] = {}
+        self._said: dict[str, tuple[object, ...]] = {}
+        self._kept: dict[str, bytes] = {}
+        self._stopping = False
+        self.plan: Plan | None = None
+        self.result: ScanResult | None = None
+
+    def stop(self) -> None:
+        """End early: what has ended is committed, the rest is resumed by the next scan."""
+        self._stopping = True
+        for scanner in self._scanners.values():
+            scanner.stop()
+
+    async def run(self, request: ScanRequest) -> AsyncIterator[Event]:
+        """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
+        with Writer() as write:
+            self.plan = plan = await write(
+                lambda: make_plan(self._store, request, self._assets, self._fleet.seats, self._chunk, self._clock())
+            )
+            self._restore(await write(self._store.load_memory))
+            records = [record for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
+            for record in records:
+                self._scanners[record.chain] = self._scanner(record, write)
+            if self._stopping:
+                self.stop()
+            work = asyncio.create_task(self._work(plan, write))
+            try:
+                yield self.state()
+                while (event := await self._events.get()) is not None:
+                    yield event
+            finally:
+                if not work.done():
+                    self.stop()
+                await work
+            ended = {record.chain: record for record in plan.chains}
+            ended |= {chain: scanner.record for chain, scanner in self._scanners.items()}
+            self.result = summary(plan.scan_id, list(ended.values()))
+
+    async def _work(self, plan: Plan, write: Writer) -> None:
+        watch = asyncio.create_task(self._watch(write))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for scanner in self._scanners.values():
+                    group.create_task(scanner.run(passes=self._passes, retry=plan.retry))
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            self._look_at_providers()
+            await self._keep(write)
+            self._events.put_nowait(None)
+
+    def state(self) -> ScanState:
+        """Everything at once, as of the last commits."""
+        assert self.plan is not None
+        progress: dict[str, ChainProgress] = {chain: scanner.progress() for chain, scanner in self._scanners.items()}
+        errors = tuple(event for scanner in self._scanners.values() for event in scanner.token_errors.current())
+        return ScanState(self.plan.scan_id, progress, errors, self._fleet.statuses(self._clock()))
+
+    def _scanner(self, record: ChainScan, write: Writer) -> ChainScanner:
+        chain, seats = self._chains[record.chain], self._fleet.seats[record.chain]
+        assets = [asset for asset in self._assets[record.chain] if asset.symbol in record.assets]
+        return ChainScanner(
+            chain,
+            assets,
+            record,
+            ChainPool(chain, seats, self._policy, self._jitter),
+            self._store,
+            write,
+            self._clock,
+            self._events.put_nowait,
+            chunk=chunk_size(seats, assets, self._chunk),
+            worker=self._worker,
+        )
+
+    # -- the providers, from outside
+
+    async def _watch(self, write: Writer) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self._look_at_providers()
+            for scanner in self._scanners.values():
+                for event in scanner.token_errors.due(self._clock()):
+                    self._events.put_nowait(event)
+            await self._keep(write)
+
+    def _look_at_providers(self) -> None:
+        for status in self._fleet.statuses(self._clock()):
+            seen = (status.state, dict(status.breaker))
+            if self._said.setdefault(status.name, seen) != seen:
+                self._said[status.name] = seen
+                self._events.put_nowait(ProviderChanged(**msgspec.structs.asdict(status)))
+
+    async def _keep(self, write: Writer) -> None:
+        memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self._fleet.limiters.items()}
+        for seats in self._fleet.seats.values():
+            for seat in seats:
+                for kind, size in seat.sizes.items():
+                    if learned := size.memory():
+                        memory[f"batch:{seat.name}:{kind}"] = msgspec.json.encode(learned)
+        changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}
+        if changed:
+            self._kept |= changed
+            statuses = self._fleet.statuses(self._clock())
+            await write(lambda: self._store.save_memory(changed))
+            await write(lambda: self._store.save_providers(statuses))
+
+    def _restore(self, memory: Mapping[str, bytes]) -> None:
+        now = self._clock()
+        for name, limiter in self._fleet.limiters.items():
+            if name in memory:
+                limiter.restore(msgspec.json.decode(memory[name], type=LimiterMemory), now)
+        for seats in self._fleet.seats.values():
+            for seat in seats:
+                for kind, size in seat.sizes.items():
+                    if learned := memory.get(f"batch:{seat.name}:{kind}"):
+                        size.restore(msgspec.json.decode(learned, type=BatchMemory), now)
+
+
+def summary(scan_id: int, records: Sequence[ChainScan]) -> ScanResult:
+    """What `scan --json` prints: the worst chain decides the status."""
+    fields = ChainResult.__struct_fields__
+    chains = {r.chain: ChainResult(**{name: getattr(r, name) for name in fields}) for r in records}
+    worst = min((r.status for r in records), key=_WORST.index, default=Status.COMPLETED)
+    return ScanResult(scan_id, worst, chains)

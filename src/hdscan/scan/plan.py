@@ -1,0 +1,118 @@
+"""Which scan a request means: a new one, the rest of an unfinished one, or the gaps of the last."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from hdscan.model.chain import Asset
+from hdscan.model.errors import ScanRefused
+from hdscan.model.reading import Kind
+from hdscan.model.scan import ChainPlan, ChainScan, Status
+from hdscan.pool.seat import Seat
+from hdscan.store import Store
+
+CHUNK_SECONDS = 5.0
+
+
+class ScanRequest(msgspec.Struct, frozen=True):
+    """What the user asked for: no chains means every chain with addresses, no assets means all of each chain."""
+
+    chains: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    restart: bool = False
+    retry: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The chains to work on within a scan; with `retry` only their unread readings."""
+
+    scan_id: int
+    chains: tuple[ChainScan, ...]
+    retry: bool
+
+
+def chunk_size(seats: Sequence[Seat], assets: Sequence[Asset], largest: int) -> int:
+    """Addresses per chunk: what the chain's rates read in about 5 s, at most `largest`."""
+    seconds = 0.0  # per address, were every endpoint at its ceiling
+    for kind, count in ((Kind.NATIVE, sum(a.is_native for a in assets)), (Kind.TOKEN, sum(not a.is_native for a in assets))):
+        rates: dict[str, float] = {}
+        for seat in seats:
+            if seat.serves(kind) and not seat.standing.out:
+                per_call = seat.provider.capacity[kind] // seat.provider.weight[kind]
+                rate = seat.limiter.ceiling * (1 / seat.provider.weight[kind] if seat.provider.costs_items else per_call)
+                rates[seat.provider.endpoint] = max(rate, rates.get(seat.provider.endpoint, 0.0))
+        if count and rates:
+            seconds += count / sum(rates.values())
+    return largest if seconds == 0 else max(1, min(largest, int(CHUNK_SECONDS / seconds)))
+
+
+def make_plan(
+    store: Store,
+    request: ScanRequest,
+    assets: Mapping[str, Sequence[Asset]],
+    chunks: Mapping[str, Sequence[Seat]],
+    largest: int,
+    now: float,
+) -> Plan:
+    """Find or begin the scan that the request means; `assets` and `chunks` (seats) are per configured chain.
+
+    Raises ScanRefused where there is nothing it could mean.
+    """
+    chains = _chains(store, request, assets)
+    if request.retry:
+        return _retry(store, chains)
+    if not request.restart and (resumed := _resume(store, request, chains)):
+        return resumed
+    wanted = {chain: _wanted(assets[chain], request.assets) for chain in chains}
+    plans = [
+        ChainPlan(
+            chain, tuple(a.symbol for a in chosen), store.count_addresses(chain), chunk_size(chunks[chain], chosen, largest)
+        )
+        for chain, chosen in wanted.items()
+        if chosen
+    ]
+    if not plans:
+        known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
+        raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
+    scan_id = store.begin_scan(plans, now)
+    return Plan(scan_id, store.scan(scan_id), retry=False)
+
+
+def _wanted(assets: Sequence[Asset], symbols: Sequence[str]) -> list[Asset]:
+    upper = {symbol.upper() for symbol in symbols}
+    return [asset for asset in assets if not upper or asset.symbol.upper() in upper]
+
+
+def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[Asset]]) -> list[str]:
+    for chain in request.chains:
+        if chain not in assets:
+            raise ScanRefused(f"chain {chain!r} is not configured; the chains are {', '.join(assets)}")
+        if store.count_addresses(chain) == 0:
+            raise ScanRefused(f"chain {chain} has no addresses; add some with: hdscan import --chain {chain} FILE")
+    chosen = list(dict.fromkeys(request.chains)) or [chain for chain in assets if store.count_addresses(chain)]
+    if not chosen:
+        raise ScanRefused("there are no addresses to scan; add some with: hdscan import --chain btc FILE")
+    return chosen
+
+
+def _retry(store: Store, chains: Sequence[str]) -> Plan:
+    latest = [record for chain in chains if (record := store.latest(chain))]
+    if not latest:
+        raise ScanRefused("there was no scan yet, so nothing is left to retry; run: hdscan scan")
+    unfinished = [record.chain for record in latest if record.status.resumable]
+    if unfinished:
+        raise ScanRefused(f"the last scan of {', '.join(unfinished)} is not finished; finish it first with: hdscan scan")
+    gaps = [record for record in latest if record.status is Status.COMPLETED_WITH_GAPS]
+    scan_id = max(record.scan_id for record in gaps or latest)
+    return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry=True)
+
+
+def _resume(store: Store, request: ScanRequest, chains: Sequence[str]) -> Plan | None:
+    latest = [record for chain in chains if (record := store.latest(chain)) and record.status.resumable]
+    if request.assets:
+        wanted = {symbol.upper() for symbol in request.assets}
+        latest = [record for record in latest if {symbol.upper() for symbol in record.assets} == wanted]
+    if not latest:
+        return None
+    scan_id = max(record.scan_id for record in latest)
+    return Plan(scan_id, tuple(record for record in store.scan(scan_id) if record.chain in chains), retry=False)
