@@ -1,0 +1,66 @@
+"""The few ABI shapes that a simulated EVM node reads and writes, straight from the specification.
+
+Source: https://docs.soliditylang.org/en/latest/abi-spec.html and https://github.com/mds1/multicall3
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+BALANCE_OF = bytes.fromhex("70a08231")
+DECIMALS = bytes.fromhex("313ce567")
+AGGREGATE3 = bytes.fromhex("82ad56cb")
+GET_ETH_BALANCE = bytes.fromhex("4d2301cc")
+GET_BLOCK_NUMBER = bytes.fromhex("42cbb15c")
+GET_CHAIN_ID = bytes.fromhex("3408e470")
+GET_TIMESTAMP = bytes.fromhex("0f28c97d")
+
+_TRUE, _FALSE = (1).to_bytes(32, "big"), bytes(32)
+_TWO_WORDS = (64).to_bytes(32, "big")
+
+
+class Subcall(msgspec.Struct, frozen=True, gc=False):
+    """One Call3 of aggregate3: `target` is 20 bytes, `data` the call data with its selector."""
+
+    target: bytes
+    allow_failure: bool
+    data: bytes
+
+
+def word(number: int) -> bytes:
+    """Write an unsigned integer as one 32-byte word."""
+    return number.to_bytes(32, "big")
+
+
+def decode_aggregate3(data: bytes) -> list[Subcall]:
+    """Read the arguments of aggregate3((address,bool,bytes)[]), selector included; ValueError where they point outside."""
+
+    def number(at: int) -> int:
+        if at + 32 > len(data):
+            raise ValueError("an offset points outside the call data")
+        return int.from_bytes(data[at : at + 32], "big")
+
+    array = 4 + number(4)
+    length = number(array)
+    base = array + 32
+    calls = []
+    for item in range(length):
+        at = base + number(base + 32 * item)
+        inner = at + number(at + 64)
+        size = number(inner)
+        if inner + 32 + size > len(data):
+            raise ValueError("call data ends early")
+        calls.append(Subcall(data[at + 12 : at + 32], number(at + 32) != 0, data[inner + 32 : inner + 32 + size]))
+    return calls
+
+
+def encode_results(results: Sequence[tuple[bool, bytes]]) -> bytes:
+    """Write the return value of aggregate3: (bool success, bytes returnData)[]."""
+    heads, tails = [], []
+    offset = 32 * len(results)
+    for success, data in results:
+        heads.append(offset.to_bytes(32, "big"))
+        tail = (_TRUE if success else _FALSE) + _TWO_WORDS + len(data).to_bytes(32, "big") + data + bytes(-len(data) % 32)
+        tails.append(tail)
+        offset += len(tail)
+    return word(32) + word(len(results)) + b"".join(heads) + b"".join(tails)

@@ -1,0 +1,60 @@
+"""The chains that the simulator plays, with their mainnet identities, token contracts and pace."""
+
+import msgspec
+
+from hdscan.model.chain import Asset, Chain, Family, Network
+
+EPOCH = 1_767_225_600.0  # 2026-01-01 UTC: when every simulated chain stood at its `height`
+
+
+class SimChain(msgspec.Struct, frozen=True):
+    """A chain to be played: its model, its assets (native first), the `height` at EPOCH and the seconds between two blocks."""
+
+    chain: Chain
+    assets: tuple[Asset, ...]
+    height: int
+    interval: float
+
+
+def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str, int]], interval: float = 2.0) -> SimChain:
+    """Describe any EVM chain; `tokens` maps symbol to (contract, decimals), `interval` is seconds per block."""
+    chain = Chain(name, Family.EVM, Network.MAINNET, symbol, 18, str(chain_id), 40)
+    assets = [Asset(name, symbol, 18), *(Asset(name, token, decimals, at) for token, (at, decimals) in tokens.items())]
+    return SimChain(chain, tuple(assets), 70_000_000, interval)
+
+
+BTC = SimChain(
+    Chain(
+        "btc",
+        Family.BITCOIN,
+        Network.MAINNET,
+        "BTC",
+        8,
+        "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+        2,
+    ),
+    (Asset("btc", "BTC", 8),),
+    930_000,
+    600.0,
+)
+BSC = evm_chain(
+    56,
+    "bsc",
+    "BNB",
+    {
+        "USDC": ("0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d", 18),
+        "USDT": ("0x55d398326f99059fF775485246999027B3197955", 18),
+    },
+    0.45,
+)
+SOL = SimChain(
+    Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d", 150),
+    (
+        Asset("sol", "SOL", 9),
+        Asset("sol", "USDC", 6, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),
+        Asset("sol", "USDT", 6, "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"),
+    ),
+    390_000_000,
+    0.4,
+)
+MAINNET = (BTC, BSC, SOL)

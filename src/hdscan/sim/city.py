@@ -1,0 +1,94 @@
+"""A set of simulated hosts for all chains, in this process: what tests and the demo talk to."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from hdscan.model.chain import Family
+from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.sim.esplora import Esplora
+from hdscan.sim.etherscan import Etherscan
+from hdscan.sim.evm import EvmNode
+from hdscan.sim.faults import Rule
+from hdscan.sim.host import Host, HostSpec
+from hdscan.sim.judge import Judgement, judge
+from hdscan.sim.meter import Pulse
+from hdscan.sim.profile import PROFILES, Profile
+from hdscan.sim.solana import SolanaNode
+from hdscan.sim.speaker import Speaker
+from hdscan.sim.topology import DEMO
+from hdscan.sim.world import ChainWorld, World
+
+SPEAKERS: Mapping[Protocol, Callable[[ChainWorld, HostSpec], Speaker]] = {
+    Protocol.ESPLORA: lambda world, _: Esplora(world),
+    Protocol.ETHERSCAN: lambda world, _: Etherscan(world),
+    Protocol.EVM_RPC: lambda world, spec: EvmNode(world, spec.gas_cap),
+    Protocol.EVM_MULTICALL: lambda world, spec: EvmNode(world, spec.gas_cap),
+    Protocol.SOLANA_RPC: lambda world, _: SolanaNode(world),
+}
+
+Faults = str | Mapping[str, Iterable[Rule]]
+
+
+class City:
+    """Hosts over one world: `async with City(World(seed=1, addresses=100), faults="mild") as city: city.endpoints`.
+
+    `faults` is a profile's name (none, mild, wild) or rules per host name. `keep_asks=False` leaves the addresses asked out of
+    the logs, which saves memory in runs of a million readings.
+    """
+
+    def __init__(
+        self, world: World, hosts: Iterable[HostSpec] = DEMO, *, faults: Faults = "none", keep_asks: bool = True
+    ) -> None:
+        self.world = world
+        self._pulse = Pulse()
+        profile = _profile(faults, tuple(hosts), world)
+        self.hosts: dict[str, Host] = {}
+        for spec in profile.hosts:
+            chain = world[spec.chain]
+            speaker = SPEAKERS[spec.protocols[0]](chain, spec)
+            rules = profile.rules.get(spec.name, ())
+            self.hosts[spec.name] = Host(spec, chain, speaker, rules, seed=world.seed, pulse=self._pulse, keep_asks=keep_asks)
+
+    async def __aenter__(self) -> Self:
+        self._pulse.start()
+        for host in self.hosts.values():
+            await host.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for host in self.hosts.values():
+            await host.close()
+        self._pulse.stop()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The hosts as a client is told about them."""
+        return tuple(host.endpoint for host in self.hosts.values())
+
+    def set_faults(self, faults: Faults) -> None:
+        """Switch the faults of every host; hosts not named have none. Limits and caps stay as they are."""
+        rules = _profile(faults, tuple(host.spec for host in self.hosts.values()), self.world).rules
+        for name, host in self.hosts.items():
+            host.set_rules(rules.get(name, ()))
+
+    def reset(self) -> None:
+        """Empty the logs and begin every host's time anew."""
+        for host in self.hosts.values():
+            host.reset()
+
+    def judge(self) -> list[Judgement]:
+        """Judge the client by every host's log."""
+        return [judge(host.spec, host.log) for host in self.hosts.values()]
+
+
+def _profile(faults: Faults, hosts: tuple[HostSpec, ...], world: World) -> Profile:
+    if isinstance(faults, str):
+        families: dict[str, Family] = {name: chain.family for name, chain in world.chains.items()}
+        return PROFILES[faults](hosts, families, world.seed)
+    unknown = set(faults) - {spec.name for spec in hosts}
+    if unknown:
+        raise ValueError(f"no such host: {', '.join(sorted(unknown))}")
+    return Profile(hosts, {name: tuple(rules) for name, rules in faults.items()})

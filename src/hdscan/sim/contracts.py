@@ -1,0 +1,97 @@
+"""The code on a simulated EVM chain: token contracts, and Multicall3 at its usual address."""
+
+import msgspec
+
+from hdscan.sim import abi
+from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.jsonrpc import RpcError
+from hdscan.sim.speaker import Ask
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
+
+MULTICALL3 = bytes.fromhex("ca11bde05977b3631167028862be2a173976ca11")
+INSIDE = frozenset({Fault.ITEM_ERRORS, Fault.REVERTED, Fault.EMPTY_DATA, Fault.TOKENS_FAIL, Fault.SHORT_LIST})
+REVERT = RpcError(3, "execution reverted", "0x")
+NOT_ALLOWED = RpcError(3, "execution reverted: Multicall3: call failed", "0x08c379a0")
+OUT_OF_GAS = RpcError(-32000, "out of gas: gas required exceeds allowance (50000000)")
+
+
+class ContractCall(msgspec.Struct, frozen=True, gc=False):
+    """A call understood: `subcalls` where it is a well-formed aggregate3; `asks` are per balance, `at` those subcalls."""
+
+    target: bytes
+    data: bytes
+    subcalls: list[abi.Subcall] | None
+    asks: tuple[Ask, ...]
+    at: tuple[int, ...]
+
+
+class Contracts:
+    """Runs calls for one EVM world; more than `gas_cap` subcalls in one aggregate3 are out of gas."""
+
+    def __init__(self, world: ChainWorld, gas_cap: int) -> None:
+        self._world, self._gas_cap = world, gas_cap
+        self._native = world.chain.symbol
+        self._tokens = {
+            bytes.fromhex(asset.contract[2:]): (at, asset)
+            for at, asset in enumerate(world.assets)
+            if asset.contract is not None
+        }
+
+    def understand(self, target: bytes, data: bytes) -> ContractCall:
+        """Read call data as far as it has a meaning here."""
+        if target != MULTICALL3 or data[:4] != abi.AGGREGATE3:
+            ask = self._ask(target, data)
+            return ContractCall(target, data, None, (ask,) if ask else (), ())
+        try:
+            subcalls = abi.decode_aggregate3(data)
+        except ValueError:
+            return ContractCall(target, data, None, (), ())
+        found = [(at, ask) for at, sub in enumerate(subcalls) if (ask := self._ask(sub.target, sub.data))]
+        return ContractCall(target, data, subcalls, tuple(ask for _, ask in found), tuple(at for at, _ in found))
+
+    def call(self, call: ContractCall, view: View, trouble: Trouble | None) -> str | RpcError:
+        """Run an eth_call and return its data as hex; "0x" where there is no contract."""
+        if call.subcalls is None:
+            success, value = self._run(call.target, call.data, view)
+            return "0x" + value.hex() if success else REVERT
+        if len(call.subcalls) > self._gas_cap:
+            return OUT_OF_GAS
+        results = [self._run(sub.target, sub.data, view) for sub in call.subcalls]
+        if any(not done and not sub.allow_failure for (done, _), sub in zip(results, call.subcalls, strict=True)):
+            return NOT_ALLOWED
+        if trouble is not None and trouble.fault in INSIDE & ITEM_FAULTS:
+            results = self._spoil(results, call, trouble)
+        return "0x" + abi.encode_results(results).hex()
+
+    def _spoil(self, results: list[tuple[bool, bytes]], call: ContractCall, trouble: Trouble) -> list[tuple[bool, bytes]]:
+        hit = {call.at[chosen] for chosen in trouble.victims(symbol != self._native for _, symbol in call.asks)}
+        if trouble.fault is Fault.SHORT_LIST:
+            return [result for at, result in enumerate(results) if at not in hit]
+        lost = (trouble.fault is Fault.EMPTY_DATA, b"")
+        return [lost if at in hit else result for at, result in enumerate(results)]
+
+    def _ask(self, target: bytes, data: bytes) -> Ask | None:
+        if len(data) != 36:
+            return None
+        if target == MULTICALL3:
+            return ("0x" + data[16:].hex(), self._native) if data[:4] == abi.GET_ETH_BALANCE else None
+        token = self._tokens.get(target)
+        return ("0x" + data[16:].hex(), token[1].symbol) if token and data[:4] == abi.BALANCE_OF else None
+
+    def _run(self, target: bytes, data: bytes, view: View) -> tuple[bool, bytes]:
+        selector = data[:4]
+        if target == MULTICALL3:
+            if selector == abi.GET_ETH_BALANCE and len(data) == 36:
+                return True, self._balance(data, 0, view)
+            facts = {abi.GET_BLOCK_NUMBER: view.head, abi.GET_CHAIN_ID: int(view.identity), abi.GET_TIMESTAMP: int(view.time)}
+            return (True, abi.word(facts[selector])) if selector in facts else (False, b"")
+        token = self._tokens.get(target)
+        if token is None:
+            return True, b""
+        if selector == abi.BALANCE_OF and len(data) == 36:
+            return True, self._balance(data, token[0], view)
+        return (True, abi.word(token[1].decimals)) if selector == abi.DECIMALS else (False, b"")
+
+    def _balance(self, data: bytes, asset: int, view: View) -> bytes:
+        return abi.word(view.amount(self._world.holdings("0x" + data[16:].hex()).amounts[asset]))

@@ -1,0 +1,79 @@
+"""An Esplora server, as blockstream.info and mempool.space run one: address stats, tip, block hashes.
+
+Shapes: https://github.com/Blockstream/esplora/blob/master/API.md
+"""
+
+import hashlib
+
+from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.http import Request
+from hdscan.sim.speaker import Answer, Call
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
+
+STATS = (
+    b'{"address":"%s","chain_stats":{"funded_txo_count":%d,"funded_txo_sum":%d,"spent_txo_count":%d,"spent_txo_sum":%d,'
+    b'"tx_count":%d},"mempool_stats":{"funded_txo_count":%d,"funded_txo_sum":%d,"spent_txo_count":%d,"spent_txo_sum":%d,'
+    b'"tx_count":%d}}'
+)
+
+
+class Esplora:
+    """Speaks Esplora's REST for one Bitcoin world."""
+
+    def __init__(self, world: ChainWorld) -> None:
+        self._world = world
+
+    def hear(self, request: Request) -> Call:
+        """Understand a path, below whatever base path the URL has."""
+        if (at := request.path.find("/address/")) >= 0:
+            text = request.path[at + 9 :]
+            return Call(("/address",), 1, ((text, self._world.chain.symbol),), None)
+        return Call((request.path.removeprefix("/api"),), 1, (), None)
+
+    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+        """Answer with stats, a height, a hash, or 400/404 as prose."""
+        if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
+            return Answer(b'{"error":"sendrawtransaction RPC error: {\\"code\\":-28,\\"message\\":\\"Loading block index\\"}"}')
+        if call.asks:
+            return self._stats(call.asks[0][0], view)
+        return self._block(call.methods[0], view)
+
+    def throttled(self, *, disguised: bool) -> Answer:
+        """Return prose, as the public servers do."""
+        return Answer(b"Too many requests. Rate limit exceeded.", 200 if disguised else 429, text=True)
+
+    def too_large(self, cap: int) -> Answer:
+        """Return 413; Esplora knows no batches."""
+        return Answer(b"Payload Too Large", 413, text=True)
+
+    def _block(self, path: str, view: View) -> Answer:
+        if path == "/blocks/tip/height":
+            return Answer(b"%d" % view.head, text=True)
+        if path == "/blocks/tip/hash":
+            return Answer(self._hash(view.head, view), text=True)
+        if path.startswith("/block-height/") and path[14:].isdecimal():
+            height = int(path[14:])
+            if height > view.head:
+                return Answer(b"Block not found", 404, text=True)
+            return Answer(self._hash(height, view), text=True)
+        return Answer(b"Not Found", 404, text=True)
+
+    def _stats(self, text: str, view: View) -> Answer:
+        if not self._world.valid(text):
+            return Answer(b"Invalid Bitcoin address", 400, text=True)
+        held = self._world.holdings(text)
+        confirmed, change = view.amount(held.amounts[0]), held.unconfirmed
+        used = confirmed > 0 or held.noise & 3 == 0
+        spent = held.noise * 97 if used and held.noise & 4 else 0
+        received = (1 + (held.noise & 15)) if used else 0
+        spends = received // 2 + 1 if spent else 0
+        pending_in, pending_out = (change, 0) if change >= 0 else (held.noise & 1023, (held.noise & 1023) - change)
+        counts = (received, confirmed + spent, spends, spent, received + spends)
+        pending = (int(pending_in > 0), pending_in, int(pending_out > 0), pending_out, int(change != 0))
+        return Answer(STATS % (text.encode(), *counts, *pending))
+
+    def _hash(self, height: int, view: View) -> bytes:
+        if height == 0:
+            return view.identity.encode()
+        return b"00000000" + hashlib.sha256(f"{view.identity}{height}".encode()).hexdigest()[8:].encode()

@@ -1,0 +1,150 @@
+"""Etherscan V2 (and the BscScan shape that lives on in it): module=account and module=proxy, errors with HTTP 200.
+
+Shapes: https://docs.etherscan.io/etherscan-v2 ; `result` turns from list or number to a sentence on errors.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hdscan.sim.contracts import Contracts
+from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.http import Request
+from hdscan.sim.jsonrpc import RpcError
+from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
+
+MOST_ADDRESSES = 20
+UNKNOWN_CHAIN = (
+    "Missing or unsupported chainid parameter (required for v2 api), please see https://api.etherscan.io/v2/chainlist"
+)
+BUSY = "Unexpected err, timeout occurred or server too busy. Please try again later"
+_encode = msgspec.json.Encoder().encode
+
+
+class Etherscan:
+    """Speaks Etherscan V2 for one EVM world."""
+
+    def __init__(self, world: ChainWorld) -> None:
+        self._world = world
+        self._native = world.chain.symbol
+        self._contracts = Contracts(world, 5_000)
+        self._tokens = {asset.contract.lower(): (at, asset) for at, asset in enumerate(world.assets) if asset.contract}
+
+    def hear(self, request: Request) -> Call:
+        """Understand a query; every address counts as one item."""
+        query = request.query
+        action = query.get("action", "")
+        addresses = query.get("address", "").split(",") if query.get("address") else []
+        symbol: str | None = self._native
+        if action == "tokenbalance":
+            token = self._tokens.get(query.get("contractaddress", "").lower())
+            symbol = token[1].symbol if token else None
+        asks: tuple[Ask, ...] = tuple((text, symbol) for text in addresses) if symbol else ()
+        if action == "eth_call" and (read := _call_data(query)):
+            asks = self._contracts.understand(*read).asks
+        return Call((action,), max(1, len(addresses)), asks, query)
+
+    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+        """Answer; HTTP 200 whatever happens."""
+        query = call.work
+        assert isinstance(query, dict)
+        fault = trouble.fault if trouble else None
+        if fault is Fault.STRING_RESULT or fault is Fault.ERROR_OBJECT:
+            return _not_ok(BUSY)
+        if query.get("chainid", self._world.chain.identity) != self._world.chain.identity:
+            return _not_ok(UNKNOWN_CHAIN)
+        if query.get("module") == "proxy":
+            return self._proxy(query, view, trouble)
+        return self._account(query, view, trouble)
+
+    def throttled(self, *, disguised: bool) -> Answer:
+        """Return HTTP 200 with a sentence, which is how Etherscan does it, or the same with 429."""
+        answer = _not_ok("Max calls per sec rate limit reached (3/sec)" if disguised else "Max rate limit reached")
+        return answer if disguised else Answer(answer.body, 429)
+
+    def too_large(self, cap: int) -> Answer:
+        """Return the refusal of a list of more than `cap` addresses."""
+        return _not_ok(f"Error! Too many addresses, maximum {cap} per request")
+
+    def _account(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
+        addresses = query["address"].split(",") if query.get("address") else []
+        if not addresses or not all(self._world.valid(text) for text in addresses):
+            return _not_ok("Error! Invalid address format")
+        match query.get("action"):
+            case "balancemulti" if len(addresses) > MOST_ADDRESSES:
+                return self.too_large(MOST_ADDRESSES)
+            case "balancemulti":
+                return self._many(addresses, view, trouble)
+            case "balance":
+                return self._one(addresses[0], 0, view, trouble)
+            case "tokenbalance":
+                return self._token(query, view, trouble)
+        return _not_ok("Error! Missing Or invalid Action name")
+
+    def _token(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
+        token = self._tokens.get(query.get("contractaddress", "").lower())
+        if token is None:
+            return _ok("0")  # the real one says zero for a contract it doesn't know
+        if trouble is not None and trouble.fault is Fault.TOKENS_FAIL:
+            return _not_ok(BUSY)
+        return self._one(query["address"], token[0], view, trouble)
+
+    def _many(self, addresses: list[str], view: View, trouble: Trouble | None) -> Answer:
+        rows: list[dict[str, Any]] = [
+            {"account": text, "balance": str(view.amount(self._world.holdings(text).amounts[0]))} for text in addresses
+        ]
+        if trouble is None or trouble.fault not in ITEM_FAULTS:
+            return _ok(rows)
+        hit = trouble.victims(False for _ in rows)
+        match trouble.fault:
+            case Fault.SHORT_LIST | Fault.MISSING_ID:
+                rows = [row for at, row in enumerate(rows) if at not in hit]
+            case Fault.SHIFTED_LIST:
+                rows.reverse()
+            case Fault.ITEM_ERRORS | Fault.NULL_RESULT | Fault.EMPTY_DATA:
+                lost = {Fault.ITEM_ERRORS: "Error!", Fault.NULL_RESULT: None, Fault.EMPTY_DATA: ""}[trouble.fault]
+                rows = [{**row, "balance": lost} if at in hit else row for at, row in enumerate(rows)]
+            case Fault.DUPLICATE_ID:
+                rows = [rows[at - 1] if at in hit else row for at, row in enumerate(rows)]
+            case Fault.FOREIGN_ID:
+                rows = [{**row, "account": "0x" + "00" * 20} if at in hit else row for at, row in enumerate(rows)]
+        return _ok(rows)
+
+    def _one(self, address: str, asset: int, view: View, trouble: Trouble | None) -> Answer:
+        match trouble.fault if trouble else None:
+            case Fault.ITEM_ERRORS:
+                return _not_ok("Error! Invalid address format")
+            case Fault.NULL_RESULT:
+                return _ok(None)
+            case Fault.EMPTY_DATA:
+                return _ok("")
+        return _ok(str(view.amount(self._world.holdings(address).amounts[asset])))
+
+    def _proxy(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
+        result: Any = RpcError(-32601, "the method does not exist/is not available")
+        match query.get("action"):
+            case "eth_chainId":
+                result = hex(int(view.identity))
+            case "eth_blockNumber":
+                result = hex(view.head)
+            case "eth_call" if read := _call_data(query):
+                result = self._contracts.call(self._contracts.understand(*read), view, trouble)
+        member = "error" if isinstance(result, RpcError) else "result"
+        return Answer(_encode({"jsonrpc": "2.0", "id": 83, member: result}))
+
+
+def _ok(result: Any) -> Answer:
+    return Answer(_encode({"status": "1", "message": "OK", "result": result}))
+
+
+def _not_ok(sentence: str) -> Answer:
+    return Answer(_encode({"status": "0", "message": "NOTOK", "result": sentence}))
+
+
+def _call_data(query: dict[str, str]) -> tuple[bytes, bytes] | None:
+    try:
+        return bytes.fromhex(query["to"][2:]), bytes.fromhex(query["data"][2:])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,137 @@
+"""An EVM node: JSON-RPC single and batch over the simulated contracts.
+
+Shapes: https://ethereum.github.io/execution-apis/ ; errors as geth words them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hdscan.sim.contracts import INSIDE, REVERT, ContractCall, Contracts
+from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.http import Request
+from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
+from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
+
+KEPT_BLOCKS = 128
+INVALID_ADDRESS = RpcError(-32602, "invalid argument 0: hex string has length 0, want 40 for common.Address")
+INVALID_CALL = RpcError(-32602, "invalid argument 0: json: cannot unmarshal into Go value of type ethapi.TransactionArgs")
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """One request of a body, understood: the `call` where it is an eth_call."""
+
+    request: RpcRequest
+    call: ContractCall | None
+    asks: tuple[Ask, ...]
+
+
+class Work(msgspec.Struct, frozen=True, gc=False):
+    """An opened body."""
+
+    envelope: Envelope
+    steps: tuple[Step, ...]
+
+
+class EvmNode:
+    """Speaks JSON-RPC for one EVM world; `gas_cap` is how many subcalls one aggregate3 may hold."""
+
+    def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
+        self._world = world
+        self._native = world.chain.symbol
+        self._contracts = Contracts(world, gas_cap)
+
+    def hear(self, request: Request) -> Call:
+        """Understand a body; every request of a batch counts as one item, an aggregate3 as one too."""
+        envelope = open_envelope(request.body)
+        steps = tuple(self._step(item) for item in envelope.requests)
+        methods = tuple(dict.fromkeys(item.method for item in envelope.requests))
+        return Call(methods, max(1, len(steps)), tuple(ask for step in steps for ask in step.asks), Work(envelope, steps))
+
+    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+        """Answer every request of the body."""
+        work = call.work
+        assert isinstance(work, Work)
+        envelope = work.envelope
+        if envelope.error is not None:
+            return Answer(failure(envelope.error), 400)
+        fault = trouble.fault if trouble else None
+        if fault is Fault.ERROR_OBJECT:
+            ident = None if envelope.batch else envelope.requests[0].id
+            return Answer(failure(RpcError(-32603, "internal error: upstream node is not available"), ident))
+        hit: set[int] = set()
+        if trouble is not None and fault in ITEM_FAULTS:
+            hit = self._hit(work.steps, trouble)
+        results = [self._perform(step, view, trouble) for step in work.steps]
+        if fault in (Fault.REVERTED, Fault.EMPTY_DATA):
+            spoiled = REVERT if fault is Fault.REVERTED else "0x"
+            results = [spoiled if at in hit else result for at, result in enumerate(results)]
+        return Answer(close_envelope(envelope, results, trouble, hit))
+
+    def throttled(self, *, disguised: bool) -> Answer:
+        """Return -32005, as the public BSC nodes do."""
+        return Answer(failure(RpcError(-32005, "rate limit exceeded, retry later")), 200 if disguised else 429)
+
+    def too_large(self, cap: int) -> Answer:
+        """Return HTTP 500 with code 31 for a small cap (drpc, 1rpc), geth's own words for a large one."""
+        if cap > 10:
+            return Answer(failure(RpcError(-32600, "batch too large")))
+        return Answer(failure(RpcError(31, f"Batch of more than {cap} requests are not allowed on free tier")), 500)
+
+    def _hit(self, steps: tuple[Step, ...], trouble: Trouble) -> set[int]:
+        """Choose requests to spoil; an aggregate3 is spoiled inside where the fault has a meaning there."""
+        inside = trouble.fault in INSIDE
+        outer = [
+            at for at, step in enumerate(steps) if not (inside and step.call is not None and step.call.subcalls is not None)
+        ]
+        tokens = [any(symbol != self._native for _, symbol in steps[at].asks) for at in outer]
+        return {outer[chosen] for chosen in trouble.victims(tokens)}
+
+    def _step(self, item: RpcRequest) -> Step:
+        if item.method == "eth_getBalance" and item.params and isinstance(item.params[0], str):
+            return Step(item, None, ((item.params[0], self._native),))
+        if item.method == "eth_call" and (read := _eth_call(item.params)):
+            call = self._contracts.understand(*read)
+            return Step(item, call, call.asks)
+        return Step(item, None, ())
+
+    def _perform(self, step: Step, view: View, trouble: Trouble | None) -> Any:
+        method, params = step.request.method, step.request.params
+        if method == "eth_chainId":
+            return hex(int(view.identity))
+        if method == "eth_blockNumber":
+            return hex(view.head)
+        if method in ("eth_getBalance", "eth_call"):
+            return self._state(step, method, params, view, trouble)
+        return RpcError(-32601, f"the method {method} does not exist/is not available")
+
+    def _state(self, step: Step, method: str, params: list[Any], view: View, trouble: Trouble | None) -> Any:
+        if error := _block_error(params[1] if len(params) > 1 else "latest", view):
+            return error
+        if method == "eth_call":
+            return self._contracts.call(step.call, view, trouble) if step.call else INVALID_CALL
+        if not step.asks or not self._world.valid(params[0]):
+            return INVALID_ADDRESS
+        return hex(view.amount(self._world.holdings(params[0]).amounts[0]))
+
+
+def _eth_call(params: list[Any]) -> tuple[bytes, bytes] | None:
+    try:
+        call = params[0]
+        return bytes.fromhex(call["to"][2:]), bytes.fromhex((call.get("input") or call.get("data") or "0x")[2:])
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _block_error(block: Any, view: View) -> RpcError | None:
+    try:
+        height = int(block, 16) if isinstance(block, str) and block.startswith("0x") else view.head
+    except ValueError:
+        return RpcError(-32602, "invalid argument 1: invalid hex string")
+    if height > view.head:
+        return RpcError(-32000, "header not found")
+    if height < view.head - KEPT_BLOCKS:
+        return RpcError(-32000, "missing trie node 5f1c (path ) state is not available")
+    return None

@@ -1,0 +1,250 @@
+"""One simulated provider: a protocol behind a port, with a hidden rate limit, batch cap, latency, faults and a log."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from math import ceil, floor
+
+import msgspec
+
+from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.sim.faults import Asked, Fault, FaultPlan, Rule, Trouble
+from hdscan.sim.http import Connection, Listener, Request, http_date
+from hdscan.sim.meter import Meter, Pulse
+from hdscan.sim.speaker import Answer, Ask, Call, Speaker
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
+
+FLOOD_MEGABYTES = 64
+PAUSED = "paused"
+HTML = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center><hr><center>nginx</center></body></html>"
+PROSE = (("Content-Type", "text/plain"),)
+BODIES = {
+    Fault.MALFORMED: b'{"jsonrpc":"2.0","result":{"error code: 1015',
+    Fault.EMPTY_BODY: b"",
+    Fault.EMPTY_OBJECT: b"{}",
+}
+STATUSES = {Fault.SERVER_ERROR: (500, 502, 504), Fault.QUOTA: (402,), Fault.BAD_KEY: (401,)}
+
+
+class Throttle(StrEnum):
+    """How a host says that it was asked too fast."""
+
+    SECONDS = "seconds"  # 429 with Retry-After in seconds
+    DATE = "date"  # 429 with Retry-After as an HTTP-date
+    BARE = "bare"  # 429 without Retry-After
+    TEXT = "text"  # HTTP 200 with a sentence
+
+
+THROTTLES = {
+    Fault.THROTTLED_SECONDS: Throttle.SECONDS,
+    Fault.THROTTLED_DATE: Throttle.DATE,
+    Fault.THROTTLED_BARE: Throttle.BARE,
+    Fault.THROTTLED_TEXT: Throttle.TEXT,
+    Fault.UNAVAILABLE: Throttle.SECONDS,
+}
+
+
+class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A host to be simulated.
+
+    `rate` (calls or items per second, by `cost`) is what the host publishes and is judged by; it enforces `hidden_rate`
+    where given. `batch` is the enforced cap of items per call, `published_batch` the cap that the client is told. `latency` is
+    the mean in seconds, jittered by half. A refusal pauses the host for `pause` seconds, announced as `throttle` says.
+    `gas_cap` is the number of subcalls that one aggregate3 may hold.
+    """
+
+    name: str
+    chain: str
+    protocols: tuple[Protocol, ...]
+    rate: float
+    hidden_rate: float | None = None
+    burst: float = 1.0
+    cost: Cost = Cost.CALL
+    batch: int | None = None
+    published_batch: int | None = None
+    latency: float = 0.02
+    throttle: Throttle = Throttle.SECONDS
+    pause: float = 1.0
+    gas_cap: int = 5_000
+    operator: str | None = None
+
+    @property
+    def allowance(self) -> float:
+        """The burst in units: at least one second's worth where items are counted."""
+        return max(self.burst, self.rate) if self.cost is Cost.ITEM else self.burst
+
+
+class Entry(msgspec.Struct):
+    """One request in the log.
+
+    Times are monotonic seconds of the simulator's process (`wall` unix seconds): it arrived between `since` and `at`, and was
+    answered at `sent` (None: never). `answered` is "ok", a fault's name, "rate", "paused" or "batch"; `paused_until` is set
+    where the reply announced a pause.
+    """
+
+    since: float
+    at: float
+    wall: float
+    methods: tuple[str, ...]
+    items: int
+    cost: float
+    asks: tuple[Ask, ...]
+    answered: str = "ok"
+    status: int | None = None
+    sent: float | None = None
+    paused_until: float | None = None
+
+
+class Host:
+    """A host that serves one chain's world through one speaker. `rules` are its faults; the seed decides every dice."""
+
+    def __init__(
+        self,
+        spec: HostSpec,
+        world: ChainWorld,
+        speaker: Speaker,
+        rules: tuple[Rule, ...] = (),
+        *,
+        seed: int = 0,
+        pulse: Pulse,
+        keep_asks: bool = True,
+    ) -> None:
+        self.spec = spec
+        self.log: list[Entry] = []
+        self._world, self._speaker, self._pulse, self._keep_asks = world, speaker, pulse, keep_asks
+        self._seed = f"{seed}/{spec.name}"
+        self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
+        self._listener = Listener(self._serve)
+        self.set_rules(rules)
+        self.reset()
+
+    def set_rules(self, rules: tuple[Rule, ...]) -> None:
+        """Replace the faults, their scripts at the beginning."""
+        self._plan = FaultPlan(rules, self._seed)
+
+    def reset(self) -> None:
+        """Empty the log, fill the bucket, end a pause; times of rules count from the next request."""
+        self.log = []
+        self._number = 0
+        self._first: float | None = None
+        self._paused_until = 0.0
+        spec = self.spec
+        rate = spec.hidden_rate or spec.rate
+        self._meter = Meter(rate, max(spec.burst, rate) if spec.cost is Cost.ITEM else spec.burst)
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        await self._listener.open()
+
+    async def close(self) -> None:
+        """Stop, breaking what is connected."""
+        await self._listener.close()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The host as a client is told about it, with its true published rate."""
+        spec = self.spec
+        return Endpoint(
+            name=spec.name,
+            chain=spec.chain,
+            protocols=spec.protocols,
+            url=self._listener.url + self._path(),
+            rate=spec.rate,
+            cost=spec.cost,
+            batch=spec.published_batch,
+            operator=spec.operator,
+        )
+
+    def _path(self) -> str:
+        if Protocol.ESPLORA in self.spec.protocols:
+            return "/api"
+        if Protocol.ETHERSCAN in self.spec.protocols:
+            return f"/v2/api?chainid={self._world.chain.identity}&apikey=simulated"
+        return "/" if Protocol.SOLANA_RPC in self.spec.protocols else ""
+
+    def _serve(self, request: Request, connection: Connection) -> None:
+        at = time.monotonic()
+        call = self._speaker.hear(request)
+        spec = self.spec
+        cost = float(call.items) if spec.cost is Cost.ITEM else 1.0
+        entry = Entry(
+            self._pulse.since(at), at, time.time(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
+        )
+        self.log.append(entry)
+        if self._first is None:
+            self._first = at
+        asked = Asked(self._number, at - self._first, call.methods, call.asks, self._world.chain.symbol)
+        self._number += 1
+        if at < self._paused_until:
+            self._refuse(entry, connection, spec.throttle, PAUSED)
+        elif not self._meter.admit(entry.since, at, cost):
+            self._refuse(entry, connection, spec.throttle, "rate")
+        elif spec.batch is not None and call.items > spec.batch:
+            self._send(entry, connection, self._speaker.too_large(spec.batch), "batch")
+        else:
+            self._answer(entry, connection, call, self._plan.pick(asked))
+
+    def _answer(self, entry: Entry, connection: Connection, call: Call, trouble: Trouble | None) -> None:
+        fault = trouble.fault if trouble else None
+        if fault is not None:
+            entry.answered = fault.value
+        if fault in THROTTLES:
+            self._refuse(entry, connection, THROTTLES[fault], fault.value)
+        elif fault in STATUSES:
+            status = self._dice.choice(STATUSES[fault])
+            self._send(entry, connection, Answer(HTML % (status, status), status, text=True), fault.value)
+        elif fault is Fault.TOO_LARGE:
+            self._send(entry, connection, self._speaker.too_large(max(1, call.items // 2)), fault.value)
+        elif fault in BODIES:
+            self._send(entry, connection, Answer(BODIES[fault]), fault.value)
+        elif fault is Fault.RESET:
+            self._later(connection.reset)
+        elif fault is not Fault.HANG:
+            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN)
+            answer = self._speaker.answer(call, view, trouble)
+            if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
+                reset = fault is Fault.RESET_MID_BODY
+                self._later(lambda: connection.reply_in_part(answer.status, answer.body, reset=reset))
+            elif fault is Fault.OVERSIZED:
+                self._later(lambda: connection.flood(answer.status, answer.body, FLOOD_MEGABYTES))
+            elif fault is Fault.TRUNCATED:
+                self._send(entry, connection, Answer(answer.body[: len(answer.body) // 2]), fault.value)
+            else:
+                self._send(entry, connection, answer, entry.answered)
+
+    def _refuse(self, entry: Entry, connection: Connection, how: Throttle, why: str) -> None:
+        """Say 429 (or 503) in the host's way; a pause that is announced begins or goes on."""
+        answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
+        if why == Fault.UNAVAILABLE:
+            answer = Answer(b"Service Unavailable", 503, text=True)
+        now, wall = time.monotonic(), time.time()
+        seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
+        headers: tuple[tuple[str, str], ...] = ()
+        if how is Throttle.SECONDS:
+            headers = (("Retry-After", str(seconds)),)
+            entry.paused_until = now + seconds
+        elif how is Throttle.DATE:
+            until = floor(wall) + seconds
+            headers = (("Retry-After", http_date(until)), ("Date", http_date(wall)))
+            entry.paused_until = now + until - wall
+        if why != PAUSED and entry.paused_until is not None:
+            self._paused_until = max(self._paused_until, entry.paused_until)
+        self._send(entry, connection, answer, why, headers)
+
+    def _send(
+        self, entry: Entry, connection: Connection, answer: Answer, answered: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        entry.answered = answered
+
+        def now() -> None:
+            entry.status, entry.sent = answer.status, time.monotonic()
+            connection.reply(answer.status, answer.body, headers + PROSE if answer.text else headers)
+
+        self._later(now)
+
+    def _later(self, action: Callable[[], None]) -> None:
+        delay = self.spec.latency * (0.5 + self._dice.random())
+        asyncio.get_running_loop().call_later(delay, action)

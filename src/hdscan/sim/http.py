@@ -1,0 +1,176 @@
+"""A small HTTP/1.1 server on raw sockets, which can also break every rule of HTTP when a fault asks for it.
+
+Raw because a fault must be able to reset, truncate or flood a connection at any byte, and because it costs a tenth of a
+framework's CPU: the client under test shares the machine with it.
+"""
+
+import asyncio
+import re
+import socket
+import struct
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from urllib.parse import unquote_plus
+
+import msgspec
+
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+FLOOD = b" " * 1_000_000
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A request: `path` without the query, `query` decoded, the last of repeated names winning."""
+
+    verb: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+
+
+class Connection(asyncio.Protocol):
+    """One client connection: hands requests to `serve` one at a time, and sends what `serve` decides on."""
+
+    def __init__(self, serve: "Serve", peers: "set[Connection]") -> None:
+        self._serve, self._peers = serve, peers
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self._busy = False
+        self._flood = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new connection."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._peers.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection that its client closed or that was reset."""
+        self._transport = None
+        self._peers.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect bytes until they are a request."""
+        self._buffer += data
+        if not self._busy:
+            self._next()
+
+    def resume_writing(self) -> None:
+        """Go on with a flood when the client has read what was sent."""
+        while self._flood > 0 and self._transport is not None and self._transport.get_write_buffer_size() < len(FLOOD):
+            self._flood -= 1
+            self._transport.write(FLOOD)
+
+    def _next(self) -> None:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        length = 0
+        if self._buffer[:4] != b"GET " and (stated := LENGTH.search(self._buffer, 0, end + 2)):
+            length = int(stated[1])
+        if len(self._buffer) < end + 4 + length:
+            return
+        line = self._buffer[: self._buffer.find(b"\r\n")].decode("latin-1")
+        verb, target, _ = line.split(" ", 2)
+        body = self._buffer[end + 4 : end + 4 + length]
+        self._buffer = self._buffer[end + 4 + length :]
+        path, _, query = target.partition("?")
+        self._busy = True
+        self._serve(Request(verb, path, parse_query(query), body), self)
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer the request in hand."""
+        self._write(head(status, len(body), headers) + body)
+        self._busy = False
+        if self._buffer:
+            self._next()
+
+    def reset(self) -> None:
+        """Break the connection with a TCP reset."""
+        if self._transport is not None:
+            linger = struct.pack("ii", 1, 0)
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._transport.abort()
+
+    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
+        """Announce the whole body, send half of it, then reset or close the connection."""
+        self._write(head(status, len(body) + 1, ()) + body[: len(body) // 2])
+        if reset:
+            asyncio.get_running_loop().call_later(0.005, self.reset)
+        elif self._transport is not None:
+            self._transport.close()
+
+    def flood(self, status: int, body: bytes, megabytes: int) -> None:
+        """Answer with `megabytes` MB of white space behind the body, as fast as the client reads."""
+        self._flood = megabytes
+        self._write(head(status, len(body) + megabytes * len(FLOOD), ()) + body)
+        self.resume_writing()
+        self._busy = False
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+Serve = Callable[[Request, Connection], None]
+
+
+class Listener:
+    """A server socket on a free loopback port."""
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        self._peers: set[Connection] = set()
+        self._server: asyncio.AbstractServer | None = None
+        self.url = ""
+
+    async def open(self) -> str:
+        """Listen; return the base URL without a slash at its end."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(self._serve, self._peers), "127.0.0.1", 0, backlog=1024)
+        self._server = server
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        return self.url
+
+    async def close(self) -> None:
+        """Stop listening and break what is still connected."""
+        if self._server is not None:
+            self._server.close()
+            for peer in tuple(self._peers):
+                peer.reset()
+            await self._server.wait_closed()
+            self._server = None
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """Decode a query string; the last of repeated names wins."""
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
+
+
+def http_date(seconds: float) -> str:
+    """Write unix seconds as an IMF-fixdate (RFC 9110 section 5.6.7)."""
+    return formatdate(int(seconds), usegmt=True)
+
+
+_dates: dict[int, bytes] = {}
+
+
+def _date() -> bytes:
+    now = int(time.time())
+    if now not in _dates:
+        _dates.clear()
+        _dates[now] = http_date(now).encode()
+    return _dates[now]
+
+
+def head(status: int, length: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Write a reply's head with Date, Content-Type (JSON unless given) and Content-Length."""
+    extra = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in headers)
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        extra += b"Content-Type: application/json\r\n"
+    if not any(name.lower() == "date" for name, _ in headers):
+        extra += b"Date: %s\r\n" % _date()
+    return b"HTTP/1.1 %d %s\r\n%sContent-Length: %d\r\n\r\n" % (status, REASONS.get(status, b"Unknown"), extra, length)

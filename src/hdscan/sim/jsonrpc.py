@@ -1,0 +1,86 @@
+"""The JSON-RPC 2.0 envelope, single and batch, with what servers get wrong about ids. Source: https://www.jsonrpc.org/specification"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from hdscan.sim.faults import Fault, Trouble
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class RpcError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `error` member of a reply."""
+
+    code: int
+    message: str
+    data: Any = None
+
+
+class RpcRequest(msgspec.Struct, frozen=True, gc=False):
+    """One request of a body; `method` is "" where the item isn't a request."""
+
+    id: Any
+    method: str
+    params: list[Any]
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """A body: its requests, and whether they came as a batch; `error` where it isn't JSON or is an empty batch."""
+
+    requests: tuple[RpcRequest, ...]
+    batch: bool
+    error: RpcError | None = None
+
+
+def open_envelope(body: bytes) -> Envelope:
+    """Read a request body."""
+    try:
+        value = _decode(body)
+    except msgspec.DecodeError:
+        return Envelope((), False, RpcError(-32700, "parse error"))
+    if isinstance(value, list):
+        requests = tuple(_request(item) for item in value)
+        return Envelope(requests, True, None if requests else RpcError(-32600, "empty batch"))
+    return Envelope((_request(value),), False)
+
+
+def _request(item: Any) -> RpcRequest:
+    if not isinstance(item, dict) or item.get("jsonrpc") != "2.0" or not isinstance(item.get("method"), str):
+        return RpcRequest(None, "", [])
+    params = item.get("params", [])
+    return RpcRequest(item.get("id"), item["method"], params if isinstance(params, list) else [])
+
+
+def failure(error: RpcError, ident: Any = None) -> bytes:
+    """Write one error reply, as for a whole batch."""
+    return _encode({"jsonrpc": "2.0", "id": ident, "error": error})
+
+
+def close_envelope(envelope: Envelope, results: Sequence[Any], trouble: Trouble | None, hit: set[int]) -> bytes:
+    """Write the reply, one result or RpcError per request; `hit` are positions whose ids, errors or results are spoiled."""
+    replies = []
+    fault = trouble.fault if trouble else None
+    for at, (request, result) in enumerate(zip(envelope.requests, results, strict=True)):
+        ident, value = request.id, result
+        if at in hit:
+            if fault is Fault.ITEM_ERRORS or fault is Fault.TOKENS_FAIL:
+                value = RpcError(-32000, "missing trie node 5f1c: state is not available")
+            elif fault is Fault.NULL_RESULT:
+                value = None
+            elif fault is Fault.DUPLICATE_ID:
+                ident = envelope.requests[at - 1].id
+            elif fault is Fault.FOREIGN_ID:
+                ident = 900_000_000 + at
+            elif fault in (Fault.MISSING_ID, Fault.SHORT_LIST) and envelope.batch:
+                continue
+        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": ident}
+        if at in hit and fault is Fault.MISSING_ID:
+            del reply["id"]
+        reply["error" if isinstance(value, RpcError) else "result"] = value
+        replies.append(reply)
+    if fault is Fault.SHIFTED_LIST:
+        replies.reverse()
+    return _encode(replies if envelope.batch else replies[0])

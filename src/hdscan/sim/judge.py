@@ -1,0 +1,90 @@
+"""What the logs say about a client: did it exceed a rate, did it break an announced pause, did it ask twice."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hdscan.sim.host import Entry, HostSpec
+from hdscan.sim.meter import TOLERANCE, Meter
+from hdscan.sim.solana import ACCOUNT
+from hdscan.sim.speaker import Ask
+from hdscan.sim.world import ChainWorld
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """One host's log, judged.
+
+    `rate_violations` are requests that arrived beyond published rate * time + burst (50 ms of tolerance); `pause_violations`
+    those that arrived within an announced Retry-After, but for what was on the wire when it was sent. `answered` counts how
+    requests ended (see Entry). `repeated` counts asks of an (address, asset) beyond the first that was answered well.
+    """
+
+    host: str
+    chain: str
+    requests: int
+    items: int
+    answered: dict[str, int]
+    rate_violations: int
+    pause_violations: int
+    repeated: int
+
+    @property
+    def violations(self) -> int:
+        """Rate and pause violations together."""
+        return self.rate_violations + self.pause_violations
+
+
+def judge(spec: HostSpec, log: Sequence[Entry]) -> Judgement:
+    """Judge one host's log, which is in the order of arrival."""
+    return Judgement(
+        spec.name,
+        spec.chain,
+        len(log),
+        sum(entry.items for entry in log),
+        dict(Counter(entry.answered for entry in log)),
+        len(rate_violations(spec, log)),
+        len(pause_violations(spec, log)),
+        sum(repeated_asks(log).values()),
+    )
+
+
+def rate_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
+    """Return the requests that were too many for the published rate."""
+    meter = Meter(spec.rate, spec.allowance)
+    return [entry for entry in log if not meter.admit(entry.since, entry.at, entry.cost)]
+
+
+def pause_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
+    """Return the requests that arrived within a pause announced TOLERANCE + latency earlier or more."""
+    found: list[Entry] = []
+    pauses: list[tuple[float, float]] = []
+    for entry in log:
+        pauses = [pause for pause in pauses if pause[1] > entry.at]
+        if any(begin < entry.since for begin, _ in pauses):
+            found.append(entry)
+        if entry.paused_until is not None and entry.sent is not None:
+            pauses.append((entry.sent + TOLERANCE + spec.latency, entry.paused_until))
+    return found
+
+
+def repeated_asks(log: Iterable[Entry], world: ChainWorld | None = None) -> Counter[Ask]:
+    """Count asks beyond the first that was answered "ok", per (address, asset).
+
+    With a Solana `world` the accounts that don't exist are named by owner and token too.
+    """
+    answered: set[Ask] = set()
+    repeated: Counter[Ask] = Counter()
+    for entry in log:
+        asks = set(entry.asks if world is None else named(entry.asks, world))
+        for ask in asks & answered:
+            repeated[ask] += 1
+        if entry.answered == "ok":
+            answered |= asks
+    return repeated
+
+
+def named(asks: Iterable[Ask], world: ChainWorld) -> Iterable[Ask]:
+    """Replace Solana accounts that don't exist by the (owner, token) whose associated accounts they would be."""
+    for key, symbol in asks:
+        yield (world.owner_of(key) or (key, symbol)) if symbol == ACCOUNT else (key, symbol)

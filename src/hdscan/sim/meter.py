@@ -1,0 +1,53 @@
+"""How fast requests arrive: a token bucket with tolerance, and a pulse that knows when this process itself was held up."""
+
+import asyncio
+import time
+from math import inf
+
+TOLERANCE = 0.05  # seconds: what the way between two processes may shift an arrival by
+BEAT = 0.005
+
+
+class Meter:
+    """A token bucket of `rate` per second and `burst`, kept as the time at which it would be full again (GCRA).
+
+    In no window of any length do more than rate * (length + TOLERANCE) + burst units pass. Whoever exceeds that takes nothing.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._full = -inf
+
+    def admit(self, since: float, at: float, cost: float) -> bool:
+        """Tell whether `cost` units pass that arrived somewhere between `since` and `at` (monotonic seconds)."""
+        fits = self._full + cost / self._rate - self._burst / self._rate - TOLERANCE
+        if fits > at:
+            return False
+        self._full = max(self._full, since, fits) + cost / self._rate
+        return True
+
+
+class Pulse:
+    """A beat every 5 ms; a beat that comes late shows that this process, not the client, lumped arrivals together."""
+
+    def __init__(self) -> None:
+        self._last = self._before = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to beat on the running loop."""
+        self._last = self._before = time.monotonic()
+        self._beat()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def since(self, at: float) -> float:
+        """Return the earliest time at which something that was noticed at `at` can have arrived."""
+        return self._before if at - self._before > 4 * BEAT else at
+
+    def _beat(self) -> None:
+        self._before, self._last = self._last, time.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)

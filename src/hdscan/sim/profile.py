@@ -1,0 +1,118 @@
+"""The three fault profiles: none, mild and wild, chosen for a topology from a seed.
+
+Every profile leaves each chain at least one host that tells the truth, and never makes a host lie about its state where a
+client has no means to find out.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from hdscan.model.chain import Family
+from hdscan.sim.faults import Fault, Rule, always
+from hdscan.sim.host import HostSpec
+
+TRANSPORT = (
+    Fault.SERVER_ERROR,
+    Fault.RESET,
+    Fault.RESET_MID_BODY,
+    Fault.CLOSED_MID_BODY,
+    Fault.MALFORMED,
+    Fault.TRUNCATED,
+    Fault.EMPTY_BODY,
+    Fault.EMPTY_OBJECT,
+    Fault.ERROR_OBJECT,
+)
+THROTTLED = (Fault.THROTTLED_SECONDS, Fault.THROTTLED_DATE, Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT, Fault.UNAVAILABLE)
+ITEMS = {
+    Family.BITCOIN: (Fault.EMPTY_OBJECT,),
+    Family.EVM: (
+        Fault.ITEM_ERRORS,
+        Fault.NULL_RESULT,
+        Fault.REVERTED,
+        Fault.EMPTY_DATA,
+        Fault.SHORT_LIST,
+        Fault.SHIFTED_LIST,
+        Fault.MISSING_ID,
+        Fault.DUPLICATE_ID,
+        Fault.FOREIGN_ID,
+        Fault.STRING_RESULT,
+        Fault.TOO_LARGE,
+    ),
+    Family.SOLANA: (
+        Fault.SHORT_LIST,
+        Fault.SHIFTED_LIST,
+        Fault.FOREIGN_ID,
+        Fault.MISSING_ID,
+        Fault.NULL_RESULT,
+        Fault.TOO_LARGE,
+    ),
+}
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A topology with its faults: the hosts, whose hidden limits a profile may lower, and the rules per host name."""
+
+    hosts: tuple[HostSpec, ...]
+    rules: Mapping[str, tuple[Rule, ...]]
+
+
+Families = Mapping[str, Family]
+Choose = Callable[[tuple[HostSpec, ...], Families, int], Profile]
+
+
+def none(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
+    """Let everything go well."""
+    return Profile(hosts, {})
+
+
+def mild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
+    """Break about 3 % of the calls, and throttle one in a thousand (one in fifty where calls are rare)."""
+    rules = {}
+    for spec in hosts:
+        rare = 0.02 if spec.rate < 50 else 0.001
+        family = families[spec.chain]
+        rules[spec.name] = (
+            Rule(faults=THROTTLED, share=rare),
+            Rule(faults=TRANSPORT, share=0.015),
+            Rule(faults=ITEMS[family], share=0.015),
+        )
+    return Profile(hosts, rules)
+
+
+def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
+    """Break about 12 % of the calls, with hangs and floods, and give every chain with three hosts or more a liar.
+
+    One host of each chain has a lower limit than it publishes, batch caps are not published, every chain is dead for three
+    seconds, and one EVM host's tokens fail for a while.
+    """
+    dice = random.Random(f"wild/{seed}")  # noqa: S311 - reproducible on purpose
+    rules: dict[str, tuple[Rule, ...]] = {}
+    played: list[HostSpec] = []
+    for chain in dict.fromkeys(spec.chain for spec in hosts):
+        mine = [spec for spec in hosts if spec.chain == chain]
+        order = dice.sample(mine, len(mine))
+        stingy, liar = order[0].name, order[-1].name if len(mine) > 2 else None
+        lie = dice.choice((Fault.WRONG_CHAIN, Fault.STALE))
+        dead = dice.uniform(2, 6)
+        for spec in mine:
+            hidden = spec.rate * 0.8 if spec.name == stingy else None
+            played.append(msgspec.structs.replace(spec, hidden_rate=hidden, published_batch=None))
+            outage = always(Fault.SERVER_ERROR, Fault.RESET, since=dead, until=dead + 3)
+            transport = Rule(faults=(*TRANSPORT, Fault.HANG), share=0.05)
+            if spec.name == liar:
+                rules[spec.name] = (outage, transport, always(lie))
+                continue
+            rules[spec.name] = (
+                outage,
+                Rule(faults=THROTTLED, share=0.03 if spec.rate < 50 else 0.004),
+                transport,
+                Rule(faults=(Fault.OVERSIZED,), share=0.002),
+                Rule(faults=(Fault.TOKENS_FAIL,), token=True, since=dead + 3, until=dead + 8, share=float(spec.name == stingy)),
+                Rule(faults=ITEMS[families[chain]], share=0.06),
+            )
+    return Profile(tuple(played), rules)
+
+
+PROFILES: Mapping[str, Choose] = {"none": none, "mild": mild, "wild": wild}

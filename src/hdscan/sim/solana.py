@@ -1,0 +1,151 @@
+"""A Solana node: getMultipleAccounts and the calls for head and identity, with real account layouts.
+
+Shapes: https://solana.com/docs/rpc/http/getmultipleaccounts ; token account layout: spl-token `state.rs` (165 bytes).
+"""
+
+import struct
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+from solders.pubkey import Pubkey
+
+from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.http import Request
+from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
+from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld, TokenAccount
+
+MOST_KEYS = 100
+CLOCK = "SysvarC1ock11111111111111111111111111111111"
+SYSVAR_OWNER = "Sysvar1111111111111111111111111111111111111"
+SYSTEM_PROGRAM = "11111111111111111111111111111111"
+RENT_EPOCH = 2**64 - 1
+TOKEN_RENT = 2_039_280
+SLOTS_PER_EPOCH = 432_000
+COMMITMENT_LAG = {"processed": -31, "confirmed": -30, "finalized": 0}
+ACCOUNT = "account"  # the symbol of an ask whose account belongs to nobody known, until the judge looks closer
+
+
+class Work(msgspec.Struct, frozen=True, gc=False):
+    """An opened body and the keys of its getMultipleAccounts, if that is what it is."""
+
+    envelope: Envelope
+    keys: tuple[str, ...]
+
+
+class SolanaNode:
+    """Speaks Solana's JSON-RPC for one world; its own head is the finalized one."""
+
+    def __init__(self, world: ChainWorld) -> None:
+        self._world = world
+        self._symbols = {asset.contract: asset.symbol for asset in world.assets}
+        world.accounts()  # derived now, not under the first request
+
+    def hear(self, request: Request) -> Call:
+        """Understand a body; every key counts as one item."""
+        envelope = open_envelope(request.body)
+        keys: tuple[str, ...] = ()
+        for item in envelope.requests:
+            if item.method == "getMultipleAccounts" and item.params and isinstance(item.params[0], list):
+                keys += tuple(key for key in item.params[0] if isinstance(key, str))
+        methods = tuple(dict.fromkeys(item.method for item in envelope.requests))
+        asks = tuple(self._ask(key) for key in keys if key != CLOCK)
+        return Call(methods, max(1, len(keys)), asks, Work(envelope, keys))
+
+    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+        """Answer every request of the body."""
+        work = call.work
+        assert isinstance(work, Work)
+        envelope = work.envelope
+        if envelope.error is not None:
+            return Answer(failure(envelope.error), 400)
+        ident = None if envelope.batch else envelope.requests[0].id
+        fault = trouble.fault if trouble else None
+        if fault is Fault.ERROR_OBJECT:
+            return Answer(failure(RpcError(-32005, "Node is behind by 1523 slots", {"numSlotsBehind": 1523}), ident))
+        if fault is Fault.TOKENS_FAIL and any(symbol != self._world.chain.symbol for _, symbol in call.asks):
+            return Answer(failure(RpcError(-32603, "Internal error: accounts index for the token programs unavailable"), ident))
+        results = [self._perform(item, view, trouble) for item in envelope.requests]
+        hit: set[int] = set()
+        if trouble is not None and fault in ITEM_FAULTS - {Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.TOKENS_FAIL}:
+            hit = trouble.victims(False for _ in results)
+        return Answer(close_envelope(envelope, results, None if fault is Fault.SHIFTED_LIST else trouble, hit))
+
+    def throttled(self, *, disguised: bool) -> Answer:
+        """Return 429 in JSON-RPC's clothes, as api.mainnet-beta.solana.com does."""
+        error = RpcError(429, "Too many requests for a specific RPC call")
+        return Answer(failure(error), 200 if disguised else 429)
+
+    def too_large(self, cap: int) -> Answer:
+        """Return -32602 for more than `cap` keys."""
+        return Answer(failure(RpcError(-32602, f"Too many inputs provided; max {cap}")))
+
+    def _ask(self, key: str) -> Ask:
+        if (account := self._world.accounts().get(key)) is not None:
+            return account.owner, self._symbols[account.mint]
+        return key, self._world.chain.symbol if self._world.owns(key) else ACCOUNT
+
+    def _perform(self, item: RpcRequest, view: View, trouble: Trouble | None) -> Any:
+        options = item.params[-1] if item.params and isinstance(item.params[-1], dict) else {}
+        slot = view.head - COMMITMENT_LAG.get(options.get("commitment", "finalized"), 0)
+        match item.method:
+            case "getGenesisHash":
+                return view.identity
+            case "getHealth":
+                return "ok"
+            case "getSlot":
+                return slot
+            case "getMultipleAccounts" if options.get("minContextSlot", 0) > slot:
+                return RpcError(-32016, "Minimum context slot has not been reached", {"contextSlot": slot})
+            case "getMultipleAccounts":
+                return self._many(item.params, options, slot, view, trouble)
+        return RpcError(-32601, "Method not found")
+
+    def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble | None) -> Any:
+        keys = params[0] if params and isinstance(params[0], list) else None
+        if keys is None:
+            return RpcError(-32602, "Invalid params: invalid type: null, expected a sequence.")
+        if len(keys) > MOST_KEYS:
+            return RpcError(-32602, f"Too many inputs provided; max {MOST_KEYS}")
+        if bad := next((key for key in keys if not isinstance(key, str) or not self._world.valid(key)), None):
+            return RpcError(-32602, f"Invalid param: Invalid ({bad})")
+        value = [self._account(key, options, slot, view) for key in keys]
+        if trouble is not None and trouble.fault is Fault.SHORT_LIST:
+            hit = trouble.victims(False for _ in value)
+            value = [account for at, account in enumerate(value) if at not in hit]
+        elif trouble is not None and trouble.fault is Fault.SHIFTED_LIST:
+            value = value[1:] + value[:1]
+        return {"context": {"apiVersion": "3.0.6", "slot": slot}, "value": value}
+
+    def _account(self, key: str, options: dict[str, Any], slot: int, view: View) -> dict[str, Any] | None:
+        if key == CLOCK:
+            epoch = slot // SLOTS_PER_EPOCH
+            started = int(view.time) - slot % SLOTS_PER_EPOCH * 2 // 5
+            clock = struct.pack("<QqQQq", slot, started, epoch, epoch + 1, int(view.time))
+            return _shape(clock, SYSVAR_OWNER, 1_169_280, options)
+        account = self._world.accounts().get(key)
+        if account is not None:
+            return _shape(_token_layout(account, view.amount(account.amount)), account.program, TOKEN_RENT, options)
+        lamports = view.amount(self._world.holdings(key).amounts[0])
+        return _shape(b"", SYSTEM_PROGRAM, lamports, options) if lamports else None
+
+
+def _shape(data: bytes, owner: str, lamports: int, options: dict[str, Any]) -> dict[str, Any]:
+    part = options.get("dataSlice")
+    shown = data[part["offset"] : part["offset"] + part["length"]] if part else data
+    return {
+        "data": [b64encode(shown).decode(), "base64"],
+        "executable": False,
+        "lamports": lamports,
+        "owner": owner,
+        "rentEpoch": RENT_EPOCH,
+        "space": len(data),
+    }
+
+
+def _token_layout(account: TokenAccount, amount: int) -> bytes:
+    """Lay out mint, owner, amount, no delegate, state 1 (initialized), not native, no delegated amount, no close authority."""
+    mint, owner = bytes(Pubkey.from_string(account.mint)), bytes(Pubkey.from_string(account.owner))
+    return mint + owner + struct.pack("<Q", amount) + bytes(36) + b"\x01" + bytes(12) + bytes(8) + bytes(36)

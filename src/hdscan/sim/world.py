@@ -1,0 +1,268 @@
+"""The truth: addresses and balances of every simulated chain, computed from a seed and never stored.
+
+An address is made from its index with a keyed hash in such a way that the index can be read back out of the address (with the
+key), so a million addresses need no table, and an address from elsewhere is known to be foreign. Foreign addresses hold zero.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+import msgspec
+import sha3
+import wallycore
+from solders.pubkey import Pubkey
+
+from hdscan.model.chain import Family, Network
+from hdscan.sim.chains import EPOCH, MAINNET, SimChain
+
+TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+PROGRAMS = (TOKEN, TOKEN_2022)
+ATA_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+KEY_LENGTH = {Family.BITCOIN: 20, Family.EVM: 20, Family.SOLANA: 32}
+AMOUNT_BITS = {Family.BITCOIN: 44, Family.EVM: 88, Family.SOLANA: 60}
+
+
+class Holdings(msgspec.Struct, frozen=True, gc=False):
+    """What one address holds: `amounts` in base units, in the order of the chain's assets; `unconfirmed` satoshi (±).
+
+    `noise` is 32 random bits that decide on details without a bearing on the amounts (histories, token programs).
+    """
+
+    amounts: tuple[int, ...]
+    unconfirmed: int = 0
+    noise: int = 0
+
+
+class TokenAccount(msgspec.Struct, frozen=True, gc=False):
+    """An associated token account that exists: its `owner` and `mint` (base58), token `program`, amount in base units."""
+
+    owner: str
+    mint: str
+    program: str
+    amount: int
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """One address of the world as a client should see it: base units per asset symbol."""
+
+    index: int
+    address: str
+    amounts: Mapping[str, int]
+    unconfirmed: int
+
+
+Explicit = Mapping[str, Mapping[str, int]]
+
+
+@lru_cache(65536)
+def associated_account(owner: str, mint: str, program: str) -> str:
+    """Derive the associated token account (base58) of `owner` for `mint` under a token `program`; 15 µs."""
+    seeds = [bytes(Pubkey.from_string(part)) for part in (owner, program, mint)]
+    return str(Pubkey.find_program_address(seeds, ATA_PROGRAM)[0])
+
+
+class ChainWorld:
+    """One chain's addresses and balances.
+
+    `count` addresses come from the seed, about `funded` (a share) of each asset's balances being above zero. `explicit`
+    addresses (address -> symbol -> base units; the pseudo symbol "unconfirmed" for Bitcoin) come behind them, any form of
+    address of the family being allowed. An asset not named is zero.
+    """
+
+    def __init__(self, played: SimChain, seed: int, count: int, funded: float = 0.1, explicit: Explicit | None = None) -> None:
+        self.chain, self.assets, self.played = played.chain, played.assets, played
+        self.family = played.chain.family
+        self.count, self.funded = count, funded
+        self._key = hashlib.blake2b(f"{seed}/{played.chain.id}".encode(), digest_size=32).digest()
+        self._length = KEY_LENGTH[self.family]
+        self._hrp = "bc" if played.chain.network is Network.MAINNET else "tb"
+        self._threshold = int(funded * 2**32)
+        self._zero = Holdings((0,) * len(self.assets))
+        self._explicit = {self._fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
+        self._explicit_texts = list(explicit or {})
+        self._accounts: dict[str, TokenAccount] | None = None
+        self.holdings = lru_cache(8192)(self._holdings)
+
+    def __len__(self) -> int:
+        return self.count + len(self._explicit_texts)
+
+    def address(self, index: int) -> str:
+        """Return the address at `index`: P2WPKH, EIP-55 or base58 by family; IndexError beyond the last."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        if index >= self.count:
+            return self._explicit_texts[index - self.count]
+        raw = self._raw(index)
+        if self.family is Family.BITCOIN:
+            return str(wallycore.addr_segwit_from_bytes(b"\x00\x14" + raw, self._hrp, 0))
+        return checksummed(raw) if self.family is Family.EVM else str(Pubkey.from_bytes(raw))
+
+    def addresses(self) -> Iterator[str]:
+        """Yield every address in the order of its index."""
+        return (self.address(index) for index in range(len(self)))
+
+    def owns(self, text: str) -> bool:
+        """Tell whether an address (EVM: in any case) belongs to this world."""
+        return self._fold(text) in self._explicit or self._index(text) is not None
+
+    def valid(self, text: str) -> bool:
+        """Tell whether a text is an address of this chain at all, of this world or not."""
+        return self._fold(text) in self._explicit or self._decode(text) is not None
+
+    def truth(self) -> Iterator[Truth]:
+        """Yield what every address holds, in the order of the index."""
+        for index, text in enumerate(self.addresses()):
+            held = self._holdings(text)
+            yield Truth(index, text, {a.symbol: n for a, n in zip(self.assets, held.amounts, strict=True)}, held.unconfirmed)
+
+    def height(self, now: float) -> int:
+        """Return the head (block or slot) at a time in unix seconds."""
+        return self.played.height + int((now - EPOCH) / self.played.interval)
+
+    def accounts(self) -> Mapping[str, TokenAccount]:
+        """Return every token account that exists, by its address (Solana); the first call derives them all."""
+        if self._accounts is None:
+            self._accounts = dict(self._derive_accounts())
+        return self._accounts
+
+    def owner_of(self, account: str) -> tuple[str, str] | None:
+        """Find (owner, token symbol) of an associated account that need not exist; derives four per address when first used."""
+        return self._every_account().get(account)
+
+    def _derive_accounts(self) -> Iterator[tuple[str, TokenAccount]]:
+        for owner in self.addresses():
+            held = self._holdings(owner)
+            for at, asset in enumerate(self.assets):
+                if asset.contract is None:
+                    continue
+                for program, amount in split(held.amounts[at], held.noise >> (6 * at)):
+                    yield (
+                        associated_account(owner, asset.contract, program),
+                        TokenAccount(owner, asset.contract, program, amount),
+                    )
+
+    @lru_cache(1)  # noqa: B019 - a world lives as long as its process or test
+    def _every_account(self) -> Mapping[str, tuple[str, str]]:
+        return {
+            associated_account(owner, asset.contract, program): (owner, asset.symbol)
+            for owner in self.addresses()
+            for asset in self.assets
+            if asset.contract is not None
+            for program in PROGRAMS
+        }
+
+    def _holdings(self, text: str) -> Holdings:
+        if self._explicit and (stated := self._explicit.get(self._fold(text))) is not None:
+            return stated
+        index = self._index(text)
+        return self._zero if index is None else self._seeded(index)
+
+    def _seeded(self, index: int) -> Holdings:
+        dice = hashlib.shake_128(self._key + index.to_bytes(8, "big")).digest(16 + 16 * len(self.assets))
+        amounts, bits = [], AMOUNT_BITS[self.family]
+        for at in range(16, len(dice), 16):
+            if int.from_bytes(dice[at : at + 4], "big") >= self._threshold:
+                amounts.append(0)
+                continue
+            top = dice[at + 4] % bits
+            amounts.append(1 << top | int.from_bytes(dice[at + 5 : at + 16], "big") & ((1 << top) - 1))
+        noise = int.from_bytes(dice[:4], "big")
+        unconfirmed = 0
+        if self.family is Family.BITCOIN and dice[4] < 10:
+            change = 1 + int.from_bytes(dice[5:8], "big")
+            unconfirmed = -min(change, amounts[0]) if amounts[0] and dice[8] & 1 else change
+        return Holdings(tuple(amounts), unconfirmed, noise)
+
+    def _stated(self, amounts: Mapping[str, int]) -> Holdings:
+        unknown = set(amounts) - {asset.symbol for asset in self.assets} - {"unconfirmed"}
+        if unknown:
+            raise ValueError(f"{self.chain.id} has no {', '.join(sorted(unknown))}")
+        return Holdings(tuple(amounts.get(asset.symbol, 0) for asset in self.assets), amounts.get("unconfirmed", 0))
+
+    def _raw(self, index: int) -> bytes:
+        number = index.to_bytes(8, "big")
+        tag = hashlib.blake2b(number, key=self._key, digest_size=self._length - 8).digest()
+        return tag + self._mask(tag, number)
+
+    def _mask(self, tag: bytes, number: bytes) -> bytes:
+        pad = hashlib.blake2b(tag, key=self._key, digest_size=8).digest()
+        return (int.from_bytes(pad, "big") ^ int.from_bytes(number, "big")).to_bytes(8, "big")
+
+    def _index(self, text: str) -> int | None:
+        raw = self._decode(text)
+        if raw is None or len(raw) != self._length:
+            return None
+        tag = raw[:-8]
+        number = self._mask(tag, raw[-8:])
+        if hashlib.blake2b(number, key=self._key, digest_size=self._length - 8).digest() != tag:
+            return None
+        index = int.from_bytes(number, "big")
+        return index if index < self.count else None
+
+    def _decode(self, text: str) -> bytes | None:
+        try:
+            if self.family is Family.EVM:
+                return bytes.fromhex(text[2:]) if len(text) == 42 else None
+            if self.family is Family.SOLANA:
+                return bytes(Pubkey.from_string(text))
+            if text[:3].lower() == f"{self._hrp}1":
+                script = bytes(wallycore.addr_segwit_to_bytes(text, self._hrp, 0))
+                return script[2:] if script[:2] == b"\x00\x14" else script
+            network = wallycore.WALLY_NETWORK_BITCOIN_MAINNET if self._hrp == "bc" else wallycore.WALLY_NETWORK_BITCOIN_TESTNET
+            return bytes(wallycore.address_to_scriptpubkey(text, network))
+        except ValueError:
+            return None
+
+    def _fold(self, text: str) -> str:
+        return text.lower() if self.family is Family.EVM else text
+
+
+class World:
+    """The simulated chains together; the same seed, counts and share give the same world in every process."""
+
+    def __init__(
+        self,
+        seed: int = 1,
+        addresses: int | Mapping[str, int] = 100,
+        *,
+        funded: float = 0.1,
+        chains: tuple[SimChain, ...] = MAINNET,
+        explicit: Mapping[str, Explicit] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.chains: dict[str, ChainWorld] = {}
+        for played in chains:
+            name = played.chain.id
+            count = addresses if isinstance(addresses, int) else addresses.get(name, 0)
+            self.chains[name] = ChainWorld(played, seed, count, funded, (explicit or {}).get(name))
+
+    def __getitem__(self, chain: str) -> ChainWorld:
+        return self.chains[chain]
+
+    def truth(self) -> dict[tuple[str, int, str], int]:
+        """Return every balance: (chain, index, asset symbol) -> confirmed base units."""
+        return {
+            (name, row.index, symbol): amount
+            for name, chain in self.chains.items()
+            for row in chain.truth()
+            for symbol, amount in row.amounts.items()
+        }
+
+
+def split(amount: int, noise: int) -> list[tuple[str, int]]:
+    """Spread a token amount over the accounts under the two token programs; [] where there is no account at all."""
+    if amount == 0:
+        return [(TOKEN, 0)] if noise & 15 == 1 else []
+    kind = noise & 7
+    if kind == 7 and amount > 1:
+        return [(TOKEN, amount - amount // 2), (TOKEN_2022, amount // 2)]
+    return [(TOKEN_2022 if kind > 4 else TOKEN, amount)]
+
+
+def checksummed(raw: bytes) -> str:
+    """Write a 20-byte EVM address with its EIP-55 checksum."""
+    text = raw.hex()
+    digest = sha3.keccak_256(text.encode()).hexdigest()
+    return "0x" + "".join(c.upper() if d > "7" else c for c, d in zip(text, digest, strict=False))
