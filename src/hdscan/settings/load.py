@@ -1,0 +1,194 @@
+"""Reads the configuration from all its places, the weakest first: catalogue, user file, project file, environment, flags."""
+
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from hdscan.model.chain import Asset, Chain, Network
+from hdscan.model.endpoint import Endpoint
+from hdscan.model.errors import ConfigError
+from hdscan.settings.rows import VARIABLE, Register, Rows
+from hdscan.settings.schema import (
+    Catalogue,
+    ChainRow,
+    EndpointRow,
+    LogLevel,
+    ScanSettings,
+    TokenRow,
+    TopLevel,
+    did_you_mean,
+    parse,
+)
+
+TABLES = ("scan", "chain", "token", "endpoint")
+SCAN_VARIABLES = {f"HDSCAN_SCAN_{key.upper()}": key for key in ScanSettings.__struct_fields__}
+TOP_VARIABLES = {
+    f"HDSCAN_{key.upper()}": key for key in TopLevel.__struct_fields__ if key != "catalogue"
+}  # that one is a file's
+# where the file is, and the server's secret: no keys of the file
+VARIABLES = (*TOP_VARIABLES, *SCAN_VARIABLES, "HDSCAN_CONFIG", "HDSCAN_TOKEN")
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything configured: `assets` are per chain, its own coin first; `files` are those that were read."""
+
+    network: Network
+    db: str
+    log_level: LogLevel
+    log_json: bool
+    scan: ScanSettings
+    chains: Mapping[str, Chain]
+    assets: Mapping[str, tuple[Asset, ...]]
+    endpoints: tuple[Endpoint, ...]
+    files: tuple[str, ...]
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """What one place sets: keys above all tables, keys of [scan], rows."""
+
+    top: Mapping[str, Any]
+    scan: Mapping[str, Any]
+    rows: Rows = Rows()
+
+
+def load(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Settings:
+    """The settings that hold here and now.
+
+    `config` (or HDSCAN_CONFIG) is read in place of `cwd`/hdscan.toml; `flags` are keys of the top level, None where not given.
+    ConfigError says which file, variable or flag, which key, and what it should be.
+    """
+    paths = _paths(config, environ, cwd)
+    layers = [_catalogue(), *(_read(path) for path in paths)]
+    layers.append(_environment(environ, {name for layer in layers for name in _variables(layer.rows)}))
+    layers.append(Layer(_given(TopLevel, {key: value for key, value in flags.items() if value is not None}, "flags"), {}))
+
+    top = TopLevel(**{key: value for layer in layers for key, value in layer.top.items()})
+    scan = ScanSettings(**{key: value for layer in layers for key, value in layer.scan.items()})
+    if scan.backoff_max < scan.backoff_base:
+        raise ConfigError("[scan] backoff_max is below backoff_base")
+    register = Register(top.network, environ)
+    for layer in layers:
+        register.add(layer.rows)
+    return Settings(
+        network=top.network,
+        db=_check_db(top.db or _default_db(environ, top.network)),
+        log_level=top.log_level,
+        log_json=top.log_json,
+        scan=scan,
+        chains=register.chains,
+        assets=register.assets(),
+        endpoints=tuple(register.endpoints.values()),
+        files=tuple(str(path) for path in paths),
+    )
+
+
+def _paths(config: Path | None, environ: Mapping[str, str], cwd: Path) -> list[Path]:
+    """The files to be read; those that were asked for by name have to be there."""
+    user = _directory(environ, "XDG_CONFIG_HOME", ".config", "Library/Application Support", "APPDATA")
+    found = [user / "hdscan.toml"] if user is not None else []
+    named = config or (Path(environ["HDSCAN_CONFIG"]) if environ.get("HDSCAN_CONFIG") else None)
+    if named is None:
+        found.append(cwd / "hdscan.toml")
+    return [path for path in found if path.exists()] + ([cwd / named] if named is not None else [])
+
+
+def _catalogue() -> Layer:
+    """The chains, tokens and hosts that hdscan comes with."""
+    text = files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8")
+    return _layer(tomllib.loads(text), "catalogue.toml")
+
+
+def _read(path: Path) -> Layer:
+    """One file; its errors name it as it was found."""
+    try:
+        return _layer(tomllib.loads(path.read_text(encoding="utf-8-sig")), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except ValueError as error:
+        _, _, place = str(error).rpartition("(at ")  # what stands before it may quote the file
+        raise ConfigError(f"{path}: is not valid TOML, at {place.rstrip(')')}") from None
+
+
+def _layer(raw: Mapping[str, Any], where: str) -> Layer:
+    """A file's content, checked key by key."""
+    top = _given(TopLevel, {key: value for key, value in raw.items() if key not in TABLES}, where, known=TABLES)
+    rows = Rows(
+        catalogue=top.get("catalogue", Catalogue.REPLACED),
+        chains=_rows(ChainRow, raw, "chain", where),
+        tokens=_rows(TokenRow, raw, "token", where),
+        endpoints=_rows(EndpointRow, raw, "endpoint", where),
+    )
+    return Layer(top, _given(ScanSettings, raw.get("scan", {}), f"{where}: [scan]"), rows)
+
+
+def _rows(kind: type[T], raw: Mapping[str, Any], table: str, where: str) -> tuple[tuple[str, T], ...]:
+    """A table's rows, each with its place in words: table, number from 1, and the name that it has."""
+    entries = raw.get(table, [])
+    if not isinstance(entries, list):
+        raise ConfigError(f"{where}: {table} has to be written as [[{table}]], one for each row")
+    rows = []
+    for number, entry in enumerate(entries, 1):
+        names = [entry[key] for key in ("name", "id", "symbol") if key in entry] if isinstance(entry, dict) else []
+        place = f"{where}: [[{table}]] {number}" + (f" ({names[0]})" if names else "")
+        rows.append((place, parse(kind, entry, place)))
+    return tuple(rows)
+
+
+def _given(kind: type[T], raw: Any, where: str, *, strict: bool = True, known: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The keys that `raw` sets, as values of `kind`'s types."""
+    values = parse(kind, raw, where, strict=strict, known=known)
+    return {key: getattr(values, key) for key in raw}
+
+
+def _environment(environ: Mapping[str, str], used_in_urls: set[str]) -> Layer:
+    """The HDSCAN_* variables; one that nothing reads is an error, as an unknown key is."""
+    top: dict[str, Any] = {}
+    scan: dict[str, Any] = {}
+    for name, text in environ.items():
+        if name in TOP_VARIABLES and text:
+            top |= _given(TopLevel, {TOP_VARIABLES[name]: text}, name, strict=False)
+        elif name in SCAN_VARIABLES and text:
+            scan |= _given(ScanSettings, {SCAN_VARIABLES[name]: text}, name, strict=False)
+        elif name.startswith("HDSCAN_") and name not in VARIABLES and name not in used_in_urls:
+            raise ConfigError(f"environment: unknown variable {name}{did_you_mean(name, VARIABLES)}")
+    return Layer(top, scan)
+
+
+def _variables(rows: Rows) -> set[str]:
+    """The names of the variables that the urls of these rows ask for."""
+    return {name for _, row in rows.endpoints for name in VARIABLE.findall(row.url)}
+
+
+def _check_db(url: str) -> str:
+    """`url` if it is a database's; ConfigError (without the url, which may hold a password) otherwise."""
+    if url.startswith(("sqlite:///", "postgresql://")):
+        return url
+    raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
+
+
+def _default_db(environ: Mapping[str, str], network: Network) -> str:
+    """A file of its own per network under the user's data directory, so that test coins never meet real ones."""
+    data = _directory(environ, "XDG_DATA_HOME", ".local/share", "Library/Application Support", "LOCALAPPDATA")
+    if data is None:
+        raise ConfigError("there is no home directory to keep the database in: set db, HDSCAN_DB or --db")
+    name = "hdscan.db" if network is Network.MAINNET else f"hdscan-{network}.db"
+    return f"sqlite:///{(data / name).as_posix()}"
+
+
+def _directory(environ: Mapping[str, str], xdg: str, unix: str, mac: str, windows: str) -> Path | None:
+    """hdscan's directory of a kind on this platform, or None without a home; a relative XDG path doesn't count."""
+    if environ.get(xdg) and Path(environ[xdg]).is_absolute():
+        return Path(environ[xdg]) / "hdscan"
+    if sys.platform == "win32":
+        return Path(environ[windows]) / "hdscan" if environ.get(windows) else None
+    home = environ.get("HOME")
+    return Path(home) / (mac if sys.platform == "darwin" else unix) / "hdscan" if home else None

@@ -1,0 +1,210 @@
+"""Rows of chains, tokens and endpoints, file after file, into the model's values: a later file's rows win."""
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hdscan.model.chain import Asset, Chain, Family, Network
+from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.errors import ConfigError
+from hdscan.settings.schema import Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+PROTOCOLS = {
+    Family.BITCOIN: (Protocol.ESPLORA,),
+    Family.EVM: (Protocol.ETHERSCAN, Protocol.EVM_RPC, Protocol.EVM_MULTICALL),
+    Family.SOLANA: (Protocol.SOLANA_RPC,),
+}
+DECIMALS = {Family.BITCOIN: 8, Family.EVM: 18, Family.SOLANA: 9}
+HEAD_TOLERANCE = {Family.BITCOIN: 1, Family.EVM: 20, Family.SOLANA: 150}
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """The rows of one file, each with the words that name its place in an error."""
+
+    catalogue: Catalogue = Catalogue.REPLACED
+    chains: tuple[tuple[str, ChainRow], ...] = ()
+    tokens: tuple[tuple[str, TokenRow], ...] = ()
+    endpoints: tuple[tuple[str, EndpointRow], ...] = ()
+
+
+class Register(msgspec.Struct):
+    """What the files read so far add up to, on one network."""
+
+    network: Network
+    environ: Mapping[str, str]
+    chains: dict[str, Chain] = {}
+    tokens: dict[tuple[str, str], Asset] = {}
+    endpoints: dict[str, Endpoint] = {}
+
+    def add(self, rows: Rows) -> None:
+        """Take over one file's rows; ConfigError names the row that cannot be."""
+        places: dict[object, str] = {}
+        for where, chain in rows.chains:
+            if self._applies(chain.network):
+                _only_once(places, ("chain", chain.id), where)
+                self.chains[chain.id] = self._chain(where, chain)
+        for where, token in rows.tokens:
+            if self._applies(token.network):
+                _only_once(places, ("token", token.chain, token.symbol), where)
+                self.tokens[token.chain, token.symbol] = self._token(where, token)
+        self._add_endpoints(rows, places)
+
+    def assets(self) -> dict[str, tuple[Asset, ...]]:
+        """Every chain's assets, its own coin first."""
+        return {
+            chain.id: (
+                Asset(chain.id, chain.symbol, chain.decimals),
+                *(token for token in self.tokens.values() if token.chain == chain.id),
+            )
+            for chain in self.chains.values()
+        }
+
+    def _applies(self, network: Network | None) -> bool:
+        return network in (None, self.network)
+
+    def _known(self, where: str, chain: str) -> Chain:
+        if chain not in self.chains:
+            raise ConfigError(f"{where}: unknown chain '{chain}'{did_you_mean(chain, tuple(self.chains))}")
+        return self.chains[chain]
+
+    def _chain(self, where: str, row: ChainRow) -> Chain:
+        earlier = self.chains.get(row.id)
+        if earlier is not None and earlier.family != row.family:
+            raise ConfigError(f"{where}: '{row.id}' is a {earlier.family} chain already; give this one another id")
+        if row.family is Family.EVM:
+            if row.chain_id is None or row.genesis is not None:
+                raise ConfigError(f"{where}: an EVM chain is known by its chain_id (and has no genesis here)")
+            identity = str(row.chain_id)
+        else:
+            if row.genesis is None or row.chain_id is not None or not _is_genesis(row.family, row.genesis):
+                form = "64 hexadecimal digits" if row.family is Family.BITCOIN else "base58 of 32 bytes"
+                raise ConfigError(f"{where}: a {row.family} chain is known by the hash of its first block: genesis, {form}")
+            identity = row.genesis
+        return Chain(
+            id=row.id,
+            family=row.family,
+            network=self.network,
+            symbol=row.symbol,
+            decimals=DECIMALS[row.family] if row.decimals is None else row.decimals,
+            identity=identity,
+            head_tolerance=HEAD_TOLERANCE[row.family] if row.head_tolerance is None else row.head_tolerance,
+        )
+
+    def _token(self, where: str, row: TokenRow) -> Asset:
+        chain = self._known(where, row.chain)
+        if chain.family is Family.BITCOIN:
+            raise ConfigError(f"{where}: a bitcoin chain has no tokens")
+        if chain.family is Family.EVM and not re.fullmatch("0x[0-9a-fA-F]{40}", row.contract):
+            raise ConfigError(f"{where}: contract has to be 0x and 40 hexadecimal digits")
+        if chain.family is Family.SOLANA and not _is_32_bytes(row.contract):
+            raise ConfigError(f"{where}: contract has to be the mint's address, base58 of 32 bytes")
+        if row.symbol == chain.symbol:
+            raise ConfigError(f"{where}: '{row.symbol}' is the chain's own coin; give the token another symbol")
+        for other in self.tokens.values():
+            if other.chain == row.chain and other.symbol != row.symbol and _same(str(other.contract), row.contract):
+                raise ConfigError(f"{where}: has the contract of '{other.symbol}', and would be counted twice")
+        return Asset(row.chain, row.symbol, row.decimals, row.contract)
+
+    def _add_endpoints(self, rows: Rows, places: dict[object, str]) -> None:
+        mine = [(where, row) for where, row in rows.endpoints if self._applies(row.network)]
+        if rows.catalogue is Catalogue.REPLACED:
+            chains = {row.chain for _, row in mine}
+            self.endpoints = {name: each for name, each in self.endpoints.items() if each.chain not in chains}
+        for where, row in mine:
+            _only_once(places, ("endpoint", row.name), where)
+            endpoint = self._endpoint(where, row)
+            for other in self.endpoints.values():
+                if other.name == row.name and other.chain != row.chain:
+                    raise ConfigError(f"{where}: '{row.name}' is the name of an endpoint of {other.chain}; names are unique")
+                if other.name != row.name and other.chain == row.chain and other.url == endpoint.url:
+                    raise ConfigError(
+                        f"{where}: has the url of '{other.name}'; one host has one rate: give one row a list of protocols"
+                    )
+            self.endpoints[row.name] = endpoint
+
+    def _endpoint(self, where: str, row: EndpointRow) -> Endpoint:
+        family = self._known(where, row.chain).family
+        words = [row.protocol] if isinstance(row.protocol, str) else row.protocol
+        unset = [name for name in VARIABLE.findall(row.url) if not self.environ.get(name)]
+        url = row.url if unset else VARIABLE.sub(lambda match: self.environ[match.group(1)], row.url)
+        if not unset:
+            _check_url(where, url)
+        return Endpoint(
+            name=row.name,
+            chain=row.chain,
+            protocols=_protocols(where, family, words),
+            url=url,
+            rate=row.rate,
+            per_minute=row.per_minute,
+            per_hour=row.per_hour,
+            per_day=row.per_day,
+            per_month=row.per_month,
+            cost=row.cost,
+            batch=row.batch,
+            operator=row.operator,
+            disabled=f"off until {' and '.join(unset)} is set in the environment" if unset else None,
+        )
+
+
+def _only_once(places: dict[object, str], key: object, where: str) -> None:
+    if key in places:
+        raise ConfigError(f"{where}: the same as {places[key]}")
+    places[key] = where
+
+
+def _protocols(where: str, family: Family, words: Sequence[str]) -> tuple[Protocol, ...]:
+    spoken = tuple(str(protocol) for protocol in PROTOCOLS[family])
+    for word in words:
+        if word == "electrum":
+            raise ConfigError(f"{where}: protocol 'electrum' is not spoken yet; use an esplora host")
+        if word not in spoken:
+            raise ConfigError(f"{where}: protocol '{word}' is not one of a {family} chain{did_you_mean(word, spoken)}")
+    if not words or len(set(words)) < len(words):
+        raise ConfigError(f"{where}: protocol has to name at least one, and each once")
+    return tuple(Protocol(word) for word in words)
+
+
+def _check_url(where: str, url: str) -> None:
+    """ConfigError unless `url` is https, or http to this machine; never echoes it, as it may hold a key."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or "${" in url or any(char.isspace() or not char.isprintable() for char in url):
+        raise ConfigError(f"{where}: url has to be a full address such as https://host/path, with keys as ${{NAME}}")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise ConfigError(f"{where}: url has to begin with https:// (http:// is for hosts on this machine only)")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_genesis(family: Family, text: str) -> bool:
+    return bool(re.fullmatch("[0-9a-f]{64}", text)) if family is Family.BITCOIN else _is_32_bytes(text)
+
+
+def _is_32_bytes(text: str) -> bool:
+    """Whether base58 `text` decodes to 32 bytes."""
+    if not text or set(text) - set(BASE58):
+        return False
+    number = 0
+    for char in text:
+        number = number * 58 + BASE58.index(char)
+    zeros = len(text) - len(text.lstrip("1"))
+    return zeros + (number.bit_length() + 7) // 8 == 32
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two contracts are one: hexadecimal digits have no case, base58 has."""
+    return one.lower() == other.lower() if one.startswith("0x") else one == other

@@ -1,0 +1,162 @@
+"""The shape of hdscan.toml: every key with its type, bounds and default, and the one place that refuses what doesn't fit.
+
+docs/configuration.md describes each of these fields; a test keeps the two equal.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from hdscan.model.chain import Family, Network
+from hdscan.model.endpoint import Cost
+from hdscan.model.errors import ConfigError
+
+Positive = Annotated[float, Meta(gt=0, le=1e9)]  # not infinite either
+Count = Annotated[int, Meta(ge=1)]
+Decimals = Annotated[int, Meta(ge=0, le=255)]
+ChainId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+Symbol = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,32}\Z")]
+
+
+class Commitment(StrEnum):
+    """How final a Solana slot has to be for its amounts to be taken."""
+
+    FINALIZED = "finalized"
+    CONFIRMED = "confirmed"
+
+
+class LogLevel(StrEnum):
+    """The least severe log line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Catalogue(StrEnum):
+    """What becomes of a chain's earlier endpoints when a file lists its own."""
+
+    REPLACED = "replaced"
+    ALSO = "also"
+
+
+class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The [scan] table; times are in seconds."""
+
+    chunk: Count = 1000
+    request_timeout: Positive = 15.0
+    backoff_base: Positive = 1.0
+    backoff_max: Positive = 30.0
+    outage_limit: Positive = 600.0
+    breaker_threshold: Count = 3
+    breaker_cooldown: Positive = 30.0
+    final_passes: Annotated[int, Meta(ge=0)] = 1
+    commitment: Commitment = Commitment.FINALIZED
+
+
+class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys above all tables."""
+
+    network: Network = Network.MAINNET
+    db: str | None = None
+    log_level: LogLevel = LogLevel.INFO
+    log_json: bool = False
+    catalogue: Catalogue = Catalogue.REPLACED
+
+
+class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A [[chain]] row; which of `chain_id` and `genesis` it needs, and what its defaults are, depends on its family."""
+
+    id: ChainId
+    family: Family
+    symbol: Symbol
+    chain_id: Count | None = None
+    genesis: str | None = None
+    decimals: Decimals | None = None
+    head_tolerance: Annotated[int, Meta(ge=0)] | None = None
+    network: Network | None = None
+
+
+class TokenRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A [[token]] row."""
+
+    chain: str
+    symbol: Symbol
+    contract: str
+    decimals: Decimals
+    network: Network | None = None
+
+
+class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An [[endpoint]] row: a host and key, what it speaks, and how fast it may be asked."""
+
+    name: Name
+    chain: str
+    protocol: str | list[str]
+    url: str
+    rate: Positive
+    per_minute: Count | None = None
+    per_hour: Count | None = None
+    per_day: Count | None = None
+    per_month: Count | None = None
+    cost: Cost = Cost.CALL
+    batch: Count | None = None
+    operator: str | None = None
+    network: Network | None = None
+
+
+CHOICES: Mapping[str, type[StrEnum]] = {
+    "network": Network,
+    "log_level": LogLevel,
+    "catalogue": Catalogue,
+    "commitment": Commitment,
+    "family": Family,
+    "cost": Cost,
+}
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def parse(kind: type[T], raw: object, where: str, *, strict: bool = True, known: tuple[str, ...] = ()) -> T:
+    """`raw` as a `kind`; ConfigError says `where`, which key, and what it should have been, without echoing a value.
+
+    `strict=False` takes numbers and booleans written as text (the environment); `known` are keys allowed beside the kind's own,
+    named in suggestions only.
+    """
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{where} has to be a table of keys and values")
+    fields = kind.__struct_fields__
+    for key in raw:
+        if key not in fields:
+            raise ConfigError(f"{where}: unknown key '{key}'{did_you_mean(str(key), (*fields, *known))}")
+    try:
+        return msgspec.convert(raw, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_reason(str(error))}") from None
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    near = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean '{near[0]}'?" if near else f"; it can be one of {', '.join(known)}"
+
+
+def _reason(message: str) -> str:
+    """msgspec's message as "key: what is expected": its own may echo what was written."""
+    text, _, path = message.replace("`", "").partition(" - at ")
+    if not path:
+        return re.sub(r"^Object missing required field (\w+)$", r"'\1' is missing", text)
+    key = re.match(r"\$\.(\w+)", path)
+    name = key.group(1) if key else path
+    if "regex" in text:
+        return f"{name}: holds characters that cannot stand there, or too many of them"
+    if name in CHOICES:
+        return f"{name}: has to be one of {', '.join(CHOICES[name])}"
+    return f"{name}: {text[0].lower()}{text[1:]}"

@@ -1,0 +1,69 @@
+"""Shows the settings in force, without anything secret, and the file to begin with."""
+
+import json
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hdscan.settings.load import Settings
+
+
+def origin(url: str) -> str:
+    """A url's scheme, host and port: all of it that may be shown."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host:
+        return "(not set)"
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}" + (f":{port}" if port else "")
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON-ready values; urls are cut to their origin, passwords left out."""
+    return {
+        "files": list(settings.files),
+        "network": str(settings.network),
+        "db": _database(settings.db),
+        "log_level": str(settings.log_level),
+        "log_json": settings.log_json,
+        "scan": msgspec.to_builtins(settings.scan),
+        "chain": [msgspec.to_builtins(chain) for chain in settings.chains.values()],
+        "token": [msgspec.to_builtins(asset) for assets in settings.assets.values() for asset in assets if not asset.is_native],
+        "endpoint": [msgspec.to_builtins(each) | {"url": origin(each.url)} for each in settings.endpoints],
+    }
+
+
+def show(settings: Settings) -> str:
+    """`shown` as TOML."""
+    values = shown(settings)
+    lines = [f"# read from {path}" for path in values.pop("files")]
+    lines += [_line(key, value) for key, value in values.items() if not isinstance(value, dict | list)]
+    for table, value in values.items():
+        for row in value if isinstance(value, list) else [value] if isinstance(value, dict) else []:
+            lines += ["", f"[[{table}]]" if isinstance(value, list) else f"[{table}]"]
+            lines += [_line(key, each) for key, each in row.items() if each is not None]
+    return "\n".join(lines) + "\n"
+
+
+def template() -> str:
+    """The hdscan.toml that `config init` writes: every key, explained and commented out."""
+    return files("hdscan").joinpath("settings/template.toml").read_text(encoding="utf-8")
+
+
+def _line(key: str, value: Any) -> str:
+    """A key and its value as TOML; JSON's strings, numbers, booleans and lists are TOML's too."""
+    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _database(url: str) -> str:
+    """A database url without password and options."""
+    if url.startswith("sqlite:"):
+        return url
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,47 @@
+"""The house keeps its order: what import-linter and ruff cannot see, these tests do."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "hdscan"
+MODULES = {str(path.relative_to(SOURCE)): path for path in sorted(SOURCE.rglob("*.py"))}
+PURE = ("model", "wire", "keys", "pool")  # pool but for its one driver
+IMPURE_MODULES = {"asyncio", "aiohttp", "logging", "random", "secrets", "socket", "structlog", "time"}
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
+
+
+def imports(tree: ast.AST) -> list[tuple[ast.stmt, str]]:
+    """Every import statement with the module that it names."""
+    found: list[tuple[ast.stmt, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node, node.module or ""))
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_is_in_order(name: str) -> None:
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    docstring = ast.get_docstring(tree)
+    assert docstring, "its first line says its one job"
+    assert not EMPTY_NAMES & set(Path(name).with_suffix("").parts), "names say what is inside"
+    inner = [node for node, _ in imports(tree) if node not in tree.body]
+    assert not inner, f"imports stand at the top, not at line {inner[0].lineno}"
+    assert "TYPE_CHECKING" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split("/")[0] in PURE and name != "pool/driver.py"])
+def test_pure_code_has_no_clock_chance_log_or_socket(name: str) -> None:
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    assert not IMPURE_MODULES & {module.split(".")[0] for _, module in imports(tree)}
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "__pycache__")
+)
+def test_every_folder_has_a_docstring_of_its_own(folder: str) -> None:
+    assert f"{folder}/__init__.py" in MODULES
