@@ -47,12 +47,12 @@ class ChainScanner:
         chain: Chain,
         assets: Sequence[Asset],
         record: ChainScan,
+        *,
         pool: ChainPool,
         store: Store,
         writer: Writer,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
-        *,
         chunk: int,
         worker: str,
     ) -> None:

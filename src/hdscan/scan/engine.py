@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
+import structlog
 
 from hdscan.model.chain import Asset, Chain
+from hdscan.model.errors import StoreError
 from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanState
 from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, Status
 from hdscan.pool.batch import BatchMemory
@@ -16,6 +18,8 @@ from hdscan.scan.chain_scan import ChainScanner
 from hdscan.scan.plan import Plan, ScanRequest, chunk_size, make_plan
 from hdscan.scan.writer import Writer
 from hdscan.store import Store
+
+_log = structlog.get_logger()
 
 TICK = 1.0  # seconds between looks at the providers
 _WORST = (Status.FAILED, Status.STOPPED, Status.RUNNING, Status.COMPLETED_WITH_GAPS, Status.COMPLETED)
@@ -42,8 +46,8 @@ class Engine:
         fleet: Fleet,
         chains: Mapping[str, Chain],
         assets: Mapping[str, Sequence[Asset]],
-        policy: Policy,
         *,
+        policy: Policy,
         chunk: int,
         final_passes: int,
         clock: Callable[[], float],
@@ -78,7 +82,9 @@ class Engine:
         """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
         with Writer() as write:
             self.plan = plan = await write(
-                lambda: make_plan(self._store, request, self._assets, self._fleet.seats, self._chunk, self._clock())
+                lambda: make_plan(
+                    self._store, request, self._assets, seats=self._fleet.seats, largest=self._chunk, now=self._clock()
+                )
             )
             self._restore(await write(self._store.load_memory))
             records = [record for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
@@ -126,11 +132,11 @@ class Engine:
             chain,
             assets,
             record,
-            ChainPool(chain, seats, self._policy, self._jitter),
-            self._store,
-            write,
-            self._clock,
-            self._events.put_nowait,
+            pool=ChainPool(chain, seats, self._policy, self._jitter),
+            store=self._store,
+            writer=write,
+            clock=self._clock,
+            emit=self._events.put_nowait,
             chunk=chunk_size(seats, assets, self._chunk),
             worker=self._worker,
         )
@@ -161,11 +167,16 @@ class Engine:
                     if learned := size.memory():
                         memory[f"batch:{seat.name}:{kind}"] = msgspec.json.encode(learned)
         changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}
-        if changed:
-            self._kept |= changed
-            statuses = self._fleet.statuses(self._clock())
+        if not changed:
+            return
+        statuses = self._fleet.statuses(self._clock())
+        try:
             await write(lambda: self._store.save_memory(changed))
             await write(lambda: self._store.save_providers(statuses))
+        except StoreError as error:
+            _log.warning("provider_state_not_saved", error=str(error))
+        else:
+            self._kept |= changed
 
     def _restore(self, memory: Mapping[str, bytes]) -> None:
         now = self._clock()

@@ -50,11 +50,12 @@ def make_plan(
     store: Store,
     request: ScanRequest,
     assets: Mapping[str, Sequence[Asset]],
-    chunks: Mapping[str, Sequence[Seat]],
+    *,
+    seats: Mapping[str, Sequence[Seat]],
     largest: int,
     now: float,
 ) -> Plan:
-    """Find or begin the scan that the request means; `assets` and `chunks` (seats) are per configured chain.
+    """Find or begin the scan that the request means; `assets` and `seats` are per chain, `largest` is addresses per chunk.
 
     Raises ScanRefused where there is nothing it could mean.
     """
@@ -66,7 +67,7 @@ def make_plan(
     wanted = {chain: _wanted(assets[chain], request.assets) for chain in chains}
     plans = [
         ChainPlan(
-            chain, tuple(a.symbol for a in chosen), store.count_addresses(chain), chunk_size(chunks[chain], chosen, largest)
+            chain, tuple(a.symbol for a in chosen), store.count_addresses(chain), chunk_size(seats[chain], chosen, largest)
         )
         for chain, chosen in wanted.items()
         if chosen

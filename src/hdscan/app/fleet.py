@@ -1,0 +1,59 @@
+"""The providers as configured: one limiter per endpoint, one seat per provider."""
+
+from collections.abc import Callable
+
+from hdscan.model.endpoint import Endpoint
+from hdscan.model.scan import ProviderState, ProviderStatus
+from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
+from hdscan.pool.seat import Policy, Seat
+from hdscan.provider.build import build
+from hdscan.provider.transport import Transport
+from hdscan.scan.engine import Fleet
+from hdscan.settings import Settings
+
+
+def policy(settings: Settings) -> Policy:
+    """The part of [scan] that the pool obeys."""
+    return Policy(**{name: getattr(settings.scan, name) for name in Policy.__struct_fields__})
+
+
+def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], float]) -> Fleet:
+    """Every configured provider; two rows that name one host and key share its limiter, the stricter figures holding."""
+    seats: dict[str, list[Seat]] = {chain: [] for chain in settings.chains}
+    limiters: dict[str, Limiter] = {}
+    off: list[ProviderStatus] = []
+    for endpoint in settings.endpoints:
+        if endpoint.disabled is not None:
+            off += [_disabled(endpoint, name.value, endpoint.disabled) for name in endpoint.protocols]
+            continue
+        providers = build(endpoint, settings.chains[endpoint.chain], transport, clock, commitment=settings.scan.commitment)
+        windows = [(seconds, limit) for seconds, limit in _windows(endpoint) if limit is not None]
+        limiter = limiters.get(providers[0].endpoint)
+        if limiter is None:
+            limiter = limiters[providers[0].endpoint] = Limiter(endpoint.rate, windows)
+        else:
+            limiter.tighten(endpoint.rate, windows)
+        seats[endpoint.chain] += [Seat(p, p.protocol.value, limiter, policy(settings)) for p in providers]
+    return Fleet(seats, limiters, off)
+
+
+def _windows(endpoint: Endpoint) -> tuple[tuple[float, int | None], ...]:
+    return ((MINUTE, endpoint.per_minute), (HOUR, endpoint.per_hour), (DAY, endpoint.per_day), (MONTH, endpoint.per_month))
+
+
+def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:
+    name = endpoint.name if len(endpoint.protocols) == 1 else f"{endpoint.name}/{protocol}"
+    return ProviderStatus(
+        name=name,
+        chain=endpoint.chain,
+        protocol=protocol,
+        state=ProviderState.DISABLED,
+        breaker={},
+        rate=endpoint.rate,
+        paused_until=None,
+        calls=0,
+        ok=0,
+        failed=0,
+        throttled=0,
+        last_error=why,
+    )

@@ -1,0 +1,180 @@
+"""hdscan from a program: open a database, add addresses, scan, read what is known. The command line is written on this.
+
+import asyncio
+from hdscan.app import open_wallet
+
+async def main() -> None:
+    async with open_wallet(db="sqlite:///wallet.db") as wallet:
+        await wallet.import_addresses("btc", ["bc1q..."])
+        async for event in wallet.scan():
+            print(event)
+        print(wallet.result, wallet.totals())
+
+asyncio.run(main())
+"""
+
+import asyncio
+import os
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from hdscan.app.fleet import make_fleet, policy
+from hdscan.keys.derive import Deriver
+from hdscan.keys.listing import BadLine, parse
+from hdscan.model.chain import Chain
+from hdscan.model.errors import InputError
+from hdscan.model.events import Event
+from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanResult
+from hdscan.provider.transport import AioTransport
+from hdscan.scan.engine import Engine, summary
+from hdscan.scan.plan import ScanRequest
+from hdscan.settings import Settings, load
+from hdscan.store import Store
+
+Progress = Callable[[int], None]
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import did: new addresses, addresses that were there already, and lines that cannot be used."""
+
+    added: int
+    known: int
+    bad: tuple[BadLine, ...] = ()
+
+
+def steady_clock() -> Callable[[], float]:
+    """Unix seconds that never jump while this process lives, whatever is done to the machine's clock."""
+    offset = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset
+
+
+def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":
+    """The wallet of a database URL and a configuration file, each by default where `hdscan` itself looks for it."""
+    return Wallet(load(None if config is None else Path(config), {"db": db}, os.environ, Path.cwd()))
+
+
+class Wallet:
+    """A database with its configured chains and providers; open it with `async with`, or `with` to read only.
+
+    Raises ConfigError, StoreError, InputError, KeyFault and ScanRefused, each one sentence.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store.open(settings.db, settings.network)
+        self.store.register(list(settings.chains.values()), [a for assets in settings.assets.values() for a in assets])
+        self.result: ScanResult | None = None
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.store.close()
+
+    def chain(self, name: str) -> Chain:
+        """The configured chain of this id; InputError names those there are."""
+        if name not in self.settings.chains:
+            raise InputError(f"chain {name!r} is not configured; the chains are {', '.join(self.settings.chains)}")
+        return self.settings.chains[name]
+
+    async def import_addresses(
+        self, chain: str, lines: Iterable[str | bytes], *, skip_invalid: bool = False, progress: Progress | None = None
+    ) -> Imported:
+        """Add addresses, one a line or CSV with an `address` column; with a bad line nothing is added unless `skip_invalid`."""
+        target = self.chain(chain)
+        return await asyncio.to_thread(self._import, target, lines, skip_invalid, progress)
+
+    def _import(self, chain: Chain, lines: Iterable[str | bytes], skip_invalid: bool, progress: Progress | None) -> Imported:
+        good: list[tuple[str, None]] = []
+        bad: list[BadLine] = []
+        for entry in parse(chain, lines):
+            if isinstance(entry, BadLine):
+                bad.append(entry)
+            else:
+                good.append((entry, None))
+        if bad and not skip_invalid:
+            return Imported(0, 0, tuple(bad))
+        added = self.store.add_addresses(chain.id, good, progress)
+        return Imported(added.added, added.known, tuple(bad))
+
+    async def derive(self, chain: str, deriver: Deriver, start: int, count: int, progress: Progress | None = None) -> Imported:
+        """Add derived addresses with their paths."""
+        target = self.chain(chain).id
+        added = await asyncio.to_thread(self.store.add_addresses, target, deriver.addresses(start, count), progress)
+        return Imported(added.added, added.known)
+
+    async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
+        """Scan and say what happens; `result` is there when it has ended. Takes the writer's lock (LockedError)."""
+        settings, clock = self.settings, steady_clock()
+        with self.store.writer_lock("scan"):
+            async with AioTransport(settings.scan.request_timeout) as transport:
+                self._engine = engine = Engine(
+                    self.store,
+                    make_fleet(settings, transport, clock),
+                    settings.chains,
+                    settings.assets,
+                    policy=policy(settings),
+                    chunk=settings.scan.chunk,
+                    final_passes=settings.scan.final_passes,
+                    clock=clock,
+                    jitter=random.random,
+                    worker=f"{socket.gethostname()}:{os.getpid()}",
+                )
+                try:
+                    async with aclosing(engine.run(request or ScanRequest())) as events:
+                        async for event in events:
+                            yield event
+                finally:
+                    self.result, self._engine = engine.result, None
+
+    def stop(self) -> None:
+        """End the running scan early: what has ended is committed, the next scan resumes the rest."""
+        if self._engine is not None:
+            self._engine.stop()
+
+    def last_scan(self) -> ScanResult | None:
+        """How the last scan of every chain stands, or None where there was none."""
+        records = self.chains()
+        return summary(max(record.scan_id for record in records), records) if records else None
+
+    def chains(self) -> list[ChainScan]:
+        """The latest scan of every chain that was scanned."""
+        return [record for chain in self.settings.chains if (record := self.store.latest(chain))]
+
+    def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Iterator[BalanceRow]:
+        """Every address and asset as known, in order; never a zero that was not read."""
+        return self.store.balances(chain, asset, funded)
+
+    def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
+        """Sums per asset and chain, with what is stale or unread beside them."""
+        return self.store.totals(chain, asset)
+
+    def gaps(self, chain: str | None = None) -> Iterator[Gap]:
+        """What the last scan could not read, and why."""
+        return self.store.gaps(chain)
+
+    def providers(self) -> list[ProviderStatus]:
+        """Every configured provider as it was last seen."""
+        fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
+        seen = {status.name: status for status in self.store.providers()}
+        return [
+            status if status.name not in seen or status.state == "disabled" else seen[status.name]
+            for status in fleet.statuses(time.time())
+        ]
