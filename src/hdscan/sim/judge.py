@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from hdscan.model.chain import Family
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.meter import TOLERANCE, Meter
-from hdscan.sim.solana import ACCOUNT
 from hdscan.sim.speaker import Ask
 from hdscan.sim.world import ChainWorld
 
@@ -69,9 +69,9 @@ def pause_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
 
 
 def repeated_asks(log: Iterable[Entry], world: ChainWorld | None = None) -> Counter[Ask]:
-    """Count asks beyond the first that was answered "ok", per (address, asset).
+    """Count asks beyond the first that was answered "ok", per (address, asset symbol).
 
-    With a Solana `world` the accounts that don't exist are named by owner and token too.
+    Solana's token accounts stand for themselves, unless a `world` is given to name them by owner and token (see `named`).
     """
     answered: set[Ask] = set()
     repeated: Counter[Ask] = Counter()
@@ -85,6 +85,7 @@ def repeated_asks(log: Iterable[Entry], world: ChainWorld | None = None) -> Coun
 
 
 def named(asks: Iterable[Ask], world: ChainWorld) -> Iterable[Ask]:
-    """Replace Solana accounts that don't exist by the (owner, token) whose associated accounts they would be."""
-    for key, symbol in asks:
-        yield (world.owner_of(key) or (key, symbol)) if symbol == ACCOUNT else (key, symbol)
+    """Replace Solana's token accounts, existing or not, by the (owner, token) whose associated accounts they are."""
+    if world.family is not Family.SOLANA:
+        return asks
+    return [(key, symbol) if symbol == world.chain.symbol else world.owner_of(key) or (key, symbol) for key, symbol in asks]

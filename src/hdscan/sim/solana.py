@@ -25,7 +25,7 @@ RENT_EPOCH = 2**64 - 1
 TOKEN_RENT = 2_039_280
 SLOTS_PER_EPOCH = 432_000
 COMMITMENT_LAG = {"processed": -31, "confirmed": -30, "finalized": 0}
-ACCOUNT = "account"  # the symbol of an ask whose account belongs to nobody known, until the judge looks closer
+ACCOUNT = "account"  # the symbol of an ask for an account that doesn't exist: the judge can find out whose it would be
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +84,7 @@ class SolanaNode:
 
     def _ask(self, key: str) -> Ask:
         if (account := self._world.accounts().get(key)) is not None:
-            return account.owner, self._symbols[account.mint]
+            return key, self._symbols[account.mint]
         return key, self._world.chain.symbol if self._world.owns(key) else ACCOUNT
 
     def _perform(self, item: RpcRequest, view: View, trouble: Trouble | None) -> Any:
