@@ -1,0 +1,66 @@
+"""EVM chains through a node's JSON-RPC: eth_getBalance and eth_call of balanceOf, single or in batches."""
+
+from collections.abc import Sequence
+
+from hdscan.model.chain import Chain
+from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.errors import CallError
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Kind, ReadError, Reading
+from hdscan.provider.remote import Clock, Remote, most_items
+from hdscan.provider.transport import Transport
+from hdscan.wire import evm, jsonrpc
+from hdscan.wire.failure import Dialect
+
+MOST = 20
+
+
+class EvmRpc(Remote):
+    """Reads wei and token units at the latest block; replies name no height."""
+
+    protocol = Protocol.EVM_RPC
+
+    def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
+        most = most_items(endpoint, MOST)
+        super().__init__(
+            endpoint,
+            chain,
+            transport,
+            clock,
+            capacity={Kind.NATIVE: most, Kind.TOKEN: most},
+            methods={Kind.NATIVE: "eth_getBalance", Kind.TOKEN: "eth_call"},
+            weight={Kind.NATIVE: 1, Kind.TOKEN: 1},
+            costs_items=endpoint.cost is Cost.ITEM,
+        )
+
+    async def prove(self) -> int | None:
+        """Compare the chain id, and ask for the head in the same call where that costs no more."""
+        alone = self.costs_items or self.capacity[Kind.NATIVE] < 2
+        chain_id, *head = await self._numbers(evm.CHAIN_ID, *(() if alone else (evm.BLOCK_NUMBER,)))
+        self._require(str(chain_id))
+        return head[0] if head else None
+
+    async def tip(self) -> int:
+        """Ask for the block number."""
+        return (await self._numbers(evm.BLOCK_NUMBER))[0]
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        """Read balances of one kind."""
+        answers = await self._answers([evm.balance_call(reading) for reading in readings])
+        found = [
+            answer if isinstance(answer, ReadError) else evm.balance(answer, reading)
+            for answer, reading in zip(answers, readings, strict=True)
+        ]
+        return self._reply(found, height)
+
+    async def _numbers(self, *calls: jsonrpc.Call) -> list[int]:
+        numbers = []
+        for (method, _), answer in zip(calls, await self._answers(calls), strict=True):
+            if isinstance(answer, ReadError):
+                raise CallError(answer.code, f"{method}: {answer.message}")
+            numbers.append(evm.number(answer, method))
+        return numbers
+
+    async def _answers(self, calls: Sequence[jsonrpc.Call]) -> list[jsonrpc.Answer]:
+        batch = jsonrpc.encode(calls)
+        return jsonrpc.decode(await self._ask(batch.request), batch, Dialect.EVM)

@@ -1,0 +1,63 @@
+"""Endpoint URLs: what may be shown of one, what of one is a key, and who is the same caller to the same host."""
+
+from hashlib import sha256
+from ipaddress import ip_address
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from hdscan.model.errors import ConfigError
+
+KEY_NAMES = frozenset({"key", "apikey", "api-key", "api_key", "token"})
+KEY_LENGTH = 16  # a path segment of this length is a key
+
+
+def redact(url: str) -> str:
+    """Show the scheme, host and port of a URL, and nothing else."""
+    parts = _split(url)
+    return f"{parts.scheme}://{_host(parts)}"
+
+
+def secrets(url: str) -> tuple[str, ...]:
+    """Find the keys that a URL holds: userinfo, query values named like a key, long path segments; as written and decoded."""
+    parts = _split(url)
+    found = [part for part in (parts.username, parts.password) if part]
+    found += [value for name, value in parse_qsl(parts.query) if name.lower() in KEY_NAMES]
+    found += [segment for segment in parts.path.split("/") if len(segment) >= KEY_LENGTH]
+    return tuple(dict.fromkeys(form for key in found for form in (key, unquote(key))))
+
+
+def endpoint_identity(url: str) -> str:
+    """Name who asks whom: host and port, and a digest of the key; rows that share it share rate, quota and pause."""
+    keys = secrets(url)
+    host = _host(_split(url))
+    return f"{host}#{sha256(chr(0).join(keys).encode()).hexdigest()[:12]}" if keys else host
+
+
+def check_url(url: str) -> None:
+    """Refuse a URL that is not https, unless its host is this machine; raises ConfigError."""
+    parts = _split(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        return
+    raise ConfigError(f"{redact(url)}: a provider's `url` must begin with https:// (http:// is for this machine only)")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError:
+        raise ConfigError("a provider's `url` is not a URL with a host") from None
+    return parts
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port is None else f"{host}:{parts.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

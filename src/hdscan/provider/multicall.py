@@ -1,0 +1,55 @@
+"""EVM chains through Multicall3: hundreds of native and token balances at one block, in one eth_call."""
+
+from collections.abc import Sequence
+
+from hdscan.model.chain import Chain
+from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Kind, ReadError, Reading
+from hdscan.provider.remote import Clock, Remote
+from hdscan.provider.transport import Transport
+from hdscan.wire import jsonrpc, multicall
+from hdscan.wire.failure import Dialect
+
+MOST = 600
+
+
+class Multicall(Remote):
+    """Reads wei and token units with the block and chain they are of; to the host it is one call, however much it holds."""
+
+    protocol = Protocol.EVM_MULTICALL
+    states_head = True
+
+    def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
+        # beside another protocol `batch` is about the items of that one's calls
+        most = MOST if endpoint.batch is None or len(endpoint.protocols) > 1 else min(MOST, endpoint.batch)
+        super().__init__(
+            endpoint,
+            chain,
+            transport,
+            clock,
+            capacity=dict.fromkeys(Kind, most),
+            methods={Kind.MIXED: "aggregate3", Kind.NATIVE: "aggregate3 (native)", Kind.TOKEN: "aggregate3 (token)"},
+            weight={Kind.NATIVE: 1, Kind.TOKEN: 1},
+        )
+
+    async def prove(self) -> int:
+        """Make the very call that reads, with no balance in it."""
+        return await self.tip()
+
+    async def tip(self) -> int:
+        """Ask for the block number, with the chain it is of."""
+        block, _ = await self._call(())
+        return block.number
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        """Read balances of any kind at one block."""
+        block, found = await self._call(readings)
+        return self._reply(found, block.number, block.number)
+
+    async def _call(self, readings: Sequence[Reading]) -> tuple[multicall.Block, list[int | ReadError]]:
+        batch = jsonrpc.encode([multicall.call(readings)])
+        answer = jsonrpc.single(await self._ask(batch.request), batch, Dialect.EVM)
+        block, found = multicall.decode(answer, len(readings))
+        self._require(str(block.chain_id))
+        return block, found

@@ -1,0 +1,94 @@
+"""What every provider has in common: its names, sizes and clock, and the way to its host."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+from hdscan.model.chain import Chain
+from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Missing, Reply
+from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.provider.identity import endpoint_identity, secrets
+from hdscan.provider.transport import Transport
+from hdscan.wire.http import Request, Response
+
+Clock = Callable[[], float]
+
+
+def most_items(endpoint: Endpoint, best: int) -> int:
+    """How many items a call to this endpoint may hold, of a protocol that could take `best`.
+
+    Where the host counts items against its rate, a call holds no more than it grants in a second.
+    """
+    most = best if endpoint.batch is None else min(best, endpoint.batch)
+    if endpoint.cost is Cost.ITEM:
+        most = min(most, int(endpoint.rate))
+    return max(1, most)
+
+
+class Remote(ABC):
+    """One protocol spoken to one endpoint; fits the pool's port `Provider`.
+
+    `clock` gives unix seconds. A reply is searched for the endpoint's keys before anybody sees it, since hosts echo them.
+    """
+
+    protocol: Protocol
+    states_head = False
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        chain: Chain,
+        transport: Transport,
+        clock: Clock,
+        *,
+        capacity: Mapping[Kind, int],
+        methods: Mapping[Kind, str],
+        weight: Mapping[Kind, int],
+        costs_items: bool = False,
+    ) -> None:
+        self.name = endpoint.provider_name(self.protocol)
+        self.chain = chain.id
+        self.endpoint = endpoint_identity(endpoint.url)
+        self.methods = methods
+        self.capacity = capacity
+        self.weight = weight
+        self.costs_items = costs_items
+        self._identity = chain.identity
+        self._url = endpoint.url
+        self._secrets = tuple(secret.encode() for secret in secrets(endpoint.url))
+        self._transport = transport
+        self._clock = clock
+
+    @abstractmethod
+    async def prove(self) -> int | None:
+        """Prove the chain and return the head where known; CallError WRONG_CHAIN if it is another."""
+
+    @abstractmethod
+    async def tip(self) -> int:
+        """Ask for the provider's head: block height or slot; CallError otherwise."""
+
+    @abstractmethod
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        """Ask for these readings in one HTTP call; CallError when it failed as a whole."""
+
+    async def _ask(self, request: Request) -> Response:
+        response = await self._transport.send(self._url, request)
+        body = response.body
+        for secret in self._secrets:
+            if secret in body:
+                body = body.replace(secret, b"[key]")
+        return response if body is response.body else Response(response.status, response.headers, body)
+
+    def _require(self, said: str) -> None:
+        """Refuse another chain than ours."""
+        if said != self._identity:
+            raise CallError(
+                ReadCode.WRONG_CHAIN, f"serves chain {said[:64]}, but {self.chain} is {self._identity}: check its `url`"
+            )
+
+    def _reply(self, found: Sequence[int | ReadError | Missing], height: int | None, head: int | None = None) -> Reply:
+        """Make balances of amounts, all of one height and of now."""
+        now = self._clock()
+        outcomes = tuple(Balance(item, None, height, now, self.name) if isinstance(item, int) else item for item in found)
+        return Reply(outcomes, head)

@@ -1,0 +1,123 @@
+"""Carry requests over HTTP: one session for all hosts, bounded in time, size and connections; errors become CallError here."""
+
+import zlib
+from importlib.metadata import version
+from typing import Protocol, Self
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import aiohttp
+from yarl import URL
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.provider.identity import check_url
+from hdscan.wire.http import Request, Response
+from hdscan.wire.strict import malformed
+
+MOST_BYTES = 8 * 2**20  # of a reply, after decompression
+PER_HOST = 32  # connections
+PIECE = 65536
+
+
+class Transport(Protocol):
+    """What a provider needs of the network."""
+
+    async def send(self, base_url: str, request: Request) -> Response:
+        """Exchange one request below a base URL for its reply; raises CallError where there is none."""
+
+
+class AioTransport:
+    """The transport on aiohttp: `async with AioTransport(request_timeout)`, once per process.
+
+    Redirects are returned as they are, never followed. Messages of errors hold no part of a URL.
+    """
+
+    def __init__(self, request_timeout: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout)
+        self._seconds = request_timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST),
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={
+                "User-Agent": f"hdscan/{version('hdscan')}",
+                "Accept": "application/json, text/plain",
+                "Accept-Encoding": "gzip",
+            },
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(self, base_url: str, request: Request) -> Response:
+        """Exchange one request for its reply; raises CallError TIMEOUT, UNREACHABLE or MALFORMED (too large, not HTTP)."""
+        check_url(base_url)
+        assert self._session is not None, "the transport is not open"
+        url = URL(join(base_url, request), encoded=True)
+        headers = {"Content-Type": "application/json"} if request.body is not None else None
+        try:
+            async with self._session.request(
+                request.method, url, data=request.body, headers=headers, allow_redirects=False
+            ) as reply:
+                body = await _body(reply)
+                return Response(reply.status, {name.lower(): value for name, value in reply.headers.items()}, body)
+        except TimeoutError:
+            raise CallError(ReadCode.TIMEOUT, f"no reply within {self._seconds:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
+
+
+def join(base_url: str, request: Request) -> str:
+    """Put a request's path and query behind the base's own, of which it replaces what has the same name."""
+    base = urlsplit(base_url)
+    kept = [part for part in base.query.split("&") if part and part.partition("=")[0] not in request.query]
+    query = "&".join([*kept, *([urlencode(request.query, safe=",")] if request.query else [])])
+    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + request.path, query, ""))
+
+
+async def _body(reply: aiohttp.ClientResponse) -> bytes:
+    """Read a body, inflating piece by piece so that no more than the limit is ever held."""
+    encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip", ""):
+        raise malformed("the reply is compressed in a way that was not offered")
+    inflater = zlib.decompressobj(wbits=31) if encoding not in ("identity", "") else None
+    body = bytearray()
+    async for piece in reply.content.iter_chunked(PIECE):
+        try:
+            body += inflater.decompress(piece, MOST_BYTES + 1 - len(body)) if inflater else piece
+        except zlib.error:
+            raise malformed("the reply's compression is broken") from None
+        if len(body) > MOST_BYTES:
+            raise malformed(f"the reply is larger than {MOST_BYTES // 2**20} MiB")
+    if inflater and not inflater.eof and body:
+        raise CallError(ReadCode.UNREACHABLE, "the reply broke off")
+    return bytes(body)
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
+    (aiohttp.ClientConnectorDNSError, "the host's name cannot be resolved"),
+    (aiohttp.ClientSSLError, "no TLS connection: the host's certificate or protocol is refused"),
+    (aiohttp.ClientConnectorCertificateError, "no TLS connection: the host's certificate is refused"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerDisconnectedError, "the host closed the connection without a reply"),
+    (aiohttp.ClientPayloadError, "the reply broke off"),
+    (aiohttp.ClientResponseError, "the reply is not HTTP"),
+    (OSError, "the connection broke"),
+)
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong without the URL, which the library's own texts hold."""
+    reason = next((text for kind, text in _REASONS if isinstance(error, kind)), "the connection failed")
+    detail = error.strerror if isinstance(error, OSError) else None
+    return f"{reason}: {detail}" if detail and "/" not in detail else reason

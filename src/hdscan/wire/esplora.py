@@ -1,0 +1,88 @@
+"""Esplora's REST: an address's funded and spent sums, the tip, a block hash (github.com/Blockstream/esplora, API.md)."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
+from hdscan.wire.failure import Dialect, failure
+from hdscan.wire.http import Request, Response
+from hdscan.wire.strict import MAX_UINT256, decode, malformed, refuse_repeats
+
+TIP = Request(path="/blocks/tip/height")
+GENESIS = Request(path="/block-height/0")
+
+_HEIGHT = re.compile(rb"[0-9]{1,9}")
+_HASH = re.compile(rb"[0-9a-f]{64}")
+Satoshi = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Sums(msgspec.Struct, frozen=True):
+    funded_txo_sum: Satoshi
+    spent_txo_sum: Satoshi
+
+
+class _Address(msgspec.Struct, frozen=True):
+    chain_stats: _Sums
+    mempool_stats: _Sums
+    address: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Address)
+_ONCE = {b'"chain_stats"': 1, b'"mempool_stats"': 1, b'"funded_txo_sum"': 2, b'"spent_txo_sum"': 2}
+
+
+def address_request(address: str) -> Request:
+    """Ask for the statistics of one address."""
+    return Request(path=f"/address/{address}")
+
+
+def balance(response: Response, address: str) -> tuple[int, int] | ReadError:
+    """Decode an address's confirmed and unconfirmed balance in satoshi; the second may be negative.
+
+    A 400 is about the address, which the host cannot read. Raises CallError, for `{}` too: there is no balance in it.
+    """
+    if response.status != 200:
+        error = failure(response, Dialect.ESPLORA)
+        if response.status == 400 and error.fault is ReadCode.SERVER_ERROR:
+            return ReadError(ReadCode.ITEM_ERROR, error.message)
+        raise error
+    try:
+        found = decode(_decoder, response.body, "the reply")
+    except CallError as error:
+        raise _prose(response, error) from None
+    refuse_repeats(response.body, _ONCE)
+    confirmed = found.chain_stats.funded_txo_sum - found.chain_stats.spent_txo_sum
+    unconfirmed = found.mempool_stats.funded_txo_sum - found.mempool_stats.spent_txo_sum
+    if found.address is not None and found.address.lower() != address.lower():
+        raise malformed("the reply is of another address")
+    if not 0 <= confirmed <= MAX_UINT256 or abs(unconfirmed) > MAX_UINT256:
+        raise malformed("more was spent than was ever received")
+    return confirmed, unconfirmed
+
+
+def height(response: Response) -> int:
+    """Decode the tip's height, a plain number; raises CallError."""
+    return int(_plain(response, _HEIGHT, "the tip height"))
+
+
+def block_hash(response: Response) -> str:
+    """Decode a block hash, 64 lower-case hexadecimal digits; raises CallError."""
+    return _plain(response, _HASH, "the block hash").decode()
+
+
+def _plain(response: Response, form: re.Pattern[bytes], what: str) -> bytes:
+    if response.status != 200:
+        raise failure(response, Dialect.ESPLORA)
+    text = response.body.strip()
+    if not form.fullmatch(text):
+        raise _prose(response, malformed(f"{what} is not one"))
+    return text
+
+
+def _prose(response: Response, error: CallError) -> CallError:
+    """Prefer what a provider's prose says (a throttle in place of a number) over that it isn't what was asked."""
+    by_text = failure(response, Dialect.ESPLORA)
+    return error if by_text.fault is ReadCode.MALFORMED else by_text

@@ -1,0 +1,122 @@
+"""Etherscan's API V2, the shape that BscScan had: balancemulti, tokenbalance, proxy (docs.etherscan.io)."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.evm import quantity
+from hdscan.wire.failure import Dialect, OwnError, failure, text_fault
+from hdscan.wire.http import Request, Response
+from hdscan.wire.strict import Malformed, decimal, decode, malformed, refuse_repeats
+
+MOST = 20
+
+
+class _Account(msgspec.Struct, frozen=True):
+    account: str
+    balance: str
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    result: list[msgspec.Raw] | str
+    status: str | None = None
+    message: str | None = None
+
+
+_replies = msgspec.json.Decoder(_Reply)
+_accounts = msgspec.json.Decoder(_Account)
+
+
+def balances_request(readings: Sequence[Reading], chain_id: str) -> Request:
+    """Ask for up to 20 native balances (balancemulti) or one token balance (tokenbalance)."""
+    addresses = ",".join(reading.address for reading in readings)
+    contract = readings[0].asset.contract
+    query = {"chainid": chain_id, "module": "account", "action": "balancemulti", "address": addresses, "tag": "latest"}
+    if contract is not None:
+        query |= {"action": "tokenbalance", "contractaddress": contract}
+    return Request(query=query)
+
+
+def proxy_request(action: str, chain_id: str) -> Request:
+    """Ask a node through Etherscan: eth_chainId or eth_blockNumber."""
+    return Request(query={"chainid": chain_id, "module": "proxy", "action": action})
+
+
+def balances(response: Response, readings: Sequence[Reading]) -> list[int | ReadError]:
+    """Decode native balances in wei: one per reading, matched by address.
+
+    An address that is missing, repeated or has no decimal balance is that reading's error. Raises CallError where `result`
+    is a sentence, or no account that was asked is in it.
+    """
+    reply = _reply(response)
+    if isinstance(reply.result, str):
+        raise failure(response, Dialect.ETHERSCAN, _refusal(reply))
+    found: dict[str, list[str]] = {}
+    for raw in reply.result:
+        try:
+            item = decode(_accounts, raw, "an account")
+        except CallError:
+            continue
+        found.setdefault(item.account.lower(), []).append(item.balance)
+    asked = [found.get(reading.address.lower(), []) for reading in readings]
+    if not any(asked):
+        raise malformed(f"none of the {len(reply.result)} accounts was asked")
+    refuse_repeats(response.body, {b'"result"': 1, b'"account"': len(reply.result), b'"balance"': len(reply.result)})
+    return [_one(texts) for texts in asked]
+
+
+def token_balance(response: Response) -> int | ReadError:
+    """Decode one token balance in its base units; raises CallError for a refusal of the caller."""
+    reply = _reply(response)
+    if isinstance(reply.result, str) and reply.status == "1":
+        refuse_repeats(response.body, {b'"result"': 1})
+        return _one([reply.result])
+    own = _refusal(reply)
+    if text_fault(own.text) is not None:
+        raise failure(response, Dialect.ETHERSCAN, own)
+    return ReadError(ReadCode.ITEM_ERROR, own.text or "an empty reply")
+
+
+def number(response: Response) -> int:
+    """Decode the chain id or block number of a proxy reply; raises CallError."""
+    reply = _reply(response)
+    if not isinstance(reply.result, str):
+        raise malformed("the result is not a number")
+    try:
+        value = quantity(reply.result)
+    except Malformed:
+        raise failure(response, Dialect.ETHERSCAN, _refusal(reply)) from None
+    if value >= 2**63:
+        raise malformed("the number is beyond 63 bits")
+    return value
+
+
+def _reply(response: Response) -> _Reply:
+    if response.status != 200:
+        raise failure(response, Dialect.ETHERSCAN)
+    try:
+        reply = decode(_replies, response.body, "the reply")
+    except CallError as error:
+        by_text = failure(response, Dialect.ETHERSCAN)
+        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+    if isinstance(reply.result, list) and reply.status != "1":
+        raise failure(response, Dialect.ETHERSCAN, _refusal(reply))
+    return reply
+
+
+def _refusal(reply: _Reply) -> OwnError:
+    said = reply.result if isinstance(reply.result, str) else ""
+    return OwnError(None, ": ".join(part for part in (reply.message, said) if part))
+
+
+def _one(texts: Sequence[str]) -> int | ReadError:
+    if not texts:
+        return ReadError(ReadCode.MISSING, "the reply left this address out")
+    if len(texts) > 1:
+        return ReadError(ReadCode.MALFORMED, "the reply has this address more than once")
+    try:
+        return decimal(texts[0])
+    except Malformed as error:
+        return ReadError(ReadCode.MALFORMED, str(error))

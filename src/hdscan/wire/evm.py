@@ -1,0 +1,65 @@
+"""Ethereum's JSON-RPC methods for balances, head and chain id (ethereum.org/developers/docs/apis/json-rpc)."""
+
+import re
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.jsonrpc import Call
+from hdscan.wire.strict import Malformed, malformed
+from hdscan.wire.strict import decode as strictly
+
+BALANCE_OF = "70a08231"
+CHAIN_ID: Call = ("eth_chainId", ())
+BLOCK_NUMBER: Call = ("eth_blockNumber", ())
+
+_QUANTITY = re.compile(r"0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,63})", re.ASCII)
+_WORD = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+_text = msgspec.json.Decoder(str)
+
+
+def balance_call(reading: Reading, block: str = "latest") -> Call:
+    """The call that reads one balance: eth_getBalance, or eth_call of ERC-20's balanceOf."""
+    if reading.asset.contract is None:
+        return "eth_getBalance", (reading.address, block)
+    data = f"0x{BALANCE_OF}{reading.address[2:].lower():0>64}"
+    return "eth_call", ({"to": reading.asset.contract, "data": data}, block)
+
+
+def quantity(text: str) -> int:
+    """Read a QUANTITY: 0x, no leading zeros, at most 256 bits; raises Malformed."""
+    if not _QUANTITY.fullmatch(text):
+        raise Malformed("not a hexadecimal quantity")
+    return int(text, 16)
+
+
+def word(text: str) -> int:
+    """Read the one 32-byte word that balanceOf returns; raises Malformed."""
+    if not _WORD.fullmatch(text):
+        raise Malformed(f"not one 32-byte word but {max(len(text) - 2, 0) // 2} bytes")
+    return int(text, 16)
+
+
+def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
+    """Decode the result of `balance_call`: wei or token units, or why not; no data is EMPTY (no contract), not zero."""
+    try:
+        text = strictly(_text, answer, "the result")
+        if reading.asset.contract is None:
+            return quantity(text)
+        if text == "0x":
+            return ReadError(ReadCode.EMPTY, "no data: there is no contract at the token's address")
+        return word(text)
+    except (CallError, Malformed) as error:
+        return ReadError(ReadCode.MALFORMED, str(error))
+
+
+def number(answer: msgspec.Raw, what: str) -> int:
+    """Decode a chain id or block number, below 2**63; raises CallError MALFORMED."""
+    try:
+        value = quantity(strictly(_text, answer, what))
+    except Malformed as error:
+        raise malformed(f"{what}: {error}") from None
+    if value >= 2**63:
+        raise malformed(f"{what} is beyond 63 bits")
+    return value

@@ -1,0 +1,163 @@
+"""What a reply without an answer means: the provider's own error code outranks the HTTP status, the status the text.
+
+The prose of an error page is searched only where the status says nothing (200, 400, 403), so that no 5xx page is misread.
+Codes are per protocol: -32005 is an unhealthy node on Solana, and anything from a spent quota to an unsupported range on
+EVM, where only its text tells. Each text has a recorded reply in tests/data/wire/failures.json.
+"""
+
+import re
+from enum import StrEnum
+from http import HTTPStatus
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.wire.http import Response
+
+SHOWN = 200  # characters of a provider's own text in an error
+READ = 4096  # bytes of a body that are looked at for a text
+
+
+class Dialect(StrEnum):
+    """Whose codes are spoken."""
+
+    ESPLORA = "esplora"
+    ETHERSCAN = "etherscan"
+    EVM = "evm"
+    SOLANA = "solana"
+
+
+class OwnError(msgspec.Struct, frozen=True):
+    """A provider's own error: its code where it has one, and its text."""
+
+    code: int | None
+    text: str
+
+
+TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first that occurs decides
+    ("execution reverted", ReadCode.REVERTED),  # first, since the contract chooses what follows
+    ("batch of more than", ReadCode.TOO_LARGE),
+    ("batch too large", ReadCode.TOO_LARGE),
+    ("in batch triggered rate limit", ReadCode.TOO_LARGE),  # a method that is not served in batches of this size
+    ("too many inputs", ReadCode.TOO_LARGE),
+    ("out of gas", ReadCode.TOO_LARGE),
+    ("response too large", ReadCode.TOO_LARGE),
+    ("max usage reached", ReadCode.QUOTA),
+    ("daily rate limit", ReadCode.QUOTA),
+    ("daily request count exceeded", ReadCode.QUOTA),
+    ("maximum api usage limit", ReadCode.QUOTA),
+    ("invalid api key", ReadCode.BAD_KEY),
+    ("authenticate your request with an api key", ReadCode.BAD_KEY),
+    ("api key is not allowed", ReadCode.BAD_KEY),
+    ("free api access is not supported", ReadCode.BAD_KEY),
+    ("rate limit", ReadCode.THROTTLED),
+    ("too many requests", ReadCode.THROTTLED),
+    ("request rate exceeds", ReadCode.THROTTLED),
+    ("compute units per second", ReadCode.THROTTLED),
+    ("node is behind", ReadCode.STALE),
+)
+
+CODES: dict[tuple[Dialect, int], ReadCode] = {
+    (Dialect.EVM, 3): ReadCode.REVERTED,  # geth: execution reverted
+    (Dialect.EVM, 30): ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
+    (Dialect.EVM, 31): ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3
+    (Dialect.EVM, 429): ReadCode.THROTTLED,  # Alchemy
+    (Dialect.EVM, -32002): ReadCode.TIMEOUT,  # geth: request timed out
+    (Dialect.EVM, -32003): ReadCode.TOO_LARGE,  # geth: response too large
+    (Dialect.EVM, -32052): ReadCode.BAD_KEY,  # Ankr: key not allowed on this chain
+    (Dialect.SOLANA, 429): ReadCode.THROTTLED,  # public RPC
+    (Dialect.SOLANA, -32005): ReadCode.SERVER_ERROR,  # node is unhealthy
+    (Dialect.SOLANA, -32016): ReadCode.STALE,  # minContextSlot not reached
+    (Dialect.SOLANA, -32401): ReadCode.BAD_KEY,  # Helius
+    (Dialect.SOLANA, -32429): ReadCode.THROTTLED,  # Helius
+}
+
+STATUSES: dict[int, ReadCode] = {
+    401: ReadCode.BAD_KEY,
+    402: ReadCode.QUOTA,
+    408: ReadCode.TIMEOUT,
+    413: ReadCode.TOO_LARGE,
+    414: ReadCode.TOO_LARGE,
+    429: ReadCode.THROTTLED,
+}
+
+REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCode.STALE)}
+
+WHOLE_CALL = frozenset({ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.STALE})
+"""What is said of a caller or a node, though it may come as an item's error."""
+
+_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>|[\x00-\x20\x7f-\x9f\u2028-\u202e]+", re.DOTALL | re.IGNORECASE)
+
+
+def shown(text: str) -> str:
+    """Cut a provider's text to one plain line of at most 200 characters."""
+    line = " ".join(_MARKUP.sub(" ", text).split())
+    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
+
+
+def text_fault(text: str) -> ReadCode | None:
+    """Find what a provider's text says, or None."""
+    lower = text.lower()
+    return next((fault for part, fault in TEXTS if part in lower), None)
+
+
+def own_fault(own: OwnError, dialect: Dialect) -> ReadCode | None:
+    """Find what a provider's own error means, by its code, else by its text; None where neither is known."""
+    by_code = None if own.code is None else CODES.get((dialect, own.code))
+    return text_fault(own.text) if by_code is None else _refined(by_code, own.text)
+
+
+def status_fault(response: Response) -> ReadCode | None:
+    """Find what an HTTP status means by itself, or None (RFC 9110, section 15)."""
+    if response.status == 503 and "retry-after" in response.headers:
+        return ReadCode.THROTTLED
+    return STATUSES.get(response.status)
+
+
+def failure(response: Response, dialect: Dialect, own: OwnError | None = None) -> CallError:
+    """Name the fault of a call that got no answer: `own` is the provider's error where its reply held one.
+
+    The Retry-After and Date headers travel along raw; the message holds the status and the provider's text, never a URL.
+    """
+    text = own.text if own else response.body[:READ].decode("utf-8", "replace")
+    return CallError(
+        _fault(response, dialect, own, text),
+        _sentence(response, text, own),
+        retry_after=response.headers.get("retry-after"),
+        date=response.headers.get("date"),
+    )
+
+
+def _fault(response: Response, dialect: Dialect, own: OwnError | None, text: str) -> ReadCode:
+    if own and own.code is not None and (dialect, own.code) in CODES:
+        return _refined(CODES[dialect, own.code], text)
+    by_status = status_fault(response)
+    if by_status is not None:
+        return _refined(by_status, text)
+    by_text = text_fault(text) if own or response.status in (200, 400, 403) else None
+    if by_text is not None:
+        return by_text
+    if response.status == 403:
+        return ReadCode.BAD_KEY
+    return ReadCode.MALFORMED if response.status == 200 and own is None else ReadCode.SERVER_ERROR
+
+
+def _refined(fault: ReadCode, text: str) -> ReadCode:
+    """Let a text say more exactly what a code or status says, but nothing else."""
+    by_text = text_fault(text)
+    return by_text if by_text is not None and (fault, by_text) in REFINED else fault
+
+
+def _sentence(response: Response, text: str, own: OwnError | None) -> str:
+    parts = []
+    if response.status != 200:
+        known = response.status in HTTPStatus.__members__.values()
+        parts.append(f"HTTP {response.status} {HTTPStatus(response.status).phrase if known else ''}".rstrip())
+        if 300 <= response.status < 400:
+            return f"{parts[0]}: redirects are not followed; put the new address into `url`"
+    if own and own.code is not None:
+        parts.append(f"error {own.code}")
+    said = shown(text)
+    if said:
+        parts.append(said)
+    return ": ".join(parts) or "an empty reply"

@@ -1,0 +1,168 @@
+"""JSON-RPC 2.0, one call or a batch: matched strictly by id, never by position (jsonrpc.org/specification, sections 4-6)."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
+from hdscan.wire.failure import WHOLE_CALL, Dialect, OwnError, failure, own_fault, shown
+from hdscan.wire.http import Request, Response
+from hdscan.wire.strict import decode as strictly
+from hdscan.wire.strict import malformed, refuse_repeats
+
+Call = tuple[str, Sequence[object]]
+Answer = msgspec.Raw | ReadError
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Encoded calls with the ids `first` to `first + count - 1`; a single call is sent as an object."""
+
+    body: bytes
+    first: int
+    count: int
+
+    @property
+    def request(self) -> Request:
+        """What to send."""
+        return Request(body=self.body)
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    id: int
+    method: str
+    params: msgspec.Raw
+    jsonrpc: str = "2.0"
+
+
+class _Item(msgspec.Struct, frozen=True):
+    id: Any = msgspec.UNSET
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: Any = None
+
+
+_encoder = msgspec.json.Encoder()
+_replies: msgspec.json.Decoder[list[msgspec.Raw] | _Item] = msgspec.json.Decoder(list[msgspec.Raw] | _Item)
+_item: msgspec.json.Decoder[_Item] = msgspec.json.Decoder(_Item)
+
+
+def encode(calls: Sequence[Call]) -> Batch:
+    """Encode calls of (method, params).
+
+    The ids follow from what is asked, so that a reply to another question (a proxy's mix-up) does not fit this one.
+    """
+    params = [_encoder.encode(call[1]) for call in calls]
+    first = 1
+    for text in params:
+        first = zlib.crc32(text, first)
+    first &= 0x3FFFFFFF
+    items = [
+        _Frame(first + number, method, msgspec.Raw(text))
+        for number, ((method, _), text) in enumerate(zip(calls, params, strict=True))
+    ]
+    return Batch(_encoder.encode(items[0] if len(items) == 1 else items), first, len(items))
+
+
+def decode(response: Response, batch: Batch, dialect: Dialect) -> list[Answer]:
+    """Match a reply with the calls of `batch`: one raw result or error per call, in their order.
+
+    An id that is missing or repeated is that call's error. Raises CallError where the reply answers no call, or refuses
+    them as a whole (one object in place of a batch, or nothing but refusals of the caller).
+    """
+    return [
+        ReadError(own_fault(answer, dialect) or ReadCode.ITEM_ERROR, _said(answer)) if isinstance(answer, OwnError) else answer
+        for answer in _match(response, batch, dialect)
+    ]
+
+
+def single(response: Response, batch: Batch, dialect: Dialect) -> msgspec.Raw:
+    """Decode the reply to a batch of one call, whose error is the error of the whole call (CallError)."""
+    (answer,) = _match(response, batch, dialect)
+    if isinstance(answer, OwnError):
+        raise failure(response, dialect, answer)
+    if isinstance(answer, ReadError):
+        raise CallError(answer.code, answer.message)
+    return answer
+
+
+def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.Raw | OwnError | ReadError]:
+    if response.status != 200:
+        raise failure(response, dialect, first_error(response.body))
+    items = _items(response, batch, dialect)
+    errors = [own_error(item.error) for item in items if item.error is not None]
+    by_id: dict[int, list[_Item]] = {}
+    for item in items:
+        if type(item.id) is int and 0 <= item.id - batch.first < batch.count:
+            by_id.setdefault(item.id, []).append(item)
+    answers = [_answer(by_id.get(number, ())) for number in range(batch.first, batch.first + batch.count)]
+    if not any(isinstance(answer, msgspec.Raw) for answer in answers):
+        refusal = next((own for own in errors if own_fault(own, dialect) in WHOLE_CALL), None)
+        if refusal or (errors and not by_id):
+            raise failure(response, dialect, refusal or errors[0])
+        if not by_id:
+            raise malformed(f"none of the {len(items)} replies has an id that was asked")
+    most = {b'"result"': len(items)} if errors else {b'"result"': len(items), b'"id"': len(items)}
+    refuse_repeats(response.body, most)
+    return answers
+
+
+def _items(response: Response, batch: Batch, dialect: Dialect) -> list[_Item]:
+    try:
+        replies = strictly(_replies, response.body, "the reply")
+    except CallError as error:
+        by_text = failure(response, dialect)  # prose in place of JSON may say why
+        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+    if not isinstance(replies, _Item):
+        return [_item_of(raw) for raw in replies]
+    if batch.count > 1:
+        raise failure(response, dialect, own_error(replies.error)) if replies.error else malformed("one object for a batch")
+    if replies.error is not None and replies.id is None:
+        replies = _Item(batch.first, error=replies.error)
+    return [replies]
+
+
+def _item_of(raw: msgspec.Raw) -> _Item:
+    try:
+        return strictly(_item, raw, "an item")
+    except CallError:
+        return _Item()
+
+
+def _answer(items: Sequence[_Item]) -> msgspec.Raw | OwnError | ReadError:
+    if len(items) != 1:
+        if items:
+            return ReadError(ReadCode.MALFORMED, "the reply has this id more than once")
+        return ReadError(ReadCode.MISSING, "the reply left this id out")
+    item = items[0]
+    if item.error is not None:
+        if item.result is not msgspec.UNSET and item.result != b"null":
+            return ReadError(ReadCode.MALFORMED, "the reply has a result and an error")
+        return own_error(item.error)
+    if item.result is msgspec.UNSET:
+        return ReadError(ReadCode.MALFORMED, "the reply has neither a result nor an error")
+    return item.result
+
+
+def first_error(body: bytes) -> OwnError | None:
+    """Find the first JSON-RPC error in a reply that came with an HTTP error, or None."""
+    try:
+        replies = strictly(_replies, body, "the reply")
+    except CallError:
+        return None
+    items = [replies] if isinstance(replies, _Item) else map(_item_of, replies)
+    return next((own_error(item.error) for item in items if item.error is not None), None)
+
+
+def own_error(error: object) -> OwnError:
+    """Read a JSON-RPC error object, or what stands in its place; texts in `data` belong to it."""
+    if not isinstance(error, dict):
+        return OwnError(None, shown(str(error)))
+    code = error.get("code")
+    texts = [text for key in ("message", "data") if isinstance(text := error.get(key), str)]
+    return OwnError(code if type(code) is int else None, shown(": ".join(texts)))
+
+
+def _said(own: OwnError) -> str:
+    return own.text if own.code is None else f"error {own.code}: {own.text}"

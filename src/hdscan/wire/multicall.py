@@ -1,0 +1,152 @@
+"""Multicall3's aggregate3: the balances of hundreds of addresses at one block, in one eth_call (github.com/mds1/multicall3).
+
+The ABI is sliced by hand, since the shapes are fixed: each subcall is (target, allowFailure, 4 or 36 bytes), each result
+(success, bytes). The block number and the chain id are the first subcalls, the time is the last, so that a reply names what
+it is of, and a list that lost or gained an item does not fit.
+"""
+
+from binascii import unhexlify
+from collections.abc import Sequence
+from functools import lru_cache
+from struct import iter_unpack
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.jsonrpc import Call
+from hdscan.wire.strict import Malformed, malformed
+from hdscan.wire.strict import decode as strictly
+
+MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
+AGGREGATE3 = "82ad56cb"
+GET_BLOCK_NUMBER = "42cbb15c"
+GET_CHAIN_ID = "3408e470"
+GET_TIMESTAMP = "0f28c97d"
+GET_ETH_BALANCE = "4d2301cc"
+BALANCE_OF = "70a08231"
+
+SHORT, LONG = 160, 192  # bytes of a subcall with 4 and with 36 bytes of calldata
+HEADERS = 3
+_text = msgspec.json.Decoder(str)
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The block that a multicall was answered at; `time` in unix seconds."""
+
+    number: int
+    chain_id: int
+    time: int
+
+
+def _words(*values: int) -> str:
+    return "".join(f"{value:064x}" for value in values)
+
+
+def _short(selector: str) -> str:
+    return f"{MULTICALL3[2:].lower():0>64}{_words(1, 96, 4)}{selector:0<64}"
+
+
+_FIRST = _short(GET_BLOCK_NUMBER) + _short(GET_CHAIN_ID)
+_LAST = _short(GET_TIMESTAMP)
+_ADDRESS_PAD = "0" * 24
+_DATA_PAD = "0" * 56
+
+
+@lru_cache(maxsize=4096)
+def _head(contract: str | None) -> str:
+    """A subcall up to the 20 bytes of the address it asks for."""
+    target, selector = (MULTICALL3, GET_ETH_BALANCE) if contract is None else (contract, BALANCE_OF)
+    return f"{target[2:].lower():0>64}{_words(1, 96, 36)}{selector}{_ADDRESS_PAD}"
+
+
+@lru_cache(maxsize=64)
+def _prologue(count: int) -> str:
+    """Selector, list offset, length and item offsets of `count` balances between the headers."""
+    table = 32 * (count + HEADERS)
+    offsets = [table, table + SHORT, *(table + 2 * SHORT + LONG * n for n in range(count + 1))]
+    return f"0x{AGGREGATE3}{_words(32, count + HEADERS, *offsets)}{_FIRST}"
+
+
+def call(readings: Sequence[Reading], block: str = "latest") -> Call:
+    """The eth_call that reads these balances, and block number, chain id and time with them."""
+    items = [f"{_head(reading.asset.contract)}{reading.address[2:]}{_DATA_PAD}" for reading in readings]
+    data = f"{_prologue(len(items))}{''.join(items)}{_LAST}"
+    return "eth_call", ({"to": MULTICALL3, "data": data}, block)
+
+
+def decode(answer: msgspec.Raw, count: int) -> tuple[Block, list[int | ReadError]]:
+    """Decode the result of `call` of `count` readings: the block, and wei or token units or why not for each.
+
+    Raises CallError MALFORMED for anything that is not exactly the ABI encoding of such a list, EMPTY where no contract
+    answered.
+    """
+    text = strictly(_text, answer, "the result")
+    if text == "0x":
+        raise CallError(ReadCode.EMPTY, "no data: there is no Multicall3 contract on this chain")
+    try:
+        if not text.startswith("0x"):
+            raise Malformed("not hexadecimal data")
+        results = _results(unhexlify(text[2:]), count + HEADERS)
+    except ValueError as error:
+        raise malformed(f"aggregate3: {error}") from None
+    number, chain_id, *balances, time = results
+    if isinstance(number, ReadError) or isinstance(chain_id, ReadError) or isinstance(time, ReadError):
+        raise malformed("aggregate3: block number, chain id or time could not be read")
+    if max(number, chain_id, time) >= 2**63:
+        raise malformed("aggregate3: block number, chain id or time is beyond 63 bits")
+    return Block(number, chain_id, time), balances
+
+
+_WORD_RESULT = bytes.fromhex(_words(1, 64, 32))  # success, offset and length of a result of one word
+_LIST = bytes.fromhex(_words(32))
+_REVERTED = ReadError(ReadCode.REVERTED, "the contract call failed")
+_EMPTY = ReadError(ReadCode.EMPTY, "no data: there is no contract at the token's address")
+
+
+@lru_cache(maxsize=64)
+def _table(count: int) -> bytes:
+    """The item offsets of a list whose every result is one word, as nearly all are."""
+    return bytes.fromhex(_words(*(32 * count + 128 * n for n in range(count))))
+
+
+def _results(data: bytes, count: int) -> list[int | ReadError]:
+    """Walk the canonical encoding of (bool, bytes)[]; raises Malformed."""
+    if len(data) < 64 + 32 * count or data[:32] != _LIST or _int(data[32:64]) != count:
+        raise Malformed(f"not a list of {count} results")
+    at = 64 + 32 * count
+    if len(data) == at + 128 * count and data[64:at] == _table(count):
+        heads, words = zip(*iter_unpack("96s32s", data[at:]), strict=True)
+        if all(head == _WORD_RESULT for head in heads):
+            return [int.from_bytes(word, "big") for word in words]
+    found: list[int | ReadError] = []
+    for slot in range(64, at, 32):
+        if _int(data[slot : slot + 32]) != at - 64:
+            raise Malformed("the items are not where the list says")
+        head = data[at : at + 96]
+        if head == _WORD_RESULT and len(data) >= at + 128:
+            found.append(_int(data[at + 96 : at + 128]))
+            at += 128
+        else:
+            size, error = _other(head)
+            found.append(error)
+            at += 96 + (size + 31) // 32 * 32
+    if at != len(data):
+        raise Malformed("the list is cut short or followed by something else")
+    return found
+
+
+def _other(head: bytes) -> tuple[int, ReadError]:
+    """Read the head of a result that is not one word: the size of its data, and what it means."""
+    success, offset, size = _int(head[:32]), _int(head[32:64]), _int(head[64:])
+    if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
+        raise Malformed("an item is not (bool, bytes)")
+    if not success:
+        return size, _REVERTED
+    if not size:
+        return size, _EMPTY
+    return size, ReadError(ReadCode.MALFORMED, f"not one 32-byte word but {size} bytes")
+
+
+def _int(word: bytes) -> int:
+    return int.from_bytes(word, "big")

@@ -1,0 +1,212 @@
+"""Solana's getMultipleAccounts: lamports and associated token accounts in one call, with the clock as the last key.
+
+solana.com/docs/rpc/http/getmultipleaccounts. A reply is positional and its items don't name their address: a full-length one
+counts only with the Clock sysvar at its place, and of a short one only token accounts that name their owner and mint.
+"""
+
+from binascii import a2b_base64
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import msgspec
+from solders.pubkey import Pubkey
+from solders.token.associated import get_associated_token_address
+
+from hdscan.model.errors import ReadCode
+from hdscan.model.provider import MISSING, Missing
+from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.jsonrpc import Call
+from hdscan.wire.strict import Malformed, decode, malformed, refuse_repeats
+
+CLOCK = "SysvarC1ock11111111111111111111111111111111"
+SYSVAR = "Sysvar1111111111111111111111111111111111111"
+SYSTEM = "11111111111111111111111111111111"
+TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+GENESIS: Call = ("getGenesisHash", ())
+
+SLICE = 72  # bytes of an account that are asked: mint, owner, amount; the clock has 40
+CLOCK_SIZE = 40
+CLOCK_DRIFT = 150  # slots, about a minute, between a reply's context and its clock
+_PROGRAMS = (TOKEN, TOKEN_2022)
+_PROGRAM_KEYS = tuple(map(Pubkey.from_string, _PROGRAMS))
+
+U64 = Annotated[int, msgspec.Meta(ge=0)]
+Outcome = int | ReadError | Missing
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A call and how to read its reply: `keys` in order, the clock last."""
+
+    readings: Sequence[Reading]
+    keys: Sequence[str]
+    commitment: str
+
+    @property
+    def call(self) -> Call:
+        """Method and parameters."""
+        options = {"commitment": self.commitment, "encoding": "base64", "dataSlice": {"offset": 0, "length": SLICE}}
+        return "getMultipleAccounts", (self.keys, options)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A decoded reply: one outcome per reading, the slot it is of, and how many accounts came."""
+
+    outcomes: tuple[Outcome, ...]
+    slot: int
+    received: int
+
+
+class _Account(msgspec.Struct, frozen=True):
+    lamports: U64
+    owner: str
+    data: tuple[str, str]
+
+
+class _Context(msgspec.Struct, frozen=True):
+    slot: U64
+
+
+class _Accounts(msgspec.Struct, frozen=True):
+    context: _Context
+    value: list[_Account | None]
+
+
+_accounts = msgspec.json.Decoder(_Accounts)
+_number = msgspec.json.Decoder(U64)
+_string = msgspec.json.Decoder(str)
+
+
+def ask(readings: Sequence[Reading], commitment: str) -> Asked:
+    """Lay out a call: a native reading takes one key, a token reading two, one per token program; then the clock."""
+    keys: list[str] = []
+    for reading in readings:
+        if reading.asset.contract is None:
+            keys.append(reading.address)
+        else:
+            keys += token_accounts(reading.address, reading.asset.contract)
+    keys.append(CLOCK)
+    return Asked(readings, keys, commitment)
+
+
+def token_accounts(owner: str, mint: str) -> list[str]:
+    """Derive the associated token accounts of an owner under Token and Token-2022; the owner may be off the curve."""
+    owner_key, mint_key = Pubkey.from_string(owner), Pubkey.from_string(mint)
+    return [str(get_associated_token_address(owner_key, mint_key, program)) for program in _PROGRAM_KEYS]
+
+
+def read(answer: msgspec.Raw, asked: Asked) -> Found:
+    """Decode a reply to `asked`: lamports or token units per reading, or why not; MISSING where a short reply proves nothing.
+
+    Raises CallError MALFORMED for anything else: too many accounts, no clock at its place, a clock of another time.
+    """
+    reply = decode(_accounts, answer, "the result")
+    slot, value = reply.context.slot, reply.value
+    present = sum(account is not None for account in value)
+    refuse_repeats(answer, {b'"lamports"': present, b'"owner"': present, b'"data"': present, b'"value"': 1, b'"slot"': 1})
+    if slot >= 2**63:
+        raise malformed("the slot is beyond 63 bits")
+    if len(value) > len(asked.keys):
+        raise malformed(f"{len(value)} accounts for {len(asked.keys)} keys")
+    if len(value) < len(asked.keys):
+        return Found(tuple(_identified(value, asked.readings)), slot, len(value))
+    _check_clock(value[-1], slot)
+    accounts = iter(value)
+    outcomes = tuple(_outcome(reading, accounts) for reading in asked.readings)
+    return Found(outcomes, slot, len(value))
+
+
+def slot(answer: msgspec.Raw) -> int:
+    """Decode getSlot's result; raises CallError MALFORMED."""
+    value = decode(_number, answer, "the slot")
+    if value >= 2**63:
+        raise malformed("the slot is beyond 63 bits")
+    return value
+
+
+def genesis_hash(answer: msgspec.Raw) -> str:
+    """Decode getGenesisHash's result, base58; raises CallError MALFORMED."""
+    return decode(_string, answer, "the genesis hash")
+
+
+def _check_clock(account: _Account | None, slot: int) -> None:
+    try:
+        if account is None or account.owner != SYSVAR:
+            raise Malformed("another account")
+        data = _bytes(account)
+        if len(data) != CLOCK_SIZE:
+            raise Malformed(f"{len(data)} bytes")
+        if abs(int.from_bytes(data[:8], "little") - slot) > CLOCK_DRIFT:
+            raise Malformed(f"slot {int.from_bytes(data[:8], 'little')} in a reply of slot {slot}")
+    except Malformed as error:
+        raise malformed(f"where the clock belongs stands {error}: the accounts are not in place") from None
+
+
+def _outcome(reading: Reading, accounts: Iterator[_Account | None]) -> int | ReadError:
+    try:
+        if reading.asset.contract is None:
+            return _lamports(next(accounts))
+        pair = [(next(accounts), program) for program in _PROGRAMS]
+        return sum(_token_units(account, program, reading) for account, program in pair)
+    except Malformed as error:
+        return ReadError(ReadCode.MALFORMED, str(error))
+
+
+def _lamports(account: _Account | None) -> int:
+    """No account is no lamports; there is nothing else that a zero could mean."""
+    if account is None:
+        return 0
+    if account.lamports >= 2**64:
+        raise Malformed("more lamports than 64 bits hold")
+    return account.lamports
+
+
+def _token_units(account: _Account | None, program: str, reading: Reading) -> int:
+    """An absent account holds none, nor does an address that was merely sent lamports (System program, no data)."""
+    if account is None:
+        return 0
+    data = _bytes(account)
+    if account.owner == SYSTEM and not data:
+        return 0
+    if account.owner != program:
+        raise Malformed(f"the associated token account belongs to program {account.owner[:44]}")
+    if len(data) != SLICE:
+        raise Malformed(f"{len(data)} bytes where {SLICE} of a token account belong")
+    if (str(Pubkey(data[:32])), str(Pubkey(data[32:64]))) != (reading.asset.contract, reading.address):
+        raise Malformed("the associated token account names another mint or owner")
+    return int.from_bytes(data[64:72], "little")
+
+
+def _identified(value: Sequence[_Account | None], readings: Sequence[Reading]) -> Iterator[int | Missing]:
+    """Find in a short reply the token accounts that say themselves whose they are.
+
+    One of the two that were asked is enough: an account of a mint proves which program owns the mint, and the other program
+    cannot hold any of it. Nothing counts beside native keys, since one of those may itself be a token account of somebody.
+    """
+    if any(reading.asset.contract is None for reading in readings):
+        yield from [MISSING] * len(readings)
+        return
+    units: dict[tuple[str, str], list[int]] = {}
+    for account in value:
+        if account is None or account.owner not in _PROGRAMS:
+            continue
+        try:
+            data = _bytes(account)
+        except Malformed:
+            continue
+        if len(data) == SLICE:
+            whose = str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
+            units.setdefault(whose, []).append(int.from_bytes(data[64:], "little"))
+    for reading in readings:
+        found = units.get((reading.asset.contract or "", reading.address), [])
+        yield found[0] if len(found) == 1 else MISSING
+
+
+def _bytes(account: _Account) -> bytes:
+    text, encoding = account.data
+    if encoding != "base64":
+        raise Malformed("data that is not base64")
+    try:
+        return a2b_base64(text, strict_mode=True)
+    except ValueError:
+        raise Malformed("data that is not base64") from None

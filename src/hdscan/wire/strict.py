@@ -1,0 +1,60 @@
+"""Decode JSON strictly: what is not exactly as the protocol says is a CallError, never a value."""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+
+T = TypeVar("T")
+
+MAX_UINT256 = 2**256 - 1
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
+
+
+class Malformed(ValueError):
+    """One item of a reply that is not what the protocol says; becomes that item's error."""
+
+
+def malformed(message: str) -> CallError:
+    """Make the error of a reply that is not what the protocol says."""
+    return CallError(ReadCode.MALFORMED, message)
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: str) -> T:
+    """Decode a JSON text of `what`.
+
+    NaN, booleans or floats where an integer belongs, invalid UTF-8, trailing bytes and nesting beyond the interpreter's
+    limit are refused; integers of any size stay exact. Raises CallError MALFORMED.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise malformed(f"{what}: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise malformed(f"{what} is not JSON") from None
+
+
+def refuse_repeats(body: bytes, most: dict[bytes, int]) -> None:
+    """Refuse a reply in which a member stands more often than it can: of two, nobody knows which one is meant (RFC 8259, 4).
+
+    `most` gives quoted names and how often each may stand. Raises CallError MALFORMED.
+    """
+    for name, times in most.items():
+        if body.count(name) > times:
+            raise malformed(f"the member {name.decode()} stands more than once")
+
+
+def amount(value: int) -> int:
+    """Check that an amount is between 0 and 2**256 - 1; raises Malformed."""
+    if not 0 <= value <= MAX_UINT256:
+        raise Malformed("the amount is negative" if value < 0 else "the amount is above 2^256 - 1")
+    return value
+
+
+def decimal(text: str) -> int:
+    """Read a decimal integer of ASCII digits without sign, blanks or leading zeros; raises Malformed."""
+    if not _DECIMAL.fullmatch(text):
+        raise Malformed("the amount is not a decimal integer")
+    return amount(int(text))
