@@ -12,14 +12,14 @@ IMPURE_MODULES = {"asyncio", "aiohttp", "logging", "random", "secrets", "socket"
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 
 
-def imports(tree: ast.AST) -> list[tuple[ast.stmt, str]]:
-    """Every import statement with the module that it names."""
-    found: list[tuple[ast.stmt, str]] = []
+def imports(tree: ast.AST) -> list[str]:
+    """Every module that is imported anywhere within."""
+    found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [(node, alias.name) for alias in node.names]
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append((node, node.module or ""))
+            found.append(node.module or "")
     return found
 
 
@@ -29,15 +29,15 @@ def test_module_is_in_order(name: str) -> None:
     docstring = ast.get_docstring(tree)
     assert docstring, "its first line says its one job"
     assert not EMPTY_NAMES & set(Path(name).with_suffix("").parts), "names say what is inside"
-    inner = [node for node, _ in imports(tree) if node not in tree.body]
-    assert not inner, f"imports stand at the top, not at line {inner[0].lineno}"
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert not [name for function in functions for name in imports(function)], "imports stand at the top"
     assert "TYPE_CHECKING" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.split("/")[0] in PURE and name != "pool/driver.py"])
 def test_pure_code_has_no_clock_chance_log_or_socket(name: str) -> None:
     tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    assert not IMPURE_MODULES & {module.split(".")[0] for _, module in imports(tree)}
+    assert not IMPURE_MODULES & {module.split(".")[0] for module in imports(tree)}
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,13 @@ def test_pure_code_has_no_clock_chance_log_or_socket(name: str) -> None:
 )
 def test_every_folder_has_a_docstring_of_its_own(folder: str) -> None:
     assert f"{folder}/__init__.py" in MODULES
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+def test_locks_pin_and_hash_everything_and_name_no_index(lock: str) -> None:
+    text = (SOURCE.parent.parent / lock).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert lines
+    assert all("==" in line and "--hash=sha256:" in line for line in lines)
+    assert "://" not in text
+    assert "--index" not in text
