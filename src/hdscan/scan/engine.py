@@ -1,7 +1,7 @@
 """A whole scan: every chain at once, its events in one stream, what was learned about the endpoints kept over a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -10,7 +10,7 @@ from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import StoreError
 from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanState
 from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, Status
-from hdscan.pool.batch import BatchMemory
+from hdscan.pool.batch import BatchMemory, BatchSize
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.seat import Policy, Seat
@@ -35,6 +35,29 @@ class Fleet(msgspec.Struct, frozen=True):
     def statuses(self, now: float) -> tuple[ProviderStatus, ...]:
         """Every provider as it stands."""
         return (*(seat.status(now) for seats in self.seats.values() for seat in seats), *self.off)
+
+    def memory(self) -> dict[str, bytes]:
+        """What was learned and has to survive a restart: quotas and pauses per endpoint, batch sizes per provider and kind."""
+        memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self.limiters.items()}
+        for name, size in self._sizes():
+            if learned := size.memory():
+                memory[name] = msgspec.json.encode(learned)
+        return memory
+
+    def restore(self, memory: Mapping[str, bytes], now: float) -> None:
+        """Take over what an earlier process learned."""
+        for name, limiter in self.limiters.items():
+            if name in memory:
+                limiter.restore(msgspec.json.decode(memory[name], type=LimiterMemory), now)
+        for name, size in self._sizes():
+            if name in memory:
+                size.restore(msgspec.json.decode(memory[name], type=BatchMemory), now)
+
+    def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
+        for seats in self.seats.values():
+            for seat in seats:
+                for kind, size in seat.sizes.items():
+                    yield f"batch:{seat.name}:{kind}", size
 
 
 class Engine:
@@ -86,7 +109,7 @@ class Engine:
                     self._store, request, self._assets, seats=self._fleet.seats, largest=self._chunk, now=self._clock()
                 )
             )
-            self._restore(await write(self._store.load_memory))
+            self._fleet.restore(await write(self._store.load_memory), self._clock())
             records = [record for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
             for record in records:
                 self._scanners[record.chain] = self._scanner(record, write)
@@ -160,12 +183,7 @@ class Engine:
                 self._events.put_nowait(ProviderChanged(**msgspec.structs.asdict(status)))
 
     async def _keep(self, write: Writer) -> None:
-        memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self._fleet.limiters.items()}
-        for seats in self._fleet.seats.values():
-            for seat in seats:
-                for kind, size in seat.sizes.items():
-                    if learned := size.memory():
-                        memory[f"batch:{seat.name}:{kind}"] = msgspec.json.encode(learned)
+        memory = self._fleet.memory()
         changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}
         if not changed:
             return
@@ -177,17 +195,6 @@ class Engine:
             _log.warning("provider_state_not_saved", error=str(error))
         else:
             self._kept |= changed
-
-    def _restore(self, memory: Mapping[str, bytes]) -> None:
-        now = self._clock()
-        for name, limiter in self._fleet.limiters.items():
-            if name in memory:
-                limiter.restore(msgspec.json.decode(memory[name], type=LimiterMemory), now)
-        for seats in self._fleet.seats.values():
-            for seat in seats:
-                for kind, size in seat.sizes.items():
-                    if learned := memory.get(f"batch:{seat.name}:{kind}"):
-                        size.restore(msgspec.json.decode(learned, type=BatchMemory), now)
 
 
 def summary(scan_id: int, records: Sequence[ChainScan]) -> ScanResult:
