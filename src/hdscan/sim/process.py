@@ -148,6 +148,12 @@ class Simulation:
         assert self._ready is not None
         return self._ready.control
 
+    @property
+    def pid(self) -> int:
+        """The child's process id, for measuring what it costs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-m", "hdscan.sim")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from hdscan.model.chain import Family
+from hdscan.model.endpoint import Protocol
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
 
@@ -84,7 +85,7 @@ def mild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
 def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
     """Break about 12 % of the calls, with hangs and floods, and give every chain with three hosts or more a liar.
 
-    One host of each chain has a lower limit than it publishes, batch caps are not published, every chain is dead for three
+    The liar never is an EVM host with Multicall3, without which a chain takes minutes. One host of each chain has a lower limit than it publishes, batch caps are not published, every chain is dead for three
     seconds, and one EVM host's tokens fail for a while.
     """
     dice = random.Random(f"wild/{seed}")  # noqa: S311 - reproducible on purpose
@@ -92,8 +93,9 @@ def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
     played: list[HostSpec] = []
     for chain in dict.fromkeys(spec.chain for spec in hosts):
         mine = [spec for spec in hosts if spec.chain == chain]
-        order = dice.sample(mine, len(mine))
-        stingy, liar = order[0].name, order[-1].name if len(mine) > 2 else None
+        stingy = dice.choice(mine).name
+        dispensable = [spec.name for spec in mine if Protocol.EVM_MULTICALL not in spec.protocols and spec.name != stingy]
+        liar = dice.choice(dispensable) if len(mine) > 2 else None
         lie = dice.choice((Fault.WRONG_CHAIN, Fault.STALE))
         dead = dice.uniform(2, 6)
         for spec in mine:

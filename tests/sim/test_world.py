@@ -1,0 +1,138 @@
+import time
+from itertools import islice
+
+import pytest
+from solders.pubkey import Pubkey
+
+from hdscan.model.chain import Family
+from hdscan.sim.chains import BTC, MAINNET, SOL
+from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account, checksummed, split
+
+
+def test_same_seed_gives_the_same_world_and_another_seed_another():
+    assert list(World(7, 30)["btc"].truth()) == list(World(7, 30)["btc"].truth())
+    assert World(7, 30).truth() == World(7, 30).truth()
+    assert World(7, 30)["bsc"].address(0) != World(8, 30)["bsc"].address(0)
+
+
+def test_addresses_do_not_depend_on_how_many_there_are():
+    few, many = World(3, 5), World(3, 1_000_000)
+    for chain in ("btc", "bsc", "sol"):
+        assert list(few[chain].addresses()) == list(islice(many[chain].addresses(), 5))
+        assert many[chain].owns(many[chain].address(999_999))
+        assert not few[chain].owns(many[chain].address(999_999))
+
+
+def test_an_address_of_each_family_has_the_form_of_its_family():
+    world = World(1, 1)
+    assert world["btc"].address(0).startswith("bc1q")
+    assert len(world["btc"].address(0)) == 42
+    evm = world["bsc"].address(0)
+    assert checksummed(bytes.fromhex(evm[2:])) == evm
+    assert len(bytes(Pubkey.from_string(world["sol"].address(0)))) == 32
+
+
+def test_checksum_is_that_of_eip_55():
+    # https://eips.ethereum.org/EIPS/eip-55
+    for text in ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"):
+        assert checksummed(bytes.fromhex(text[2:])) == text
+
+
+def test_an_evm_address_is_found_in_any_case():
+    world = World(1, 50, funded=1)["bsc"]
+    text = world.address(49)
+    assert world.holdings(text.lower()) == world.holdings(text) == world.holdings("0x" + text[2:].upper())
+    assert world.holdings(text).amounts[0] > 0
+
+
+def test_foreign_addresses_hold_zero():
+    world = World(1, 50, funded=1)
+    assert world["bsc"].holdings("0x" + "11" * 20).amounts == (0, 0, 0)
+    assert world["btc"].holdings("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4").amounts == (0,)
+    assert world["sol"].holdings("SysvarRent111111111111111111111111111111111").amounts == (0, 0, 0)
+    assert not world["btc"].valid("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5")
+    assert world["btc"].valid("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")
+
+
+def test_about_the_configured_share_is_funded():
+    for chain in World(1, 2000, funded=0.25).chains.values():
+        rows = list(chain.truth())
+        for asset in chain.assets:
+            assert 0.2 < sum(row.amounts[asset.symbol] > 0 for row in rows) / len(rows) < 0.3
+
+
+def test_amounts_cover_what_clients_get_wrong():
+    world = World(1, 5000)
+    assert any(amount > 2**64 for (chain, _, _), amount in world.truth().items() if chain == "bsc")
+    unconfirmed = [row.unconfirmed for row in world["btc"].truth()]
+    assert min(unconfirmed) < 0 < max(unconfirmed)
+    accounts = world["sol"].accounts().values()
+    assert {account.program for account in accounts} == set(PROGRAMS)
+    assert any(account.amount == 0 for account in accounts)
+    assert all(account.amount < 2**64 for account in accounts)
+
+
+def test_token_accounts_add_up_to_the_truth():
+    world = World(5, 300, funded=0.4)["sol"]
+    held: dict[tuple[str, str], int] = {}
+    for account in world.accounts().values():
+        key = (account.owner, account.mint)
+        held[key] = held.get(key, 0) + account.amount
+    for row in world.truth():
+        for asset in world.assets[1:]:
+            assert held.get((row.address, asset.contract or ""), 0) == row.amounts[asset.symbol]
+
+
+def test_splitting_keeps_the_amount():
+    for noise in range(64):
+        for amount in (0, 1, 2, 10**9 + 1):
+            assert sum(part for _, part in split(amount, noise)) == amount
+
+
+def test_associated_account_is_the_published_one():
+    # https://docs.rs/spl-associated-token-account: the PDA of owner, token program and mint
+    owner, mint = "11111111111111111111111111111112", SOL.assets[1].contract or ""
+    seeds = [bytes(Pubkey.from_string(part)) for part in (owner, PROGRAMS[0], mint)]
+    program = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+    assert associated_account(owner, mint, PROGRAMS[0]) == str(Pubkey.find_program_address(seeds, program)[0])
+
+
+def test_an_account_that_does_not_exist_still_has_an_owner():
+    world = World(1, 3, funded=0)["sol"]
+    account = associated_account(world.address(2), world.assets[2].contract or "", PROGRAMS[1])
+    assert world.owner_of(account) == (world.address(2), "USDT")
+    assert world.owner_of(world.address(2)) is None
+
+
+def test_explicit_addresses_hold_what_is_stated():
+    taproot = "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"
+    stated = {taproot: {"BTC": 5, "unconfirmed": -2}}
+    world = ChainWorld(BTC, seed=1, count=2, explicit=stated)
+    assert list(world.addresses())[2:] == [taproot]
+    assert world.holdings(taproot).amounts == (5,)
+    assert world.holdings(taproot).unconfirmed == -2
+    with pytest.raises(ValueError, match="DOGE"):
+        ChainWorld(BTC, seed=1, count=0, explicit={taproot: {"DOGE": 1}})
+
+
+def test_addresses_beyond_the_last_are_refused():
+    with pytest.raises(IndexError):
+        World(1, 3)["btc"].address(3)
+
+
+def test_five_thousand_addresses_of_each_chain_take_under_a_second():
+    world = World(1, 5000)
+    for chain in world.chains.values():
+        began = time.process_time()
+        assert sum(1 for _ in chain.addresses()) == 5000
+        assert time.process_time() - began < 1
+
+
+def test_the_head_moves_with_time():
+    for played in MAINNET:
+        world = ChainWorld(played, 1, 1)
+        assert world.height(1_800_000_000 + 10 * played.interval) - world.height(1_800_000_000) in (9, 10, 11)
+
+
+def test_every_family_is_played():
+    assert {played.chain.family for played in MAINNET} == set(Family)
