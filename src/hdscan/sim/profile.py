@@ -85,8 +85,9 @@ def mild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
 def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
     """Break about 12 % of the calls, with hangs and floods, and give every chain with three hosts or more a liar.
 
-    The liar never is an EVM host with Multicall3, without which a chain takes minutes. One host of each chain has a lower limit than it publishes, batch caps are not published, every chain is dead for three
-    seconds, and one EVM host's tokens fail for a while.
+    The liar never is an EVM host with Multicall3, without which a chain takes minutes. One host of each chain has a lower
+    limit than it publishes, batch caps are not published, every chain is dead for three seconds, and after that the tokens
+    of one host fail for a while.
     """
     dice = random.Random(f"wild/{seed}")  # noqa: S311 - reproducible on purpose
     rules: dict[str, tuple[Rule, ...]] = {}
