@@ -7,7 +7,7 @@ import msgspec
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import quantity
-from hdscan.wire.failure import Dialect, OwnError, failure, text_fault
+from hdscan.wire.failure import Dialect, OwnError, failure
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import Malformed, decimal, decode, malformed, refuse_repeats
 
@@ -25,6 +25,7 @@ class _Reply(msgspec.Struct, frozen=True):
     message: str | None = None
 
 
+_LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this address out")
 _replies = msgspec.json.Decoder(_Reply)
 _accounts = msgspec.json.Decoder(_Account)
 
@@ -45,38 +46,35 @@ def proxy_request(action: str, chain_id: str) -> Request:
 
 
 def balances(response: Response, readings: Sequence[Reading]) -> list[int | ReadError]:
-    """Decode native balances in wei: one per reading, matched by address.
+    """Decode native balances in wei, one per reading, matched by address.
 
-    An address that is missing, repeated or has no decimal balance is that reading's error. Raises CallError where `result`
-    is a sentence, or no account that was asked is in it.
+    An address that is missing or has no decimal balance is that reading's error. Raises CallError where `result` is a
+    sentence (one about a single address is its own error), and where accounts are repeated or foreign, since then no
+    balance is surely in its place.
     """
     reply = _reply(response)
     if isinstance(reply.result, str):
-        raise failure(response, Dialect.ETHERSCAN, _refusal(reply))
-    found: dict[str, list[str]] = {}
+        return [_refused(response, reply, len(readings))]
+    found: dict[str, int | ReadError] = {reading.address.lower(): _LEFT_OUT for reading in readings}
     for raw in reply.result:
-        try:
-            item = decode(_accounts, raw, "an account")
-        except CallError:
-            continue
-        found.setdefault(item.account.lower(), []).append(item.balance)
-    asked = [found.get(reading.address.lower(), []) for reading in readings]
-    if not any(asked):
-        raise malformed(f"none of the {len(reply.result)} accounts was asked")
-    refuse_repeats(response.body, {b'"result"': 1, b'"account"': len(reply.result), b'"balance"': len(reply.result)})
-    return [_one(texts) for texts in asked]
+        item = decode(_accounts, raw, "an account")
+        if found.get(item.account.lower()) is not _LEFT_OUT:
+            raise malformed("an account that was not asked, or one twice: no balance is surely in its place")
+        found[item.account.lower()] = _amount(item.balance)
+    if all(balance is _LEFT_OUT for balance in found.values()):
+        raise malformed("the reply has none of the accounts that were asked")
+    once = len(reply.result)
+    refuse_repeats(response.body, {b'"result"': 1, b'"account"': once, b'"balance"': once})
+    return [found[reading.address.lower()] for reading in readings]
 
 
 def token_balance(response: Response) -> int | ReadError:
-    """Decode one token balance in its base units; raises CallError for a refusal of the caller."""
+    """Decode one token balance in its base units; raises CallError for a refusal."""
     reply = _reply(response)
     if isinstance(reply.result, str) and reply.status == "1":
         refuse_repeats(response.body, {b'"result"': 1})
-        return _one([reply.result])
-    own = _refusal(reply)
-    if text_fault(own.text) is not None:
-        raise failure(response, Dialect.ETHERSCAN, own)
-    return ReadError(ReadCode.ITEM_ERROR, own.text or "an empty reply")
+        return _amount(reply.result)
+    return _refused(response, reply, 1)
 
 
 def number(response: Response) -> int:
@@ -111,12 +109,15 @@ def _refusal(reply: _Reply) -> OwnError:
     return OwnError(None, ": ".join(part for part in (reply.message, said) if part))
 
 
-def _one(texts: Sequence[str]) -> int | ReadError:
-    if not texts:
-        return ReadError(ReadCode.MISSING, "the reply left this address out")
-    if len(texts) > 1:
-        return ReadError(ReadCode.MALFORMED, "the reply has this address more than once")
+def _refused(response: Response, reply: _Reply, asked: int) -> ReadError:
+    error = failure(response, Dialect.ETHERSCAN, _refusal(reply))
+    if asked > 1 or error.fault is not ReadCode.ITEM_ERROR:
+        raise error
+    return ReadError(error.fault, error.message)
+
+
+def _amount(text: str) -> int | ReadError:
     try:
-        return decimal(texts[0])
+        return decimal(text)
     except Malformed as error:
         return ReadError(ReadCode.MALFORMED, str(error))

@@ -43,6 +43,7 @@ class _Item(msgspec.Struct, frozen=True):
     error: Any = None
 
 
+_LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this id out")
 _encoder = msgspec.json.Encoder()
 _replies: msgspec.json.Decoder[list[msgspec.Raw] | _Item] = msgspec.json.Decoder(list[msgspec.Raw] | _Item)
 _item: msgspec.json.Decoder[_Item] = msgspec.json.Decoder(_Item)
@@ -68,8 +69,9 @@ def encode(calls: Sequence[Call]) -> Batch:
 def decode(response: Response, batch: Batch, dialect: Dialect) -> list[Answer]:
     """Match a reply with the calls of `batch`: one raw result or error per call, in their order.
 
-    An id that is missing or repeated is that call's error. Raises CallError where the reply answers no call, or refuses
-    them as a whole (one object in place of a batch, or nothing but refusals of the caller).
+    An id that is missing is that call's error. Raises CallError where ids are repeated or foreign, since then no answer is
+    surely in its place; where no call is answered; and where the reply refuses them as a whole (one object in place of a
+    batch, or nothing but refusals of the caller).
     """
     return [
         ReadError(own_fault(answer, dialect) or ReadCode.ITEM_ERROR, _said(answer)) if isinstance(answer, OwnError) else answer
@@ -92,20 +94,30 @@ def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.R
         raise failure(response, dialect, first_error(response.body))
     items = _items(response, batch, dialect)
     errors = [own_error(item.error) for item in items if item.error is not None]
-    by_id: dict[int, list[_Item]] = {}
-    for item in items:
-        if type(item.id) is int and 0 <= item.id - batch.first < batch.count:
-            by_id.setdefault(item.id, []).append(item)
-    answers = [_answer(by_id.get(number, ())) for number in range(batch.first, batch.first + batch.count)]
-    if not any(isinstance(answer, msgspec.Raw) for answer in answers):
+    if len(errors) == len(items) and errors:
         refusal = next((own for own in errors if own_fault(own, dialect) in WHOLE_CALL), None)
-        if refusal or (errors and not by_id):
-            raise failure(response, dialect, refusal or errors[0])
-        if not by_id:
-            raise malformed(f"none of the {len(items)} replies has an id that was asked")
-    most = {b'"result"': len(items)} if errors else {b'"result"': len(items), b'"id"': len(items)}
-    refuse_repeats(response.body, most)
+        if refusal is None and all(_place(item, batch) is None for item in items):
+            refusal = errors[0]
+        if refusal is not None:
+            raise failure(response, dialect, refusal)
+    answers: list[msgspec.Raw | OwnError | ReadError] = [_LEFT_OUT] * batch.count
+    for item in items:
+        if item.id is None and item.error is not None:
+            continue  # of a request whose id the host could not read
+        place = _place(item, batch)
+        if place is None or answers[place] is not _LEFT_OUT:
+            raise malformed("the reply has an id that was not asked, or one twice: no answer is surely in its place")
+        answers[place] = _answer(item)
+    if all(answer is _LEFT_OUT for answer in answers):
+        raise malformed("the reply answers nothing that was asked")
+    once = len(items)
+    refuse_repeats(response.body, {b'"result"': once} if errors else {b'"result"': once, b'"id"': once})
     return answers
+
+
+def _place(item: _Item, batch: Batch) -> int | None:
+    """Which of our calls an item answers, or None; 1.0, true and "1" are no ids of ours."""
+    return item.id - batch.first if type(item.id) is int and 0 <= item.id - batch.first < batch.count else None
 
 
 def _items(response: Response, batch: Batch, dialect: Dialect) -> list[_Item]:
@@ -118,8 +130,6 @@ def _items(response: Response, batch: Batch, dialect: Dialect) -> list[_Item]:
         return [_item_of(raw) for raw in replies]
     if batch.count > 1:
         raise failure(response, dialect, own_error(replies.error)) if replies.error else malformed("one object for a batch")
-    if replies.error is not None and replies.id is None:
-        replies = _Item(batch.first, error=replies.error)
     return [replies]
 
 
@@ -130,14 +140,9 @@ def _item_of(raw: msgspec.Raw) -> _Item:
         return _Item()
 
 
-def _answer(items: Sequence[_Item]) -> msgspec.Raw | OwnError | ReadError:
-    if len(items) != 1:
-        if items:
-            return ReadError(ReadCode.MALFORMED, "the reply has this id more than once")
-        return ReadError(ReadCode.MISSING, "the reply left this id out")
-    item = items[0]
+def _answer(item: _Item) -> msgspec.Raw | OwnError | ReadError:
     if item.error is not None:
-        if item.result is not msgspec.UNSET and item.result != b"null":
+        if item.result is not msgspec.UNSET and bytes(item.result) != b"null":
             return ReadError(ReadCode.MALFORMED, "the reply has a result and an error")
         return own_error(item.error)
     if item.result is msgspec.UNSET:

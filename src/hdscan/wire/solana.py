@@ -103,7 +103,9 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
     reply = decode(_accounts, answer, "the result")
     slot, value = reply.context.slot, reply.value
     present = sum(account is not None for account in value)
-    refuse_repeats(answer, {b'"lamports"': present, b'"owner"': present, b'"data"': present, b'"value"': 1, b'"slot"': 1})
+    refuse_repeats(
+        bytes(answer), {b'"lamports"': present, b'"owner"': present, b'"data"': present, b'"value"': 1, b'"slot"': 1}
+    )
     if slot >= 2**63:
         raise malformed("the slot is beyond 63 bits")
     if len(value) > len(asked.keys):

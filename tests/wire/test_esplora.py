@@ -1,0 +1,102 @@
+"""Esplora's replies: a balance is stated or it is an error."""
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
+from hdscan.wire import esplora
+from tests.wire.samples import bodies, load, reply
+
+RECORDED: dict[str, Any] = load("esplora.json")
+ADDRESS: str = RECORDED["address"]
+FUNDED: dict[str, Any] = RECORDED["funded"]
+KEYS = ["chain_stats", "mempool_stats", "funded_txo_sum", "spent_txo_sum", "address"]
+
+
+def changed(stats: str, **sums: object) -> dict[str, Any]:
+    body = copy.deepcopy(FUNDED)
+    body[stats] |= sums
+    return body
+
+
+def test_confirmed_and_unconfirmed_are_told_apart() -> None:
+    assert esplora.balance(reply(FUNDED), ADDRESS) == (RECORDED["confirmed"], RECORDED["unconfirmed"])
+
+
+def test_an_unused_address_holds_nothing() -> None:
+    body = FUNDED | {name: {"funded_txo_sum": 0, "spent_txo_sum": 0} for name in ("chain_stats", "mempool_stats")}
+    assert esplora.balance(reply(body), ADDRESS) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        "",
+        "null",
+        "0",
+        {"chain_stats": {}, "mempool_stats": {}},
+        {"chain_stats": FUNDED["chain_stats"]},
+        {"mempool_stats": FUNDED["mempool_stats"]},
+        changed("chain_stats", funded_txo_sum=None),
+        changed("chain_stats", funded_txo_sum="5"),
+        changed("chain_stats", funded_txo_sum=5.0),
+        changed("chain_stats", funded_txo_sum=True),
+        changed("chain_stats", funded_txo_sum=-5, spent_txo_sum=-9),
+        changed("chain_stats", spent_txo_sum=10**16),
+        changed("chain_stats", funded_txo_sum=2**257),
+        FUNDED | {"address": "bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3"},
+        b'{"chain_stats":{"funded_txo_sum":NaN}}',
+        b"[" * 500_000,
+    ],
+)
+def test_what_states_no_balance_is_malformed(body: object) -> None:
+    with pytest.raises(CallError) as caught:
+        esplora.balance(reply(body), ADDRESS)
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+def test_a_repeated_member_is_no_balance() -> None:
+    twice = reply(FUNDED).body[:-1] + b',"chain_stats":{"funded_txo_sum":0,"spent_txo_sum":0}}'
+    with pytest.raises(CallError, match="more than once"):
+        esplora.balance(reply(twice), ADDRESS)
+
+
+def test_a_400_is_about_the_address_alone() -> None:
+    found = esplora.balance(reply("Invalid Bitcoin address", 400), ADDRESS)
+    assert isinstance(found, ReadError)
+    assert found.code is ReadCode.ITEM_ERROR
+
+
+def test_tip_and_hash_are_plain() -> None:
+    assert esplora.height(reply(RECORDED["height"])) == 977072
+    assert esplora.block_hash(reply(RECORDED["genesis"] + "\n")) == RECORDED["genesis"]
+
+
+@pytest.mark.parametrize("body", ["", "-1", "1.0", "0x1", "1e5", "\u0661", "9" * 30, "{}", "null", "true"])
+def test_a_tip_is_digits(body: str) -> None:
+    with pytest.raises(CallError) as caught:
+        esplora.height(reply(body))
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+def test_prose_where_a_hash_belongs_is_a_throttle() -> None:
+    with pytest.raises(CallError) as caught:
+        esplora.block_hash(reply("Too many requests, rate limit"))
+    assert caught.value.fault is ReadCode.THROTTLED
+
+
+@given(bodies(reply(FUNDED).body, KEYS))
+def test_any_bytes_are_a_balance_or_a_call_error(body: bytes) -> None:
+    for decode in (lambda r: esplora.balance(r, ADDRESS), esplora.height, esplora.block_hash):
+        try:
+            found = decode(reply(body))
+        except CallError:
+            continue
+        if isinstance(found, tuple):
+            assert found[0] >= 0

@@ -1,0 +1,178 @@
+"""JSON-RPC replies are matched by id, never by position; nothing unsure is an answer."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
+from hdscan.wire import jsonrpc
+from hdscan.wire.failure import Dialect
+from tests.wire.samples import bodies, like, reply
+
+BATCH = jsonrpc.encode([("eth_getBalance", (f"0x{n:040x}", "latest")) for n in range(3)])
+SINGLE = jsonrpc.encode([("eth_chainId", ())])
+KEYS = ["jsonrpc", "id", "result", "error", "code", "message", "data"]
+
+
+def item(number: int, result: object = "0x1") -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": BATCH.first + number, "result": result}
+
+
+def fault(number: int, code: int = -32000, message: str = "missing trie node") -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": BATCH.first + number, "error": {"code": code, "message": message}}
+
+
+def decode(body: object, batch: jsonrpc.Batch = BATCH) -> list[object]:
+    """Results as text, errors as their code."""
+    answers = jsonrpc.decode(reply(body), batch, Dialect.EVM)
+    return [answer.code if isinstance(answer, ReadError) else msgspec.json.decode(answer) for answer in answers]
+
+
+def fails(body: object, batch: jsonrpc.Batch = BATCH) -> ReadCode:
+    with pytest.raises(CallError) as caught:
+        decode(body, batch)
+    return caught.value.fault
+
+
+def test_one_call_is_an_object_and_several_are_an_array() -> None:
+    single = json.loads(SINGLE.body)
+    assert single == {"jsonrpc": "2.0", "id": SINGLE.first, "method": "eth_chainId", "params": []}
+    assert [call["id"] for call in json.loads(BATCH.body)] == [BATCH.first, BATCH.first + 1, BATCH.first + 2]
+    assert BATCH.request.method == "POST"
+
+
+def test_ids_follow_from_what_is_asked() -> None:
+    other = jsonrpc.encode([("eth_getBalance", (f"0x{n + 1:040x}", "latest")) for n in range(3)])
+    assert other.first != BATCH.first
+    assert fails([item(n) for n in range(3)], other) is ReadCode.MALFORMED
+
+
+def test_answers_come_in_the_order_asked_whatever_the_order_of_the_reply() -> None:
+    assert decode([item(2, "c"), item(0, "a"), item(1, "b")]) == ["a", "b", "c"]
+    assert decode(item(0, "a"), jsonrpc.Batch(b"", BATCH.first, 1)) == ["a"]
+    assert decode([item(0, "a")], jsonrpc.Batch(b"", BATCH.first, 1)) == ["a"]
+
+
+def test_an_id_left_out_is_missing() -> None:
+    assert decode([item(0, "a"), item(2, "c")]) == ["a", ReadCode.MISSING, "c"]
+
+
+def test_an_error_is_that_calls_error() -> None:
+    assert decode([item(0, "a"), fault(1), fault(2, 3, "execution reverted")]) == ["a", ReadCode.ITEM_ERROR, ReadCode.REVERTED]
+    assert decode([item(0, "a"), item(1, "b"), fault(2, -32005, "25/second rate limit")])[2] is ReadCode.THROTTLED
+    assert decode([fault(0), fault(1), fault(2)]) == [ReadCode.ITEM_ERROR] * 3
+
+
+def test_an_error_without_an_id_leaves_the_rest_in_place() -> None:
+    assert decode([item(0, "a"), item(1, "b"), fault(0) | {"id": None}]) == ["a", "b", ReadCode.MISSING]
+
+
+def test_result_and_error_together_are_neither() -> None:
+    assert decode([item(0) | {"error": {"code": 1}}, item(1), item(2)])[0] is ReadCode.MALFORMED
+    assert decode([{"id": BATCH.first}, item(1), item(2)])[0] is ReadCode.MALFORMED
+    assert decode([fault(0) | {"result": None}, item(1), item(2)])[0] is ReadCode.ITEM_ERROR
+
+
+@pytest.mark.parametrize("ident", [BATCH.first - 1, BATCH.first + 3, -1, 0, "1", str(BATCH.first), 1.0, True, None, [], 2**70])
+def test_a_foreign_id_makes_every_place_unsure(ident: object) -> None:
+    assert fails([item(0), item(1), item(2) | {"id": ident}]) is ReadCode.MALFORMED
+
+
+def test_shifted_ids_are_not_read_as_their_neighbours_answers() -> None:
+    assert fails([item(n + 1, "0x0") for n in range(3)]) is ReadCode.MALFORMED
+
+
+def test_a_repeated_id_makes_every_place_unsure() -> None:
+    assert fails([item(0), item(0), item(1)]) is ReadCode.MALFORMED
+    assert fails([item(0), item(1), item(2), fault(2)]) is ReadCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{}", "[]", "null", "0", '"0x0"', "[1]", "[null]", "[[]]", "[{}]", b"[" * 300_000, b'{"a":' * 300_000]
+)
+def test_what_answers_nothing_is_malformed(body: object) -> None:
+    assert fails(body) is ReadCode.MALFORMED
+
+
+def test_one_object_for_a_batch_is_the_error_of_the_whole_call() -> None:
+    assert fails(fault(0, -32600, "batch too large")) is ReadCode.TOO_LARGE
+    assert fails(fault(0, -32603, "internal")) is ReadCode.SERVER_ERROR
+    assert fails(item(0)) is ReadCode.MALFORMED
+
+
+def test_nothing_but_refusals_of_the_caller_is_the_error_of_the_whole_call() -> None:
+    assert fails([fault(n, -32005, "rate limit exceeded") for n in range(3)]) is ReadCode.THROTTLED
+    assert fails([fault(0, -32600, "batch too large") | {"id": None}]) is ReadCode.TOO_LARGE
+    assert fails([fault(0, -32600, "batch too large") | {"id": 0}]) is ReadCode.TOO_LARGE
+    assert fails([fault(0, -32603, "internal") | {"id": 0}]) is ReadCode.SERVER_ERROR
+
+
+def test_results_that_come_with_an_http_error_do_not_count() -> None:
+    with pytest.raises(CallError) as caught:
+        jsonrpc.decode(reply([item(n) for n in range(3)], 502), BATCH, Dialect.EVM)
+    assert caught.value.fault is ReadCode.SERVER_ERROR
+
+
+def test_a_repeated_member_is_refused() -> None:
+    for twice in (b'{"id":%d,"result":"0x1","result":"0x0"}', b'{"id":0,"id":%d,"result":"0x1"}'):
+        assert fails(b"[" + twice % BATCH.first + b"]") is ReadCode.MALFORMED
+
+
+def test_a_single_calls_error_is_the_calls() -> None:
+    batch = jsonrpc.Batch(b"", BATCH.first, 1)
+    with pytest.raises(CallError) as caught:
+        jsonrpc.single(reply(fault(0)), batch, Dialect.EVM)
+    assert caught.value.fault is ReadCode.SERVER_ERROR
+    with pytest.raises(CallError) as caught:
+        jsonrpc.single(reply({"id": BATCH.first}), batch, Dialect.EVM)
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "error", ["text", 5, True, [], {}, {"code": "x"}, {"code": 1.5, "message": None}, {"message": {"a": 1}}]
+)
+def test_an_error_of_any_shape_is_an_error(error: object) -> None:
+    assert decode([item(0, "a"), {"id": BATCH.first + 1, "error": error}, item(2, "c")])[1] is ReadCode.ITEM_ERROR
+
+
+@given(st.integers(1, 45), st.randoms())
+def test_readings_out_are_readings_in(count: int, dice: Any) -> None:
+    batch = jsonrpc.encode([("eth_getBalance", (str(n),)) for n in range(count)])
+    items = [{"id": batch.first + n, "result": str(n)} for n in range(count)]
+    dice.shuffle(items)
+    kept = items[: dice.randint(1, count)]
+    answers = jsonrpc.decode(reply(kept), batch, Dialect.EVM)
+    assert len(answers) == count
+    for n, answer in enumerate(answers):
+        if isinstance(answer, msgspec.Raw):
+            assert msgspec.json.decode(answer) == str(n)
+
+
+@given(
+    st.one_of(
+        bodies(reply([item(n) for n in range(3)]).body, KEYS),
+        st.lists(
+            st.one_of(
+                like(KEYS),
+                st.fixed_dictionaries(
+                    {"id": st.integers(BATCH.first - 1, BATCH.first + 3), "result": st.text("0x1", max_size=3)}
+                ),
+            )
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+    st.sampled_from([200, 200, 403, 429, 500]),
+    st.sampled_from([Dialect.EVM, Dialect.SOLANA]),
+)
+def test_any_bytes_are_one_answer_per_call_or_a_call_error(body: bytes, status: int, dialect: Dialect) -> None:
+    for batch in (BATCH, jsonrpc.Batch(b"", BATCH.first, 1)):
+        try:
+            answers = jsonrpc.decode(reply(body, status), batch, dialect)
+        except CallError:
+            continue
+        assert len(answers) == batch.count
+        assert status == 200

@@ -1,0 +1,247 @@
+"""Solana's accounts count only where they provably stand for what was asked."""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from solders.pubkey import Pubkey
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import MISSING
+from hdscan.model.reading import ReadError, Reading
+from hdscan.wire import solana
+from tests.wire.samples import SOL, USDC, bodies, load
+
+RECORDED: dict[str, Any] = load("solana.json")
+SLOT = 341197247
+MINT = USDC.contract or ""
+OFF_CURVE = str(Pubkey.find_program_address([b"vault"], Pubkey.from_string(solana.TOKEN))[0])
+KEYS = ["context", "slot", "value", "data", "lamports", "owner", "base64"]
+
+
+def owner(index: int) -> str:
+    return str(Pubkey.from_bytes((index + 1).to_bytes(32, "big")))
+
+
+def native(index: int) -> Reading:
+    return Reading(index, owner(index), SOL)
+
+
+def token(index: int) -> Reading:
+    return Reading(index, owner(index), USDC)
+
+
+def account(lamports: int, program: str = solana.SYSTEM, data: bytes = b"") -> dict[str, Any]:
+    return {
+        "data": [b64encode(data).decode(), "base64"],
+        "executable": False,
+        "lamports": lamports,
+        "owner": program,
+        "rentEpoch": 2**64 - 1,
+        "space": 165,
+    }
+
+
+def holding(units: int, index: int, program: str = solana.TOKEN, mint: str = MINT) -> dict[str, Any]:
+    data = bytes(Pubkey.from_string(mint)) + bytes(Pubkey.from_string(owner(index))) + units.to_bytes(8, "little")
+    return account(2_039_280, program, data)
+
+
+def clock(slot: int = SLOT) -> dict[str, Any]:
+    return account(1_169_280, solana.SYSVAR, slot.to_bytes(8, "little") + bytes(32))
+
+
+def result(*value: object, slot: int = SLOT) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps({"context": {"apiVersion": "3.0.6", "slot": slot}, "value": value}).encode())
+
+
+def read(answer: msgspec.Raw, *readings: Reading) -> list[object]:
+    """Amounts, error codes and MISSING."""
+    found = solana.read(answer, solana.ask(readings, "finalized"))
+    assert len(found.outcomes) == len(readings)
+    return [outcome.code if isinstance(outcome, ReadError) else outcome for outcome in found.outcomes]
+
+
+def fails(answer: msgspec.Raw, *readings: Reading) -> str:
+    with pytest.raises(CallError) as caught:
+        read(answer, *readings)
+    assert caught.value.fault is ReadCode.MALFORMED
+    return caught.value.message
+
+
+def test_a_call_asks_owners_both_token_accounts_and_the_clock() -> None:
+    asked = solana.ask([native(0), token(1)], "confirmed")
+    method, (keys, options) = asked.call
+    assert method == "getMultipleAccounts"
+    assert keys == [owner(0), *solana.token_accounts(owner(1), MINT), solana.CLOCK]
+    assert options == {"commitment": "confirmed", "encoding": "base64", "dataSlice": {"offset": 0, "length": 72}}
+
+
+@pytest.mark.parametrize("address", [owner(0), OFF_CURVE])
+def test_token_accounts_are_the_program_addresses_of_owner_program_and_mint(address: str) -> None:
+    program = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+    derived = [
+        str(Pubkey.find_program_address([bytes(Pubkey.from_string(seed)) for seed in (address, by, MINT)], program)[0])
+        for by in (solana.TOKEN, solana.TOKEN_2022)
+    ]
+    assert solana.token_accounts(address, MINT) == derived
+
+
+def test_recorded_accounts_are_lamports() -> None:
+    value = RECORDED["getMultipleAccounts"]["result"]["value"]
+    assert read(result(*value, clock()), native(0), native(1)) == [88849814690250, 998763433]
+    assert solana.slot(msgspec.Raw(b"1234")) == 1234
+    answer = json.dumps(RECORDED["getGenesisHash"]["result"]).encode()
+    assert solana.genesis_hash(msgspec.Raw(answer)) == "GH7ome3EiwEr7tu9JuTh2dpYWBJK3z69Xm1ZE3MEE6JC"
+
+
+def test_an_absent_account_holds_nothing() -> None:
+    assert read(result(None, None, None, clock()), native(0), token(1)) == [0, 0]
+
+
+def test_units_of_both_token_programs_are_added() -> None:
+    pair = [holding(5, 1), holding(7, 1, solana.TOKEN_2022)]
+    assert read(result(*pair, clock()), token(1)) == [12]
+    assert read(result(pair[0], None, clock()), token(1)) == [5]
+    assert read(result(None, pair[1], clock()), token(1)) == [7]
+
+
+def test_an_address_that_was_only_sent_lamports_holds_no_token() -> None:
+    assert read(result(account(890_880), None, clock()), token(1)) == [0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        holding(5, 2),
+        holding(5, 1, mint=solana.SYSVAR),
+        holding(5, 1, solana.TOKEN_2022),
+        holding(5, 1, solana.SYSVAR),
+        account(1, solana.SYSTEM, b"x"),
+        account(1, solana.TOKEN),
+        account(1, solana.TOKEN, bytes(71)),
+        account(1, solana.TOKEN, bytes(73)),
+        holding(5, 1) | {"data": ["!!", "base64"]},
+        holding(5, 1) | {"data": ["AAAA=", "base64"]},
+        holding(5, 1) | {"data": ["", "base58"]},
+    ],
+)
+def test_an_account_that_is_not_ours_is_an_error(wrong: dict[str, Any]) -> None:
+    assert read(result(wrong, None, account(9), clock()), token(1), native(3)) == [ReadCode.MALFORMED, 9]
+
+
+@pytest.mark.parametrize("lamports", [2**64, 10**30])
+def test_more_than_64_bits_of_lamports_is_an_error(lamports: int) -> None:
+    assert read(result(account(lamports), account(1), clock()), native(0), native(1)) == [ReadCode.MALFORMED, 1]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        None,
+        account(1),
+        account(1, solana.SYSVAR),
+        account(1, solana.SYSVAR, bytes(72)),
+        account(1, solana.SYSVAR, bytes(39)),
+        clock(SLOT - 151),
+        clock(SLOT + 151),
+        clock() | {"owner": solana.SYSTEM},
+    ],
+)
+def test_a_full_reply_without_its_clock_is_malformed(last: object) -> None:
+    assert "not in place" in fails(result(account(1), last), native(0))
+
+
+def test_a_shifted_reply_is_malformed() -> None:
+    fails(result(account(2), clock(), account(1)), native(0), native(1))
+
+
+def test_a_longer_reply_is_malformed() -> None:
+    fails(result(account(1), None, clock()), native(0))
+
+
+def test_of_a_short_reply_no_native_account_counts() -> None:
+    assert read(result(account(1), clock()), native(0), native(1)) == [MISSING, MISSING]
+    assert read(result(), native(0)) == [MISSING]
+
+
+def test_of_a_short_reply_token_accounts_count_that_name_themselves() -> None:
+    readings = [token(n) for n in range(3)]
+    answer = result(holding(7, 2, solana.TOKEN_2022), None, holding(5, 0), None, clock())
+    assert read(answer, *readings) == [5, MISSING, 7]
+    found = solana.read(answer, solana.ask(readings, "finalized"))
+    assert found.received == 5
+    assert found.slot == SLOT
+
+
+def test_of_a_short_reply_two_accounts_of_one_owner_prove_nothing() -> None:
+    assert read(result(holding(5, 0), holding(5, 0), clock()), token(0), token(1)) == [MISSING, MISSING]
+
+
+def test_of_a_short_reply_nothing_counts_beside_native_keys() -> None:
+    """A native key may itself be a token account of the owner that is asked for."""
+    assert read(result(holding(5, 0), clock()), native(7), token(0)) == [MISSING, MISSING]
+
+
+@pytest.mark.parametrize("count", [0, 1, 98, 99, 100])
+def test_readings_out_are_readings_in(count: int) -> None:
+    readings = [native(n) for n in range(count)]
+    assert read(result(*(account(n) for n in range(count)), clock()), *readings) == list(range(count))
+    short = [] if count == 0 else read(result(*(account(n) for n in range(count))), *readings)
+    assert short == [MISSING] * count
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"null",
+        b"{}",
+        b"[]",
+        b'{"context":{},"value":[]}',
+        b'{"context":{"slot":1}}',
+        b'{"context":{"slot":-1},"value":[]}',
+        b'{"context":{"slot":true},"value":[]}',
+        b'{"context":{"slot":9223372036854775808},"value":[]}',
+        b'{"context":{"slot":1},"value":null}',
+        b'{"context":{"slot":1},"value":[{}]}',
+        b'{"context":{"slot":1},"value":[0]}',
+        b'{"context":{"slot":1},"context":{"slot":2},"value":[]}',
+    ],
+)
+def test_what_is_no_list_of_accounts_is_malformed(answer: bytes) -> None:
+    fails(msgspec.Raw(answer), native(0))
+
+
+def test_a_repeated_member_of_an_account_is_refused() -> None:
+    twice = bytes(result(account(5), clock())).replace(b'"lamports": 5', b'"lamports": 5, "lamports": 0')
+    assert "more than once" in fails(msgspec.Raw(twice), native(0))
+
+
+GOOD = bytes(result(account(5), holding(5, 1), None, clock()))
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        bodies(GOOD, KEYS),
+        st.lists(
+            st.sampled_from([None, account(5), holding(5, 1), holding(9, 0), clock(), clock(1), account(0)]), max_size=6
+        ).map(lambda value: bytes(result(*value))),
+    )
+)
+def test_any_bytes_are_one_outcome_per_reading_or_a_call_error(answer: bytes) -> None:
+    for readings in ([native(0), token(1)], [token(1)], []):
+        try:
+            found = solana.read(msgspec.Raw(answer), solana.ask(readings, "finalized"))
+        except CallError:
+            continue
+        assert len(found.outcomes) == len(readings)
+    for decode in (solana.slot, solana.genesis_hash):
+        try:
+            decode(msgspec.Raw(answer))
+        except CallError:
+            continue

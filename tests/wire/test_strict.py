@@ -1,0 +1,61 @@
+"""JSON is decoded strictly: what is not exactly as the protocol says is an error."""
+
+import msgspec
+import pytest
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.wire.strict import MAX_UINT256, Malformed, amount, decimal, decode, refuse_repeats
+
+INTEGER = msgspec.json.Decoder(int)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"NaN",
+        b"Infinity",
+        b"1.0",
+        b"1e3",
+        b"true",
+        b'"1"',
+        b"null",
+        b"01",
+        b"1 2",
+        b"+1",
+        b"\xff",
+        b'"\xff"',
+        b"[" * 1_000_000,
+        b'{"a":' * 1_000_000,
+        b"1" * 10_000,
+    ],
+)
+def test_what_is_no_integer_is_malformed(body: bytes) -> None:
+    with pytest.raises(CallError) as caught:
+        decode(INTEGER, body, "the number")
+    assert caught.value.fault is ReadCode.MALFORMED
+    assert len(str(caught.value)) < 200
+
+
+def test_integers_of_any_size_stay_exact() -> None:
+    assert decode(INTEGER, str(MAX_UINT256).encode(), "the number") == MAX_UINT256
+
+
+def test_an_amount_is_an_unsigned_256_bit_integer() -> None:
+    assert amount(0) == 0
+    assert amount(MAX_UINT256) == MAX_UINT256
+    for value in (-1, MAX_UINT256 + 1):
+        with pytest.raises(Malformed):
+            amount(value)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "+1", " 1", "1 ", "1_000", "1e3", "0x1", "00", "01", "\u0661", str(2**256), "9" * 5000])
+def test_a_decimal_amount_is_digits_and_nothing_else(text: str) -> None:
+    with pytest.raises(Malformed):
+        decimal(text)
+
+
+def test_a_repeated_member_is_refused() -> None:
+    refuse_repeats(b'{"a":1}', {b'"a"': 1})
+    with pytest.raises(CallError, match="more than once"):
+        refuse_repeats(b'{"a":1,"a":2}', {b'"a"': 1})
