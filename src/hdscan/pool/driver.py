@@ -38,7 +38,7 @@ class Driver:
                 for call in step.calls:
                     task = asyncio.create_task(self._perform(call))
                     self._tasks[task] = call
-                    task.add_done_callback(self._tasks.pop)
+                    task.add_done_callback(self._done)
                 if step.ended or step.notices or step.stop:
                     self._deliver(step)
                 if step.stop is not None:
@@ -67,9 +67,6 @@ class Driver:
                 outcome = await (call.seat.provider.prove() if call.proof else call.seat.provider.tip())
         except CallError as error:
             outcome = error
-        except asyncio.CancelledError:
-            self.pool.cancelled(call)
-            raise
         except Exception as error:
             # a defect of a provider's code must cost its readings a provider, never the scan
             _log.exception("provider_defect", provider=call.seat.name)
@@ -78,6 +75,11 @@ class Driver:
             )
         self.pool.finished(call, outcome, self._clock())
         self._news.set()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        call = self._tasks.pop(task)
+        if task.cancelled():  # also before it began
+            self.pool.cancelled(call)
 
     async def _give_up(self) -> None:
         tasks = list(self._tasks)

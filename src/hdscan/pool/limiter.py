@@ -28,16 +28,20 @@ class Window:
         self.buckets: deque[tuple[float, int]] = deque()
         self._used = 0
 
+    def room(self, now: float) -> int:
+        """How many units fit now."""
+        used = sum(count for start, count in self.buckets if self._leaves_at(start) > now)
+        return max(0, self.limit - used)
+
     def ready_at(self, cost: int, now: float) -> float:
         """When `cost` more units fit; a cost above the whole limit waits for an empty window."""
-        self._forget(now)
         excess = self._used + min(cost, self.limit) - self.limit
         at = now
         for start, count in self.buckets:
             if excess <= 0:
                 break
             excess -= count
-            at = start + self._width + self.seconds
+            at = max(now, self._leaves_at(start))
         return at
 
     def take(self, cost: int, now: float) -> None:
@@ -57,8 +61,11 @@ class Window:
         self._used = sum(count for _, count in self.buckets)
 
     def _forget(self, now: float) -> None:
-        while self.buckets and self.buckets[0][0] + self._width + self.seconds <= now:
+        while self.buckets and self._leaves_at(self.buckets[0][0]) <= now:
             self._used -= self.buckets.popleft()[1]
+
+    def _leaves_at(self, start: float) -> float:
+        return start + self._width + self.seconds
 
 
 class LimiterMemory(msgspec.Struct, frozen=True):
@@ -101,6 +108,10 @@ class Limiter:
         """Until when a pause or a spent window holds every caller; the spacing between calls apart."""
         return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows))
 
+    def room(self, now: float) -> float:
+        """How many units every window has left; infinite where there is none."""
+        return min((w.room(now) for w in self.windows), default=float("inf"))
+
     def announced_at(self, now: float) -> bool:
         """Whether every caller is held now by something that was announced: a Retry-After, a quota, a full window."""
         return (self.announced and self.paused_until > now) or any(w.ready_at(1, now) > now for w in self.windows)
@@ -110,7 +121,8 @@ class Limiter:
         late = now - self._next_at
         if self.rate < self.ceiling:
             if late <= 1.0 / self.rate:  # the rate is what limits us
-                self.rate = min(self.ceiling, self.rate * GROWTH ** min(now - self._grown_at, 1.0))
+                limited = max(0.0, now - max(self._grown_at, self.paused_until))
+                self.rate = min(self.ceiling, self.rate * GROWTH**limited)
             self._grown_at = now
         self._next_at = max(self._next_at, now - SLACK) + cost / self.rate
         for window in self.windows:
@@ -150,8 +162,8 @@ class Limiter:
         return LimiterMemory(self._next_at, self.paused_until, self.announced, windows)
 
     def restore(self, memory: LimiterMemory, now: float) -> None:
-        """Take over what was known before a restart; a pause is never longer than a day from now."""
-        self._next_at = min(memory.next_at, now + LONGEST_PAUSE)
+        """Take over what was known before a restart; a clock set back meanwhile makes no pause longer than a day."""
+        self._next_at = min(memory.next_at, now + max(1.0, 1.0 / self.ceiling))
         self.announced = memory.announced
         self.paused_until = min(memory.paused_until, now + LONGEST_PAUSE)
         if self.paused_until > now:

@@ -15,7 +15,9 @@ class Outage:
         self.attempt = 0
         self.until = 0.0
         self.silent = 0.0  # seconds without a success, announced pauses left out
-        self.last_success = float("-inf")
+        self.last_success = float("-inf")  # when the latest-begun call that succeeded was begun
+        self.healed_at = float("-inf")  # when something succeeded after nothing had for a while
+        self.relieved = False  # something succeeded since the parked were last looked at
 
     def tick(self, now: float, *, counts: bool) -> None:
         """Let time pass; `counts` says whether it was time in which somebody could have succeeded."""
@@ -24,26 +26,33 @@ class Outage:
         self._clock = now
 
     def park(self, items: list[Item], now: float, jitter: float) -> bool:
-        """Hold these back; the first to come begins a wait of base * 2**attempt (then True)."""
+        """Hold these back; the first to come begins a wait (then True)."""
         begins = not self.parked
-        if begins:
-            self.until = now + backoff(self.attempt, self._policy.backoff_base, self._policy.backoff_max, jitter)
-            self.attempt += 1
         self.parked += items
+        if begins:
+            self.wait(now, jitter)
         return begins
 
-    def release(self, now: float) -> list[Item]:
-        """Everything that was held back, to be offered again to everybody."""
+    def wait(self, now: float, jitter: float) -> None:
+        """Wait base * 2**attempt before anything is offered again."""
+        self.until = now + backoff(self.attempt, self._policy.backoff_base, self._policy.backoff_max, jitter)
+        self.attempt += 1
+
+    def release(self) -> list[Item]:
+        """Everything that was held back."""
         released, self.parked = self.parked, []
-        for item in released:
-            item.offer_again(now)
         return released
 
-    def success(self, now: float) -> None:
-        """Something of this chain was read."""
-        self.last_success = now
+    def success(self, began: float, now: float) -> bool:
+        """A call of this chain that was begun at `began` succeeded; whether that ends a silence."""
+        ends = self.attempt > 1
+        if ends:
+            self.healed_at = now
+        self.last_success = max(self.last_success, began)
         self.attempt = 0
         self.silent = 0.0
+        self.relieved = True
+        return ends
 
     @property
     def time_left(self) -> float:

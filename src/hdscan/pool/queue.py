@@ -1,26 +1,46 @@
 """The work of a chain: readings that wait to be asked, and the history of those that came back."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from hdscan.model.reading import Kind, ReadError, Reading
 
 NO_CAP = 1 << 30
+KINDS = (Kind.NATIVE, Kind.TOKEN)
 
 
 class Item:
     """A reading on its way: for which job, who failed it why, and how it may be packed."""
 
-    __slots__ = ("attempts", "cap", "exempt", "failed_in", "job", "reading", "reasons", "separate", "since", "tried", "urgent")
+    __slots__ = (
+        "answered",
+        "attempts",
+        "cap",
+        "exempt",
+        "failed_in",
+        "job",
+        "order",
+        "reading",
+        "reasons",
+        "separate",
+        "since",
+        "tried",
+        "urgent",
+        "vouched",
+    )
 
     def __init__(self, job: int, reading: Reading, *, exempt: bool = False) -> None:
         self.job = job
         self.reading = reading
         self.exempt = exempt  # from the retry budget
         self.attempts = 0
-        self.tried: set[str] = set()  # the providers that failed it since it was last offered
-        self.reasons: dict[str, ReadError] = {}  # every provider's latest reason
-        self.since: float | None = None  # when it first failed since it was last offered
+        self.order = 0  # its place among those that came back
+        self.tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
+        self.reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
+        self.since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
+        self.answered = False  # a good reply failed it since it was last offered: somebody is alive
+        self.vouched = False  # everybody failed it, then something succeeded: if that happens again, it is the reading's fault
         self.cap = NO_CAP  # readings in a call that holds it
         self.failed_in = 1  # readings in the last call that failed as a whole with it
         self.separate = False  # never again in one call with the other kind
@@ -31,17 +51,48 @@ class Item:
         """Whether it was never asked."""
         return self.attempts == 0
 
+    def blame(self, provider: str, error: ReadError) -> None:
+        """Remember why this provider did not read it."""
+        self.reasons.pop(provider, None)
+        self.reasons[provider] = error
+
     def fail(self, provider: str, error: ReadError, now: float) -> None:
         """This provider failed it; it goes to another."""
-        self.tried.add(provider)
-        self.reasons[provider] = error
-        if self.since is None:
+        if not self.tried:
             self.since = now
+        self.tried |= {provider}
+        self.blame(provider, error)
 
-    def offer_again(self, now: float) -> None:
+    def offer_again(self) -> None:
         """Forget who failed it, not why: everybody may be asked again."""
-        self.tried.clear()
-        self.since = now
+        self.tried = frozenset()
+        self.since = None
+        self.answered = False
+
+    def split(self) -> None:
+        """Offer it again in a call of half the size of the one that failed."""
+        self.cap = max(1, self.failed_in // 2)
+        self.failed_in = 1
+        self.offer_again()
+
+
+class _Shelf(NamedTuple):
+    """What decides who may take an item and in which company: all on one shelf are alike, so none has to be looked at."""
+
+    kind: Kind
+    cap: int
+    urgent: bool
+    spared: bool
+    separate: bool
+    tried: frozenset[str]
+
+    def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
+        return (
+            provider not in self.tried
+            and (retries or self.urgent or self.spared)
+            and call in (Kind.MIXED, self.kind)
+            and not (self.separate and call is Kind.MIXED)
+        )
 
 
 class WorkQueue:
@@ -49,10 +100,18 @@ class WorkQueue:
 
     def __init__(self) -> None:
         self._fresh: dict[str, deque[Item]] = {}
-        self.returned: deque[Item] = deque()
+        self._shelves: dict[_Shelf, deque[Item]] = {}
+        self._first = self._last = 0
 
     def __len__(self) -> int:
-        return len(self.returned) + sum(map(len, self._fresh.values()))
+        return sum(map(len, self._shelves.values())) + sum(map(len, self._fresh.values()))
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether something waits that came back."""
+        return bool(self._shelves)
+
+    # -- in
 
     def add(self, items: Iterable[Item]) -> None:
         """New work, behind what is there."""
@@ -61,44 +120,59 @@ class WorkQueue:
 
     def give_front(self, items: Sequence[Item]) -> None:
         """Work that was taken but not asked, back where it was."""
-        self.returned.extendleft(reversed(items))
+        for item in reversed(items):
+            self._first -= 1
+            item.order = self._first
+            self._shelf(item).appendleft(item)
 
-    def give_back(self, items: Sequence[Item]) -> None:
-        """Work that came back from a call; what is urgent goes first."""
-        urgent = [item for item in items if item.urgent]
-        self.returned.extendleft(reversed(urgent))
-        self.returned.extend(item for item in items if not item.urgent)
+    def give_back(self, items: Iterable[Item]) -> None:
+        """Work that came back from a call, behind what came back before; what is urgent is taken first."""
+        for item in items:
+            self._last += 1
+            item.order = self._last
+            self._shelf(item).append(item)
 
-    def drain_fresh(self, kind: Kind) -> list[Item]:
-        """Take out all new work of a kind."""
-        taken: list[Item] = []
+    def _shelf(self, item: Item) -> deque[Item]:
+        spared = item.exempt or item.fresh
+        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried)
+        return self._shelves.setdefault(key, deque())
+
+    # -- out
+
+    def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[Item]:
+        """Take out what all who are able have tried; `able` names them per NATIVE and TOKEN."""
+        stuck: list[Item] = []
         for queue in self._fresh.values():
-            if queue and queue[0].reading.kind is kind:
-                taken += queue
+            if queue and not able[queue[0].reading.kind]:
+                stuck += queue
                 queue.clear()
-        return taken
+        for key in [key for key in self._shelves if able[key.kind] <= key.tried]:
+            stuck += self._shelves.pop(key)
+        return stuck
 
-    def drain_returned(self) -> list[Item]:
-        """Take out all work that came back."""
-        taken = list(self.returned)
-        self.returned.clear()
-        return taken
+    def oldest(self, provider: str, kinds: Collection[Kind]) -> float:
+        """The place of the oldest work that came back and is for this provider; infinite where there is none."""
+        places = (items[0].order for key, items in self._shelves.items() if key.kind in kinds and provider not in key.tried)
+        return min(places, default=float("inf"))
+
+    def kinds(self, provider: str) -> list[Kind]:
+        """The kinds of call to try for a provider, in this order."""
+        # what must not share a call with the other kind goes first, or it would wait behind all that may
+        apart = [key for key in self._shelves if key.separate and provider not in key.tried]
+        first = [min(apart, key=self._turn).kind] if apart else []
+        return list(dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=self._next_index)]))
 
     def pull(self, provider: str, kind: Kind, units: int, weight: Mapping[Kind, int], *, retries: bool) -> list[Item]:
         """The next call for a provider: at most `units` of weight, in order; without `retries` only urgent and new work."""
         batch = _Batch(units, weight)
-        kept: list[Item] = []
-        while self.returned and not batch.full:
-            item = self.returned.popleft()
-            mixed_up = item.separate and kind is Kind.MIXED
-            due = retries or item.urgent or item.exempt or item.fresh
-            if provider in item.tried or not due or mixed_up or not _serves(kind, item.reading.kind) or not batch.fits(item):
-                kept.append(item)
-            else:
-                batch.take(item)
-        self.returned.extendleft(reversed(kept))
-        queues = [q for q in self._fresh.values() if q and _serves(kind, q[0].reading.kind)]
-        while queues and not batch.full:
+        for key in sorted((key for key in self._shelves if key.open_to(provider, kind, retries=retries)), key=self._turn):
+            items = self._shelves[key]
+            while items and batch.fits(items[0]):
+                batch.take(items.popleft())
+            if not items:
+                del self._shelves[key]
+        queues = [q for q in self._fresh.values() if q and kind in (Kind.MIXED, q[0].reading.kind)]
+        while queues:
             # addresses in step: an address's native coin and tokens in one call
             queue = min(queues, key=lambda q: q[0].reading.index)
             if not batch.fits(queue[0]):
@@ -108,6 +182,13 @@ class WorkQueue:
                 queues.remove(queue)
         return batch.items
 
+    def _turn(self, key: _Shelf) -> tuple[bool, int]:
+        return not key.urgent, self._shelves[key][0].order
+
+    def _next_index(self, kind: Kind) -> float:
+        heads = (q[0].reading.index for q in self._fresh.values() if q and q[0].reading.kind is kind)
+        return min(heads, default=float("inf"))
+
 
 class _Batch:
     def __init__(self, units: int, weight: Mapping[Kind, int]) -> None:
@@ -115,7 +196,6 @@ class _Batch:
         self._units = units
         self._weight = weight
         self._cap = NO_CAP
-        self.full = False
 
     def fits(self, item: Item) -> bool:
         if not self.items:
@@ -126,11 +206,6 @@ class _Batch:
         self.items.append(item)
         self._units -= self._weight[item.reading.kind]
         self._cap = min(self._cap, item.cap)
-        self.full = self._units <= 0 or len(self.items) >= self._cap
-
-
-def _serves(call: Kind, reading: Kind) -> bool:
-    return call in (Kind.MIXED, reading)
 
 
 def kind_of(items: Sequence[Item]) -> Kind:

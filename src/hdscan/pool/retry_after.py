@@ -39,20 +39,25 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
 
 
 def http_date(text: str, now: float) -> float | None:
-    """An HTTP-date in any of its three forms as unix seconds, or None; a two-digit year is never 50 years ahead of now."""
+    """An HTTP-date in any of its three forms as unix seconds, or None.
+
+    A date with a two-digit year is the latest such date that is not more than 50 years ahead of now. The name of the weekday
+    must be one, but is not compared with the date: a host that errs in it still means its date.
+    """
     match = next((m for form in _FORMS if (m := form.fullmatch(text))), None)
     if match is None:
         return None
+    # a leap second reads as the second before it
+    second = 59 if match["second"] == "60" else int(match["second"])
+    rest = (_MONTHS[match["month"]], int(match["day"]), int(match["hour"]), int(match["minute"]), second)
     year = int(match["year"])
     if len(match["year"]) == 2:
-        this_year = datetime.fromtimestamp(now, UTC).year
-        year += this_year - this_year % 100
-        if year > this_year + 50:
+        today = datetime.fromtimestamp(now, UTC)
+        year += today.year // 100 * 100 + 100
+        while (year, *rest) > (today.year + 50, *today.timetuple()[1:6]):
             year -= 100
-    # a leap second reads as the second before it
-    second = min(int(match["second"]), 59) if match["second"] == "60" else int(match["second"])
     try:
-        moment = datetime(year, _MONTHS[match["month"]], int(match["day"]), int(match["hour"]), int(match["minute"]), second)
+        moment = datetime(year, *rest)
     except ValueError:
         return None
     return float(timegm(moment.timetuple()))

@@ -87,47 +87,61 @@ class Seat:
         """Whether another call may be in flight."""
         return self.in_flight < max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
 
+    def units(self, items: Sequence[Item]) -> int:
+        """How much of a call's capacity these take."""
+        return sum(self.provider.weight[item.reading.kind] for item in items)
+
     def cost(self, items: Sequence[Item]) -> int:
         """What a call with these counts against the endpoint's rate."""
-        return sum(self.provider.weight[i.reading.kind] for i in items) if self.provider.costs_items else 1
+        return self.units(items) if self.provider.costs_items else 1
+
+    @property
+    def least(self) -> int:
+        """What a call with any one reading counts at most."""
+        return max(self.provider.weight.values(), default=1) if self.provider.costs_items else 1
 
     def blocked(self, now: float) -> Blockage | None:
         """What keeps the whole provider from being asked, whatever the kind; the ordinary spacing is none."""
         if self.standing.out:
             return Blockage(0.0, float("inf"), self.why or self.standing)
-        if self.standing is not Standing.TRUSTED and self.check_failed_since is not None:
-            return Blockage(self.check_failed_since, self.check_at, self.why or self.standing)
-        until = self.limiter.blocked_until(1, now)
-        if until > now:
-            paused = self.limiter.paused_until >= until
-            since = self.limiter.paused_since if paused and self.limiter.paused_since is not None else now
-            return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339(until)}")
-        return None
+        held = self._held(now)
+        if self.standing is Standing.TRUSTED or self.check_failed_since is None:
+            return held
+        check = Blockage(self.check_failed_since, self.check_at, self.why or self.standing)
+        if held is None or held.until <= check.until:
+            return check
+        return Blockage(min(check.since, held.since), held.until, held.reason)  # it cannot even be checked
 
-    def blocked_for(self, kind: Kind, now: float, longest: float | None) -> Blockage | None:
-        """What keeps a kind of call from being made; `longest` caps an open breaker's wait where all are open."""
+    def _held(self, now: float) -> Blockage | None:
+        until = self.limiter.blocked_until(self.least, now)
+        if until <= now:
+            return None
+        paused = self.limiter.paused_until >= until
+        since = self.limiter.paused_since if paused and self.limiter.paused_since is not None else now
+        return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339(until)}")
+
+    def blocked_for(self, kind: Kind, now: float, longest: float | None = None) -> Blockage | None:
+        """What keeps a kind of call from being made; `longest` caps an open breaker's wait where nobody else can serve."""
         general = self.blocked(now)
         breaker = self.breakers[kind]
-        if breaker.since is None or (breaker.state is not State.OPEN and general is None):
+        if breaker.since is None:
             return general
-        if breaker.state is State.OPEN:
-            until = breaker.retry_at(longest)
-            reason = f"circuit open after: {self.last_error}"
-            if general is None or general.until < until:
-                return Blockage(breaker.since, until, reason)
-        assert general is not None
+        if breaker.state is State.OPEN and (general is None or general.until < breaker.retry_at(longest)):
+            return Blockage(breaker.since, breaker.retry_at(longest), f"circuit open after: {self.last_error}")
+        if general is None:
+            return None
         return Blockage(min(general.since, breaker.since), general.until, general.reason)
 
-    def able(self, kind: Kind, now: float) -> bool:
-        """Whether it could take NATIVE or TOKEN readings within backoff_max of having become unable to."""
+    def able(self, kind: Kind, now: float, longest: float | None, healed_at: float) -> bool:
+        """Whether it could take NATIVE or TOKEN readings within backoff_max of having become unable to, or of `healed_at`."""
         if kind not in self.breakers:
             return False
-        blockage = self.blocked_for(kind, now, None)
-        return blockage is None or blockage.until - blockage.since <= self._policy.backoff_max
+        blockage = self.blocked_for(kind, now, longest)
+        return blockage is None or blockage.until - max(blockage.since, healed_at) <= self._policy.backoff_max
 
     def excuse(self, kind: Kind, now: float) -> str:
         """Why it was not asked for a reading of this kind."""
-        blockage = self.blocked_for(kind, now, None)
+        blockage = self.blocked_for(kind, now)
         return blockage.reason if blockage else "its turn did not come"
 
     def needs_check(self, now: float, tip_at: float | None) -> bool:

@@ -9,13 +9,14 @@ from hdscan.pool.seat import Seat
 
 
 class ReadCall(msgspec.Struct, frozen=True, eq=False):
-    """A call that reads these, to be made now; `height` is the endpoint's last known head."""
+    """A call that reads these, to be made now, at `began`; `height` is the endpoint's last known head."""
 
     seat: Seat
     items: tuple[Item, ...]
     kind: Kind
     permit: Permit
     height: int | None
+    began: float
 
     @property
     def readings(self) -> tuple[Reading, ...]:

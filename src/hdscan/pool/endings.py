@@ -1,0 +1,177 @@
+"""When readings end: with an amount, or unread when everybody failed them though something succeeds, and never otherwise.
+
+A reading is stuck when everybody who is able has failed it, or nobody is able. Then
+
+    a good reply failed it, or a call begun after its first failure succeeded    it is split, at last unread
+    nobody is able to take it, and a call begun since then succeeded             it is unread
+    nothing of the kind                                                          it is parked, and offered again later
+
+While it is parked, a success offers it again at once; one that everybody failed before and after a success is as good as
+stuck while something succeeds. Where nothing else is under way that could succeed, what was last read is asked again: a
+balance call tells whether anybody is alive, a health check would not.
+"""
+
+from collections.abc import Callable, Mapping
+
+from hdscan.model.chain import Asset, Chain
+from hdscan.model.errors import ReadCode
+from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
+from hdscan.pool.outage import Outage
+from hdscan.pool.queue import NO_CAP, Item, WorkQueue
+from hdscan.pool.seats import Seats
+from hdscan.pool.step import Notice, Silence
+
+PROBE_JOB = -1
+
+Able = Mapping[Kind, frozenset[str]]
+
+
+class Endings:
+    """Ends, splits or parks what nobody can take; `ended` and `notices` are emptied by their reader."""
+
+    def __init__(self, chain: Chain, seats: Seats, queue: WorkQueue, outage: Outage, jitter: Callable[[], float]) -> None:
+        self.ended: list[tuple[int, BalanceResult]] = []
+        self.notices: list[Notice] = []
+        self._chain = chain
+        self._seats = seats
+        self._queue = queue
+        self._outage = outage
+        self._jitter = jitter
+        self._last_read: Reading | None = None
+        self._probing = False
+        self._probed = False  # the last thing that was offered was a probe
+
+    def read(self, item: Item, balance: Balance) -> None:
+        """A reading ended with an amount."""
+        self._last_read = item.reading
+        self._end(item, balance)
+
+    def success(self, began: float, now: float) -> None:
+        """A call that was begun at `began` succeeded."""
+        if self._outage.success(began, now):
+            self.notices.append(Silence(None))
+        self._probed = False
+
+    def settle(self, now: float) -> None:
+        """End, split or park what nobody can take any more."""
+        able = self._seats.able(now, self._outage.healed_at)
+        if self._outage.relieved:
+            self._outage.relieved = False
+            self._relieve(able, now)
+        parked = [item for item in self._queue.take_stuck(able) if not self._conclude(item, able, now)]
+        if parked and self._outage.park(parked, now, self._jitter()):
+            self._say_silence(now)
+
+    def offer_again(self, now: float) -> None:
+        """Offer what is parked, when its wait is over and somebody can be asked."""
+        outage = self._outage
+        if not outage.parked or self._probing or now < outage.until or self._seats.next_chance(now) > now:
+            return
+        probe = None if self._probed or len(self._queue) else self._probe(outage.parked)
+        self._probed = probe is not None
+        if probe is not None:
+            self._probing = True
+            self._queue.add([probe])
+            return
+        released = outage.release()
+        for item in released:
+            if item.failed_in > 1:
+                item.split()
+            else:
+                item.offer_again()
+        self._queue.give_back(released)
+
+    def look_again(self, now: float) -> None:
+        """Somebody new can be asked: what is parked need not wait for it."""
+        self._outage.until = now
+
+    # -- what is stuck
+
+    def _conclude(self, item: Item, able: Able, now: float) -> bool:
+        """Whether a stuck item could be dealt with; otherwise it is to be parked."""
+        kind = item.reading.kind
+        if item.job == PROBE_JOB:
+            self._end_probe(now)
+        elif any(able.values()) and not any(seat.serves(kind) for seat in self._seats.in_service):
+            self._unread(item, now, ReadCode.NO_PROVIDER)
+        elif item.tried and self._alive(item):
+            self._split_or_end(item, able, now)
+        else:
+            if not item.tried:
+                item.since = now
+            return False
+        return True
+
+    def _relieve(self, able: Able, now: float) -> None:
+        """Something succeeded: the parked are offered again, or have shown by now that it is not the chain's fault."""
+        kept: list[Item] = []
+        for item in self._outage.release():
+            reachable = bool(able[item.reading.kind])
+            alive = self._alive(item)
+            if alive and (item.vouched or not reachable):
+                self._split_or_end(item, able, now)
+            elif not reachable:
+                kept.append(item)
+            else:
+                item.vouched = item.vouched or bool(item.tried)
+                item.cap = NO_CAP
+                item.offer_again()
+                self._queue.give_back([item])
+        self._outage.parked = kept
+
+    def _alive(self, item: Item) -> bool:
+        return item.answered or (item.since is not None and self._outage.last_success >= item.since)
+
+    def _split_or_end(self, item: Item, able: Able, now: float) -> None:
+        """A call that fails as a whole everywhere is asked in halves, so that one poisonous reading costs only itself."""
+        if item.failed_in > 1 and able[item.reading.kind]:
+            item.split()
+            self._queue.give_back([item])
+        else:
+            self._unread(item, now, None)
+
+    # -- is anybody alive?
+
+    def _probe(self, parked: list[Item]) -> Item | None:
+        reading = self._last_read
+        if reading is None and all(item.reading.kind is Kind.TOKEN for item in parked):
+            coin = Asset(self._chain.id, self._chain.symbol, self._chain.decimals)
+            reading = Reading(parked[0].reading.index, parked[0].reading.address, coin)
+        if reading is None:
+            return None
+        probe = Item(PROBE_JOB, reading, exempt=True)
+        probe.cap = 1
+        return probe
+
+    def _end_probe(self, now: float) -> None:
+        self._probing = False
+        if self._outage.parked:
+            self._outage.wait(now, self._jitter())
+            self._say_silence(now)
+
+    def _say_silence(self, now: float) -> None:
+        if self._outage.attempt > 1:
+            self.notices.append(Silence(self._outage.until - now))
+
+    # -- the ends
+
+    def _end(self, item: Item, outcome: Balance | Unread) -> None:
+        if item.job == PROBE_JOB:
+            self._probing = False
+        else:
+            self.ended.append((item.job, BalanceResult(item.reading, outcome)))
+
+    def _unread(self, item: Item, now: float, code: ReadCode | None) -> None:
+        reasons: dict[str, str] = {}
+        for seat in self._seats:
+            if not seat.serves(item.reading.kind):
+                continue
+            known = item.reasons.get(seat.name)
+            reasons[seat.name] = known.message if known else f"not asked: {seat.excuse(item.reading.kind, now)}"
+        if code is None:
+            code = list(item.reasons.values())[-1].code if item.reasons else ReadCode.UNAVAILABLE
+        text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        message = (
+            f"no provider could read it ({text})" if text else f"no provider is configured for {item.reading.asset.symbol}"
+        )
+        self._end(item, Unread(code, message, item.attempts, reasons))

@@ -1,0 +1,194 @@
+"""What every outcome of a call means for the breaker, the limiter, the provider and the readings (RESILIENCE.md's table)."""
+
+from collections.abc import Sequence
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Missing, Reply
+from hdscan.model.reading import Balance, Kind, ReadError
+from hdscan.pool.endings import Endings
+from hdscan.pool.heads import Heads
+from hdscan.pool.queue import Item, WorkQueue
+from hdscan.pool.retry_after import retry_after
+from hdscan.pool.seat import Policy, Seat, Standing
+from hdscan.pool.seats import Seats
+from hdscan.pool.step import CheckCall, Quarantined, ReadCall, ShortReply
+
+STALE_RECHECK = 10.0
+
+
+class Outcomes:
+    """Takes in how calls ended. Pure: `now` is an argument."""
+
+    def __init__(self, seats: Seats, heads: Heads, queue: WorkQueue, endings: Endings, policy: Policy) -> None:
+        self._seats = seats
+        self._heads = heads
+        self._queue = queue
+        self._endings = endings
+        self._policy = policy
+
+    # -- checks
+
+    def checked(self, call: CheckCall, outcome: int | CallError | None, now: float) -> None:
+        """A proof or a question for the head ended; one that was not answered is unknown, not wrong."""
+        seat = call.seat
+        if isinstance(outcome, CallError):
+            self._check_failed(seat, outcome, now)
+            return
+        seat.ok += 1
+        seat.check_failures = 0
+        seat.check_at = 0.0
+        if seat.standing.out or (seat.standing is Standing.UNPROVEN and not call.proof):
+            return  # it was asked for its head while it was still trusted
+        doubted = seat.standing is not Standing.TRUSTED
+        seat.standing = Standing.TRUSTED
+        if outcome is not None and self._lags(seat, outcome, now):
+            return
+        if doubted:
+            seat.why = seat.check_failed_since = None
+            self._endings.look_again(now)
+
+    def _check_failed(self, seat: Seat, error: CallError, now: float) -> None:
+        seat.note(error.fault, error.message)
+        self._common_fault(seat, error, now)
+        if seat.standing in (Standing.UNPROVEN, Standing.STALE):
+            seat.why = error.message
+            seat.check_failed_since = now if seat.check_failed_since is None else seat.check_failed_since
+        seat.check_at = now + min(2.0**seat.check_failures, self._policy.backoff_max)
+        seat.check_failures += 1
+
+    # -- readings
+
+    def replied(self, call: ReadCall, reply: Reply, now: float) -> None:
+        """A well-formed reply: every item has its own outcome."""
+        seat = call.seat
+        if len(reply.outcomes) != len(call.items):
+            text = f"answered {len(reply.outcomes)} of {len(call.items)} readings"
+            self.failed(call, CallError(ReadCode.MALFORMED, text), now)
+            return
+        if seat.standing is not Standing.TRUSTED or (reply.head is not None and self._lags(seat, reply.head, now)):
+            self._distrusted(call)
+            return
+        seat.ok += 1
+        seat.breakers[call.kind].success(call.permit, now)
+        seat.limiter.succeeded()
+        seat.sizes[call.kind].accepted(seat.units(call.items), now)
+        missing: list[Item] = []
+        failed: list[Item] = []
+        for item, outcome in zip(call.items, reply.outcomes, strict=True):
+            if isinstance(outcome, Balance):
+                self._endings.read(item, outcome)
+            elif isinstance(outcome, Missing):
+                missing.append(item)
+            else:
+                self._fail_alone(item, seat, outcome, now)
+                failed.append(item)
+        if missing:
+            self._short(call, missing, reply, now)
+        self._queue.give_back(missing + failed)
+        self._endings.success(call.began, now)
+
+    def _distrusted(self, call: ReadCall) -> None:
+        """What is not to be believed (any more) says nothing: the readings are untouched, others may be asked."""
+        call.seat.breakers[call.kind].neutral(call.permit)
+        for item in call.items:
+            item.blame(call.seat.name, ReadError(ReadCode.STALE, call.seat.why or call.seat.standing))
+        self._queue.give_back(call.items)
+
+    def _fail_alone(self, item: Item, seat: Seat, error: ReadError, now: float) -> None:
+        item.fail(seat.name, error, now)
+        item.answered = True
+        item.failed_in = 1
+        seat.last_error = error.message
+
+    def _short(self, call: ReadCall, missing: Sequence[Item], reply: Reply, now: float) -> None:
+        """What a short reply left out is fetched again at once, in halves down to single readings (B3)."""
+        seat = call.seat
+        self._endings.notices.append(ShortReply(seat.name, reply.requested, reply.received))
+        error = ReadError(ReadCode.MISSING, f"short reply: {reply.received} of {reply.requested} accounts")
+        seat.last_error = error.message
+        if len(call.items) == 1:
+            self._fail_alone(missing[0], seat, error, now)
+        else:
+            self._halve(missing, seat, error, len(call.items))
+
+    def _halve(self, items: Sequence[Item], seat: Seat, error: ReadError, asked: int) -> None:
+        """Ask these again at once, in calls of half the size."""
+        for item in items:
+            item.blame(seat.name, error)
+            item.cap = min(item.cap, asked // 2)
+            item.urgent = True
+
+    def failed(self, call: ReadCall, error: CallError, now: float) -> None:
+        """A call failed as a whole."""
+        seat, breaker, items = call.seat, call.seat.breakers[call.kind], call.items
+        seat.note(error.fault, error.message)
+        reason = ReadError(error.fault, error.message)
+        if self._common_fault(seat, error, now):
+            breaker.neutral(call.permit)
+            for item in items:
+                item.blame(seat.name, reason)
+        elif error.fault is ReadCode.TOO_LARGE and len(items) > 1:
+            breaker.neutral(call.permit)
+            seat.sizes[call.kind].refused(seat.units(items), now)
+            self._halve(items, seat, reason, len(items))
+        else:
+            if error.fault is ReadCode.TOO_LARGE:
+                breaker.neutral(call.permit)
+                seat.sizes[call.kind].refused(seat.units(items), now)
+            else:
+                breaker.failure(call.permit, now)
+            for item in items:
+                item.fail(seat.name, reason, now)
+                item.failed_in = len(items)
+                item.separate = item.separate or call.kind is Kind.MIXED
+        self._queue.give_back(items)
+
+    # -- what a fault means for the endpoint or the provider as a whole
+
+    def _common_fault(self, seat: Seat, error: CallError, now: float) -> bool:
+        """Deal with a fault that is not this call's own; False where it is an ordinary failure."""
+        match error.fault:
+            case ReadCode.THROTTLED | ReadCode.QUOTA:
+                wait = retry_after(error.retry_after, error.date, now)
+                seat.limiter.throttled(now, wait, quota=error.fault is ReadCode.QUOTA)
+            case ReadCode.BAD_KEY:
+                if not seat.standing.out:
+                    seat.standing = Standing.DISABLED
+                    seat.why = f"{error.message}; check the key in its `url`"
+            case ReadCode.WRONG_CHAIN:
+                self._quarantine(seat, error.message)
+            case ReadCode.STALE:
+                self._set_aside(seat, error.message, now)
+            case _:
+                return False
+        return True
+
+    def _quarantine(self, seat: Seat, why: str) -> None:
+        endpoint = seat.provider.endpoint
+        self._heads.forget(endpoint)
+        if seat.standing is Standing.QUARANTINED:
+            return
+        seat.standing, seat.why = Standing.QUARANTINED, why
+        self._endings.notices.append(Quarantined(seat.name, why))
+        for other in self._seats:
+            # who speaks to the same host has to prove its chain again
+            if other.provider.endpoint == endpoint and other.standing in (Standing.TRUSTED, Standing.STALE):
+                other.standing, other.why, other.check_at = Standing.UNPROVEN, why, 0.0
+
+    def _lags(self, seat: Seat, head: int, now: float) -> bool:
+        endpoint = seat.provider.endpoint
+        lag = self._heads.lag(endpoint, head)
+        self._heads.record(endpoint, head, now)
+        if lag:
+            self._set_aside(seat, f"its head {head} is {lag} behind its peers'", now)
+        return lag > 0
+
+    def _set_aside(self, seat: Seat, why: str, now: float) -> None:
+        """Ask it no more until its head has caught up; who has still to prove its chain, or is out, stays so."""
+        seat.last_error = why
+        seat.check_at = now + STALE_RECHECK
+        if seat.standing.out or seat.standing is Standing.UNPROVEN:
+            return
+        if seat.check_failed_since is None:
+            seat.check_failed_since = now
+        seat.standing, seat.why = Standing.STALE, why

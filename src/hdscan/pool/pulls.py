@@ -1,0 +1,91 @@
+"""Who takes what now: checks that are due, and the next call of every provider that may make one (work-stealing)."""
+
+from hdscan.pool.heads import Heads
+from hdscan.pool.queue import Item, WorkQueue, kind_of
+from hdscan.pool.seat import Seat, Standing
+from hdscan.pool.seats import Seats
+from hdscan.pool.step import CheckCall, ReadCall
+
+
+class Pulls:
+    """Gives out calls, each with its permit taken and its cost counted. Pure: `now` is an argument."""
+
+    def __init__(self, seats: Seats, heads: Heads, queue: WorkQueue) -> None:
+        self._seats = seats
+        self._heads = heads
+        self._queue = queue
+
+    def checks(self, now: float) -> list[CheckCall]:
+        """Proofs and questions for the head that are due; one question per endpoint, whoever speaks to it."""
+        calls: list[CheckCall] = []
+        asking = {seat.provider.endpoint for seat in self._seats if seat.checking and seat.standing is Standing.TRUSTED}
+        for seat in self._seats:
+            endpoint = seat.provider.endpoint
+            if not seat.needs_check(now, self._heads.at(endpoint)) or seat.limiter.ready_at(1, now) > now:
+                continue
+            if seat.standing is Standing.TRUSTED:
+                if endpoint in asking:
+                    continue
+                asking.add(endpoint)
+            seat.limiter.take(1, now)
+            seat.checking = True
+            seat.calls += 1
+            calls.append(CheckCall(seat, proof=seat.standing is Standing.UNPROVEN))
+        return calls
+
+    def reads(self, now: float) -> list[ReadCall]:
+        """One call each in turn, so that nobody takes all of the last work."""
+        calls: list[ReadCall] = []
+        # of those that share an endpoint, who alone can take what came back is not crowded out by who packs more
+        waiting = sorted(self._seats, key=lambda seat: self._queue.oldest(seat.name, seat.breakers))
+        while waiting and len(self._queue):
+            served = [(seat, call) for seat in waiting if (call := self._read(seat, now)) is not None]
+            calls += [call for _, call in served]
+            waiting = [seat for seat, _ in served]
+        return calls
+
+    def _read(self, seat: Seat, now: float) -> ReadCall | None:
+        if seat.standing is not Standing.TRUSTED or not seat.room or self._awaits_height(seat):
+            return None
+        if seat.limiter.ready_at(seat.least, now) > now:
+            return None
+        most = seat.limiter.room(now) if seat.provider.costs_items else float("inf")
+        retries = seat.budget.ready_at(now) <= now
+        for kind in self._queue.kinds(seat.name):
+            if kind not in seat.breakers or not seat.breakers[kind].allows(now, self._seats.longest(kind, now)):
+                continue
+            units = int(min(seat.sizes[kind].at(now), most))
+            items = self._queue.pull(seat.name, kind, units, seat.provider.weight, retries=retries)
+            if not items:
+                continue
+            actual = kind_of(items)
+            if actual is not kind:
+                size = max(1, seat.sizes[actual].at(now) // seat.provider.weight[actual])
+                self._queue.give_front(items[size:])
+                del items[size:]
+            permit = seat.breakers[actual].acquire(now, self._seats.longest(actual, now))
+            if permit is None:
+                self._queue.give_front(items)
+                continue
+            self._account(seat, items, now)
+            return ReadCall(seat, tuple(items), actual, permit, self._heads.of(seat.provider.endpoint), now)
+        return None
+
+    def _awaits_height(self, seat: Seat) -> bool:
+        """Whether its amounts would carry no height, though the first answer to the question for it is on its way."""
+        endpoint = seat.provider.endpoint
+        if seat.provider.states_head or self._heads.of(endpoint) is not None:
+            return False
+        return any(other.checking and other.provider.endpoint == endpoint for other in self._seats)
+
+    def _account(self, seat: Seat, items: list[Item], now: float) -> None:
+        seat.limiter.take(seat.cost(items), now)
+        if all(item.fresh or item.urgent or item.exempt for item in items):
+            seat.budget.first()
+        else:
+            seat.budget.retry(now)
+        seat.in_flight += 1
+        seat.calls += 1
+        for item in items:
+            item.attempts += 1
+            item.urgent = False
