@@ -1,0 +1,178 @@
+"""Derives addresses from an extended public key or a mnemonic."""
+
+import hmac
+from collections.abc import Callable, Iterator
+
+import wallycore
+from nacl.bindings import crypto_sign_seed_keypair
+from solders.pubkey import Pubkey
+
+from hdscan.keys.address import HRPS, VERSIONS
+from hdscan.keys.extended import HARDENED, ExtendedKey, Script, parse
+from hdscan.keys.keccak import checksummed, keccak256
+from hdscan.keys.mnemonic import to_seed
+from hdscan.model.chain import Chain, Family, Network
+from hdscan.model.errors import InputError, KeyFault
+
+PURPOSES = {Script.P2PKH: 44, Script.P2SH_P2WPKH: 49, Script.P2WPKH: 84, Script.P2TR: 86}  # BIP-44, 49, 84, 86
+COIN_TYPES = {Family.BITCOIN: 0, Family.EVM: 60, Family.SOLANA: 501}  # SLIP-0044; Bitcoin's testnets have 1
+DEFAULT_SCRIPT = Script.P2WPKH
+_CHILD = wallycore.BIP32_FLAG_KEY_PUBLIC | wallycore.BIP32_FLAG_SKIP_HASH
+
+
+class Deriver:
+    """The addresses of one branch of a wallet.
+
+    `path` shows where they stand, with {} for the index; `script` is the Bitcoin script they were derived for, or None. It
+    holds the branch's public key; for Solana, where every step is hardened, the private key of m/44'/501' while it lives.
+    """
+
+    def __init__(self, path: str, script: Script | None, address: Callable[[int], str]) -> None:
+        self.path = path
+        self.script = script
+        self._address = address
+
+    def addresses(self, start: int, count: int) -> Iterator[tuple[str, str]]:
+        """Address and path of `count` indices from `start`. Raises InputError unless all are from 0 to 2^31 - 1 (BIP-32)."""
+        if start < 0 or count < 0 or start + count > HARDENED:
+            raise InputError("the indices of addresses go from 0 to 2147483647")
+        before, after = self.path.split("{}")
+        address = self._address
+        return ((address(index), f"{before}{index}{after}") for index in range(start, start + count))
+
+
+def from_extended(chain: Chain, key: str, script: Script | None, branch: int) -> Deriver:
+    """The addresses of a branch below an extended public key (BIP-32), 0 receiving or 1 change.
+
+    Without `script` a ypub or upub is P2SH-P2WPKH (BIP-49) and all others are P2WPKH (BIP-84). The key is an account's (depth
+    3) or a branch's (depth 4, which has to be `branch`); one of depth 0 or 1, as Electrum exports, has no purpose in its path
+    and is taken if `script` is given. Raises KeyFault or InputError, neither of which repeats the key.
+    """
+    _check_options(chain, script, branch)
+    if chain.family is Family.SOLANA:
+        raise KeyFault("Solana has no extended public keys (ed25519 has hardened children only): use --seed-stdin or an import")
+    known = parse(key)
+    if chain.family is Family.EVM:
+        if known.script or (known.network, chain.network) == (Network.TESTNET, Network.MAINNET):
+            raise KeyFault(f"a {known.prefix} is not of an EVM chain: give the xpub of the account m/44'/60'/0'")
+    else:
+        if known.network is not chain.network:
+            raise KeyFault(f"a {known.prefix} is of {known.network}, and this is {chain.network}")
+        if script and known.script and script is not known.script:
+            raise KeyFault(
+                f"a {known.prefix} is of {known.script} addresses: leave --script {script} out, or give the other key"
+            )
+    path = _path_below(chain, known, script, branch)
+    below = known.wally if known.depth == 4 else wallycore.bip32_key_from_parent(known.wally, branch, _CHILD)
+    return _deriver(chain, below, path, script or known.script)
+
+
+def from_mnemonic(chain: Chain, mnemonic: str, passphrase: str, script: Script | None, branch: int) -> Deriver:
+    """The addresses of a branch of a BIP-39 mnemonic's first account, 0 receiving or 1 change.
+
+    Bitcoin m/84'/0'/0'/branch/i (or 44', 49', 86' by `script`; coin type 1' on a testnet), EVM m/44'/60'/0'/branch/i, Solana
+    m/44'/501'/i'/0' (SLIP-0010). Raises KeyFault or InputError, neither of which repeats a word.
+    """
+    _check_options(chain, script, branch)
+    seed = to_seed(mnemonic, passphrase)
+    if chain.family is Family.SOLANA:
+        return _solana(seed)
+    purpose, coin = _purpose_and_coin(chain, script)
+    steps = [HARDENED + purpose, HARDENED + coin, HARDENED, branch]
+    root = wallycore.bip32_key_from_seed(seed, wallycore.BIP32_VER_MAIN_PRIVATE, wallycore.BIP32_FLAG_SKIP_HASH)
+    below = wallycore.bip32_key_from_parent_path(root, steps, _CHILD)
+    return _deriver(chain, below, f"m/{purpose}'/{coin}'/0'/{branch}/{{}}", script)
+
+
+def _check_options(chain: Chain, script: Script | None, branch: int) -> None:
+    if branch not in (0, 1):
+        raise InputError("the branch is 0 (receiving) or 1 (change)")
+    if chain.family is not Family.BITCOIN and script is not None:
+        raise InputError(f"a script is chosen for Bitcoin only; {chain.id} has one form of address")
+    if chain.family is Family.SOLANA and branch:
+        raise InputError("Solana's paths have no branch")
+
+
+def _purpose_and_coin(chain: Chain, script: Script | None) -> tuple[int, int]:
+    if chain.family is not Family.BITCOIN:
+        return 44, COIN_TYPES[chain.family]
+    return PURPOSES[script or DEFAULT_SCRIPT], int(chain.network is Network.TESTNET)
+
+
+def _path_below(chain: Chain, key: ExtendedKey, script: Script | None, branch: int) -> str:
+    """The path as far as the key tells it: purpose and coin type are those of the script, not of the key itself."""
+    purpose, coin = _purpose_and_coin(chain, script or key.script)
+    if key.depth == 3 and key.child >= HARDENED:
+        return f"m/{purpose}'/{coin}'/{key.child - HARDENED}'/{branch}/{{}}"
+    if key.depth == 4 and key.child in (0, 1):
+        if key.child != branch:
+            raise KeyFault(f"the key is of branch {key.child} already, and branch {branch} is asked for")
+        return f"m/{purpose}'/{coin}'/?'/{branch}/{{}}"
+    if key.depth <= 1 and chain.family is Family.BITCOIN:
+        if script is None:
+            raise KeyFault(
+                f"the key is of depth {key.depth}, and an account's (m/{purpose}'/{coin}'/0') is of depth 3; "
+                "give --script if it is Electrum's, whose addresses are right below it"
+            )
+        step = f"/{key.child - HARDENED}'" if key.child >= HARDENED else f"/{key.child}"
+        return f"m{step if key.depth else ''}/{branch}/{{}}"
+    step = f"{key.child - HARDENED}'" if key.child >= HARDENED else str(key.child)
+    raise KeyFault(
+        f"the key is of depth {key.depth} and its last step is {step}; give that of an account (m/{purpose}'/{coin}'/0', depth 3)"
+    )
+
+
+def _deriver(chain: Chain, below: object, path: str, script: Script | None) -> Deriver:
+    child = wallycore.bip32_key_from_parent
+    public = wallycore.bip32_key_get_pub_key
+    if chain.family is Family.EVM:
+        decompress = wallycore.ec_public_key_decompress
+
+        def evm(index: int) -> str:
+            return checksummed(keccak256(decompress(public(child(below, index, _CHILD)))[1:])[12:].hex())
+
+        return Deriver(path, None, evm)
+
+    script = script or DEFAULT_SCRIPT
+    encode = _bitcoin_encoder(script, chain.network)
+    return Deriver(path, script, lambda index: encode(public(child(below, index, _CHILD))))
+
+
+def _bitcoin_encoder(script: Script, network: Network) -> Callable[[bytes], str]:
+    """What makes a compressed public key (33 bytes) an address."""
+    hrp = HRPS[network][0]
+    p2pkh, p2sh = (bytes([version]) for version in VERSIONS[network])
+    hash160, segwit = wallycore.hash160, wallycore.addr_segwit_from_bytes
+
+    def base58check(data: bytes) -> str:
+        return str(wallycore.base58check_from_bytes(data))
+
+    encoders: dict[Script, Callable[[bytes], str]] = {
+        Script.P2PKH: lambda key: base58check(p2pkh + hash160(key)),
+        Script.P2SH_P2WPKH: lambda key: base58check(p2sh + hash160(b"\x00\x14" + hash160(key))),
+        Script.P2WPKH: lambda key: str(segwit(b"\x00\x14" + hash160(key), hrp, 0)),
+        Script.P2TR: lambda key: str(segwit(b"\x51\x20" + wallycore.ec_public_key_bip341_tweak(key, None, 0)[1:], hrp, 0)),
+    }
+    return encoders[script]
+
+
+def _solana(seed: bytes) -> Deriver:
+    coin = hardened_child(hardened_child(ed25519_master(seed), 44), COIN_TYPES[Family.SOLANA])
+
+    def address(index: int) -> str:
+        key, _ = hardened_child(hardened_child(coin, index), 0)
+        return str(Pubkey(crypto_sign_seed_keypair(key)[0]))
+
+    return Deriver("m/44'/501'/{}'/0'", None, address)
+
+
+def ed25519_master(seed: bytes) -> tuple[bytes, bytes]:
+    """Private key and chain code, 32 bytes each, of the ed25519 root of a seed (SLIP-0010)."""
+    node = hmac.digest(b"ed25519 seed", seed, "sha512")
+    return node[:32], node[32:]
+
+
+def hardened_child(parent: tuple[bytes, bytes], index: int) -> tuple[bytes, bytes]:
+    """Private key and chain code of the hardened ed25519 child `index`' (SLIP-0010); the parent's come in the same order."""
+    node = hmac.digest(parent[1], b"\x00" + parent[0] + (HARDENED + index).to_bytes(4), "sha512")
+    return node[:32], node[32:]

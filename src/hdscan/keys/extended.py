@@ -1,0 +1,104 @@
+"""Reads extended public keys (BIP-32, SLIP-0132) and refuses private ones, without repeating either."""
+
+from enum import StrEnum
+
+import msgspec
+import wallycore
+
+from hdscan.keys.fault import recognise
+from hdscan.model.chain import Network
+from hdscan.model.errors import KeyFault
+
+HARDENED = 0x80000000
+
+
+class Script(StrEnum):
+    """What a Bitcoin address pays to; each has its purpose in the derivation path."""
+
+    P2PKH = "p2pkh"
+    P2SH_P2WPKH = "p2sh-p2wpkh"
+    P2WPKH = "p2wpkh"
+    P2TR = "p2tr"
+
+
+class ExtendedKey(msgspec.Struct, frozen=True):
+    """An extended public key.
+
+    `prefix` is what it begins with (`zpub`), `script` what that stands for, or None where it says nothing (`xpub`, `tpub`);
+    `child` is the number of the last step, HARDENED added where it is hardened; `wally` is libwally's key.
+    """
+
+    prefix: str
+    network: Network
+    script: Script | None
+    depth: int
+    child: int
+    wally: object
+
+    def __repr__(self) -> str:
+        return f"<extended public key of depth {self.depth}>"
+
+
+# SLIP-0132. The upper-case forms are those of multisig wallets, whose addresses need the other cosigners' keys too.
+_PUBLIC = {
+    0x0488B21E: ("xpub", Network.MAINNET, None),
+    0x049D7CB2: ("ypub", Network.MAINNET, Script.P2SH_P2WPKH),
+    0x04B24746: ("zpub", Network.MAINNET, Script.P2WPKH),
+    0x043587CF: ("tpub", Network.TESTNET, None),
+    0x044A5262: ("upub", Network.TESTNET, Script.P2SH_P2WPKH),
+    0x045F1CF6: ("vpub", Network.TESTNET, Script.P2WPKH),
+}
+_MULTISIG = {0x0295B43F: "Ypub", 0x02AA7ED3: "Zpub", 0x024289EF: "Upub", 0x02575483: "Vpub"}
+_PRIVATE = {
+    0x0488ADE4,
+    0x049D7878,
+    0x04B2430C,
+    0x04358394,
+    0x044A4E28,
+    0x045F18BC,
+    0x0295B005,
+    0x02AA7A99,
+    0x024285B5,
+    0x02575048,
+}
+
+
+def parse(text: str) -> ExtendedKey:
+    """The extended public key that a text holds. Raises KeyFault, which never repeats it, if it is private or not valid."""
+    text = text.strip()
+    if text[1:4] == "prv":
+        raise KeyFault(_refusal)
+    try:
+        data = bytes(wallycore.base58check_to_bytes(text)) if text.isalnum() else b""
+    except ValueError:
+        data = b""
+    if not data:
+        raise KeyFault(_other_form(text))
+    version = int.from_bytes(data[:4])
+    if version in _PRIVATE:
+        raise KeyFault(_refusal)
+    if version in _MULTISIG:
+        raise KeyFault(f"a {_MULTISIG[version]} is one key of a multisig wallet; its addresses cannot be derived from it alone")
+    if len(data) != 78 or version not in _PUBLIC:
+        raise KeyFault("this is not an extended public key (xpub, ypub, zpub, tpub, upub or vpub)")
+    prefix, network, script = _PUBLIC[version]
+    depth, parent, child = data[4], data[5:9], int.from_bytes(data[9:13])
+    if depth == 0 and (child or any(parent)):
+        raise KeyFault("the extended public key is not valid: it has no depth, and a parent")
+    try:
+        key = wallycore.bip32_key_unserialize(wallycore.BIP32_VER_MAIN_PUBLIC.to_bytes(4) + data[4:])
+    except ValueError:
+        raise KeyFault("the extended public key is not valid: it holds no point of secp256k1") from None
+    return ExtendedKey(prefix, network, script, depth, child, key)
+
+
+_refusal = (
+    "this is an extended private key, and hdscan only watches: give the public one (xpub, ypub, zpub), "
+    "and treat this one as exposed if it was typed on a command line"
+)
+
+
+def _other_form(text: str) -> str:
+    if text[1:4] == "pub":
+        return "the extended public key has a wrong checksum: mistyped or cut off"
+    return recognise(text) or "this is not an extended public key (xpub, ypub, zpub, tpub, upub or vpub)"

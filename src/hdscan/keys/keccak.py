@@ -1,0 +1,23 @@
+"""Keccak-256 and the EIP-55 form of an EVM address."""
+
+import sys
+
+if sys.platform == "linux":
+    from sha3 import keccak_256
+
+    def keccak256(data: bytes) -> bytes:
+        """The 32-byte Keccak-256 digest as Ethereum uses it (the padding before FIPS 202)."""
+        return bytes(keccak_256(data).digest())
+
+else:
+    from Crypto.Hash import keccak
+
+    def keccak256(data: bytes) -> bytes:
+        """The 32-byte Keccak-256 digest as Ethereum uses it (the padding before FIPS 202)."""
+        return bytes(keccak.new(digest_bits=256, data=data).digest())
+
+
+def checksummed(digits: str) -> str:
+    """The EIP-55 form, with 0x, of an address given as 40 lower-case hexadecimal digits without it."""
+    mask = keccak256(digits.encode()).hex()
+    return "0x" + "".join([digit.upper() if nibble > "7" else digit for digit, nibble in zip(digits, mask, strict=False)])
