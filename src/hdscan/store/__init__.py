@@ -1,0 +1,6 @@
+"""What to remember: schema, migrations, queries and transactions behind one `Store`."""
+
+from hdscan.store.addresses import Added
+from hdscan.store.store import Store
+
+__all__ = ["Added", "Store"]

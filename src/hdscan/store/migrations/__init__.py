@@ -1,0 +1,1 @@
+"""The migrations, oldest first; the tables as they should be are in `store.schema`."""

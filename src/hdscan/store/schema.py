@@ -1,0 +1,148 @@
+"""The tables, and how an address's key is made of its chain's number and its index.
+
+Amounts are decimal text (wei passes 2^63), times unix seconds. A row exists only for what was read: no balance row means
+"never read", never zero.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+INDEX_BITS = 32
+# SQLite makes only an INTEGER primary key the row's own number
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def span(number: int) -> tuple[int, int]:
+    """The address ids of the chain of this number: from the first to before the second."""
+    return number << INDEX_BITS, (number + 1) << INDEX_BITS
+
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),  # in order of registration, from 1
+    Column("id", Text, nullable=False, unique=True),
+)
+
+address = Table(
+    "address",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=False),  # chain << 32 | index, without holes
+    Column("chain", SmallInteger, ForeignKey("chain.number"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("path", Text),
+    UniqueConstraint("chain", "text"),
+)
+
+# a token whose contract or decimals changed is another asset: amounts of two contracts never mix
+asset = Table(
+    "asset",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("chain", SmallInteger, ForeignKey("chain.number"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("contract", Text, nullable=False),  # "" for the native coin, which keeps the unique constraint tight
+    Column("decimals", SmallInteger, nullable=False),
+    UniqueConstraint("chain", "symbol", "contract", "decimals"),
+)
+
+source = Table("source", metadata, Column("id", Integer, primary_key=True), Column("name", Text, nullable=False, unique=True))
+
+scan = Table("scan", metadata, Column("id", Integer, primary_key=True), Column("began_at", Float(53), nullable=False))
+
+scan_chain = Table(
+    "scan_chain",
+    metadata,
+    Column("scan_id", Integer, ForeignKey("scan.id"), primary_key=True),
+    Column("chain", SmallInteger, ForeignKey("chain.number"), primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("assets", Text, nullable=False),  # JSON list of asset ids, in the plan's order
+    Column("addresses", BigInteger, nullable=False),
+    Column("readings", BigInteger, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("unread", BigInteger, nullable=False),
+    Column("funded", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("updated_at", Float(53), nullable=False),
+    CheckConstraint("read >= 0 AND unread >= 0 AND funded >= 0 AND read + unread <= readings", name="totals"),
+    sqlite_with_rowid=False,
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("scan_id", Integer, primary_key=True),
+    Column("chain", SmallInteger, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("stop", BigInteger, nullable=False),
+    Column("done_at", Float(53)),
+    Column("worker", Text),
+    ForeignKeyConstraint(["scan_id", "chain"], ["scan_chain.scan_id", "scan_chain.chain"]),
+    sqlite_with_rowid=False,
+)
+
+
+def _amounts(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
+        Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
+        Column("amount", Text, nullable=False),
+        Column("unconfirmed", Text),
+        Column("height", BigInteger),
+        Column("observed_at", Float(53), nullable=False),
+        Column("source_id", Integer, ForeignKey("source.id"), nullable=False),
+        Column("scan_id", Integer, ForeignKey("scan.id"), nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+balance = _amounts("balance")
+# what a balance was before its present scan wrote it: put back when that scan's source proves to serve another chain
+earlier = _amounts("earlier")
+
+# scan_id is the scan whose totals count the gap; null: none does, since its chunk is not done
+gap = Table(
+    "gap",
+    metadata,
+    Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
+    Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
+    Column("scan_id", Integer, ForeignKey("scan.id")),
+    Column("code", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("providers", Text, nullable=False),  # JSON object: provider name -> reason
+    sqlite_with_rowid=False,
+)
+
+memory = Table("memory", metadata, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
+
+provider = Table("provider", metadata, Column("name", Text, primary_key=True), Column("status", Text, nullable=False))

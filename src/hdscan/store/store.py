@@ -1,0 +1,252 @@
+"""The store as its callers see it: one call is one transaction, whole or not at all.
+
+Synchronous: a scan makes its writing calls one after the other (its writer thread); reading calls may come from any thread
+or process at any time, and each sees the database as of one moment. Every call may raise StoreError; its `may_pass` says
+whether the same call may succeed later.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection
+
+from hdscan.model.address import Address
+from hdscan.model.chain import Asset, Chain, Network
+from hdscan.model.reading import BalanceResult
+from hdscan.model.scan import (
+    AssetTotal,
+    BalanceRow,
+    ChainPlan,
+    ChainScan,
+    Chunk,
+    Gap,
+    ProviderStatus,
+    Status,
+)
+from hdscan.store import addresses, commits, memory, registry, reports, scans, sqlite
+from hdscan.store.addresses import Added
+from hdscan.store.database import Database
+from hdscan.store.migrate import open_schema
+
+
+class Store:
+    """An open database; made by `open`, closed by `close` or at the end of `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._registered: Mapping[int, Asset] | None = None
+
+    @classmethod
+    def open(cls, url: str, network: Network, *, create: bool = True) -> Self:
+        """Open `sqlite:///path`, made or migrated where `create` says so; StoreError says why it cannot be used."""
+        database = Database.at(url, create=create)
+        try:
+            open_schema(database, network, create=create)
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._database.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def writer_lock(self, command: str) -> AbstractContextManager[None]:
+        """Be the only writer; LockedError says which process, running what, has been it since when. Freed by any death."""
+        return sqlite.writer_lock(self._database.path, command)
+
+    def check(self) -> list[str]:
+        """What is wrong with the database, a sentence each with how to mend it; reads all of it."""
+        with self._database.read() as connection:
+            found = sqlite.findings(connection, self._database.path)
+            for chain in registry.chain_numbers(connection):
+                record = scans.latest(connection, chain)
+                if record and scans.recount(connection, record.scan_id, chain) != scans.totals_of(record):
+                    which = f"scan {record.scan_id} of {chain}"
+                    found.append(f"the totals of {which} differ from its rows; mend it with: hdscan scan --restart")
+            return found
+
+    # -- chains, assets, addresses
+
+    def register(self, chains: Sequence[Chain], assets: Sequence[Asset]) -> None:
+        """Make the configured chains and assets known, and the only ones that this store's reports tell of.
+
+        Again is nothing new. A symbol with another contract or other decimals is another asset: what was read of the
+        former one stays, apart.
+        """
+        with self._database.read() as connection:
+            missing = registry.missing(connection, chains, assets)
+        if missing:
+            with self._database.write() as connection:
+                registry.add(connection, chains, assets)
+        with self._database.read() as connection:
+            self._registered = registry.find(connection, assets)
+
+    def add_addresses(
+        self, chain: str, items: Iterable[tuple[str, str | None]], progress: Callable[[int], None] | None = None
+    ) -> Added:
+        """Add (address, derivation path or None), numbered from where the chain's addresses end, in order of arrival.
+
+        An address that is there already, or twice among them, keeps its number and gains a path where it had none.
+        `progress` gets the number of items seen so far; whatever it or `items` raises leaves nothing added.
+        """
+        with self._database.write() as connection:
+            return addresses.add(connection, chain, items, progress)
+
+    def count_addresses(self, chain: str) -> int:
+        """How many addresses a chain has."""
+        with self._database.read() as connection:
+            return addresses.count(connection, chain)
+
+    def addresses(self, chain: str, first: int, stop: int) -> list[Address]:
+        """The addresses with `first` <= index < `stop`, in order."""
+        with self._database.read() as connection:
+            return addresses.between(connection, chain, first, stop)
+
+    # -- scans
+
+    def begin_scan(self, plans: Sequence[ChainPlan], now: float) -> int:
+        """Begin a scan of these chains, RUNNING, with all their chunks; its id. `now` is unix seconds, as everywhere."""
+        with self._database.write() as connection:
+            return scans.begin(connection, plans, self._current(connection), now)
+
+    def latest(self, chain: str) -> ChainScan | None:
+        """A chain in the last scan that had it, or None."""
+        with self._database.read() as connection:
+            return scans.latest(connection, chain)
+
+    def scan(self, scan_id: int) -> tuple[ChainScan, ...]:
+        """Every chain of a scan, in order of registration; empty where there is no such scan."""
+        with self._database.read() as connection:
+            return scans.every_chain(connection, scan_id)
+
+    def last_scan_id(self) -> int | None:
+        """The newest scan, or None."""
+        with self._database.read() as connection:
+            return scans.last_id(connection)
+
+    def pending_chunks(self, scan_id: int, chain: str, after_seq: int, limit: int) -> list[Chunk]:
+        """At most `limit` chunks that are not done and have a higher number than `after_seq`, in order."""
+        with self._database.read() as connection:
+            return scans.pending(connection, scan_id, chain, after_seq, limit)
+
+    def readings_of_gaps(
+        self, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int
+    ) -> list[tuple[Address, str]]:
+        """At most `limit` readings that a scan counts as unread, as (address, asset symbol).
+
+        In the order of (index, symbol), beginning after the pair `after`.
+        """
+        with self._database.read() as connection:
+            return scans.gaps(connection, scan_id, chain, after, limit)
+
+    def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
+        """Change a chain's status and error within a scan; its record as it stands."""
+        with self._database.write() as connection:
+            return scans.set_status(connection, scan_id, chain, status, error=error, now=now)
+
+    # -- what was read
+
+    def commit_chunk(
+        self,
+        scan_id: int,
+        chain: str,
+        chunk: Chunk,
+        results: Sequence[BalanceResult],
+        *,
+        worker: str,
+        now: float,
+        seconds: float,
+        requests: int,
+    ) -> ChainScan | None:
+        """Write a chunk whole (B4): its balances, its unread readings, its mark and the totals, which are returned.
+
+        `seconds` and `requests` are what came since the last commit. None, and nothing written, where the chunk was done
+        already. StoreError, and nothing written, unless `results` are the chunk's addresses times the scan's assets, each
+        once. A failed reading never touches a known balance.
+        """
+        with self._database.write() as connection:
+            return commits.chunk(
+                connection, scan_id, chain, chunk, results, worker=worker, now=now, seconds=seconds, requests=requests
+            )
+
+    def commit_final(
+        self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float, seconds: float, requests: int
+    ) -> ChainScan:
+        """Write what came of readings that the scan counts as unread; the totals.
+
+        Those that are read now are no longer unread; of the others attempts add up and the reasons are the new ones.
+        Results of any other reading are ignored, so a repeated commit changes nothing but time and requests.
+        """
+        with self._database.write() as connection:
+            return commits.final(connection, scan_id, chain, results, now=now, seconds=seconds, requests=requests)
+
+    def commit_partial(self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float) -> None:
+        """Keep the balances that are there of chunks that did not end; the chunks stay to be done and count nothing.
+
+        Readings that the scan counts as unread are settled as `commit_final` does; errors are ignored.
+        """
+        with self._database.write() as connection:
+            commits.partial(connection, scan_id, chain, results, now=now)
+
+    def quarantine(self, scan_id: int, chain: str, source: str, error: str, now: float) -> int:
+        """Take back every balance that a source gave in a scan: it becomes a gap (`wrong_chain`); how many they were.
+
+        What was known before that scan comes back; the totals follow.
+        """
+        with self._database.write() as connection:
+            return commits.quarantine(connection, scan_id, chain, source, error=error, now=now)
+
+    # -- what is known
+
+    def balances(self, chain: str | None = None, asset: str | None = None, funded: bool = False) -> Iterator[BalanceRow]:
+        """Every address and asset in order of chain, index, asset; `funded`: those with a known amount above zero.
+
+        Streamed from one moment's view; memory stays flat.
+        """
+        with self._database.read() as connection:
+            yield from reports.balances(connection, self._current(connection), chain, asset, funded)
+
+    def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
+        """Sums per chain and asset in base units; `funded` counts the addresses whose `read` amount is above zero."""
+        with self._database.read() as connection:
+            return reports.totals(connection, self._current(connection), chain, asset)
+
+    def gaps(self, chain: str | None = None) -> Iterator[Gap]:
+        """Every reading that its last scan could not make, in order of chain, index, asset; streamed."""
+        with self._database.read() as connection:
+            yield from reports.gaps(connection, self._current(connection), chain)
+
+    # -- what outlives a process
+
+    def load_memory(self) -> dict[str, bytes]:
+        """Everything that `save_memory` kept."""
+        with self._database.read() as connection:
+            return memory.load(connection)
+
+    def save_memory(self, changed: Mapping[str, bytes]) -> None:
+        """Keep these by name (quotas, pauses, learned batch sizes); what is not named stays."""
+        with self._database.write() as connection:
+            memory.save(connection, changed)
+
+    def providers(self) -> list[ProviderStatus]:
+        """Every provider as last seen, by name."""
+        with self._database.read() as connection:
+            return memory.providers(connection)
+
+    def save_providers(self, statuses: Sequence[ProviderStatus]) -> None:
+        """Keep how these providers stand."""
+        with self._database.write() as connection:
+            memory.save_providers(connection, statuses)
+
+    def _current(self, connection: Connection) -> Mapping[int, Asset]:
+        """The registered assets by id; without a registration the newest of every symbol."""
+        return registry.newest(connection) if self._registered is None else self._registered
