@@ -198,6 +198,7 @@ class ChainScanner:
             return
         seconds, requests = self._clock() - self._counted_at, self._pool.requests - self._counted_requests
         ids = (self.record.scan_id, self.chain.id)
+        commit: Callable[..., ChainScan | None]
         if job.chunk is None:
             commit = partial(self._store.commit_final, *ids, job.results)
         else:

@@ -1,7 +1,7 @@
 """A whole scan: every chain at once, its events in one stream, what was learned about the endpoints kept over a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -101,7 +101,7 @@ class Engine:
         for scanner in self._scanners.values():
             scanner.stop()
 
-    async def run(self, request: ScanRequest) -> AsyncIterator[Event]:
+    async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
         """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
         with Writer() as write:
             self.plan = plan = await write(
