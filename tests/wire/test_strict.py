@@ -49,7 +49,9 @@ def test_an_amount_is_an_unsigned_256_bit_integer() -> None:
             amount(value)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "+1", " 1", "1 ", "1_000", "1e3", "0x1", "00", "01", "\u0661", str(2**256), "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "+1", " 1", "1 ", "1_000", "1e3", "0x1", "00", "01", "\u0661", str(2**256), "9" * 5000]
+)
 def test_a_decimal_amount_is_digits_and_nothing_else(text: str) -> None:
     with pytest.raises(Malformed):
         decimal(text)

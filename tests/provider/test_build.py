@@ -1,0 +1,58 @@
+"""Rows become providers that fit the pool's port; the catalogue's rows do too."""
+
+import tomllib
+from importlib.resources import files
+
+import pytest
+
+from hdscan.model.chain import Network
+from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.errors import ConfigError
+from hdscan.pool.port import Provider
+from hdscan.provider.build import build
+from hdscan.provider.transport import AioTransport
+from tests.provider.server import CHAINS, NOW, endpoint
+
+CATALOGUE = tomllib.loads(files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_every_protocol_has_a_provider_that_fits_the_port(protocol: Protocol) -> None:
+    made: list[Provider] = [*build(endpoint(protocol, "https://h"), CHAINS[protocol], AioTransport(1.0), lambda: NOW)]
+    (provider,) = made
+    assert (provider.name, provider.chain, provider.endpoint) == ("host", CHAINS[protocol].id, "h")
+    assert set(provider.methods) == set(provider.capacity)
+    assert all(kind in provider.methods for kind in provider.weight)
+    assert len(set(provider.methods.values())) == len(provider.methods)
+
+
+def test_a_url_without_tls_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        build(endpoint(Protocol.ESPLORA, "http://example.com"), CHAINS[Protocol.ESPLORA], AioTransport(1.0), lambda: NOW)
+
+
+@pytest.mark.parametrize("network", Network)
+def test_the_catalogue_serves_every_chain_and_asset(network: Network) -> None:
+    chains = [row for row in CATALOGUE["chain"] if row["network"] == network]
+    assert {row["id"] for row in chains} == {"btc", "bsc", "sol"}
+    served = [row for row in CATALOGUE["endpoint"] if row["network"] == network]
+    assert {row["chain"] for row in served} == {"btc", "bsc", "sol"}
+    assert len({row["name"] for row in served}) == len(served)
+    for row in CATALOGUE["token"]:
+        assert row["decimals"] == (18 if row["chain"] == "bsc" else 6)
+
+
+def test_the_catalogues_hosts_without_a_key_are_other_endpoints() -> None:
+    rows = [row for row in CATALOGUE["endpoint"] if "${" not in row["url"] and row["network"] == "mainnet"]
+    made = []
+    for row in rows:
+        spoken = row["protocol"] if isinstance(row["protocol"], list) else [row["protocol"]]
+        protocols = tuple(map(Protocol, spoken))
+        made += build(
+            Endpoint(row["name"], row["chain"], protocols, row["url"], row["rate"]),
+            CHAINS[protocols[0]],
+            AioTransport(1.0),
+            lambda: NOW,
+        )
+    assert len({provider.endpoint for provider in made}) == len(rows)
+    assert not any("#" in provider.endpoint for provider in made)

@@ -1,0 +1,95 @@
+"""Bitcoin through an Esplora server."""
+
+from typing import Any
+
+import pytest
+
+from hdscan.model.chain import Asset
+from hdscan.model.endpoint import Protocol
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from tests.provider.server import BTC_GENESIS, NOW, Asked, conversation, http
+
+READING = Reading(3, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", Asset("btc", "BTC", 8))
+STATS = {"chain_stats": {"funded_txo_sum": 9, "spent_txo_sum": 4}, "mempool_stats": {"funded_txo_sum": 0, "spent_txo_sum": 5}}
+
+
+def read(reply: bytes, suffix: str = "/api") -> tuple[Any, list[Asked]]:
+    return conversation(Protocol.ESPLORA, lambda _: reply, lambda provider: provider.read([READING], 977_000), suffix)
+
+
+def fails(reply: bytes, suffix: str = "/api") -> CallError:
+    with pytest.raises(CallError) as caught:
+        read(reply, suffix)
+    return caught.value
+
+
+def test_a_balance_has_both_parts_the_given_height_and_the_time() -> None:
+    reply, asked = read(http(STATS))
+    assert reply.outcomes == (Balance(5, -5, 977_000, NOW, "host"),)
+    assert reply.head is None
+    assert [each.target for each in asked] == [f"/api/address/{READING.address}"]
+    assert asked[0].method == "GET"
+
+
+def test_it_takes_one_native_reading_a_call() -> None:
+    async def sizes(provider: Any) -> Any:
+        return provider.capacity, provider.weight, set(provider.methods), provider.states_head
+
+    found, _ = conversation(Protocol.ESPLORA, lambda _: b"", sizes)
+    assert found == ({Kind.NATIVE: 1}, {Kind.NATIVE: 1}, {Kind.NATIVE}, False)
+
+
+def test_the_genesis_hash_proves_the_chain_in_one_call() -> None:
+    head, asked = conversation(Protocol.ESPLORA, lambda _: http(BTC_GENESIS), lambda provider: provider.prove(), "/api")
+    assert head is None
+    assert [each.path for each in asked] == ["/api/block-height/0"]
+
+
+def test_another_genesis_is_the_wrong_chain() -> None:
+    testnet = "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943"
+    with pytest.raises(CallError) as caught:
+        conversation(Protocol.ESPLORA, lambda _: http(testnet), lambda provider: provider.prove())
+    assert caught.value.fault is ReadCode.WRONG_CHAIN
+    assert testnet in caught.value.message
+    assert BTC_GENESIS in caught.value.message
+
+
+def test_the_tip_is_a_height() -> None:
+    height, asked = conversation(Protocol.ESPLORA, lambda _: http("977072"), lambda provider: provider.tip(), "/api")
+    assert height == 977_072
+    assert [each.path for each in asked] == ["/api/blocks/tip/height"]
+
+
+@pytest.mark.parametrize("body", [{}, "", [], "null", {"chain_stats": {}}])
+def test_a_reply_without_a_balance_is_malformed_and_not_zero(body: object) -> None:
+    assert fails(http(body)).fault is ReadCode.MALFORMED
+
+
+def test_a_throttle_carries_the_headers_raw() -> None:
+    date = "Mon, 23 Nov 2026 21:29:24 GMT"
+    error = fails(http("Too Many Requests", 429, Retry_After="Mon, 23 Nov 2026 21:30:24 GMT", Date=date))
+    assert error.fault is ReadCode.THROTTLED
+    assert error.retry_after == "Mon, 23 Nov 2026 21:30:24 GMT"
+    assert error.date == date
+
+
+def test_a_redirect_is_an_error_that_says_so() -> None:
+    error = fails(http("", 302, Location="http://169.254.169.254/"))
+    assert error.fault is ReadCode.SERVER_ERROR
+    assert "redirect" in error.message
+
+
+def test_an_address_that_the_host_refuses_fails_alone() -> None:
+    reply, _ = read(http("Invalid Bitcoin address", 400))
+    (outcome,) = reply.outcomes
+    assert isinstance(outcome, ReadError)
+    assert outcome.code is ReadCode.ITEM_ERROR
+
+
+def test_a_key_that_the_host_echoes_is_not_shown() -> None:
+    key = "canary-0123456789abcdef"
+    for body in (f"no such key: {key}", f"/{key}/address rate limit"):
+        error = fails(http(body, 403), f"/{key}/api")
+        assert key not in error.message
+        assert "[key]" in error.message

@@ -1,0 +1,57 @@
+"""A URL is shown without its key, and told apart by host and key."""
+
+import pytest
+
+from hdscan.model.errors import ConfigError
+from hdscan.provider.identity import check_url, endpoint_identity, redact, secrets
+
+KEY = "0123456789abcdef"
+WITH_KEYS = [
+    f"https://h.example/v2/{KEY}",
+    f"https://h.example/?api-key={KEY}",
+    f"https://h.example/api?APIKEY={KEY}&chainid=56",
+    f"https://h.example/?token={KEY}",
+    f"https://{KEY}@h.example/",
+    f"https://user:{KEY}@h.example/",
+    f"https://h.example/?api_key={KEY}",
+]
+
+
+@pytest.mark.parametrize("url", WITH_KEYS)
+def test_a_key_is_found_and_never_shown(url: str) -> None:
+    assert KEY in secrets(url)
+    assert redact(url) == "https://h.example"
+    identity = endpoint_identity(url)
+    assert identity.startswith("h.example#")
+    assert KEY not in identity
+    assert identity != endpoint_identity(url.replace(KEY, "fedcba9876543210"))
+
+
+def test_rows_of_one_host_and_key_are_one_endpoint() -> None:
+    assert endpoint_identity(f"https://h/a?apikey={KEY}") == endpoint_identity(f"https://h/b?chainid=1&apikey={KEY}")
+    assert endpoint_identity("https://blockstream.info/api") == endpoint_identity("https://blockstream.info/testnet/api")
+    assert endpoint_identity("https://blockstream.info/api") == "blockstream.info"
+    assert endpoint_identity("http://127.0.0.1:8001") != endpoint_identity("http://127.0.0.1:8002")
+    assert redact("http://[::1]:8001/x") == "http://[::1]:8001"
+
+
+def test_short_path_segments_and_other_queries_are_no_keys() -> None:
+    assert secrets("https://public.1rpc.io/bnb?chainid=56") == ()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h", "https://10.0.0.1:8545", "http://localhost:1", "http://127.8.8.8:1", "http://[::1]:1"]
+)
+def test_https_and_this_machine_are_allowed(url: str) -> None:
+    check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h", "http://10.0.0.1", "ftp://localhost", "h", "", "https://", "https://h:x", "http://localhost.evil.com"]
+)
+def test_anything_else_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        check_url(url)
+    with pytest.raises(ConfigError) as caught:
+        check_url(f"http://h.example/{KEY}?key={KEY}")
+    assert KEY not in str(caught.value)

@@ -1,0 +1,131 @@
+"""An EVM chain through Multicall3; the contract is played by eth-abi."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from eth_abi import decode, encode
+
+from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.provider.build import build
+from hdscan.provider.transport import AioTransport
+from tests.provider.server import BSC, NOW, Asked, conversation, http
+from tests.wire.samples import BNB, USDT, evm
+
+Result = tuple[bool, bytes]
+HEADERS = {"42cbb15c": 132_000_000, "3408e470": 56, "0f28c97d": 1_763_899_999}
+
+
+def run(target: str, data: bytes) -> Result:
+    """Every address holds its own number of wei, and twice that of any token."""
+    selector = data[:4].hex()
+    if selector in HEADERS:
+        return True, HEADERS[selector].to_bytes(32, "big")
+    held = int.from_bytes(data[4:], "big") * (1 if selector == "4d2301cc" else 2)
+    return True, held.to_bytes(32, "big")
+
+
+def contract(change: Callable[[list[Result]], list[Result]] = lambda results: results) -> Callable[[Asked], bytes]:
+    def answer(asked: Asked) -> bytes:
+        call = asked.json
+        assert call["method"] == "eth_call"
+        calls = decode(["(address,bool,bytes)[]"], bytes.fromhex(call["params"][0]["data"][10:]))[0]
+        results = change([run(target, data) for target, _, data in calls])
+        return http({"jsonrpc": "2.0", "id": call["id"], "result": "0x" + encode(["(bool,bytes)[]"], [results]).hex()})
+
+    return answer
+
+
+def read(readings: list[Reading], handler: Callable[[Asked], bytes] | None = None) -> tuple[Any, list[Asked]]:
+    return conversation(Protocol.EVM_MULTICALL, handler or contract(), lambda provider: provider.read(readings, 7))
+
+
+@pytest.mark.parametrize("count", [0, 1, 599, 600, 601])
+def test_readings_out_are_readings_in(count: int) -> None:
+    readings = [evm(n, USDT if n % 3 else BNB) for n in range(count)]
+    reply, asked = read(readings)
+    assert reply.outcomes == tuple(Balance((n + 1) * (2 if n % 3 else 1), None, 132_000_000, NOW, "host") for n in range(count))
+    assert reply.head == 132_000_000
+    assert len(asked) == 1
+
+
+def test_a_reverted_or_empty_subcall_fails_alone() -> None:
+    def spoil(results: list[Result]) -> list[Result]:
+        return [*results[:3], (False, b""), (True, b""), (True, bytes(31)), *results[6:]]
+
+    reply, _ = read([evm(n) for n in range(5)], contract(spoil))
+    codes = [outcome.code if isinstance(outcome, ReadError) else outcome.amount for outcome in reply.outcomes]
+    assert codes == [1, ReadCode.REVERTED, ReadCode.EMPTY, ReadCode.MALFORMED, 5]
+
+
+def test_another_chain_in_a_reply_is_the_wrong_chain() -> None:
+    other = contract(lambda results: [results[0], (True, (1).to_bytes(32, "big")), *results[2:]])
+    for talk in (lambda provider: provider.read([evm(0)], None), lambda provider: provider.prove()):
+        with pytest.raises(CallError) as caught:
+            conversation(Protocol.EVM_MULTICALL, other, talk)
+        assert caught.value.fault is ReadCode.WRONG_CHAIN
+
+
+@pytest.mark.parametrize(
+    "change", [lambda results: results[:-1], lambda results: results[1:], lambda results: [], lambda results: results * 2]
+)
+def test_a_list_of_another_length_fails_as_a_whole(change: Callable[[list[Result]], list[Result]]) -> None:
+    with pytest.raises(CallError) as caught:
+        read([evm(0), evm(1)], contract(change))
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+def refusing(error: object) -> Callable[[Asked], bytes]:
+    return lambda asked: http({"jsonrpc": "2.0", "id": asked.json["id"], "error": error})
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        ({"code": -32000, "message": "out of gas"}, ReadCode.TOO_LARGE),
+        ({"code": -32000, "message": "missing trie node"}, ReadCode.SERVER_ERROR),
+        ({"code": 3, "message": "execution reverted"}, ReadCode.REVERTED),
+        ({"code": -32005, "message": "rate limit exceeded"}, ReadCode.THROTTLED),
+        ({"code": -32005, "message": "limit exceeded"}, ReadCode.SERVER_ERROR),
+    ],
+)
+def test_an_error_is_the_whole_calls(error: object, fault: ReadCode) -> None:
+    with pytest.raises(CallError) as caught:
+        read([evm(0)], refusing(error))
+    assert caught.value.fault is fault
+
+
+def test_a_chain_without_the_contract_says_so() -> None:
+    with pytest.raises(CallError) as caught:
+        read([evm(0)], lambda asked: http({"jsonrpc": "2.0", "id": asked.json["id"], "result": "0x"}))
+    assert caught.value.fault is ReadCode.EMPTY
+    assert "Multicall3" in caught.value.message
+
+
+def test_proof_and_tip_make_the_very_call_that_reads() -> None:
+    for talk in (lambda provider: provider.prove(), lambda provider: provider.tip()):
+        head, asked = conversation(Protocol.EVM_MULTICALL, contract(), talk)
+        assert head == 132_000_000
+        assert len(asked) == 1
+
+
+def test_it_is_one_call_to_the_host_whatever_it_holds() -> None:
+    async def sizes(provider: Any) -> Any:
+        return set(provider.capacity.values()), set(provider.methods), provider.costs_items, provider.states_head
+
+    kinds = {Kind.NATIVE, Kind.TOKEN, Kind.MIXED}
+    rows: list[tuple[dict[str, Any], int]] = [({}, 600), ({"batch": 90}, 90), ({"cost": Cost.ITEM, "rate": 1.0}, 600)]
+    for row, most in rows:
+        found = conversation(Protocol.EVM_MULTICALL, contract(), sizes, **row)[0]
+        assert found == ({most}, kinds, False, True)
+
+
+def test_a_batch_cap_is_that_of_the_protocol_beside_it() -> None:
+    both = (Protocol.EVM_MULTICALL, Protocol.EVM_RPC)
+    row = Endpoint("drpc", "bsc", both, "https://bsc.drpc.org", 10.0, cost=Cost.ITEM, batch=3)
+    multicall, rpc = build(row, BSC, AioTransport(1.0), lambda: NOW)
+    assert (multicall.name, rpc.name) == ("drpc/evm-multicall", "drpc/evm-rpc")
+    assert multicall.endpoint == rpc.endpoint
+    assert (multicall.capacity[Kind.MIXED], rpc.capacity[Kind.NATIVE]) == (600, 3)
