@@ -1,5 +1,7 @@
 """The pool's decisions, row by row of RESILIENCE.md, under virtual time."""
 
+import itertools
+
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
@@ -239,7 +241,7 @@ def test_an_open_breaker_lets_one_call_through_at_a_time():
     world = World(a).read(readings(300))
     world.check(readings(300))
     probes = [t for t, _ in a.asked if START + 10 < t < START + 60]
-    assert all(later - earlier > 3 for earlier, later in zip(probes, probes[1:], strict=False))
+    assert all(later - earlier > 3 for earlier, later in itertools.pairwise(probes))
 
 
 def test_retries_do_not_become_the_load():

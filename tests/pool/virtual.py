@@ -75,6 +75,7 @@ class Scripted:
         self.behaviour = behaviour
         self.latency = latency
         self.proof = prove
+        self.hang: Callable[[float], float | None] | None = None
         self.asked: list[tuple[float, tuple[Reading, ...]]] = []
         self.checks: list[float] = []
 
@@ -86,6 +87,10 @@ class Scripted:
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         raise AssertionError("virtual worlds answer by `answer`")
+
+    def takes(self, now: float) -> float:
+        """How long a call that is begun now takes."""
+        return (self.hang(now) if self.hang else None) or self.latency
 
     def answer(self, call: Call, now: float) -> Answer:
         if isinstance(call, ReadCall):
@@ -105,6 +110,7 @@ class World:
         for p in providers:
             limiter = limiters.setdefault(p.endpoint, Limiter((rates or {}).get(p.endpoint, 100.0)))
             seats.append(Seat(p, "scripted", limiter, policy))
+        self.providers = providers
         self.limiters = limiters
         self.seats = {seat.name: seat for seat in seats}
         self.pool = ChainPool(CHAIN, seats, policy, lambda: 0.0)
@@ -131,7 +137,7 @@ class World:
             for call in step.calls:
                 provider = call.seat.provider
                 assert isinstance(provider, Scripted)
-                done = (self.now + provider.latency, next(self._ids), call, provider.answer(call, self.now))
+                done = (self.now + provider.takes(self.now), next(self._ids), call, provider.answer(call, self.now))
                 heapq.heappush(self._pending, done)
             times = [t for t in (step.wake_at, self._pending[0][0] if self._pending else None) if t is not None]
             if not times:

@@ -51,7 +51,7 @@ class Breaker:
         self.since: float | None = None  # when it last left `closed`
 
     def retry_at(self, longest: float | None = None) -> float:
-        """When an open breaker lets a call through; `longest` caps the wait where nobody else can serve."""
+        """When it lets a call through, as far as time decides; `longest` caps the wait where nobody else can serve."""
         if longest is None or self.since is None:
             return self._until
         return min(self._until, self._until - self._cooldown + longest)
@@ -78,6 +78,7 @@ class Breaker:
         if self.state is State.HALF_OPEN:
             self._become(State.CLOSED)
             self._cooldown = self._first_cooldown
+            self._until = 0.0
             self.since = None
         else:
             self._failures = 0

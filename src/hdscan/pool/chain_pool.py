@@ -11,7 +11,6 @@ from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Reading
-from hdscan.pool.breaker import State
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.outage import Outage
@@ -114,13 +113,10 @@ class ChainPool:
         """When something may be possible that is not now; a look every backoff_max costs nothing."""
         times = [now + self._policy.backoff_max, now + self._outage.time_left, self._outage.until]
         for seat in self.seats.in_service:
-            chance = self.seats.chance(seat, now)
-            times += [chance, seat.check_at, seat.limiter.ready_at(1, now)]
+            chances = [self.seats.chance(seat, now, (kind,)) for kind in seat.breakers]
+            times += [*chances, seat.check_at, seat.limiter.ready_at(1, now)]
             if self._queue.has_returned:
-                times.append(max(chance, seat.budget.ready_at(now)))
-            times += [
-                self.seats.free_at(seat, kind, now) for kind, breaker in seat.breakers.items() if breaker.state is State.OPEN
-            ]
+                times += [max(chance, seat.budget.ready_at(now)) for chance in chances]
         return min(time for time in times if time > now)
 
     def _stop(self, now: float) -> Stop | None:

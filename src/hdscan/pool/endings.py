@@ -63,23 +63,24 @@ class Endings:
             self._say_silence(now)
 
     def offer_again(self, now: float) -> None:
-        """Offer what is parked, when its wait is over and somebody can be asked."""
+        """Offer what is parked, when its wait is over and somebody can be asked; a probe and the same work in turn."""
         outage = self._outage
-        if not outage.parked or self._probing or now < outage.until or self._seats.next_chance(now) > now:
+        if not outage.parked or outage.relieved or self._probing or now < outage.until:
             return
         probe = None if self._probed or len(self._queue) else self._probe(outage.parked)
-        self._probed = probe is not None
-        if probe is not None:
-            self._probing = True
+        if probe is not None and self._seats.next_chance(now, (probe.reading.kind,)) <= now:
+            self._probing = self._probed = True
             self._queue.add([probe])
-            return
-        released = outage.release()
-        for item in released:
-            if item.failed_in > 1:
-                item.split()
-            else:
-                item.offer_again()
-        self._queue.give_back(released)
+        elif self._seats.next_chance(now, {item.reading.kind for item in outage.parked}) <= now:
+            self._probed = False
+            self._queue.give_back([self._offered(item) for item in outage.release()])
+
+    def _offered(self, item: Item) -> Item:
+        if item.failed_in > 1:
+            item.split()
+        else:
+            item.offer_again()
+        return item
 
     def look_again(self, now: float) -> None:
         """Somebody new can be asked: what is parked need not wait for it."""

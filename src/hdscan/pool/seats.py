@@ -1,6 +1,6 @@
 """The providers of a chain together: who is able, how long an open breaker may wait, and when somebody can be asked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from hdscan.model.reading import Kind
 from hdscan.pool.breaker import State
@@ -45,26 +45,25 @@ class Seats:
                 return None
         return self._policy.backoff_max
 
-    def chance(self, seat: Seat, now: float) -> float:
-        """When a provider could be asked for a reading; never, as long as only the end of a call can tell."""
+    def chance(self, seat: Seat, now: float, kinds: Collection[Kind]) -> float:
+        """When a provider could be asked for one of these kinds; never, as long as only the end of a call can tell."""
         if seat.standing.out or not seat.room or (seat.checking and seat.standing is not Standing.TRUSTED):
             return NEVER
         ready = max(now, seat.limiter.ready_at(seat.least, now))
         if seat.standing is not Standing.TRUSTED:
             return max(ready, seat.check_at)
-        free = [self.free_at(seat, kind, now) for kind in seat.breakers]
+        free = [self._free_at(seat, kind, now) for kind in kinds if kind in seat.breakers]
         return max(ready, min(free, default=NEVER))
 
-    def free_at(self, seat: Seat, kind: Kind, now: float) -> float:
-        """When a provider's breaker lets a call of this kind through."""
+    def _free_at(self, seat: Seat, kind: Kind, now: float) -> float:
         breaker = seat.breakers[kind]
         if breaker.state is State.HALF_OPEN:
             return now if breaker.allows(now) else NEVER
         return breaker.retry_at(self.longest(kind, now))
 
-    def next_chance(self, now: float) -> float:
-        """When some provider could be asked for a reading at the earliest."""
-        return min((self.chance(seat, now) for seat in self._seats), default=NEVER)
+    def next_chance(self, now: float, kinds: Collection[Kind]) -> float:
+        """When some provider could be asked for one of these kinds at the earliest."""
+        return min((self.chance(seat, now, kinds) for seat in self._seats), default=NEVER)
 
     def reasons(self) -> str:
         """Every provider with why it was not of use."""
