@@ -104,10 +104,10 @@ def test_an_absent_account_holds_nothing() -> None:
 
 
 def test_units_of_both_token_programs_are_added() -> None:
-    pair = [holding(5, 1), holding(7, 1, solana.TOKEN_2022)]
-    assert read(result(*pair, clock()), token(1)) == [12]
-    assert read(result(pair[0], None, clock()), token(1)) == [5]
-    assert read(result(None, pair[1], clock()), token(1)) == [7]
+    old, new = pair(1)
+    assert read(result(old, new, clock()), token(1)) == [12]
+    assert read(result(old, None, clock()), token(1)) == [5]
+    assert read(result(None, new, clock()), token(1)) == [7]
 
 
 def test_an_address_that_was_only_sent_lamports_holds_no_token() -> None:
@@ -169,22 +169,28 @@ def test_of_a_short_reply_no_native_account_counts() -> None:
     assert read(result(), native(0)) == [MISSING]
 
 
+def pair(index: int) -> list[dict[str, Any]]:
+    return [holding(5, index), holding(7, index, solana.TOKEN_2022)]
+
+
 def test_of_a_short_reply_token_accounts_count_that_name_themselves() -> None:
     readings = [token(n) for n in range(3)]
-    answer = result(holding(7, 2, solana.TOKEN_2022), None, holding(5, 0), None, clock())
-    assert read(answer, *readings) == [5, MISSING, 7]
+    answer = result(*pair(2), None, *pair(0), clock())
+    assert read(answer, *readings) == [12, MISSING, 12]
     found = solana.read(answer, solana.ask(readings, "finalized"))
-    assert found.received == 5
+    assert found.received == 6
     assert found.slot == SLOT
 
 
-def test_of_a_short_reply_two_accounts_of_one_owner_prove_nothing() -> None:
-    assert read(result(holding(5, 0), holding(5, 0), clock()), token(0), token(1)) == [MISSING, MISSING]
+@pytest.mark.parametrize("value", [pair(0)[:1], pair(0)[1:], pair(0)[:1] * 2, [*pair(0), pair(0)[0]], [pair(0)[0], None]])
+def test_of_a_short_reply_one_account_of_two_proves_nothing(value: list[object]) -> None:
+    """An absent account looks like a lost one, and of two alike one may be somebody else's."""
+    assert read(result(*value, clock()), token(0), token(1)) == [MISSING, MISSING]
 
 
 def test_of_a_short_reply_nothing_counts_beside_native_keys() -> None:
     """A native key may itself be a token account of the owner that is asked for."""
-    assert read(result(holding(5, 0), clock()), native(7), token(0)) == [MISSING, MISSING]
+    assert read(result(*pair(0), clock()), native(7), token(0)) == [MISSING, MISSING]
 
 
 @pytest.mark.parametrize("count", [0, 1, 98, 99, 100])

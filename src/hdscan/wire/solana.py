@@ -182,26 +182,27 @@ def _token_units(account: _Account | None, program: str, reading: Reading) -> in
 def _identified(value: Sequence[_Account | None], readings: Sequence[Reading]) -> Iterator[int | Missing]:
     """Find in a short reply the token accounts that say themselves whose they are.
 
-    One of the two that were asked is enough: an account of a mint proves which program owns the mint, and the other program
-    cannot hold any of it. Nothing counts beside native keys, since one of those may itself be a token account of somebody.
+    Both that were asked must be there, since an absent one looks like a lost one. Nothing counts beside native keys: one of
+    those may itself be a token account of somebody.
     """
-    if any(reading.asset.contract is None for reading in readings):
-        yield from [MISSING] * len(readings)
-        return
-    units: dict[tuple[str, str], list[int]] = {}
-    for account in value:
-        if account is None or account.owner not in _PROGRAMS:
-            continue
-        try:
-            data = _bytes(account)
-        except Malformed:
-            continue
-        if len(data) == SLICE:
-            whose = str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
-            units.setdefault(whose, []).append(int.from_bytes(data[64:], "little"))
+    units: dict[tuple[str, str | None, str], list[int]] = {}
+    if all(reading.asset.contract for reading in readings):
+        for account in filter(None, value):
+            data = _data(account)
+            if len(data) == SLICE:
+                whose = account.owner, str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
+                units.setdefault(whose, []).append(int.from_bytes(data[64:], "little"))
     for reading in readings:
-        found = units.get((reading.asset.contract or "", reading.address), [])
-        yield found[0] if len(found) == 1 else MISSING
+        found = [units.get((program, reading.asset.contract, reading.address), []) for program in _PROGRAMS]
+        yield sum(map(sum, found)) if all(len(one) == 1 for one in found) else MISSING
+
+
+def _data(account: _Account) -> bytes:
+    """The bytes of an account of a short reply; none where they cannot be read."""
+    try:
+        return _bytes(account)
+    except Malformed:
+        return b""
 
 
 def _bytes(account: _Account) -> bytes:
