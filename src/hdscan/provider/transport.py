@@ -48,6 +48,8 @@ class AioTransport:
                 "Accept-Encoding": "gzip",
             },
         )
+        # aiohttp would repeat a GET whose connection broke, unseen by the limiter; there is no public switch (3.14)
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(self, *_: object) -> None:
