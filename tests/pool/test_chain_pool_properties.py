@@ -14,7 +14,7 @@ from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import SLACK
 from hdscan.pool.retry_after import retry_after
-from hdscan.pool.seat import Policy, Standing
+from hdscan.pool.seat import Standing
 from hdscan.pool.step import ReadCall
 from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, good, readings
 

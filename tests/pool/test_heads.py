@@ -1,0 +1,51 @@
+"""Who lies behind: judged by the second-highest of the others."""
+
+import pytest
+
+from hdscan.pool.heads import Heads
+
+NOW = 1_700_000_000.0
+
+
+def heads(**named: int) -> Heads:
+    found = Heads(tolerance=5)
+    for name, head in named.items():
+        found.record(name, head, NOW)
+    return found
+
+
+@pytest.mark.parametrize(("head", "lag"), [(100, 0), (95, 0), (94, 6), (10, 90), (10**9, 0)])
+def test_a_head_lags_when_it_is_behind_its_peers_by_more_than_the_tolerance(head, lag):
+    assert heads(p=100, q=100).lag("x", head) == lag
+
+
+def test_one_lying_leader_makes_nobody_stale():
+    assert heads(liar=10**9, p=100).lag("x", 98) == 0
+    assert heads(liar=10**9, p=100, x=98).lag("p", 100) == 0
+
+
+def test_the_second_highest_decides():
+    assert heads(liar=10**9, p=100, q=80).lag("x", 90) == 10
+
+
+def test_with_fewer_than_two_peers_nobody_is_judged():
+    assert heads().lag("x", 0) == 0
+    assert heads(p=100).lag("x", 0) == 0
+
+
+def test_an_endpoint_is_not_its_own_peer():
+    assert heads(x=10**9, p=10**9).lag("x", 1) == 0
+
+
+def test_an_endpoint_of_another_chain_is_no_peer():
+    found = heads(p=100, q=100)
+    found.forget("q")
+    found.forget("never heard of")
+    assert found.lag("x", 1) == 0
+
+
+def test_the_latest_head_and_its_time_are_known():
+    found = heads(p=100)
+    found.record("p", 120, NOW + 20)
+    assert (found.of("p"), found.at("p")) == (120, NOW + 20)
+    assert (found.of("x"), found.at("x")) == (None, None)
