@@ -22,7 +22,8 @@ def canonical(chain: Chain, text: str) -> str:
     """The one form in which an address of this chain is kept.
 
     Bitcoin: base58check P2PKH and P2SH unchanged, segwit in lower case (BIP-173, BIP-350). EVM: 0x and 40 hexadecimal digits,
-    EIP-55. Solana: base58 of any 32 bytes, on the curve or off it. Raises InputError, whose sentence never holds the text.
+    EIP-55. Solana: base58 of any 32 bytes, on the curve or off it; it has no checksum, so that a mistyped one may be another
+    address. Raises InputError, whose sentence never holds the text.
     """
     try:
         if chain.family is Family.BITCOIN:

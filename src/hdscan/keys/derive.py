@@ -117,9 +117,8 @@ def _path_below(chain: Chain, key: ExtendedKey, script: Script | None, branch: i
         step = f"/{key.child - HARDENED}'" if key.child >= HARDENED else f"/{key.child}"
         return f"m{step if key.depth else ''}/{branch}/{{}}"
     step = f"{key.child - HARDENED}'" if key.child >= HARDENED else str(key.child)
-    raise KeyFault(
-        f"the key is of depth {key.depth} and its last step is {step}; give that of an account (m/{purpose}'/{coin}'/0', depth 3)"
-    )
+    account = f"m/{purpose}'/{coin}'/0'"
+    raise KeyFault(f"the key is of depth {key.depth} and its last step is {step}; give that of an account ({account}, depth 3)")
 
 
 def _deriver(chain: Chain, below: object, path: str, script: Script | None) -> Deriver:

@@ -61,26 +61,31 @@ _PRIVATE = {
     0x024285B5,
     0x02575048,
 }
+_REFUSAL = (
+    "this is an extended private key, and hdscan only watches: give the public one (xpub, ypub, zpub), "
+    "and treat this one as exposed if it was typed on a command line"
+)
 
 
 def parse(text: str) -> ExtendedKey:
     """The extended public key that a text holds. Raises KeyFault, which never repeats it, if it is private or not valid."""
     text = text.strip()
     if text[1:4] == "prv":
-        raise KeyFault(_refusal)
+        raise KeyFault(_REFUSAL)
     try:
         data = bytes(wallycore.base58check_to_bytes(text)) if text.isalnum() else b""
     except ValueError:
         data = b""
     if not data:
-        raise KeyFault(_other_form(text))
+        damaged = "the extended public key has a wrong checksum: mistyped or cut off"
+        raise KeyFault(damaged if text[1:4] == "pub" else _other_form(text))
     version = int.from_bytes(data[:4])
     if version in _PRIVATE:
-        raise KeyFault(_refusal)
+        raise KeyFault(_REFUSAL)
     if version in _MULTISIG:
         raise KeyFault(f"a {_MULTISIG[version]} is one key of a multisig wallet; its addresses cannot be derived from it alone")
     if len(data) != 78 or version not in _PUBLIC:
-        raise KeyFault("this is not an extended public key (xpub, ypub, zpub, tpub, upub or vpub)")
+        raise KeyFault(_other_form(text))
     prefix, network, script = _PUBLIC[version]
     depth, parent, child = data[4], data[5:9], int.from_bytes(data[9:13])
     if depth == 0 and (child or any(parent)):
@@ -92,13 +97,7 @@ def parse(text: str) -> ExtendedKey:
     return ExtendedKey(prefix, network, script, depth, child, key)
 
 
-_refusal = (
-    "this is an extended private key, and hdscan only watches: give the public one (xpub, ypub, zpub), "
-    "and treat this one as exposed if it was typed on a command line"
-)
-
-
 def _other_form(text: str) -> str:
     if text[1:4] == "pub":
-        return "the extended public key has a wrong checksum: mistyped or cut off"
+        return "this is an extended public key of another coin"
     return recognise(text) or "this is not an extended public key (xpub, ypub, zpub, tpub, upub or vpub)"
