@@ -1,6 +1,25 @@
 """The one place where the parts are put together; `open_wallet` is where a program begins."""
 
-from hdscan.app.wallet import Imported, Wallet, open_wallet
+from hdscan.app.wallet import Imported, Wallet, configure, find_chain, open_wallet
+from hdscan.keys.derive import Deriver, from_extended, from_mnemonic
+from hdscan.keys.extended import Script
 from hdscan.scan.plan import ScanRequest
+from hdscan.settings import LogLevel, Settings, show, shown, template
 
-__all__ = ["Imported", "ScanRequest", "Wallet", "open_wallet"]
+__all__ = [
+    "Deriver",
+    "Imported",
+    "LogLevel",
+    "ScanRequest",
+    "Script",
+    "Settings",
+    "Wallet",
+    "configure",
+    "find_chain",
+    "from_extended",
+    "from_mnemonic",
+    "open_wallet",
+    "show",
+    "shown",
+    "template",
+]

@@ -56,20 +56,36 @@ def steady_clock() -> Callable[[], float]:
     return lambda: time.monotonic() + offset
 
 
+def configure(
+    db: str | None = None, config: str | Path | None = None, *, log_level: str | None = None, log_json: bool | None = None
+) -> Settings:
+    """The settings in force; what is not given here comes from where `hdscan` itself looks for it. Raises ConfigError."""
+    flags = {"db": db, "log_level": log_level, "log_json": log_json}
+    return load(None if config is None else Path(config), flags, os.environ, Path.cwd())
+
+
 def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":
     """The wallet of a database URL and a configuration file, each by default where `hdscan` itself looks for it."""
-    return Wallet(load(None if config is None else Path(config), {"db": db}, os.environ, Path.cwd()))
+    return Wallet(configure(db, config))
+
+
+def find_chain(settings: Settings, name: str) -> Chain:
+    """The configured chain of this id; InputError names those there are."""
+    if name not in settings.chains:
+        raise InputError(f"chain {name!r} is not configured; the chains are {', '.join(settings.chains)}")
+    return settings.chains[name]
 
 
 class Wallet:
     """A database with its configured chains and providers; open it with `async with`, or `with` to read only.
 
+    A database that is missing is made, unless `create` is False (StoreError).
     Raises ConfigError, StoreError, InputError, KeyFault and ScanRefused, each one sentence.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, create: bool = True) -> None:
         self.settings = settings
-        self.store = Store.open(settings.db, settings.network)
+        self.store = Store.open(settings.db, settings.network, create=create)
         self.store.register(list(settings.chains.values()), [a for assets in settings.assets.values() for a in assets])
         self.result: ScanResult | None = None
         self._engine: Engine | None = None
@@ -90,9 +106,7 @@ class Wallet:
 
     def chain(self, name: str) -> Chain:
         """The configured chain of this id; InputError names those there are."""
-        if name not in self.settings.chains:
-            raise InputError(f"chain {name!r} is not configured; the chains are {', '.join(self.settings.chains)}")
-        return self.settings.chains[name]
+        return find_chain(self.settings, name)
 
     async def import_addresses(
         self, chain: str, lines: Iterable[str | bytes], *, skip_invalid: bool = False, progress: Progress | None = None

@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m hdscan`."""
+
+from hdscan.cli import main
+
+main()

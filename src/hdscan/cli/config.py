@@ -1,0 +1,49 @@
+"""`hdscan config`: what is in force, and a file to begin with."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from hdscan.app import show, shown, template
+from hdscan.cli.options import AsJson
+from hdscan.cli.output import write, write_json
+from hdscan.cli.session import session
+from hdscan.model.errors import ConfigError
+
+SHOW_EPILOG = """Examples:
+
+  hdscan config show
+  hdscan --config other.toml config show --json"""
+
+INIT_EPILOG = """Examples:
+
+  hdscan config init
+  hdscan --config ~/.config/hdscan/hdscan.toml config init"""
+
+app = typer.Typer(help="Show the configuration, or write a file to begin with.", epilog=SHOW_EPILOG, no_args_is_help=True)
+
+
+@app.command("show", epilog=SHOW_EPILOG)
+def show_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Print the configuration in force; of urls only scheme and host, nothing secret."""
+    settings = session(context).settings()
+    if as_json:
+        write_json(shown(settings))
+    else:
+        write(show(settings))
+
+
+@app.command("init", epilog=INIT_EPILOG)
+def init_command(context: typer.Context) -> None:
+    """Write hdscan.toml with every key explained and commented out; never over a file that is there."""
+    path = session(context).config or Path("hdscan.toml")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigError(f"{path} is there already; it is not written over") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(template())
+    write(f"wrote {path}\n")

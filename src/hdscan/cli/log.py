@@ -1,0 +1,44 @@
+"""The log: one line an event on stderr, for people or as JSON; never a traceback with values in it."""
+
+import logging
+import os
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _Stderr:
+    """Writes to what stderr is at that moment: a live display puts itself in its place."""
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        print(message, file=sys.stderr, flush=True)
+
+    log = debug = info = warning = warn = error = err = critical = exception = fatal = failure = msg
+
+
+def configure(level: str, *, as_json: bool) -> None:
+    """Log from `level` on; colours on a terminal only (and not with NO_COLOR)."""
+    shown: list[Processor] = [structlog.processors.add_log_level]
+    if as_json:
+        shown += [
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    else:
+        colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        plain = structlog.dev.plain_traceback
+        shown += [
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain, pad_event_to=0),
+        ]
+    structlog.configure(
+        processors=shown,
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=lambda *_: _Stderr(),
+        cache_logger_on_first_use=False,
+    )

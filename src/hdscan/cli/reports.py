@@ -1,0 +1,199 @@
+"""The commands that read: status, balances, gaps, providers. They work while a scan runs and change nothing."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hdscan.app import Wallet
+from hdscan.cli.live import STYLES, state_words
+from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, symbol_of
+from hdscan.cli.output import Form, clean, coins, duration, form, show, table, write_json, write_rows
+from hdscan.cli.session import session
+from hdscan.cli.totals import totals_table
+from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
+
+PAGE = 50  # rows of a table for people; the other forms give all
+COUNTS = ("addresses", "readings", "read", "unread", "funded", "requests")
+CALLS = ("calls", "ok", "failed", "throttled")
+
+STATUS_EPILOG = """Examples:
+
+  hdscan status
+  hdscan status --json | jq .status"""
+
+BALANCES_EPILOG = """Examples:
+
+  hdscan balances
+  hdscan balances --chain bsc --asset usdt --funded
+  hdscan balances --csv > balances.csv
+
+Totals add what was read; stale amounts stand apart, and what is unread is never taken for zero.
+Amounts in JSON and CSV are integers of base units: satoshi, wei, lamport."""
+
+GAPS_EPILOG = """Examples:
+
+  hdscan gaps
+  hdscan gaps --jsonl | jq -r .address
+
+Try them again with: hdscan scan --retry"""
+
+PROVIDERS_EPILOG = """Examples:
+
+  hdscan providers
+  hdscan providers --jsonl | jq 'select(.state != "ready")'"""
+
+
+class StatusRow(msgspec.Struct, frozen=True):
+    """A chain's scan: a line of `status --jsonl` and `--csv`."""
+
+    chain: str
+    scan_id: int
+    status: Status
+    addresses: int
+    readings: int
+    read: int
+    unread: int
+    funded: int
+    seconds: float
+    requests: int
+    error: str | None
+
+
+def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
+    """How the last scan of every chain stands."""
+    as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
+    with session(context).reader() as wallet:
+        records = wallet.chains()
+        rows = [StatusRow(**{field: getattr(r, field) for field in StatusRow.__struct_fields__}) for r in records]
+        if as_form is Form.JSON:
+            write_json(wallet.last_scan())
+        elif as_form is not Form.TEXT:
+            write_rows(rows, StatusRow, as_form)
+        elif not rows:
+            show("There was no scan yet; begin one with: hdscan scan")
+        else:
+            _show_status(rows)
+
+
+def _show_status(rows: list[StatusRow]) -> None:
+    made = table("chain", "scan", "status", *COUNTS, "time", right=COUNTS)
+    for row in rows:
+        word = (
+            "running, or killed: then the next scan resumes it"
+            if row.status is Status.RUNNING
+            else row.status.replace("_", " ")
+        )
+        counts = [f"{getattr(row, count):,}" for count in COUNTS]
+        made.add_row(row.chain, str(row.scan_id), word, *counts, duration(row.seconds))
+    show(made, *(f"{row.chain}: {clean(row.error)}" for row in rows if row.error))
+    if any(row.status is Status.RUNNING for row in rows):
+        show("Where no scan is running any more, it was killed; go on with: hdscan scan")
+    if any(row.unread for row in rows):
+        show("See what is unread with: hdscan gaps; try it again with: hdscan scan --retry")
+
+
+def balances(
+    context: typer.Context,
+    *,
+    chain: OneChain = None,
+    asset: OneAsset = None,
+    funded: Annotated[bool, typer.Option("--funded", help="Only amounts above zero.")] = False,
+    as_json: AsJson = False,
+    as_jsonl: AsJsonl = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """What is held: totals per asset, then the addresses that hold something."""
+    as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
+    with session(context).reader() as wallet:
+        if chain is not None:
+            wallet.chain(chain)
+        symbol = None if asset is None else symbol_of(wallet.settings, asset, None if chain is None else [chain])
+        if as_form is Form.TEXT:
+            _show_balances(wallet, chain, symbol)
+        else:
+            write_rows(wallet.balances(chain, symbol, funded=funded), BalanceRow, as_form)
+
+
+def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> None:
+    totals = [total for total in wallet.totals(chain, symbol) if total.read or total.stale or total.unread]
+    if not totals:
+        show("There are no addresses; add some with: hdscan import --chain btc FILE")
+        return
+    show(totals_table(totals))
+    rows = wallet.balances(chain, symbol, funded=True)
+    made = table("chain", "index", "address", "amount", "", "block", "read at", "by", right=("index", "amount", "block"))
+    for row in islice(rows, PAGE):
+        made.add_row(*_cells(row))
+    if made.row_count:
+        show("", made)
+    if next(rows, None) is not None:
+        show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
+    unread = sum(total.unread for total in totals)
+    if unread:
+        show("", f"{unread:,} readings are unread and in no total; they are not zeros. The reasons: hdscan gaps")
+
+
+def _cells(row: BalanceRow) -> list[Text | str]:
+    """A balance as a table's row; an amount that is not known is a word, never a number."""
+    amount = "unread" if row.amount is None else coins(row.amount, row.decimals)
+    if row.unconfirmed not in (None, "0"):
+        pending = coins(row.unconfirmed or 0, row.decimals)
+        amount += f" ({'' if pending.startswith('-') else '+'}{pending})"
+    unit = row.asset if row.state is BalanceState.READ else f"{row.asset} {row.state}"
+    when = row.observed_at[:19].replace("T", " ") if row.observed_at else ""
+    height = "" if row.height is None else str(row.height)
+    return [row.chain, str(row.index), row.address, amount, clean(unit), height, when, row.source or ""]
+
+
+def gaps(
+    context: typer.Context, chain: OneChain = None, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False
+) -> None:
+    """What the last scan could not read, and every provider's reason."""
+    as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
+    with session(context).reader() as wallet:
+        if chain is not None:
+            wallet.chain(chain)
+        rows = wallet.gaps(chain)
+        if as_form is not Form.TEXT:
+            write_rows(rows, Gap, as_form)
+            return
+        made = table("chain", "index", "address", "asset", "code", "tries", "reason", right=("index", "tries"))
+        for row in islice(rows, PAGE):
+            made.add_row(
+                row.chain, str(row.index), row.address, clean(row.asset), row.code, str(row.attempts), clean(row.error)
+            )
+        if not made.row_count:
+            show("Nothing that was asked for is unread.")
+            return
+        show(made)
+        if next(rows, None) is not None:
+            show("", f"These are the first {PAGE}; all of them: hdscan gaps --csv (or --jsonl)")
+        show("", "Try them again with: hdscan scan --retry")
+
+
+def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
+    """Every provider as it was last seen: state, breaker, rate, pause, counts, last error."""
+    as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
+    with session(context).reader() as wallet:
+        rows = wallet.providers()
+    if as_form is Form.TEXT:
+        show(_provider_table(rows, datetime.now(UTC).timestamp()))
+    else:
+        write_rows(rows, ProviderStatus, as_form)
+
+
+def _provider_table(rows: Iterable[ProviderStatus], now: float) -> Table:
+    made = table("provider", "chain", "state", "breaker", "per s", *CALLS, "last error", right=("per s", *CALLS))
+    for row in rows:
+        closed = {method: state for method, state in row.breaker.items() if state != "closed"}
+        breaker = ", ".join(f"{method} {state}" for method, state in closed.items()) or "closed"
+        counts = [f"{getattr(row, count):,}" for count in CALLS]
+        state = Text(state_words(row, now), style=STYLES.get(row.state, "yellow"))
+        made.add_row(row.name, row.chain, state, breaker, f"{row.rate:g}", *counts, clean(row.last_error or ""))
+    return made

@@ -1,0 +1,110 @@
+"""`hdscan scan`: read the balances, show how it goes, say what is held and what could not be read."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+import typer
+
+from hdscan.app import ScanRequest, Wallet
+from hdscan.cli.follow import EXIT_CODES, INTERRUPTED, Interrupt, follow, run
+from hdscan.cli.live import Display
+from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, symbol_of
+from hdscan.cli.output import Form, form, show, write_json
+from hdscan.cli.session import session
+from hdscan.cli.totals import totals_table
+from hdscan.model.errors import InputError
+from hdscan.model.events import Event
+from hdscan.model.scan import ScanResult, Status
+
+EPILOG = """Examples:
+
+  hdscan scan                            every chain that has addresses
+  hdscan scan --chain btc --asset usdt   some chains, some assets
+  hdscan scan --retry                    only what the last scan left unread
+  hdscan scan --watch 3600               again every hour
+  hdscan scan --jsonl > events.jsonl     for a program
+
+Exit code: 0 all read, 1 failed, 3 something is unread, 130 stopped by Ctrl-C or SIGTERM.
+A scan that was stopped, failed or killed is resumed by the next one."""
+
+
+class Resulted(ScanResult, frozen=True, tag_field="event", tag="scan_result"):
+    """The result as the last line of `scan --jsonl`."""
+
+
+def scan(
+    context: typer.Context,
+    *,
+    chain: Chains = None,
+    asset: Assets = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin a new scan, whatever became of the last.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Read only what the last scan left unread.")] = False,
+    watch: Annotated[
+        float | None, typer.Option("--watch", metavar="SECONDS", min=1, help="Scan again every so many seconds.")
+    ] = None,
+    as_json: AsJson = False,
+    as_jsonl: AsJsonl = False,
+) -> int:
+    """Read the balance of every address; resumes a scan that did not end."""
+    if restart and retry:
+        raise InputError("--restart reads everything, --retry only what is unread: choose one")
+    if watch is not None and (retry or as_json):
+        raise InputError(f"--watch does not go with {'--retry' if retry else '--json; use --jsonl'}")
+    as_form = form(as_json=as_json, as_jsonl=as_jsonl)
+    here = session(context)
+    settings = here.settings()
+    shown = here.display(settings)
+    with Wallet(settings) as wallet:
+        for name in chain or ():
+            wallet.chain(name)
+        for name in asset or ():
+            symbol_of(settings, name, chain)
+        request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry)
+        return run(_scan(wallet, request, shown, as_form, watch))
+
+
+async def _scan(wallet: Wallet, request: ScanRequest, shown: Display, as_form: Form, watch: float | None) -> int:
+    """Scan once, or again and again; the exit code."""
+    clock = asyncio.get_running_loop().time
+    on_event: Callable[[Event], None] | None = write_json if as_form is Form.JSONL else None
+    async with Interrupt(wallet, shown) as interrupt:
+        while True:
+            began = clock()
+            with shown:
+                result = await follow(wallet, request, shown, interrupt, on_event)
+            _report(wallet, result, shown, as_form)
+            if watch is None:
+                return EXIT_CODES[result.status]
+            request = msgspec.structs.replace(request, restart=False)
+            await interrupt.wait(max(0.0, began + watch - clock()))
+            if interrupt.asked:
+                return INTERRUPTED
+
+
+def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -> None:
+    match as_form:
+        case Form.JSON:
+            write_json(result)
+        case Form.JSONL:
+            write_json(Resulted(**msgspec.structs.asdict(result)))
+        case _:
+            asked = {(record.chain, symbol) for record in wallet.chains() for symbol in record.assets}
+            totals = [total for name in result.chains for total in wallet.totals(name)]
+            show(totals_table(total for total in totals if (total.chain, total.asset) in asked))
+    for line in next_steps(result):
+        shown.note(line)
+
+
+def next_steps(result: ScanResult) -> list[str]:
+    """What one can do about a scan that did not read everything."""
+    lines = []
+    if result.status in (Status.STOPPED, Status.FAILED):
+        lines.append("not finished; what was read is kept. Go on with: hdscan scan")
+    unread = sum(chain.unread for chain in result.chains.values())
+    if unread:
+        lines.append(
+            f"{unread:,} readings are unread (they are not zeros). See them: hdscan gaps. Try again: hdscan scan --retry"
+        )
+    return lines

@@ -1,0 +1,73 @@
+"""Takes keys and mnemonics in without showing them: from standard input or a file that nobody else can read."""
+
+import getpass
+import os
+import re
+import shlex
+import stat
+import sys
+from pathlib import Path
+
+from hdscan.model.errors import KeyFault
+
+LONGEST = 4096  # bytes; a mnemonic with its passphrase is far shorter
+
+
+def read_extended_key(argument: str) -> str:
+    """The key of --xpub, from standard input where it is -; KeyFault (without an echo) where it can't be a public one."""
+    key = _asked("extended public key: ") if argument == "-" else argument
+    if len(key.split()) > 1:
+        raise KeyFault(
+            "--xpub takes an extended public key; words on a command line can be seen by others, so treat them as exposed: "
+            "a mnemonic is read with --seed-stdin or --seed-file only"
+        )
+    if re.match(r"\s*[a-zA-Z]prv", key):
+        raise KeyFault(
+            "that is a private extended key, and hdscan needs only the public one (xpub, ypub, zpub); "
+            "treat it as exposed if it stood on a command line"
+        )
+    return key.strip()
+
+
+def read_mnemonic(file: Path | None) -> tuple[str, str]:
+    """Words and passphrase: lines 1 and 2 of the file, or of standard input where there is none."""
+    if file is not None:
+        return _split(_protected(file))
+    if sys.stdin.isatty():
+        return _split(f"{getpass.getpass('mnemonic (not shown): ')}\n{getpass.getpass('passphrase (empty for none): ')}")
+    return _split(_decoded(sys.stdin.buffer.read(LONGEST)))
+
+
+def _asked(prompt: str) -> str:
+    return getpass.getpass(prompt) if sys.stdin.isatty() else _decoded(sys.stdin.buffer.read(LONGEST)).strip()
+
+
+def _split(text: str) -> tuple[str, str]:
+    lines = text.splitlines()
+    if not lines or not lines[0].strip():
+        raise KeyFault("there is no mnemonic in the first line")
+    if any(line.strip() for line in lines[2:]):
+        raise KeyFault("a mnemonic is one line, its passphrase a second; there are more")
+    return lines[0], lines[1] if len(lines) > 1 else ""
+
+
+def _protected(path: Path) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise KeyFault(f"the seed file cannot be read: {error.strerror}") from None
+    with os.fdopen(handle, "rb") as file:
+        mode = os.fstat(handle).st_mode
+        if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
+            raise KeyFault(f"the seed file can be read by others; mend it with: chmod 600 {shlex.quote(str(path))}")
+        try:
+            return _decoded(file.read(LONGEST))
+        except OSError as error:
+            raise KeyFault(f"the seed file cannot be read: {error.strerror}") from None
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise KeyFault("the key or mnemonic is not UTF-8 text") from None

@@ -1,0 +1,98 @@
+"""What stdout gets: forms, streaming, harmless cells, exact amounts, masked sentences."""
+
+import csv
+import io
+import tracemalloc
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hdscan.cli import output
+from hdscan.cli.output import Form, cell, coins, duration, form, masked, write_rows
+from hdscan.model.errors import InputError
+
+
+class Row(msgspec.Struct):
+    """A row."""
+
+    name: str
+    amount: str | None
+
+
+def rows(count: int) -> Iterator[Row]:
+    return (Row(f"address {number}", str(number)) for number in range(count))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\tx", "\rx", "\n=1", "=", "-1+1", "-1.5.2"])
+def test_a_cell_that_a_spreadsheet_would_execute_is_made_harmless(text: str) -> None:
+    assert cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, ""), ("-15", "-15"), ("0", "0"), (-1.5, "-1.5"), ({"a": "b"}, '{"a":"b"}')])
+def test_a_cell_keeps_what_cannot_be_executed(value: object, text: str) -> None:
+    assert cell(value) == text
+
+
+@given(st.integers(), st.integers(0, 30))
+def test_coins_are_exact(amount: int, decimals: int) -> None:
+    text = coins(amount, decimals)
+    whole, _, fraction = text.lstrip("-").partition(".")
+    assert int(whole + fraction.ljust(decimals, "0")) == abs(amount)
+    assert text.startswith("-") == (amount < 0)
+    assert not fraction.endswith("0")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "?"), (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (7322, "2 h 2 min")]
+)
+def test_durations_are_said_as_people_do(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_two_forms_at_once_are_refused() -> None:
+    with pytest.raises(InputError, match="choose one"):
+        form(as_json=True, as_csv=True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_rows_are_the_same_in_every_form(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(rows(count), Row, Form.JSON)
+    as_json = msgspec.json.decode(capsys.readouterr().out)
+    write_rows(rows(count), Row, Form.JSONL)
+    as_jsonl = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines()]
+    write_rows(rows(count), Row, Form.CSV)
+    as_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert as_json == as_jsonl == as_csv == [{"name": f"address {n}", "amount": str(n)} for n in range(count)]
+
+
+def test_csv_without_rows_has_its_header(capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(rows(0), Row, Form.CSV)
+    assert capsys.readouterr().out == "name,amount\n"
+
+
+@pytest.mark.parametrize("as_form", [Form.JSON, Form.JSONL, Form.CSV])
+def test_many_rows_need_no_more_memory_than_few(as_form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = 0
+
+    def count(text: str) -> None:
+        nonlocal written
+        written += len(text)
+
+    monkeypatch.setattr(output, "write", count)
+    tracemalloc.start()
+    write_rows(rows(100_000), Row, as_form)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert written > 1_500_000
+    assert peak < 1_000_000
+
+
+def test_a_sentence_about_what_was_typed_does_not_repeat_a_secret() -> None:
+    words = "abandon ability able about above absent absorb abstract absurd abuse access accident"
+    assert masked(f"Got unexpected extra arguments ({words})") == "Got unexpected extra arguments (…)"
+    assert masked(f"/home/me/{words}: No such file") == "/home/me/…: No such file"
+    assert masked(f"No such command '{'xprv9s21ZrQH143K' * 7}'.") == "No such command '…'."
+    assert masked("No such command 'scna'.") == "No such command 'scna'."

@@ -1,0 +1,232 @@
+"""`scan` and the reading commands on real processes and real HTTP: results, shapes, signals, exit codes."""
+
+import csv
+import io
+import signal
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from hdscan.model.endpoint import Protocol
+from hdscan.model.scan import BalanceRow, Gap, ProviderStatus, ScanResult
+from hdscan.sim.faults import Fault, Rule
+from hdscan.sim.host import HostSpec
+from tests.cli.conftest import BSC, BTC, SOL, Hdscan, Running, Simulated
+
+Simulate = Callable[..., Simulated]
+Start = Callable[..., Running]
+SLOW = HostSpec(name="slow", chain="btc", protocols=(Protocol.ESPLORA,), rate=10, latency=0.002)
+RESULT = ["scan_id", "status", "chains"]
+CHAIN = ["status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"]
+BALANCE = [  # scripts rely on these
+    *("chain", "index", "path", "address", "asset", "amount", "unconfirmed", "decimals"),
+    *("height", "observed_at", "source", "state", "error"),
+]
+PROVIDER = [
+    *("name", "chain", "protocol", "state", "breaker", "rate"),
+    *("paused_until", "calls", "ok", "failed", "throttled", "last_error"),
+]
+GAP = ["chain", "index", "address", "asset", "code", "error", "attempts", "providers"]
+NO_USDT = {"node": (Rule(faults=(Fault.TOKENS_FAIL,), method="eth_call"),)}
+
+
+def truth(simulated: Simulated, *chains: str) -> dict[tuple[str, int, str], int]:
+    return {key: amount for key, amount in simulated.world.truth().items() if key[0] in chains}
+
+
+def known(hdscan: Hdscan) -> dict[tuple[str, int, str], int]:
+    rows = hdscan.lines("balances", "--jsonl")
+    return {(row["chain"], row["index"], row["asset"]): int(row["amount"]) for row in rows if row["state"] == "read"}
+
+
+def test_a_scan_reads_the_truth_of_every_chain(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulated = simulate(BTC, BSC, SOL)
+    done = hdscan.process("scan")
+    assert done.code == 0, done.err
+    assert "btc: 30 of 30 readings, 0 unread" in done.err
+    assert done.out.splitlines()[0].split() == ["chain", "asset", "total", "funded", "of", "unconfirmed"]
+    assert "≥" not in done.out
+    assert known(hdscan) == truth(simulated, "btc", "bsc", "sol")
+
+
+def test_the_result_is_one_object_and_status_gives_the_same(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulate(BTC, BSC)
+    result = hdscan.json("scan", "--json")
+    assert list(result) == RESULT
+    assert list(result["chains"]) == ["btc", "bsc"]
+    assert [list(chain) for chain in result["chains"].values()] == [CHAIN, CHAIN]
+    assert result["status"] == "completed"
+    assert result["chains"]["bsc"]["readings"] == 90
+    assert hdscan.json("status", "--json") == result
+    assert msgspec.convert(result, ScanResult).chains["btc"].read == 30
+    lines = hdscan.lines("status", "--jsonl")
+    assert [(line["chain"], line["read"]) for line in lines] == [("btc", 30), ("bsc", 90)]
+    assert hdscan.ok("status", "--csv").splitlines()[0].startswith("chain,scan_id,status,")
+    assert "completed" in hdscan.ok("status")
+
+
+def test_the_events_come_line_by_line_and_the_result_last(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulate(BTC)
+    lines = hdscan.lines("scan", "--jsonl")
+    assert [line["event"] for line in lines][:2] == ["scan_state", "scan_progress"]
+    assert lines[-2]["event"] == "scan_complete"
+    assert list(lines[-1]) == ["event", *RESULT]
+    assert lines[-1]["event"] == "scan_result"
+    assert {"event", "chain", "read", "unread", "readings", "rate", "eta"} <= set(lines[1])
+
+
+def test_rows_have_the_pinned_members(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulate(BSC, addresses=5, faults=NO_USDT)
+    assert hdscan("scan").code == 3
+    for call, pinned, kind in (
+        ("balances", BALANCE, BalanceRow),
+        ("gaps", GAP, Gap),
+        ("providers", PROVIDER, ProviderStatus),
+    ):
+        lines = hdscan.lines(call, "--jsonl")
+        assert lines
+        assert all(list(line) == pinned == list(kind.__struct_fields__) for line in lines)
+        assert hdscan.json(call, "--json") == lines
+        table = list(csv.DictReader(io.StringIO(hdscan.ok(call, "--csv"))))
+        assert [list(row) for row in table] == [pinned] * len(lines)
+    states = {row["name"]: row["state"] for row in hdscan.lines("providers", "--jsonl")}
+    assert states["node"] in ("ready", "open", "half_open")
+    assert "node" in hdscan.ok("providers")
+
+
+def test_what_is_unread_never_looks_like_zero(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulated = simulate(BSC, addresses=5, faults=NO_USDT)
+    done = hdscan("scan")
+    assert done.code == 3
+    assert "hdscan scan --retry" in done.err
+    assert "bsc: USDT of" in done.err
+    totals = {line.split()[1]: line for line in hdscan.ok("balances").splitlines()[1:4]}
+    assert "5 unread" in totals["USDT"]
+    assert " 0 USDT" not in totals["USDT"]
+    assert "unread" not in totals["BNB"]
+    assert known(hdscan) == {key: amount for key, amount in truth(simulated, "bsc").items() if key[2] == "BNB"}
+    assert "REASON" not in hdscan.ok("gaps")
+    assert hdscan.json("status", "--json")["status"] == "completed_with_gaps"
+
+
+def test_filters_narrow_and_symbols_have_no_case(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulated = simulate(BTC, BSC, funded=0.5)
+    result = hdscan.json("scan", "--chain", "bsc", "--asset", "usdt", "--asset", "Bnb", "--json")
+    assert result["chains"]["bsc"]["readings"] == 60
+    rows = hdscan.lines("balances", "--chain", "bsc", "--asset", "usdt", "--funded", "--jsonl")
+    amounts = truth(simulated, "bsc")
+    assert {row["index"]: int(row["amount"]) for row in rows} == {
+        index: amount for (_, index, symbol), amount in amounts.items() if symbol == "USDT" and amount
+    }
+    for call in (("scan", "--asset", "DOGE"), ("balances", "--asset", "DOGE"), ("balances", "--chain", "doge")):
+        done = hdscan(*call)
+        assert done.code == 2
+        assert "not configured" in done.err
+
+
+def test_retry_reads_what_was_left(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulated = simulate(BSC, addresses=5, faults=NO_USDT)
+    first = hdscan("scan", "--json")
+    assert first.code == 3
+    simulated.heal()
+    again = hdscan.json("scan", "--retry", "--json")
+    assert again["scan_id"] == msgspec.json.decode(first.out)["scan_id"]
+    assert again["status"] == "completed"
+    assert known(hdscan) == truth(simulated, "bsc")
+    assert hdscan.ok("gaps") == "Nothing that was asked for is unread.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_commits_and_the_next_scan_resumes(
+    hdscan: Hdscan, simulate: Simulate, start: Start, number: signal.Signals
+) -> None:
+    simulated = simulate(SLOW, addresses=60)
+    running = start("scan", "--jsonl")
+    running.until(lambda line: line["event"] == "scan_progress" and line["read"] > 0)
+    running.send(number)
+    ended = running.end()
+    assert ended.code == 130
+    assert "stopping" in ended.err
+    assert "hdscan scan" in ended.err.splitlines()[-1]
+    result = msgspec.json.decode(ended.out.splitlines()[-1])
+    assert result["status"] == "stopped"
+    kept = result["chains"]["btc"]["read"]
+    assert 0 < kept < 60
+    after = hdscan.json("scan", "--json")
+    assert after["scan_id"] == result["scan_id"]
+    assert after["chains"]["btc"]["read"] == 60
+    assert known(hdscan) == truth(simulated, "btc")
+
+
+def test_a_second_signal_ends_at_once(hdscan: Hdscan, simulate: Simulate, start: Start) -> None:
+    hang = {"slow": (Rule(faults=(Fault.HANG,), first=5),)}
+    simulate(SLOW, addresses=60, faults=hang)
+    (hdscan.home / "hdscan.toml").write_text((hdscan.home / "hdscan.toml").read_text().replace("= 2.0", "= 30.0"))
+    running = start("scan", "--jsonl")
+    running.until(lambda line: line["event"] == "scan_progress")
+    running.send(signal.SIGINT)
+    running.send(signal.SIGTERM)
+    assert running.end().code == 130
+
+
+def test_a_second_process_hears_who_is_writing(hdscan: Hdscan, simulate: Simulate, start: Start) -> None:
+    simulate(SLOW, addresses=200)
+    running = start("scan", "--jsonl")
+    running.until(lambda line: line["event"] == "scan_progress")
+    second = hdscan.process("scan")
+    assert second.code == 1
+    assert f"process {running.process.pid} (hdscan scan" in second.err
+    for call in ("status", "balances", "gaps", "providers"):
+        assert hdscan(call, "--json").code == 0
+    running.send(signal.SIGINT)
+    assert running.end().code == 130
+
+
+def test_watch_scans_again_and_again_until_it_is_stopped(hdscan: Hdscan, simulate: Simulate, start: Start) -> None:
+    simulate(BTC, addresses=5)
+    running = start("scan", "--watch", "1", "--jsonl")
+    first = running.until(lambda line: line["event"] == "scan_result")
+    second = running.until(lambda line: line["event"] == "scan_result")
+    assert first["status"] == second["status"] == "completed"
+    assert second["scan_id"] > first["scan_id"]
+    running.send(signal.SIGTERM)
+    assert running.end().code == 130
+
+
+def test_a_reader_that_goes_away_stops_the_scan_in_order(hdscan: Hdscan, simulate: Simulate, start: Start) -> None:
+    simulate(SLOW, addresses=60)
+    running = start("scan", "--jsonl")
+    running.until(lambda line: line["event"] == "scan_progress" and line["read"] > 0)
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+    assert running.process.wait() == 141
+    assert hdscan.json("status", "--json")["status"] == "stopped"
+
+
+def test_a_key_in_a_url_appears_nowhere(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulate(BSC, addresses=5, faults={"node": (Rule(faults=(Fault.BAD_KEY,), every=True),)})
+    config = hdscan.home / "hdscan.toml"
+    config.write_text(
+        config.read_text()
+        .replace("\nrate", "/v2/canary-0123456789\nrate")
+        .replace('"\n/v2', "/v2")
+        .replace("789\nrate", '789"\nrate')
+    )
+    assert "canary" in config.read_text()
+    said = []
+    for call in (
+        "--log-level debug scan --chain bsc",
+        "--log-json --log-level debug scan --jsonl",
+        "config show",
+        "config show --json",
+        "providers",
+        "providers --json",
+        "gaps --json",
+        "status",
+    ):
+        done = hdscan(*call.split())
+        said.append(done.out + done.err)
+    assert "canary" not in "".join(said)
+    for path in hdscan.database.parent.iterdir():
+        assert b"canary" not in path.read_bytes()
