@@ -214,7 +214,7 @@ def test_a_deriver_does_not_print_or_keep_the_mnemonic(chain: Chain) -> None:
     assert not any(word in text for text in held for word in ("abandon", "about", "correct", "horse"))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31 - 20), st.integers(0, 19), st.sampled_from([BTC, BTC_TESTNET, BSC, SOL]), st.data())
 def test_derived_addresses_are_canonical_and_their_order_does_not_matter(
     start: int, count: int, chain: Chain, data: st.DataObject

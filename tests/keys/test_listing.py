@@ -21,7 +21,7 @@ def test_one_address_a_line() -> None:
 
 
 def test_blank_lines_and_comments_are_skipped() -> None:
-    assert list(parse(BTC, ["\n", "# mine\n", "  \n", "\t\n", GOOD, ",,\n", "#" + OTHER])) == [GOOD]
+    assert list(parse(BTC, ["\n", "# mine\n", "  \n", "\t\n", GOOD, ",,\n", "#" + OTHER, "\t# tab"])) == [GOOD]
 
 
 def test_byte_order_mark_crlf_spaces_and_quotes_do_no_harm() -> None:
@@ -104,6 +104,14 @@ def test_lines_are_read_as_they_are_needed() -> None:
         raise AssertionError
 
     assert next(parse(BTC, lines())) == GOOD
+
+
+@given(st.lists(st.text(alphabet=',;"\t\r\n\0a #', max_size=20)))
+def test_no_row_of_a_csv_stops_the_rows_after_it(rows: list[str]) -> None:
+    lines = ["address,label", *rows, GOOD]
+    *earlier, last = parse(BTC, lines)
+    assert last == GOOD
+    assert all(isinstance(entry, BadLine) for entry in earlier)
 
 
 @given(st.lists(st.one_of(st.text(max_size=60), st.binary(max_size=60), st.sampled_from([GOOD, OTHER]))))

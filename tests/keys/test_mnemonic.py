@@ -60,7 +60,7 @@ def test_swapped_words_are_refused_by_their_checksum() -> None:
     assert "checksum" in refusal("abandon " * 12)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.text(max_size=100))
 def test_no_text_makes_anything_but_a_key_fault(text: str) -> None:
     with pytest.raises(KeyFault):

@@ -32,7 +32,7 @@ def parse(chain: Chain, lines: Iterable[str | bytes]) -> Iterator[str | BadLine]
     for number, line in enumerate(lines, 1):
         try:
             text = _text(line)
-            if not text.strip(' "' + DELIMITERS) or text.startswith("#"):
+            if not text.strip(' "' + DELIMITERS) or text.lstrip().startswith("#"):
                 continue
             if not begun:
                 begun, column = True, _address_column(text)
