@@ -76,6 +76,10 @@ def find_chain(settings: Settings, name: str) -> Chain:
     return settings.chains[name]
 
 
+class _NothingAdded(Exception):
+    """Takes back an import that met a bad line."""
+
+
 class Wallet:
     """A database with its configured chains and providers; open it with `async with`, or `with` to read only.
 
@@ -116,16 +120,21 @@ class Wallet:
         return await asyncio.to_thread(self._import, target, lines, skip_invalid, progress)
 
     def _import(self, chain: Chain, lines: Iterable[str | bytes], skip_invalid: bool, progress: Progress | None) -> Imported:
-        good: list[tuple[str, None]] = []
         bad: list[BadLine] = []
-        for entry in parse(chain, lines):
-            if isinstance(entry, BadLine):
-                bad.append(entry)
-            else:
-                good.append((entry, None))
-        if bad and not skip_invalid:
+
+        def good() -> Iterator[tuple[str, None]]:
+            for entry in parse(chain, lines):
+                if isinstance(entry, BadLine):
+                    bad.append(entry)
+                elif skip_invalid or not bad:
+                    yield entry, None
+            if bad and not skip_invalid:
+                raise _NothingAdded
+
+        try:
+            added = self.store.add_addresses(chain.id, good(), progress)
+        except _NothingAdded:
             return Imported(0, 0, tuple(bad))
-        added = self.store.add_addresses(chain.id, good, progress)
         return Imported(added.added, added.known, tuple(bad))
 
     async def derive(self, chain: str, deriver: Deriver, start: int, count: int, progress: Progress | None = None) -> Imported:

@@ -1,0 +1,21 @@
+"""`make bench`: run the measurements named as arguments, or all, and print one table."""
+
+import sys
+
+from bench import ceiling, committing, decoding, memory, reading
+from bench.table import heading
+
+MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in (decoding, reading, committing, ceiling, memory)}
+
+
+def main() -> None:
+    """Run them in order."""
+    names = sys.argv[1:] or list(MEASUREMENTS)
+    if unknown := [name for name in names if name not in MEASUREMENTS]:
+        sys.exit(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
+    heading()
+    for name in names:
+        MEASUREMENTS[name]()
+
+
+main()

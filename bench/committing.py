@@ -1,0 +1,68 @@
+"""Rows per second that a chunk's commit writes, beside the same rows through the bare sqlite3 module."""
+
+import sqlite3
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from bench.table import row
+from hdscan.model.chain import Asset, Chain, Family, Network
+from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.scan import ChainPlan
+from hdscan.store import Store
+
+CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
+ASSETS = [Asset("bsc", "BNB", 18)] + [Asset("bsc", name, 18, "0x" + name[-1].lower() * 40) for name in ("TOKENA", "TOKENB")]
+ADDRESSES, CHUNK = 100_000, 1_000
+
+
+def _store(folder: Path) -> float:
+    with Store.open(f"sqlite:///{folder}/store.db", Network.MAINNET) as store:
+        store.register([CHAIN], ASSETS)
+        store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(ADDRESSES)), None)
+        scan = store.begin_scan([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), ADDRESSES, CHUNK)], 0.0)
+        spent = 0.0
+        for chunk in store.pending_chunks(scan, "bsc", -1, ADDRESSES):
+            results = [
+                BalanceResult(Reading(a.index, a.text, asset), Balance(a.index * 10**15, None, 7, 1.8e9, "node"))
+                for a in store.addresses("bsc", chunk.first, chunk.stop)
+                for asset in ASSETS
+            ]
+            begin = perf_counter()
+            store.commit_chunk(scan, "bsc", chunk, results, worker="bench", now=1.8e9, seconds=1.0, requests=5)
+            spent += perf_counter() - begin
+    return spent
+
+
+def _bare(folder: Path) -> float:
+    connection = sqlite3.connect(f"{folder}/bare.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(
+        "CREATE TABLE balance (address_id INTEGER, asset_id INTEGER, amount TEXT, unconfirmed TEXT, height INTEGER,"
+        " observed_at REAL, source_id INTEGER, scan_id INTEGER, PRIMARY KEY (address_id, asset_id)) WITHOUT ROWID"
+    )
+    spent = 0.0
+    for first in range(0, ADDRESSES, CHUNK):
+        rows = [(i, a, str(i * 10**15), None, 7, 1.8e9, 1, 1) for i in range(first, first + CHUNK) for a in (1, 2, 3)]
+        begin = perf_counter()
+        connection.execute("BEGIN")
+        connection.executemany("INSERT OR REPLACE INTO balance VALUES (?,?,?,?,?,?,?,?)", rows)
+        connection.execute("COMMIT")
+        spent += perf_counter() - begin
+    connection.close()
+    return spent
+
+
+def run() -> None:
+    """One row: chunks of 3,000 balances, each a transaction."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        ours, bare = _store(folder), _bare(folder)
+    rows = ADDRESSES * len(ASSETS)
+    row(
+        f"commit {rows:,} balances in {ADDRESSES // CHUNK} chunks",
+        f"{rows / ours:,.0f} rows/s",
+        f"{ours / bare:.1f} times as long",
+        f"bare sqlite3, {rows / bare:,.0f} rows/s",
+    )

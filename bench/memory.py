@@ -1,0 +1,58 @@
+"""Peak memory of a scan of 100,000 and of 1,000,000 readings: it stays flat."""
+
+import asyncio
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.table import row
+from hdscan.app import Wallet
+from hdscan.app.demo import simulated_settings
+from hdscan.model.endpoint import Protocol
+from hdscan.sim.host import HostSpec
+from hdscan.sim.process import Config, Simulation
+
+SIZES = (100_000, 1_000_000)  # readings
+
+
+async def _scan(addresses: int, folder: Path) -> None:
+    host = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=1e5, burst=1e5, latency=0.0)
+    async with Simulation(Config(addresses={"bsc": addresses}, hosts=(host,), keep_asks=False)) as sim:
+        settings = simulated_settings(sim.world, sim.endpoints, folder / "bench.db")
+        async with Wallet(settings) as wallet:
+            with (folder / "list").open("w") as file:
+                file.writelines(f"{text}\n" for text in sim.world["bsc"].addresses())
+            with (folder / "list").open() as file:
+                await wallet.import_addresses("bsc", file)
+            before = _peak()
+            async for _ in wallet.scan():
+                pass
+            assert wallet.result is not None
+            assert wallet.result.chains["bsc"].read == 3 * addresses
+    print(before, _peak())
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def run() -> None:
+    """One row per size, each in a process of its own; the ratio is to the smaller one."""
+    first = 0
+    for size in SIZES:
+        command = [sys.executable, "-m", "bench.memory", str(size)]
+        imported, scanned = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+        first = first or scanned
+        row(
+            f"scan of {size:,} readings: peak memory",
+            f"{scanned / 1024:.0f} MiB",
+            f"{scanned / first:.2f}",
+            f"100,000 readings; {imported / 1024:.0f} MiB after the import",
+        )
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as temporary:
+        asyncio.run(_scan(int(sys.argv[1]) // 3 + 1, Path(temporary)))

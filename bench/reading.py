@@ -1,0 +1,105 @@
+"""Readings through pool and provider against the simulator, beside the same requests sent bare by the HTTP client."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+
+from bench.table import row
+from hdscan.app.demo import simulated_settings
+from hdscan.app.fleet import make_fleet
+from hdscan.app.wallet import steady_clock
+from hdscan.model.chain import Asset, Chain
+from hdscan.model.endpoint import Protocol
+from hdscan.model.reading import Balance, Reading
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.driver import Driver
+from hdscan.pool.seat import Policy, Seat
+from hdscan.pool.step import Step
+from hdscan.provider.transport import AioTransport
+from hdscan.sim.host import HostSpec
+from hdscan.sim.process import Config, Simulation
+from hdscan.wire.http import Request, Response
+
+CASES = (  # addresses; every asset of the chain is read
+    (Protocol.ESPLORA, "btc", 3_000),
+    (Protocol.ETHERSCAN, "bsc", 1_000),
+    (Protocol.EVM_RPC, "bsc", 5_000),
+    (Protocol.EVM_MULTICALL, "bsc", 20_000),
+    (Protocol.SOLANA_RPC, "sol", 5_000),
+)
+FASTEST = 100_000.0  # a rate that never limits
+IN_FLIGHT = 32
+
+
+class Recorder(AioTransport):
+    """The real transport, which keeps what was sent, so that it can be sent again bare."""
+
+    def __init__(self) -> None:
+        super().__init__(60.0)
+        self.sent: list[tuple[str, Request]] = []
+
+    async def send(self, base_url: str, request: Request) -> Response:
+        """As AioTransport."""
+        self.sent.append((base_url, request))
+        return await super().send(base_url, request)
+
+
+async def _pooled(chain: Chain, seats: Sequence[Seat], work: list[Reading]) -> float:
+    """CPU seconds of reading `work`."""
+    ended = asyncio.Event()
+    left = len(work)
+
+    def deliver(step: Step) -> None:
+        nonlocal left
+        assert all(isinstance(result.outcome, Balance) for _, result in step.ended)
+        left -= len(step.ended)
+        if left == 0:
+            ended.set()
+
+    driver = Driver(ChainPool(chain, seats, Policy(), lambda: 0.0), steady_clock(), deliver)
+    task = asyncio.create_task(driver.run())
+    cpu = process_time()
+    driver.submit(0, work)
+    await ended.wait()
+    spent = process_time() - cpu
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return spent
+
+
+async def _bare(transport: AioTransport, requests: list[tuple[str, Request]]) -> float:
+    """CPU seconds of sending the same requests and reading the replies' bytes."""
+    todo = iter(requests)
+
+    async def worker() -> None:
+        for url, request in todo:
+            await transport.send(url, request)
+
+    cpu = process_time()
+    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+    return process_time() - cpu
+
+
+async def _measure(protocol: Protocol, chain: str, addresses: int) -> None:
+    host = HostSpec(name="host", chain=chain, protocols=(protocol,), rate=FASTEST, burst=FASTEST, latency=0.0)
+    async with Simulation(Config(addresses={chain: addresses}, hosts=(host,), keep_asks=False)) as sim, Recorder() as transport:
+        settings = simulated_settings(sim.world, sim.endpoints, Path("unused.db"))
+        assets: Sequence[Asset] = settings.assets[chain]
+        texts = list(sim.world[chain].addresses())
+        work = [Reading(index, text, asset) for index, text in enumerate(texts) for asset in assets]
+        cpu = await _pooled(settings.chains[chain], make_fleet(settings, transport, steady_clock()).seats[chain], work)
+        requests = list(transport.sent)
+        bare = await _bare(transport, requests)
+    row(
+        f"{protocol}: {len(work):,} readings, {len(requests):,} calls",
+        f"{len(work) / cpu:,.0f} /s per core",
+        f"{cpu / bare:.2f} times its CPU",
+        f"bare HTTP client; {1e6 * cpu / len(work):.0f} µs a reading",
+    )
+
+
+def run() -> None:
+    """A row per protocol: readings per second of the client's CPU, and what of it the bare HTTP client would need."""
+    for case in CASES:
+        asyncio.run(_measure(*case))
