@@ -1,0 +1,208 @@
+"""The demo: scan simulated chains through faulty providers over real HTTP, and compare what was read with the truth.
+
+async with Demo(DemoRequest(addresses=100)) as demo:
+    await demo.import_addresses()
+    async for event in demo.wallet.scan():
+        ...
+    report = await demo.reconcile()
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from itertools import groupby, takewhile, zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Literal, Self
+
+import msgspec
+
+from hdscan.app.wallet import Wallet
+from hdscan.model.chain import Network
+from hdscan.model.endpoint import Endpoint
+from hdscan.model.scan import BalanceRow, BalanceState, ChainResult, Status
+from hdscan.settings import LogLevel, ScanSettings, Settings
+from hdscan.sim.judge import Judgement
+from hdscan.sim.process import Config, Simulation
+from hdscan.sim.world import Truth, World
+
+# The simulated hosts answer within 0.1 s and are in trouble for seconds, not for minutes as real ones are: what waits for them
+# is as much quicker. Rates and pauses are kept as they are told.
+QUICK = ScanSettings(
+    request_timeout=2.0, backoff_base=0.25, backoff_max=5.0, outage_limit=60.0, breaker_cooldown=2.0, final_passes=2
+)
+
+FaultProfile = Literal["none", "mild", "wild"]
+
+
+class Verdict(StrEnum):
+    """What the truth says about one reading."""
+
+    EXACT = "exact"
+    WRONG = "wrong"
+    FALSE_ZERO = "false_zero"
+    UNREAD = "unread"
+
+
+class DemoRequest(msgspec.Struct, frozen=True):
+    """What to play: `addresses` per chain, the `seed` of balances and faults, and how much goes wrong."""
+
+    addresses: int = 5000
+    seed: int = 1
+    faults: FaultProfile = "mild"
+
+
+class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain compared with the truth; every reading is exactly one of `exact`, `wrong`, `false_zero` and `unread`.
+
+    `false_zero` is a zero where there is money, `wrong` any other amount that is not the true one, and a reading that is lost
+    or was never asked for. `requests` and violations are what the simulated hosts counted.
+    """
+
+    status: Status
+    readings: int
+    exact: int
+    wrong: int
+    false_zero: int
+    unread: int
+    requests: int
+    rate_violations: int
+    pause_violations: int
+    seconds: float
+
+    @property
+    def flawless(self) -> bool:
+        """Whether nothing false was read and no provider's rule was broken; what could not be read is no flaw."""
+        return not (self.wrong or self.false_zero or self.rate_violations or self.pause_violations)
+
+
+class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `demo --json` prints."""
+
+    seed: int
+    addresses: int
+    faults: str
+    status: Status
+    chains: Mapping[str, ChainReport]
+
+    @property
+    def flawless(self) -> bool:
+        """Whether every chain is."""
+        return all(chain.flawless for chain in self.chains.values())
+
+
+class Demo:
+    """Simulated hosts in a child process and a wallet on them, in a temporary directory; all gone when it is left.
+
+    Raises RuntimeError where the simulator doesn't start.
+    """
+
+    def __init__(self, request: DemoRequest) -> None:
+        self.request = request
+        self._simulation = Simulation(
+            Config(seed=request.seed, addresses=request.addresses, faults=request.faults, keep_asks=False)
+        )
+        self._left = AsyncExitStack()
+        self._wallet: Wallet | None = None
+
+    @property
+    def wallet(self) -> Wallet:
+        """The wallet whose providers are simulated."""
+        assert self._wallet is not None, "the demo is not entered"
+        return self._wallet
+
+    async def __aenter__(self) -> Self:
+        try:
+            directory = Path(self._left.enter_context(TemporaryDirectory(prefix="hdscan-demo-")))
+            await self._left.enter_async_context(self._simulation)
+            settings = simulated_settings(self._simulation.world, self._simulation.endpoints, directory / "demo.db")
+            self._wallet = self._left.enter_context(Wallet(settings))
+        except BaseException:
+            await self._left.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._left.aclose()
+
+    async def import_addresses(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Add every simulated address; ends early, in the midst of them, when `until` says so."""
+        for name, chain in self._simulation.world.chains.items():
+            await self.wallet.import_addresses(name, takewhile(lambda _: not until(), chain.addresses()))
+
+    async def reconcile(self) -> DemoReport:
+        """Compare every balance with the truth, and judge the client by the hosts' logs."""
+        result, judgements = self.wallet.result, await self._simulation.judge()
+        assert result is not None, "reconcile what was scanned"
+        chains = {
+            name: chain_report(
+                compare(chain.truth(), self.wallet.balances(name)),
+                result.chains[name],
+                [judgement for judgement in judgements if judgement.chain == name],
+            )
+            for name, chain in self._simulation.world.chains.items()
+        }
+        request = self.request
+        return DemoReport(
+            seed=request.seed, addresses=request.addresses, faults=request.faults, status=result.status, chains=chains
+        )
+
+
+def simulated_settings(world: World, endpoints: tuple[Endpoint, ...], database: Path, scan: ScanSettings = QUICK) -> Settings:
+    """The configuration of a wallet whose every provider is simulated; `endpoints` tell the rates that the hosts publish."""
+    return Settings(
+        network=Network.MAINNET,
+        db=f"sqlite:///{database.as_posix()}",
+        log_level=LogLevel.ERROR,
+        log_json=False,
+        scan=scan,
+        chains={name: chain.chain for name, chain in world.chains.items()},
+        assets={name: chain.assets for name, chain in world.chains.items()},
+        endpoints=endpoints,
+        files=(),
+    )
+
+
+def compare(truth: Iterable[Truth], rows: Iterable[BalanceRow]) -> Counter[Verdict]:
+    """Judge every reading of a chain; `truth` and `rows` are both in the order of the addresses."""
+    verdicts: Counter[Verdict] = Counter()
+    known = (list(group) for _, group in groupby(rows, key=lambda row: row.index))
+    for true, found in zip_longest(truth, known):
+        if true is None:
+            verdicts[Verdict.WRONG] += len(found)  # an address that nobody asked for
+            continue
+        mine = {row.asset: row for row in found or () if (row.index, row.address) == (true.index, true.address)}
+        verdicts.update(verdict(true, symbol, mine.get(symbol)) for symbol in true.amounts)
+    return verdicts
+
+
+def verdict(true: Truth, symbol: str, row: BalanceRow | None) -> Verdict:
+    """Judge one reading; one that is not there at all is WRONG, for it is lost."""
+    if row is None:
+        return Verdict.WRONG
+    if row.state is not BalanceState.READ:
+        return Verdict.UNREAD
+    amount, unconfirmed = true.amounts[symbol], str(true.unconfirmed)
+    if row.amount == str(amount):
+        return Verdict.EXACT if row.unconfirmed in (None, unconfirmed) else Verdict.WRONG
+    return Verdict.FALSE_ZERO if row.amount == "0" else Verdict.WRONG
+
+
+def chain_report(verdicts: Counter[Verdict], result: ChainResult, judgements: Sequence[Judgement]) -> ChainReport:
+    """Put a chain's verdicts beside how its scan ended and what its hosts say of the client."""
+    return ChainReport(
+        status=result.status,
+        readings=verdicts.total(),
+        exact=verdicts[Verdict.EXACT],
+        wrong=verdicts[Verdict.WRONG],
+        false_zero=verdicts[Verdict.FALSE_ZERO],
+        unread=verdicts[Verdict.UNREAD],
+        requests=sum(judgement.requests for judgement in judgements),
+        rate_violations=sum(judgement.rate_violations for judgement in judgements),
+        pause_violations=sum(judgement.pause_violations for judgement in judgements),
+        seconds=round(result.seconds, 3),
+    )

@@ -1,0 +1,115 @@
+"""`hdscan demo`: scan simulated chains through faulty providers, and show that nothing false was read."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from hdscan.app.demo import ChainReport, Demo, DemoReport, DemoRequest, FaultProfile
+from hdscan.cli import log
+from hdscan.cli.follow import FAILED, INTERRUPTED, OK, UNREAD, Interrupt, follow, run
+from hdscan.cli.live import Display, display
+from hdscan.cli.options import AsJson
+from hdscan.cli.output import show, table, write_json
+from hdscan.cli.session import session
+from hdscan.model.scan import Status
+
+EPILOG = """Examples:
+
+  hdscan demo                                  three chains of 5,000 addresses, providers that fail now and then
+  hdscan demo --addresses 500 --faults wild    outages, hangs, floods and a liar on every chain
+  hdscan demo --seed 7 --json                  other balances and other faults; the result for a program
+
+Nothing leaves this machine, and nothing of it stays: hosts, addresses and database are made up and thrown away.
+
+Exit code: 0 all was read and is true, 1 something false was read or a provider's limit was broken, 3 something is unread,
+130 stopped by Ctrl-C or SIGTERM."""
+
+NUMBERS = ("readings", "exact", "wrong", "false zero", "unread", "requests", "rate violations", "pause violations", "seconds")
+
+
+def demo(
+    context: typer.Context,
+    addresses: Annotated[
+        int, typer.Option("--addresses", metavar="N", min=1, max=1_000_000, help="Addresses per chain.")
+    ] = DemoRequest().addresses,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Decides every balance and every fault.")] = 1,
+    faults: Annotated[FaultProfile, typer.Option("--faults", help="How much goes wrong.")] = "mild",
+    as_json: AsJson = False,
+) -> int:
+    """Scan simulated chains through faulty providers, and compare with the truth."""
+    here = session(context)
+    # what the faults do to single calls is not a user's business here; the display says what matters
+    log.configure(here.log_level or "error", as_json=bool(here.log_json))
+    return run(_demo(DemoRequest(addresses, seed, faults), display(log_json=bool(here.log_json)), as_json))
+
+
+async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
+    """Play it; the exit code."""
+    _cancel_on_sigterm()
+    try:
+        async with Demo(request) as demo, Interrupt(demo.wallet, shown) as interrupt:
+            shown.note(f"simulating {request.addresses:,} addresses per chain, faults {request.faults}, seed {request.seed}")
+            with shown:
+                await demo.import_addresses(until=lambda: interrupt.asked)
+                if not interrupt.asked:
+                    await follow(demo.wallet, None, shown, interrupt)
+            if interrupt.asked:
+                return INTERRUPTED
+            report = await demo.reconcile()
+    except asyncio.CancelledError:
+        return INTERRUPTED
+    if as_json:
+        write_json(report)
+    else:
+        show_report(report)
+    return exit_code(report)
+
+
+def _cancel_on_sigterm() -> None:
+    """Let SIGTERM clean up as Ctrl-C does, also before there is a scan to stop."""
+    task = asyncio.current_task()
+    assert task is not None
+    try:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    except NotImplementedError:
+        return  # Windows has none
+
+
+def exit_code(report: DemoReport) -> int:
+    """What is false outranks what is unread."""
+    if not report.flawless or report.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS):
+        return FAILED
+    return UNREAD if any(chain.unread for chain in report.chains.values()) else OK
+
+
+def show_report(report: DemoReport) -> None:
+    """A row per chain, and the verdict in a sentence."""
+    made = table("chain", *NUMBERS, right=NUMBERS)
+    for name, chain in report.chains.items():
+        made.add_row(name, *_cells(chain))
+    show(made, "", verdict(report))
+
+
+def _cells(chain: ChainReport) -> list[Text]:
+    bad = [chain.wrong, chain.false_zero, chain.rate_violations, chain.pause_violations]
+    wrong, false_zero, rate, pause = (Text(f"{count:,}", style="bold red" if count else "green") for count in bad)
+    unread = Text(f"{chain.unread:,}", style="yellow" if chain.unread else "")
+    counted = [Text(f"{count:,}") for count in (chain.readings, chain.exact, chain.requests)]
+    return [counted[0], counted[1], wrong, false_zero, unread, counted[2], rate, pause, Text(f"{chain.seconds:.1f}")]
+
+
+def verdict(report: DemoReport) -> Text:
+    """The whole result in a sentence."""
+    chains = report.chains.values()
+    if report.flawless:
+        unread = sum(chain.unread for chain in chains)
+        rest = f"; {unread:,} could not be read, and are not taken for zeros" if unread else ""
+        exact = sum(chain.exact for chain in chains)
+        text = f"{exact:,} readings are exactly the truth, none is false, and no provider's limit was broken{rest}."
+        return Text(text, style="yellow" if unread else "green")
+    false = sum(chain.wrong + chain.false_zero for chain in chains)
+    broken = sum(chain.rate_violations + chain.pause_violations for chain in chains)
+    return Text(f"{false:,} readings are false, and limits were broken {broken:,} times: a defect.", style="bold red")

@@ -1,0 +1,60 @@
+"""`hdscan doctor`: look at everything that a scan needs, and say how to mend what is wrong."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+from hdscan.app import Settings
+from hdscan.app.doctor import Checkup, Finding, Level, checkup, examine
+from hdscan.cli.follow import FAILED, OK, run
+from hdscan.cli.options import AsJson
+from hdscan.cli.output import clean, show, write_json
+from hdscan.cli.session import session
+
+EPILOG = """Looks at the database, at who else can read your files, at the clock, and asks every provider which chain it serves,
+within its rate. Addresses are sent to nobody.
+
+Exit code: 0 nothing failed (warnings may stand), 1 something failed, 4 the configuration cannot be read."""
+
+MARKS = {Level.OK: ("✓ ok  ", "green"), Level.WARN: ("! warn", "yellow"), Level.FAIL: ("✗ fail", "bold red")}
+
+
+def doctor(
+    context: typer.Context,
+    offline: Annotated[bool, typer.Option("--offline", help="Make no network call.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check database, permissions, clock and providers, and say how to mend them."""
+    settings = session(context).settings()
+    result = run(_examine(settings, offline=offline, aloud=not as_json))
+    if as_json:
+        write_json(result)
+    else:
+        show(Text(summary(result), style=MARKS[result.status][1]))
+    return FAILED if result.status is Level.FAIL else OK
+
+
+async def _examine(settings: Settings, *, offline: bool, aloud: bool) -> Checkup:
+    findings = []
+    async for finding in examine(settings, offline=offline):
+        findings.append(finding)
+        if aloud:
+            show(line(finding))
+    return checkup(findings)
+
+
+def line(finding: Finding) -> Group:
+    """A finding as it is shown: symbol and word, what was found, and below it how to mend it."""
+    mark, style = MARKS[finding.level]
+    parts = [Text.assemble((mark, style), "  ", (finding.check, "bold"), "  ", clean(finding.message))]
+    if finding.mend is not None:
+        parts.append(Text(f"        → {clean(finding.mend)}"))
+    return Group(*parts)
+
+
+def summary(result: Checkup) -> str:
+    """How many findings there are of each kind."""
+    counts = {level: sum(finding.level is level for finding in result.checks) for level in Level}
+    return f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} failed"
