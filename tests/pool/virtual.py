@@ -103,12 +103,20 @@ class Scripted:
 class World:
     """Runs a ChainPool over scripted providers; `results` and `notices` are what it said, `now` the virtual time."""
 
-    def __init__(self, *providers: Scripted, rates: Mapping[str, float] | None = None, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        *providers: Scripted,
+        rates: Mapping[str, float] | None = None,
+        windows: Mapping[str, Sequence[tuple[float, int]]] | None = None,
+        policy: Policy | None = None,
+    ) -> None:
         policy = policy or Policy()
         limiters: dict[str, Limiter] = {}
         seats = []
         for p in providers:
-            limiter = limiters.setdefault(p.endpoint, Limiter((rates or {}).get(p.endpoint, 100.0)))
+            limiter = limiters.setdefault(
+                p.endpoint, Limiter((rates or {}).get(p.endpoint, 100.0), (windows or {}).get(p.endpoint, ()))
+            )
             seats.append(Seat(p, "scripted", limiter, policy))
         self.providers = providers
         self.limiters = limiters

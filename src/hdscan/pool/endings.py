@@ -121,7 +121,7 @@ class Endings:
         self._outage.parked = kept
 
     def _alive(self, item: Item) -> bool:
-        return item.answered or (item.since is not None and self._outage.last_success >= item.since)
+        return item.answered or (item.since is not None and self._outage.last_success > item.since)
 
     def _split_or_end(self, item: Item, able: Able, now: float) -> None:
         """A call that fails as a whole everywhere is asked in halves, so that one poisonous reading costs only itself."""

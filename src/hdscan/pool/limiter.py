@@ -108,6 +108,10 @@ class Limiter:
         """Until when a pause or a spent window holds every caller; the spacing between calls apart."""
         return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows))
 
+    def quota_until(self, cost: int, now: float) -> float:
+        """Until when a pause or a quota holds every caller; a limit per minute is a rate, and waited for."""
+        return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows if w.seconds > MINUTE))
+
     def room(self, now: float) -> float:
         """How many units every window has left; infinite where there is none."""
         return min((w.room(now) for w in self.windows), default=float("inf"))

@@ -113,7 +113,7 @@ class Seat:
         return Blockage(min(check.since, held.since), held.until, held.reason)  # it cannot even be checked
 
     def _held(self, now: float) -> Blockage | None:
-        until = self.limiter.blocked_until(self.least, now)
+        until = self.limiter.quota_until(self.least, now)
         if until <= now:
             return None
         paused = self.limiter.paused_until >= until

@@ -1,0 +1,254 @@
+"""When readings end: never while nothing succeeds, never late while something does."""
+
+import pytest
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.limiter import DAY, HOUR, MINUTE
+from hdscan.pool.seat import Policy
+from hdscan.pool.step import Silence
+from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
+
+NATIVE = {Kind.NATIVE: "n"}
+TOKEN = {Kind.TOKEN: "t"}
+
+
+def refuse(*indices, text="no"):
+    """Item errors for these."""
+    bad = ReadError(ReadCode.ITEM_ERROR, text)
+    return lambda asked, now: Reply(tuple(bad if r.index in indices else balance(r, now, "x") for r in asked))
+
+
+def poisoned(*indices, fault=ReadCode.SERVER_ERROR):
+    """Whole calls that fail where they hold one of these."""
+    return lambda asked, now: failing(fault)(asked, now) if {r.index for r in asked} & set(indices) else good("x")(asked, now)
+
+
+def unread_indices(world):
+    return {r.reading.index for r in world.unread()}
+
+
+@pytest.mark.parametrize("providers", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_a_reading_that_every_good_reply_refuses_ends_at_once(providers, n):
+    world = World(*(Scripted(str(i), refuse(0)) for i in range(providers))).read(readings(n))
+    world.check(readings(n))
+    assert unread_indices(world) == {0}
+    assert world.elapsed < 5
+
+
+@pytest.mark.parametrize("providers", [1, 2, 3])
+def test_poison_that_is_left_at_the_end_ends_once_something_else_is_seen_to_succeed(providers):
+    world = World(*(Scripted(str(i), poisoned(3), capacity=1) for i in range(providers))).read(readings(40))
+    world.check(readings(40))
+    assert world.stop is None
+    assert unread_indices(world) == {3}
+    assert world.elapsed < 60
+
+
+@pytest.mark.parametrize("asset", [COIN, USDT])
+@pytest.mark.parametrize("latency", [0.01, 1.0])
+def test_a_kind_that_is_dead_ends_though_nothing_else_is_left_to_read(asset, latency):
+    def dead(asked, now):
+        return failing()(asked, now) if any(r.asset == asset for r in asked) else good("a")(asked, now)
+
+    work = readings(60, COIN, USDT)
+    world = World(Scripted("a", dead, latency=latency), Scripted("b", dead)).read(work)
+    world.check(work)
+    assert world.stop is None
+    assert {r.reading.asset for r in world.unread()} == {asset}
+    assert world.elapsed < 150
+
+
+def test_dead_tokens_of_a_scan_of_tokens_only_end_when_a_coin_can_be_read():
+    def dead(asked, now):
+        return failing()(asked, now) if any(r.asset == USDT for r in asked) else good("a")(asked, now)
+
+    world = World(Scripted("a", dead)).read(readings(20, USDT))
+    world.check(readings(20, USDT))
+    assert world.stop is None
+    assert len(world.unread()) == 20
+
+
+@pytest.mark.parametrize("n", [5, 400])
+def test_readings_do_not_wait_for_a_provider_that_is_paused_for_longer_than_backoff_max(n):
+    paused = Scripted("paused", failing(ReadCode.THROTTLED, retry_after="3000"), methods=TOKEN)
+    natives = Scripted("natives", good("natives"), methods=NATIVE)
+    work = readings(n, COIN, USDT)
+    world = World(paused, natives, rates={"natives": 5}).read(work)
+    world.check(work)
+    assert world.elapsed < n / 50 + 40
+    assert {r.reading.asset for r in world.unread()} == {USDT}
+    assert all("paused until" in r.error.providers["paused"] or "throttled" in r.error.message for r in world.unread())
+
+
+def test_readings_wait_for_a_provider_that_is_paused_for_no_longer_than_backoff_max():
+    tokens = Scripted("tokens", during(0, 1, failing(ReadCode.THROTTLED, retry_after="25"), good("tokens")), methods=TOKEN)
+    natives = Scripted("natives", good("natives"), methods=NATIVE)
+    work = readings(400, COIN, USDT)
+    world = World(tokens, natives, rates={"natives": 2, "tokens": 20}).read(work)
+    world.check(work)
+    assert not world.unread()
+
+
+def test_readings_wait_for_the_next_minute_of_a_provider_with_a_limit_per_minute():
+    tokens = Scripted("tokens", good("tokens"), methods=TOKEN)
+    natives = Scripted("natives", good("natives"), methods=NATIVE, capacity=1)
+    work = readings(400, COIN, USDT)
+    world = World(tokens, natives, rates={"natives": 3, "tokens": 20}, windows={"tokens": [(MINUTE, 21)]}).read(work)
+    world.check(work)
+    assert not world.unread()
+
+
+@pytest.mark.parametrize("seconds", [HOUR, DAY])
+def test_a_lone_provider_whose_quota_is_spent_stops_the_chain_and_loses_nothing(seconds):
+    a = Scripted("a", good("a"))
+    world = World(a, rates={"a": 20}, windows={"a": [(seconds, 11)]}).read(readings(500))
+    assert world.stop is not None
+    assert "scan again at" in world.stop.reason
+    assert len(world.results) == 100
+    assert not world.unread()
+
+
+def test_a_lone_provider_that_pauses_again_and_again_is_waited_for():
+    calls = 0
+
+    def every_fifth(asked, now):
+        nonlocal calls
+        calls += 1
+        limited = CallError(ReadCode.THROTTLED, "slow down", retry_after="120")
+        return limited if calls % 5 == 0 else good("a")(asked, now)
+
+    world = World(Scripted("a", every_fifth), rates={"a": 5}).read(readings(300))
+    world.check(readings(300))
+    assert not world.unread()
+    assert world.elapsed > 600
+
+
+def test_while_nothing_succeeds_nothing_ends_whatever_was_failed_before():
+    """Everybody fails for nearly the whole outage limit, in the middle of a scan."""
+    providers = [Scripted(n, during(5, 560, failing(), good(n)), capacity=5) for n in "ab"]
+    world = World(*providers, rates={"a": 5, "b": 5})
+    world.read(readings(1000), until=559)
+    before = len(world.results)
+    assert not world.unread()
+    world.run()
+    world.check(readings(1000))
+    assert len(world.results) > before
+    assert not world.unread()
+
+
+@pytest.mark.parametrize("down", [1, 7, 31, 64, 200, 333, 560])
+def test_a_healed_chain_is_noticed_within_thirty_seconds(down):
+    providers = [Scripted(n, during(3, 3 + down, failing(ReadCode.TIMEOUT), good(n)), latency=0.2) for n in "abc"]
+    world = World(*providers, rates=dict.fromkeys("abc", 2.0)).read(readings(900, COIN, USDT))
+    world.check(readings(900, COIN, USDT))
+    assert world.stop is None
+    healed = [r.outcome.observed_at for r in world.results if r.error is None and r.outcome.observed_at >= START + 3 + down]
+    assert min(healed) <= START + 3 + down + 30 + 1
+    assert not world.unread()
+
+
+def test_the_wait_doubles_and_the_same_work_is_offered_again():
+    lone = Scripted("lone", failing(), capacity=50)
+    world = World(lone, policy=Policy(breaker_threshold=1000)).read(readings(1), until=100)
+    times = [t - START for t, _ in lone.asked]
+    gaps = [round(b - a) for a, b in zip(times, times[1:], strict=False)]  # noqa: RUF007 - two at a time reads plainly
+    assert gaps[:5] == [1, 2, 4, 8, 16]
+    assert max(gaps) <= 31
+    assert {asked for _, asked in lone.asked} == {tuple(readings(1))}
+    assert [n.seconds for n in world.notices if isinstance(n, Silence)][:3] == [2, 4, 8]
+
+
+def test_any_success_resets_the_wait_and_is_told():
+    lone = Scripted("lone", during(0, 20, failing(), during(40, 43, failing(), good("lone"))), capacity=1)
+    world = World(lone, rates={"lone": 2}, policy=Policy(breaker_threshold=1000)).read(readings(80))
+    world.check(readings(80))
+    notices = [n.seconds for n in world.notices if isinstance(n, Silence)]
+    assert None in notices
+    assert 2 in notices[notices.index(None) :] or notices[-1] is None
+
+
+def test_no_counter_aborts_a_scan_while_anything_succeeds():
+    dead = Scripted("dead", failing(), capacity=1)
+    slow = Scripted("slow", good("slow"), capacity=1)
+    world = World(dead, slow, rates={"slow": 0.01}, policy=Policy(outage_limit=200)).read(readings(20))
+    world.check(readings(20))
+    assert not world.unread()
+    assert world.elapsed > 1500
+
+
+def test_idle_time_is_no_outage():
+    world = World(Scripted("a", good("a"))).read(readings(5))
+    world.now += 10_000
+    world.results.clear()
+    world.read(readings(5, first=5))
+    assert world.stop is None
+    assert len(world.results) == 5
+
+
+def test_the_outage_limit_counts_from_the_last_success():
+    a = Scripted("a", during(50, 10_000, failing(), good("a")), capacity=1)
+    world = World(a, rates={"a": 1}).read(readings(1000))
+    assert world.stop is not None
+    assert 645 < world.elapsed < 690
+
+
+def test_time_that_some_endpoint_could_have_been_asked_counts_though_others_are_paused():
+    paused = Scripted("paused", failing(ReadCode.THROTTLED, retry_after="3000"))
+    world = World(paused, Scripted("dead", failing())).read(readings(5))
+    assert world.stop is not None
+    assert "no provider answered" in world.stop.reason
+    assert 590 < world.elapsed < 640
+
+
+def test_every_provider_gives_its_own_reason():
+    a = Scripted("a", refuse(1, text="bad address"))
+    b = Scripted("b", poisoned(1))
+    c = Scripted("c", failing(ReadCode.THROTTLED, retry_after="9000"))
+    d = Scripted("d", good("d"), prove=lambda now: CallError(ReadCode.WRONG_CHAIN, "chain 97"))
+    tokens = Scripted("t", good("t"), methods=TOKEN)
+    world = World(a, b, c, d, tokens).read(readings(30))
+    world.check(readings(30))
+    [gap] = [r.error for r in world.unread()]
+    assert gap.providers["a"] == "bad address"
+    assert "server_error" in gap.providers["b"]
+    assert "throttled" in gap.providers["c"] or "paused until" in gap.providers["c"]
+    assert "chain 97" in gap.providers["d"]
+    assert "t" not in gap.providers
+    assert all(f"{name}: " in gap.message for name in "abcd")
+
+
+def test_the_deciding_code_is_that_of_the_latest_reason():
+    world = World(Scripted("a", refuse(0))).read(readings(3))
+    [gap] = world.unread()
+    assert gap.error.code is ReadCode.ITEM_ERROR
+    assert gap.error.attempts == 1
+
+
+def test_the_retry_budget_delays_but_fails_nothing_and_the_final_pass_is_exempt():
+    def run(*, exempt):
+        failing_once = set()
+
+        def once(asked, now):
+            fresh = [r for r in asked if r.index not in failing_once]
+            failing_once.update(r.index for r in fresh)
+            bad = ReadError(ReadCode.ITEM_ERROR, "no")
+            return Reply(tuple(bad if r in fresh else balance(r, now, "a") for r in asked))
+
+        a, b = Scripted("a", once, capacity=1), Scripted("b", once, capacity=1)
+        world = World(a, b, rates={"a": 100, "b": 100})
+        world.pool.submit(0, readings(300), exempt=exempt)
+        world.run()
+        world.check(readings(300))
+        assert not world.unread()
+        return world.elapsed
+
+    assert run(exempt=True) < 10 < run(exempt=False) < 300
+
+
+def test_the_probe_of_the_pool_is_nobodys_reading():
+    world = World(Scripted("a", poisoned(3), capacity=1)).read(readings(10))
+    assert set(world.jobs) == {0}
+    assert sum(world.jobs.values()) == 10

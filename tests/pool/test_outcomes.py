@@ -1,0 +1,253 @@
+"""What an outcome means beyond its own call: standing, separate work, what is taken back and what is not believed."""
+
+from itertools import pairwise
+
+import pytest
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.limiter import HOUR
+from hdscan.pool.seat import Standing
+from hdscan.pool.step import CheckCall, Quarantined, ReadCall
+from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
+
+NATIVE_ONLY = {Kind.NATIVE: "n"}
+
+
+def trusted(*providers, **more):
+    """A world whose providers have proven their chain."""
+    world = World(*providers, **more)
+    world.pool.submit(0, readings(1))
+    checks = [call for call in world.pool.step(START).calls if isinstance(call, CheckCall)]
+    for call in checks:
+        world.pool.finished(call, 100, START)
+    world.run()
+    world.results.clear()
+    return world
+
+
+def calls(world, work, now=START + 10):
+    world.pool.submit(0, work)
+    return [call for call in world.pool.step(now).calls if isinstance(call, ReadCall)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [ReadCode.THROTTLED, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.WRONG_CHAIN, ReadCode.STALE, ReadCode.TOO_LARGE],
+)
+def test_what_says_nothing_of_the_provider_is_neutral_for_its_breaker(fault):
+    world = trusted(Scripted("a", good("a")))
+    breaker = world.seats["a"].breakers[Kind.NATIVE]
+    for _ in range(3):
+        breaker.failure(breaker.acquire(START - 100), START - 100)
+    [call] = calls(world, readings(5))
+    assert breaker.state == "half_open"
+    world.pool.finished(call, CallError(fault, "no"), START + 11)
+    assert breaker.state == "half_open"
+    assert breaker.allows(START + 11)
+
+
+def test_throttling_without_retry_after_pauses_for_a_time_that_grows():
+    a = Scripted("a", during(0, 40, failing(ReadCode.THROTTLED), good("a")), capacity=1)
+    world = World(a, rates={"a": 10}).read(readings(5))
+    world.check(readings(5))
+    assert not world.unread()
+    times = [t for t, _ in a.asked]
+    waits = [b - a for a, b in pairwise(times) if b - a > 0.9]
+    assert waits == sorted(waits)
+    assert len(times) <= 7 + 5
+
+
+def test_a_quota_with_retry_after_comes_back_when_it_says():
+    a = Scripted("a", during(0, 5, failing(ReadCode.QUOTA, retry_after="90"), good("a")))
+    world = World(a).read(readings(5))
+    assert not world.unread()
+    assert 90 < world.elapsed < 100
+
+
+def test_a_quota_without_one_is_waited_for_an_hour():
+    world = trusted(Scripted("a", good("a")))
+    [call] = calls(world, readings(5))
+    world.pool.finished(call, CallError(ReadCode.QUOTA, "spent"), START + 11)
+    assert world.limiters["a"].paused_until == START + 11 + HOUR
+
+
+def test_a_refused_key_names_the_setting():
+    world = trusted(Scripted("a", good("a")))
+    [call] = calls(world, readings(5))
+    world.pool.finished(call, CallError(ReadCode.BAD_KEY, "HTTP 401"), START + 11)
+    status = world.seats["a"].status(START + 11)
+    assert (status.state, status.last_error) == ("disabled", "HTTP 401; check the key in its `url`")
+
+
+def test_a_wrong_chain_found_while_reading_quarantines_and_what_is_on_the_wire_is_not_believed():
+    a, b = Scripted("a", good("a"), capacity=3), Scripted("b", good("b"))
+    world = trusted(a, b, rates={"b": 0.01})
+    in_flight = []
+    world.pool.submit(0, readings(9))
+    for now in (START + 10, START + 10.5):
+        in_flight += [call for call in world.pool.step(now).calls if call.seat.name == "a"]
+    first, second, *_ = in_flight
+    world.pool.finished(first, CallError(ReadCode.WRONG_CHAIN, "chain 97"), START + 11)
+    world.pool.finished(second, good("a")(second.readings, START + 11), START + 11)
+    step = world.pool.step(START + 11)
+    assert Quarantined("a", "chain 97") in step.notices
+    assert not [result for _, result in step.ended if result.outcome.source == "a"]
+    assert world.seats["a"].standing is Standing.QUARANTINED
+
+
+def test_who_speaks_to_the_host_of_a_wrong_chain_proves_its_own_again():
+    a = Scripted("a", good("a"), endpoint="host", capacity=100)
+    b = Scripted(
+        "b", good("b"), endpoint="host", prove=lambda now: 7 if now < START + 5 else CallError(ReadCode.WRONG_CHAIN, "97")
+    )
+    world = trusted(a, b, Scripted("c", good("c")))
+    a.behaviour = failing(ReadCode.WRONG_CHAIN)
+    world.now = START + 100
+    asked = len(b.asked)
+    world.read(readings(500))
+    assert world.seats["b"].standing is Standing.QUARANTINED
+    assert len(b.asked) <= asked + 3
+    assert {r.outcome.source for r in world.results} <= {"c", "b"}
+
+
+@pytest.mark.parametrize("fault", [ReadCode.STALE, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.TIMEOUT])
+def test_nothing_that_comes_late_takes_a_provider_out_of_quarantine(fault):
+    world = trusted(Scripted("a", good("a"), capacity=1), Scripted("b", good("b")))
+    world.pool.submit(0, readings(100))
+    late = [call for i in range(3) for call in world.pool.step(START + 10 + i).calls if call.seat.name == "a"]
+    world.pool.finished(late[0], CallError(ReadCode.WRONG_CHAIN, "97"), START + 14)
+    world.pool.finished(late[1], CallError(fault, "late"), START + 14)
+    world.pool.finished(late[2], good("a", 10)(late[2].readings, START + 14), START + 14)
+    assert world.seats["a"].standing is Standing.QUARANTINED
+
+
+def test_a_provider_that_says_it_is_behind_is_not_trusted_before_it_has_proven_its_chain():
+    def prove(now):
+        return CallError(ReadCode.STALE, "node is behind") if now < START + 12 else CallError(ReadCode.WRONG_CHAIN, "97")
+
+    a, b = Scripted("a", good("a"), prove=prove), Scripted("b", good("b"))
+    world = World(a, b, rates={"b": 1}).read(readings(500))
+    world.check(readings(500))
+    assert not a.asked
+    assert world.seats["a"].standing is Standing.QUARANTINED
+
+
+def test_a_tip_is_no_proof():
+    world = trusted(Scripted("a", good("a"), states_head=False))
+    world.pool.submit(0, readings(50))
+    [tip] = [call for call in world.pool.step(START + 100).calls if isinstance(call, CheckCall)]
+    assert not tip.proof
+    world.seats["a"].standing = Standing.UNPROVEN
+    world.pool.finished(tip, 100, START + 101)
+    assert world.seats["a"].standing is Standing.UNPROVEN
+
+
+def test_a_provider_that_proves_its_chain_but_lies_behind_is_stale_and_waited_for_no_longer_than_backoff_max():
+    old = Scripted("old", good("old", 1), prove=lambda now: 1, latency=0.5)
+    peers = [Scripted(n, good(n, 200), prove=lambda now: 200, latency=0.01) for n in ("p", "q")]
+    world = World(old, *peers, rates={"p": 1, "q": 1}).read(readings(300))
+    assert world.seats["old"].standing is Standing.STALE
+    bad = readings(1, first=999)
+    for peer in peers:
+        peer.behaviour = lambda asked, now: Reply(tuple(ReadError(ReadCode.ITEM_ERROR, "no") for _ in asked))
+    world.results.clear()
+    begin = world.now = START + 200
+    world.read(bad)
+    [gap] = world.unread()
+    assert world.now - begin < 31
+    assert "behind its peers" in gap.error.providers["old"]
+
+
+def test_a_stale_answer_leaves_its_readings_untouched():
+    world = trusted(Scripted("a", good("a")))
+    [call] = calls(world, readings(5))
+    world.pool.finished(call, CallError(ReadCode.STALE, "behind"), START + 11)
+    assert all(not item.tried for item in call.items)
+
+
+def test_a_failed_call_that_mixed_the_kinds_goes_back_as_separate_work():
+    def no_mixed(asked, now):
+        return failing()(asked, now) if len({r.kind for r in asked}) > 1 else good("a")(asked, now)
+
+    work = readings(30, COIN, USDT)
+    a, b = Scripted("a", no_mixed), Scripted("b", no_mixed)
+    world = World(a, b).read(work)
+    world.check(work)
+    assert not world.unread()
+
+
+@pytest.mark.parametrize("fault", [ReadCode.THROTTLED, ReadCode.QUOTA, ReadCode.STALE])
+def test_what_a_throttled_call_mixed_may_be_mixed_again(fault):
+    world = trusted(Scripted("a", good("a")))
+    [call] = calls(world, readings(5, COIN, USDT))
+    assert call.kind is Kind.MIXED
+    world.pool.finished(call, CallError(fault, "no"), START + 11)
+    assert not any(item.separate for item in call.items)
+
+
+def test_too_large_counts_neither_as_success_nor_as_failure_and_asks_the_same_again_in_halves():
+    world = trusted(Scripted("a", good("a"), capacity=8))
+    [call] = calls(world, readings(8))
+    world.pool.finished(call, CallError(ReadCode.TOO_LARGE, "4 at most"), START + 11)
+    assert all(not item.tried and item.cap == 4 for item in call.items)
+    again = next(c for c in world.pool.step(START + 12).calls if isinstance(c, ReadCall))
+    assert again.readings == call.readings[:4]
+
+
+def test_a_single_reading_that_is_too_large_goes_to_another_provider():
+    a = Scripted("a", failing(ReadCode.TOO_LARGE), capacity=4)
+    world = World(a, Scripted("b", good("b"), capacity=1, latency=3)).read(readings(12))
+    world.check(readings(12))
+    assert not world.unread()
+    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+
+
+def test_a_short_reply_of_one_reading_sends_it_to_another_provider():
+    from_b = Scripted("b", good("b"), latency=2)
+    world = World(Scripted("a", lambda asked, now: Reply((), None, 2, 1)), from_b).read(readings(5))
+    world.check(readings(5))
+    assert {r.outcome.source for r in world.results} == {"b"}
+
+
+def test_a_reply_with_fewer_outcomes_than_readings_is_malformed_and_loses_nothing():
+    def cut(asked, now):
+        return Reply(tuple(balance(r, now, "a") for r in asked[1:]))
+
+    world = World(Scripted("a", cut), Scripted("b", good("b"))).read(readings(60))
+    world.check(readings(60))
+    assert not world.unread()
+    assert world.seats["a"].breakers[Kind.NATIVE].state == "open"
+
+
+def test_a_reply_whose_items_all_fail_is_a_success_for_breaker_and_outage_clock():
+    def refuse(asked, now):
+        return Reply(tuple(ReadError(ReadCode.REVERTED, "reverted") for _ in asked))
+
+    a = Scripted("a", refuse)
+    world = World(a, rates={"a": 0.1}).read(readings(800))
+    world.check(readings(800))
+    assert world.stop is None
+    assert len(world.unread()) == 800
+    assert world.elapsed > 700
+    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+
+
+def test_a_throttled_proof_is_tried_again_after_the_pause():
+    prove = lambda now: CallError(ReadCode.THROTTLED, "slow", retry_after="50") if now < START + 1 else 5  # noqa: E731
+    a = Scripted("a", good("a"), prove=prove)
+    world = World(a).read(readings(5))
+    world.check(readings(5))
+    assert not world.unread()
+    assert 50 <= a.checks[1] - START < 52
+    assert len(a.checks) == 2
+
+
+def test_readings_do_not_wait_for_a_provider_whose_proof_was_throttled_for_long():
+    slow = Scripted("slow", good("slow"), prove=lambda now: CallError(ReadCode.THROTTLED, "slow", retry_after="3600"))
+    refuse = Scripted("b", lambda asked, now: Reply(tuple(ReadError(ReadCode.ITEM_ERROR, "no") for _ in asked)))
+    world = World(slow, refuse).read(readings(5))
+    world.check(readings(5))
+    assert world.elapsed < 40
+    assert all("paused until" in r.error.providers["slow"] or "slow" in r.error.providers["slow"] for r in world.unread())
