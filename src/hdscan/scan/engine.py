@@ -187,7 +187,7 @@ class Engine:
         changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}
         if not changed:
             return
-        statuses = self._fleet.statuses(self._clock())
+        statuses = [status for status in self._fleet.statuses(self._clock()) if status.chain in self._scanners]
         try:
             await write(lambda: self._store.save_memory(changed))
             await write(lambda: self._store.save_providers(statuses))

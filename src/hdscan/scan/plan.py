@@ -61,9 +61,9 @@ def make_plan(
     """
     chains = _chains(store, request, assets)
     if request.retry:
-        return _retry(store, chains)
+        return _still_configured(_retry(store, chains), assets)
     if not request.restart and (resumed := _resume(store, request, chains)):
-        return resumed
+        return _still_configured(resumed, assets)
     wanted = {chain: _wanted(assets[chain], request.assets) for chain in chains}
     plans = [
         ChainPlan(
@@ -77,6 +77,16 @@ def make_plan(
         raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
     scan_id = store.begin_scan(plans, now)
     return Plan(scan_id, store.scan(scan_id), retry=False)
+
+
+def _still_configured(plan: Plan, assets: Mapping[str, Sequence[Asset]]) -> Plan:
+    for record in plan.chains:
+        if gone := set(record.assets) - {asset.symbol for asset in assets[record.chain]}:
+            raise ScanRefused(
+                f"the last scan of {record.chain} reads {', '.join(sorted(gone))}, which is no longer configured;"
+                " configure it, or begin a new scan with: hdscan scan --restart"
+            )
+    return plan
 
 
 def _wanted(assets: Sequence[Asset], symbols: Sequence[str]) -> list[Asset]:
