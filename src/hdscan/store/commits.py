@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode, StoreError
-from hdscan.model.reading import Balance, BalanceResult, Unread
+from hdscan.model.reading import Balance, BalanceResult
 from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, registry, scans
 from hdscan.store.database import many
@@ -50,6 +50,9 @@ _TRIED_AGAIN = text("""
     UPDATE gap SET code = :code, error = :error, attempts = attempts + :attempts, providers = :providers
     WHERE address_id = :address AND asset_id = :asset
 """)
+_END_GAPS = text("DELETE FROM gap WHERE address_id >= :low AND address_id < :high AND asset_id IN :assets").bindparams(
+    bindparam("assets", expanding=True)
+)
 _END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
 _OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 
@@ -94,7 +97,7 @@ def chunk(
     low, _ = span(number)
     ends = (low + part.first, low + part.stop)
     _put(connection, scan_id, reads, [ends])
-    many(connection, _END_GAP, reads)
+    connection.execute(_END_GAPS, {"low": ends[0], "high": ends[1], "assets": list(assets)})
     many(connection, _PUT_GAP, unread.values())
     more = Totals(len(reads), len(unread), scans.funded(connection, scan_id, *ends))
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
@@ -170,13 +173,15 @@ def _split(
     reads: Rows = {}
     unread: Rows = {}
     for result in results:
-        key = (low + result.reading.index, asset_ids[result.reading.asset])
-        match result.outcome:
-            case Balance(amount, unconfirmed, height, observed_at, source):
-                pending = None if unconfirmed is None else str(unconfirmed)
-                reads[key] = (*key, str(amount), pending, height, observed_at, source_ids[source], scan_id)
-            case Unread(code, message, attempts, providers):
-                unread[key] = (*key, scan_id, code.value, message, attempts, msgspec.json.encode(providers).decode())
+        reading, end = result.reading, result.outcome
+        key = address_id, asset_id = low + reading.index, asset_ids[reading.asset]
+        if isinstance(end, Balance):
+            pending = None if end.unconfirmed is None else str(end.unconfirmed)
+            source_id = source_ids[end.source]
+            reads[key] = (address_id, asset_id, str(end.amount), pending, end.height, end.observed_at, source_id, scan_id)
+        else:
+            providers = msgspec.json.encode(end.providers).decode()
+            unread[key] = (address_id, asset_id, scan_id, end.code.value, end.message, end.attempts, providers)
     if len(reads) + len(unread) != len(results) or not reads.keys().isdisjoint(unread):
         raise StoreError(f"the same reading ended twice in one commit of {chain}; nothing of it was written")
     return reads, unread

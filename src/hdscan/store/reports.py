@@ -1,6 +1,7 @@
 """What is known, as rows and sums: never a zero that was not read."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain as joined
 
 import msgspec
 from sqlalchemy import Connection, bindparam, text
@@ -80,7 +81,8 @@ def balances(
     sources: dict[int, str] = {row.id: row.name for row in connection.execute(_SOURCES)}
     for part in _chosen(connection, current, chain, asset):
         query = (_FUNDED if funded else _BALANCES).execution_options(yield_per=PAGE)
-        for row in connection.execute(query, part.bounds | {"assets": list(part.assets)}):
+        result = connection.execute(query, part.bounds | {"assets": list(part.assets)})
+        for row in joined.from_iterable(result.partitions()):
             key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error = row
             known = BalanceState.READ if error is None else BalanceState.STALE
             yield BalanceRow(

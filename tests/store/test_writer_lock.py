@@ -1,0 +1,66 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hdscan.model.errors import LockedError
+from hdscan.store import Store
+from hdscan.store.sqlite import lock_path
+
+HOLD = """
+import sys
+from hdscan.model.chain import Network
+from hdscan.store import Store
+with Store.open(sys.argv[1], Network.MAINNET) as store, store.writer_lock("serve"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_writer(path: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLD, f"sqlite:///{path}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+def test_the_second_process_says_who_holds_the_lock(store: Store, path: Path) -> None:
+    with another_writer(path) as process:
+        with pytest.raises(LockedError) as caught, store.writer_lock("scan"):
+            pytest.fail("it is held")
+        assert f"process {process.pid} (hdscan serve, since 20" in str(caught.value)
+        assert str(path) in str(caught.value)
+        assert list(store.balances()) == []  # reading goes on
+        process.communicate("")
+    with store.writer_lock("scan"):
+        pass
+
+
+def test_a_killed_writer_lets_go(store: Store, path: Path) -> None:
+    with another_writer(path) as process:
+        process.kill()
+        process.communicate()
+    with store.writer_lock("scan"):
+        assert json.loads(lock_path(path).read_text())["command"] == "scan"
+
+
+def test_the_lock_is_held_against_this_process_too_and_given_back_on_an_error(store: Store) -> None:
+    with store.writer_lock("scan"), pytest.raises(LockedError), store.writer_lock("scan"):
+        pass
+    with pytest.raises(ZeroDivisionError), store.writer_lock("scan"):
+        raise ZeroDivisionError
+    with store.writer_lock("scan"):
+        pass
+
+
+def test_a_holder_that_has_not_said_its_name_yet_is_another_process(store: Store, path: Path) -> None:
+    with store.writer_lock("scan"):
+        lock_path(path).write_text("")
+        with pytest.raises(LockedError, match="another process"), store.writer_lock("scan"):
+            pass
