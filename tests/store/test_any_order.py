@@ -14,12 +14,10 @@ from hdscan.store import scans
 
 from .wallet import NOW, address, begin, chunks, commit, failed, fill, final, known, open_store, result, said
 
-SOURCES = ("ankr", "liar", "multicall")
-SYMBOLS = (("BNB",), ("USDT",), ("BNB", "USDT"), ("USDT", "BNB"))
+SOURCES = ("ankr", "liar")
+SYMBOLS = (("BNB", "USDT"), ("USDT", "BNB"), ("USDT",))
 Key = tuple[int, str]
-outcomes = st.one_of(
-    st.tuples(st.sampled_from((0, 0, 1, 2**255)), st.sampled_from(SOURCES)), st.sampled_from(("timed out", "refused"))
-)
+outcomes = st.sampled_from(("timed out", "refused", (0, "ankr"), (1, "ankr"), (2**255, "liar")))
 
 
 class Scanning(RuleBasedStateMachine):
@@ -60,16 +58,18 @@ class Scanning(RuleBasedStateMachine):
     def ended(self, key: Key) -> bool:
         return key[1] in self.symbols and any(chunk.first <= key[0] < chunk.stop for chunk in self.done)
 
-    @initialize(count=st.integers(1, 5))
+    @initialize(count=st.integers(1, 2))
     def derive(self, count: int) -> None:
         self.addresses += count
         fill(self.store, self.addresses)
 
+    @precondition(lambda self: self.addresses < 4)
     @rule()
     def add_an_address(self) -> None:
         self.derive(1)
 
-    @rule(symbols=st.sampled_from(SYMBOLS), chunk=st.integers(1, 4))
+    @precondition(lambda self: self.done or not self.undone)
+    @rule(symbols=st.sampled_from(SYMBOLS), chunk=st.integers(1, 3))
     def begin_a_scan(self, symbols: tuple[str, ...], chunk: int) -> None:
         self.scan_id = begin(self.store, self.addresses, chunk=chunk, symbols=symbols)
         self.symbols, self.undone, self.done = symbols, chunks(self.store, self.scan_id), []
@@ -79,7 +79,7 @@ class Scanning(RuleBasedStateMachine):
     @rule(data=st.data())
     def commit_a_chunk(self, data: st.DataObject) -> None:
         chunk = data.draw(st.sampled_from(self.undone))
-        keys = data.draw(st.permutations([(i, s) for i in range(chunk.first, chunk.stop) for s in self.symbols]))
+        keys = [(i, s) for i in range(chunk.first, chunk.stop) for s in self.symbols]
         results = [result(*key, self.outcome(data)) for key in keys]
         assert commit(self.store, self.scan_id, chunk, results) is not None
         self.undone.remove(chunk)
@@ -102,7 +102,7 @@ class Scanning(RuleBasedStateMachine):
     def commit_readings(self, data: st.DataObject, ends: bool) -> None:
         """Of a final pass, or those that a stopped scan keeps."""
         keys = [(i, s) for i in range(self.addresses) for s in self.symbols]
-        chosen = data.draw(st.lists(st.sampled_from(keys), unique=True))
+        chosen = [key for key in keys if data.draw(st.booleans())]
         results = [result(*key, self.outcome(data)) for key in chosen]
         planned = max((chunk.stop for chunk in (*self.undone, *self.done)), default=0)
         if ends:
@@ -169,5 +169,5 @@ class Scanning(RuleBasedStateMachine):
             assert (total.read + total.stale, total.unread) == (len(mine), self.addresses - len(mine))
 
 
-Scanning.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Scanning.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestScanning = Scanning.TestCase
