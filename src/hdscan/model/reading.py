@@ -1,4 +1,7 @@
-"""The unit of work: one (address, asset) to be read, and what may come of it."""
+"""The unit of work: one (address, asset) to be read, and what may come of it.
+
+These values come in thousands and hold no cycles, so the garbage collector is spared them (`gc=False`).
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,7 +20,7 @@ class Kind(StrEnum):
     MIXED = "mixed"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """One balance to be read; `index` is the address's position on its chain."""
 
     index: int
@@ -30,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True):
         return Kind.NATIVE if self.asset.contract is None else Kind.TOKEN
 
 
-class Balance(msgspec.Struct, frozen=True):
+class Balance(msgspec.Struct, frozen=True, gc=False):
     """An amount that a provider stated.
 
     `amount` and `unconfirmed` are base units (satoshi, wei, lamport, token units); `unconfirmed` may be negative and is None
@@ -46,14 +49,14 @@ class Balance(msgspec.Struct, frozen=True):
     source: str
 
 
-class ReadError(msgspec.Struct, frozen=True):
+class ReadError(msgspec.Struct, frozen=True, gc=False):
     """Why one provider could not read one reading."""
 
     code: ReadCode
     message: str
 
 
-class Unread(msgspec.Struct, frozen=True):
+class Unread(msgspec.Struct, frozen=True, gc=False):
     """A reading that ended without an amount: the deciding reason, and every provider's own (provider name -> reason)."""
 
     code: ReadCode
@@ -62,7 +65,7 @@ class Unread(msgspec.Struct, frozen=True):
     providers: Mapping[str, str]
 
 
-class BalanceResult(msgspec.Struct, frozen=True):
+class BalanceResult(msgspec.Struct, frozen=True, gc=False):
     """How a reading ended: an amount or an error, never both, and no zero by default (B1)."""
 
     reading: Reading

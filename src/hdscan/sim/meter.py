@@ -6,6 +6,7 @@ from math import inf
 
 TOLERANCE = 0.05  # seconds: what the way between two processes may shift an arrival by
 BEAT = 0.005
+MEMORY = 0.25  # seconds for which a lag excuses
 
 
 class Meter:
@@ -28,15 +29,16 @@ class Meter:
 
 
 class Pulse:
-    """A beat every 5 ms; a beat that comes late shows that this process, not the client, lumped arrivals together."""
+    """A beat every 5 ms; late beats show that this process, not the client, lumped arrivals together."""
 
     def __init__(self) -> None:
-        self._last = self._before = time.monotonic()
+        self._due = time.monotonic()
+        self._lag, self._lagged_at = 0.0, -inf
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin to beat on the running loop."""
-        self._last = self._before = time.monotonic()
+        self._due = time.monotonic()
         self._beat()
 
     def stop(self) -> None:
@@ -45,9 +47,17 @@ class Pulse:
             self._timer.cancel()
 
     def since(self, at: float) -> float:
-        """Return the earliest time at which something that was noticed at `at` can have arrived."""
-        return self._before if at - self._before > 4 * BEAT else at
+        """Return the earliest time at which something that was noticed at `at` can have arrived.
+
+        A process that was held up works off what it missed, so a lag is remembered for a moment.
+        """
+        lag = max(at - self._due, self._lag if at - self._lagged_at < MEMORY else 0.0)
+        return at - lag if lag > 3 * BEAT else at
 
     def _beat(self) -> None:
-        self._before, self._last = self._last, time.monotonic()
+        now = time.monotonic()
+        lag = now - self._due
+        if lag >= self._lag or now - self._lagged_at >= MEMORY:
+            self._lag, self._lagged_at = lag, now
+        self._due = now + BEAT
         self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
