@@ -37,15 +37,15 @@ def test_any_success_resets_the_count_and_the_clock():
     assert outage.success(NOW + 90, NOW + 100)
     assert outage.attempt == 0
     assert outage.time_left == 600
-    assert outage.healed_at == NOW + 100
 
 
-def test_a_success_in_the_ordinary_run_of_things_heals_nothing():
+def test_only_the_success_that_ends_an_outage_heals():
     outage = Outage(Policy())
-    assert not outage.success(NOW, NOW + 1)
-    outage.park(ITEMS, NOW + 1, 0.0)
+    outage.park(ITEMS, NOW, 0.0)
     assert not outage.success(NOW + 1, NOW + 2)
     assert outage.healed_at < NOW
+    outage.success(NOW + 40, NOW + 41, heals=True)
+    assert outage.healed_at == NOW + 41
 
 
 def test_the_success_of_a_call_that_was_begun_long_ago_does_not_count_as_a_later_one():

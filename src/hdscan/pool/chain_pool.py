@@ -60,11 +60,11 @@ class ChainPool:
         self._outage.tick(now, counts=self._silence_counts)
         calls: list[Call] = []
         if self._has_work:
-            self._endings.offer_again(now)
             calls += self._pulls.checks(now)
             calls += self._pulls.reads(now)
             self._endings.settle(now)
-            calls += self._pulls.reads(now)  # what was split or offered again in the settling
+            self._endings.offer_again(now)
+            calls += self._pulls.reads(now)  # what was split or offered again
         self.requests += len(calls)
         self.calls_in_flight += len(calls)
         stop, wake_at = None, None

@@ -46,9 +46,9 @@ class Endings:
         self._last_read = item.reading
         self._end(item, balance)
 
-    def success(self, began: float, now: float) -> None:
-        """A call that was begun at `began` succeeded."""
-        if self._outage.success(began, now):
+    def success(self, began: float, now: float, *, heals: bool) -> None:
+        """A call that was begun at `began` succeeded; `heals`: the first after every breaker for such calls was open."""
+        if self._outage.success(began, now, heals=heals):
             self.notices.append(Silence(None))
         self._probed = False
 
@@ -63,9 +63,12 @@ class Endings:
             self._say_silence(now)
 
     def offer_again(self, now: float) -> None:
-        """Offer what is parked, when its wait is over and somebody can be asked; a probe and the same work in turn."""
+        """Offer what is parked, when its wait is over and somebody has nothing better to do; a probe and the same work in turn.
+
+        As long as other work is asked, its success tells whether the parked may be asked, or have to end.
+        """
         outage = self._outage
-        if not outage.parked or outage.relieved or self._probing or now < outage.until:
+        if not outage.parked or self._probing or now < outage.until:
             return
         probe = None if self._probed or len(self._queue) else self._probe(outage.parked)
         if probe is not None and self._seats.next_chance(now, (probe.reading.kind,)) <= now:

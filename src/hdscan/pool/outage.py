@@ -16,7 +16,7 @@ class Outage:
         self.until = 0.0
         self.silent = 0.0  # seconds without a success, announced pauses left out
         self.last_success = float("-inf")  # when the latest-begun call that succeeded was begun
-        self.healed_at = float("-inf")  # when something succeeded after nothing had for a while
+        self.healed_at = float("-inf")  # when the last outage ended
         self.relieved = False  # something succeeded since the parked were last looked at
 
     def tick(self, now: float, *, counts: bool) -> None:
@@ -43,16 +43,16 @@ class Outage:
         released, self.parked = self.parked, []
         return released
 
-    def success(self, began: float, now: float) -> bool:
-        """A call of this chain that was begun at `began` succeeded; whether that ends a silence."""
-        ends = self.attempt > 1
-        if ends:
+    def success(self, began: float, now: float, *, heals: bool = False) -> bool:
+        """A call begun at `began` succeeded, `heals`: where nobody could be asked; whether work had been offered in vain."""
+        in_vain = self.attempt > 1
+        if heals:
             self.healed_at = now
         self.last_success = max(self.last_success, began)
         self.attempt = 0
         self.silent = 0.0
         self.relieved = True
-        return ends
+        return in_vain
 
     @property
     def time_left(self) -> float:

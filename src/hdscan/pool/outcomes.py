@@ -69,7 +69,9 @@ class Outcomes:
             self._distrusted(call)
             return
         seat.ok += 1
-        seat.breakers[call.kind].success(call.permit, now)
+        breaker = seat.breakers[call.kind]
+        alone = breaker.since is not None and self._seats.longest(call.kind, now) is not None
+        breaker.success(call.permit, now)
         seat.limiter.succeeded()
         seat.sizes[call.kind].accepted(seat.units(call.items), now)
         missing: list[Item] = []
@@ -85,7 +87,7 @@ class Outcomes:
         if missing:
             self._short(call, missing, reply, now)
         self._queue.give_back(missing + failed)
-        self._endings.success(call.began, now)
+        self._endings.success(call.began, now, heals=alone and breaker.since is None)
 
     def _distrusted(self, call: ReadCall) -> None:
         """What is not to be believed (any more) says nothing: the readings are untouched, others may be asked."""
