@@ -132,6 +132,10 @@ class Limiter:
         for window in self.windows:
             window.take(cost, now)
 
+    def started(self, cost: int, now: float) -> None:
+        """The call that was counted goes out only now (the process was held up): the next one keeps its distance from it."""
+        self._next_at = max(self._next_at, now - SLACK + cost / self.rate)
+
     def throttled(self, now: float, retry_after: float | None, *, quota: bool = False) -> None:
         """A 429 or its like: pause every caller and lower the rate (at most once per pause).
 
