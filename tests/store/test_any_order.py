@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,7 +18,9 @@ from .wallet import NOW, address, begin, chunks, commit, failed, fill, final, kn
 SOURCES = ("ankr", "liar")
 SYMBOLS = (("BNB", "USDT"), ("USDT", "BNB"), ("USDT",))
 Key = tuple[int, str]
-outcomes = st.sampled_from(("timed out", "refused", (0, "ankr"), (1, "ankr"), (2**255, "liar")))
+outcomes: st.SearchStrategy[Balance | Unread] = st.sampled_from(
+    (failed("timed out"), failed("refused"), said(0, source="ankr"), said(1, source="ankr"), said(2**255, source="liar"))
+)
 
 
 class Scanning(RuleBasedStateMachine):
@@ -43,11 +46,8 @@ class Scanning(RuleBasedStateMachine):
 
     def outcome(self, data: st.DataObject) -> Balance | Unread:
         self.clock += 1
-        match data.draw(outcomes):
-            case (amount, source):
-                return said(amount, self.clock, source)
-            case error:
-                return failed(error)
+        drawn = data.draw(outcomes)
+        return drawn if isinstance(drawn, Unread) else msgspec.structs.replace(drawn, observed_at=self.clock)
 
     def learn(self, key: Key, balance: Balance) -> None:
         if key in self.known and self.known[key][1] != self.scan_id:

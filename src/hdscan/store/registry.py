@@ -43,8 +43,8 @@ def assets(connection: Connection) -> dict[int, Asset]:
 
 def newest(connection: Connection) -> dict[int, Asset]:
     """One asset per chain and symbol: the last that came to carry the symbol."""
-    by_symbol = {(asset.chain, asset.symbol): key for key, asset in assets(connection).items()}
     known = assets(connection)
+    by_symbol = {(asset.chain, asset.symbol): key for key, asset in known.items()}
     return {key: known[key] for key in sorted(by_symbol.values())}
 
 

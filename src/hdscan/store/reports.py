@@ -34,10 +34,9 @@ _GAPS = text("""
     WHERE g.address_id >= :low AND g.address_id < :high AND g.asset_id IN :assets ORDER BY g.address_id, g.asset_id
 """).bindparams(bindparam("assets", expanding=True))
 _SOURCES = text("SELECT id, name FROM source")
-_KNOWN = text("""
-    SELECT asset_id, count(*), count(unconfirmed) FROM balance
-    WHERE address_id >= :low AND address_id < :high GROUP BY asset_id
-""")
+_KNOWN = text(
+    "SELECT count(*), count(unconfirmed) FROM balance WHERE address_id >= :low AND address_id < :high AND asset_id = :asset"
+)
 _STALE = text("""
     SELECT g.asset_id, count(*), count(b.unconfirmed) FROM gap g
     JOIN balance b ON b.address_id = g.address_id AND b.asset_id = g.asset_id
@@ -118,7 +117,6 @@ def totals(connection: Connection, current: Mapping[int, Asset], chain: str | No
     found: list[AssetTotal] = []
     for part in _chosen(connection, current, chain, asset):
         addressed = addresses.count(connection, part.id)
-        known = {row[0]: (row[1], row[2]) for row in connection.execute(_KNOWN, part.bounds)}
         stale = {row[0]: (row[1], row[2]) for row in connection.execute(_STALE, part.bounds)}
         sums = {key: _Sum() for key in part.assets}
         for asset_id, amount, unconfirmed, is_stale in connection.execute(
@@ -127,7 +125,7 @@ def totals(connection: Connection, current: Mapping[int, Asset], chain: str | No
             if asset_id in sums:
                 sums[asset_id].add(int(amount), int(unconfirmed or 0), stale=bool(is_stale))
         for key, each in part.assets.items():
-            rows, pending = known.get(key, (0, 0))
+            rows, pending = connection.execute(_KNOWN, part.bounds | {"asset": key}).one()
             stale_rows, stale_pending = stale.get(key, (0, 0))
             found.append(
                 AssetTotal(

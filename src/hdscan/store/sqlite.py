@@ -118,12 +118,8 @@ def use_wal(path: Path) -> None:
 def explain(error: BaseException | None, path: Path) -> StoreError:
     """The driver's error as one sentence, and whether another try may succeed."""
     name = getattr(error, "sqlite_errorname", "")
-    known = next((prefix for prefix in _MEANING if name.startswith(prefix)), None)
-    meaning = _MEANING[known] if known else f"{error}"
-    return StoreError(
-        f"the database {path} failed: {meaning} ({error})" if known else f"the database {path} failed: {error}",
-        may_pass=name.startswith(_MAY_PASS),
-    )
+    meaning = next((f"{text} ({error})" for prefix, text in _MEANING.items() if name.startswith(prefix)), str(error))
+    return StoreError(f"the database {path} failed: {meaning}", may_pass=name.startswith(_MAY_PASS))
 
 
 @contextmanager
