@@ -1,12 +1,14 @@
 """`import` and `derive`: what is added, what is refused, and that nothing secret is ever repeated."""
 
 import os
-import sqlite3
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Hdscan
+from tests.cli.conftest import DEADLINE, Hdscan, Running
 
 GOOD = ["1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]
 # BIP-84's test vector
@@ -103,6 +105,22 @@ def test_a_seed_file_is_for_its_owner_only(hdscan: Hdscan) -> None:
     assert hdscan.ok(*call).startswith(FIRST)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_derivation_at_once_and_adds_nothing(
+    hdscan: Hdscan, start: Callable[..., Running], number: signal.Signals
+) -> None:
+    running = start("derive", "--chain", "btc", "--xpub", ZPUB, "--count", "10000000")
+    deadline = time.monotonic() + DEADLINE
+    while hdscan("balances").code != 0:  # until there is a database with its tables
+        assert running.process.poll() is None
+        assert time.monotonic() < deadline
+    running.send(number)
+    ended = running.end()
+    assert ended.code == 130
+    assert ended.err in ("", "hdscan: interrupted; run the same command again, nothing is added twice\n")
+    assert hdscan.json("balances", "--json") == []
+
+
 CANARY = "zoo zebra wolf zone yellow youth wrong zero wonder wrist year zoo"
 
 
@@ -144,7 +162,6 @@ def test_a_secret_in_the_environment_is_refused(hdscan: Hdscan, name: str) -> No
 def test_what_is_derived_from_leaves_no_trace(hdscan: Hdscan) -> None:
     hdscan.ok("--log-level", "debug", "derive", "--chain", "btc", "--xpub", "-", stdin=ZPUB)
     hdscan.ok("--log-level", "debug", "derive", "--chain", "sol", "--seed-stdin", stdin=f"{MNEMONIC}\ncanary phrase")
-    sqlite3.connect(hdscan.database).close()
     for directory, _, names in os.walk(hdscan.home):
         for name in names:
             raw = (Path(directory) / name).read_bytes()

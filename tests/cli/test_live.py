@@ -65,8 +65,26 @@ def test_lines_tell_a_token_failure_once_a_kind(capsys: pytest.CaptureFixture[st
     assert len(told) == 2
 
 
+def test_an_outage_is_told_once_until_the_chain_gets_on(capsys: pytest.CaptureFixture[str]) -> None:
+    lines, silence = Lines(), ScanError("bsc", "unavailable", "no provider of bsc answers")
+    for event in (silence, silence, progress(ScanProgress), silence, ScanError("bsc", "failed", "over")):
+        lines.take(event)
+    assert capsys.readouterr().err.splitlines() == [*["bsc: no provider of bsc answers"] * 2, "bsc: over"]
+
+
+def test_a_silent_chain_has_no_time_left() -> None:
+    shown, file = picture(120)
+    shown.take(begun())
+    shown.take(ScanError("bsc", "unavailable", "no provider of bsc answers"))
+    shown._console.print(shown.render())
+    assert "no answer" in file.getvalue()
+    shown.take(progress(ScanProgress))
+    shown._console.print(shown.render())
+    assert file.getvalue().count("no answer") == 1
+
+
 def test_what_a_host_says_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
-    Lines().take(ScanError("bsc", "unavailable", "gone\x1b[2J\nhdscan: all is well"))
+    Lines().take(ScanError("bsc", "wrong_chain", "gone\x1b[2J\nhdscan: all is well"))
     assert capsys.readouterr().err == "bsc: gone [2J hdscan: all is well\n"
 
 

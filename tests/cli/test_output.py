@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdscan.cli import output
-from hdscan.cli.output import Form, cell, coins, duration, form, masked, write_rows
+from hdscan.cli.output import Form, cell, coins, duration, form, masked, show, table, write_rows
 from hdscan.model.errors import InputError
 
 
@@ -88,6 +88,20 @@ def test_many_rows_need_no_more_memory_than_few(as_form: Form, monkeypatch: pyte
     tracemalloc.stop()
     assert written > 1_500_000
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("columns", [10, 40, 200])
+def test_no_width_breaks_a_number_or_an_address(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    made = table("chain", "address", "readings", right=("readings",))
+    made.add_row("btc", "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "1,234,567")
+    show(made)
+    shown = capsys.readouterr().out
+    assert "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu" in shown
+    assert "1,234,567" in shown
 
 
 def test_a_sentence_about_what_was_typed_does_not_repeat_a_secret() -> None:

@@ -53,7 +53,9 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="A file of addresses; - is standard input.")],
     *,
     chain: Chain,
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave bad lines out and import the rest.")] = False,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", metavar="", help="Leave bad lines out and import the rest.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add addresses from a file: one a line, or CSV with an 'address' column."""
@@ -125,21 +127,23 @@ class _Counted:
 
 def derive(
     context: typer.Context,
-    stray: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    stray: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
     *,
     chain: Chain,
     xpub: Annotated[
         str | None, typer.Option("--xpub", metavar="KEY|-", help="An extended public key; - reads it from standard input.")
     ] = None,
-    seed_stdin: Annotated[bool, typer.Option("--seed-stdin", help="Read a BIP-39 mnemonic from standard input.")] = False,
+    seed_stdin: Annotated[
+        bool, typer.Option("--seed-stdin", metavar="", help="Read a BIP-39 mnemonic from standard input.")
+    ] = False,
     seed_file: Annotated[
         Path | None, typer.Option("--seed-file", metavar="FILE", help="Read a BIP-39 mnemonic from a file of mode 0600.")
     ] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=2**31, help="How many addresses.")] = 20,
-    start: Annotated[int, typer.Option("--start", metavar="I", min=0, max=2**31 - 1, help="The first index.")] = 0,
-    branch: Annotated[int, typer.Option("--branch", min=0, max=1, help="0 receiving, 1 change.")] = 0,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many addresses.")] = 20,
+    start: Annotated[int, typer.Option("--start", metavar="I", min=0, help="The first index.")] = 0,
+    branch: Annotated[int, typer.Option("--branch", metavar="0|1", min=0, max=1, help="0 receiving, 1 change.")] = 0,
     script: Annotated[Script | None, typer.Option("--script", help="Bitcoin: the kind of address.")] = None,
-    printed: Annotated[bool, typer.Option("--print", help="Print address and path, and store nothing.")] = False,
+    printed: Annotated[bool, typer.Option("--print", metavar="", help="Print address and path, and store nothing.")] = False,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
 ) -> None:

@@ -13,7 +13,12 @@ from hdscan.cli.options import AsJson
 from hdscan.cli.output import clean, show, write_json
 from hdscan.cli.session import session
 
-EPILOG = """Looks at the database, at who else can read your files, at the clock, and asks every provider which chain it serves,
+EPILOG = """Examples:
+
+  hdscan doctor
+  hdscan doctor --offline --json
+
+Looks at the database, at who else can read your files, at the clock, and asks every provider which chain it serves,
 within its rate. Addresses are sent to nobody.
 
 Exit code: 0 nothing failed (warnings may stand), 1 something failed, 4 the configuration cannot be read."""
@@ -23,7 +28,7 @@ MARKS = {Level.OK: ("✓ ok  ", "green"), Level.WARN: ("! warn", "yellow"), Leve
 
 def doctor(
     context: typer.Context,
-    offline: Annotated[bool, typer.Option("--offline", help="Make no network call.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", metavar="", help="Make no network call.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Check database, permissions, clock and providers, and say how to mend them."""

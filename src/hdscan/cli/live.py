@@ -14,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.cli.output import clean, duration
+from hdscan.model.errors import ReadCode
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress, ScanState, ScanTokenError
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
 LINE_EVERY = 30.0  # seconds between plain lines
 FRAME_EVERY = 0.25  # seconds between live pictures
+SILENT = ReadCode.UNAVAILABLE.value  # the code of "nobody answers": a state rather than an event
 NARROW = 90  # columns below which a picture leaves out what matters least
 STYLES = {
     ProviderState.READY: "green",
@@ -86,7 +88,7 @@ class Lines:
     def __init__(self, *, log_json: bool = False) -> None:
         self._as_log = log_json
         self._chains: dict[str, ChainProgress] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._told: set[tuple[str, str, str]] = set()  # failures that are said once, until the chain gets on
 
     def __enter__(self) -> Self:
         return self
@@ -104,10 +106,10 @@ class Lines:
                 self._say("scan_complete", words(event), chain=event.chain, status=event.status, unread=event.unread)
             case ScanProgress():
                 self._chains[event.chain] = event
-            case ScanError():
+                self._told.discard((event.chain, "", SILENT))
+            case ScanError() if event.code != SILENT or self._first(event.chain, "", SILENT):
                 self._say("scan_error", clean(f"{event.chain}: {event.error}"), chain=event.chain, code=event.code)
-            case ScanTokenError() if (event.chain, event.token, event.code) not in self._told:
-                self._told.add((event.chain, event.token, event.code))
+            case ScanTokenError() if self._first(event.chain, event.token, event.code):
                 self._say("scan_token_error", token_words(event), chain=event.chain, token=event.token, code=event.code)
 
     def tick(self) -> None:
@@ -119,6 +121,12 @@ class Lines:
     def note(self, text: str) -> None:
         """Say a sentence."""
         self._say("note", text)
+
+    def _first(self, chain: str, token: str, code: str) -> bool:
+        """Whether this failure was not said yet."""
+        before = len(self._told)
+        self._told.add((chain, token, code))
+        return len(self._told) > before
 
     def _say(self, event: str, text: str, **fields: object) -> None:
         if self._as_log:
@@ -137,6 +145,7 @@ class Picture:
         self._chains: dict[str, ChainProgress] = {}
         self._providers: dict[str, ProviderStatus] = {}
         self._tokens: dict[tuple[str, str], ScanTokenError] = {}
+        self._silent: set[str] = set()  # chains of which nobody answers
         self._at: dict[str, float] = {}  # when a chain's last progress came, to count its clock on
         self._live = Live(console=self._console, auto_refresh=False, get_renderable=self.render, vertical_overflow="crop")
 
@@ -158,8 +167,11 @@ class Picture:
             case ChainProgress():
                 self._chains[event.chain] = event
                 self._at[event.chain] = time.monotonic()
+                self._silent.discard(event.chain)
             case ScanTokenError():
                 self._tokens[event.chain, event.token] = event
+            case ScanError() if event.code == SILENT:
+                self._silent.add(event.chain)
             case ScanError():
                 self.note(clean(f"{event.chain}: {event.error}"))
             case ProviderStatus():
@@ -195,9 +207,11 @@ class Picture:
         for progress in self._chains.values():
             ended = progress.read + progress.unread
             bar = ProgressBar(total=max(progress.readings, 1), completed=ended, width=24 if wide else 10)
-            if progress.status is Status.RUNNING:
+            if progress.chain in self._silent:
+                left = Text("no answer", style="yellow")
+            elif progress.status is Status.RUNNING:
                 since = time.monotonic() - self._at[progress.chain]
-                left = Text(duration(max(0.0, progress.eta - since)) if progress.eta is not None else "…")
+                left = Text(duration(progress.eta - since) if progress.eta is not None and progress.eta > since else "…")
             else:
                 left = Text(progress.status.replace("_", " "), style=ENDS.get(progress.status, ""))
             row: list[Text | ProgressBar | str] = [

@@ -8,9 +8,9 @@ import typer
 from hdscan.app import Settings
 from hdscan.model.errors import InputError
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsJsonl = Annotated[bool, typer.Option("--jsonl", help="Print JSON lines.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]
+AsJsonl = Annotated[bool, typer.Option("--jsonl", metavar="", help="Print JSON lines.")]
+AsCsv = Annotated[bool, typer.Option("--csv", metavar="", help="Print CSV.")]
 Chain = Annotated[str, typer.Option("--chain", metavar="CHAIN", help="The chain: btc, bsc, sol or one of your own.")]
 OneChain = Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Only this chain.")]
 OneAsset = Annotated[str | None, typer.Option("--asset", metavar="SYM", help="Only this asset: BTC, BNB, SOL, USDC, USDT …")]

@@ -10,13 +10,14 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 
 from hdscan.model.errors import InputError
 
 BLOCK = 1 << 16  # characters that are collected before they are written
-WIDE = 200  # columns of a table that goes to a file or a pipe: nothing is folded there
+WIDE = 1000  # columns of a table that goes to a file or a pipe: nothing is folded there
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet takes a cell that begins so for a formula
 SECRET = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -158,12 +159,19 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     return made
 
 
-def show(*parts: object) -> None:
-    """Tables and lines for people, to stdout; colours on a terminal only (and not with NO_COLOR)."""
-    terminal = Console()
-    console = Console(width=None if terminal.is_terminal else WIDE, highlight=False, markup=False, emoji=False)
+def show(*parts: RenderableType) -> None:
+    """Tables and lines for people, to stdout; colours on a terminal only (and not with NO_COLOR).
+
+    A table is wider than the terminal rather than break a number or an address in two.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        unbound = console.options.update(width=WIDE)
+        widths = [Measurement.get(console, unbound, part).minimum + 2 for part in parts if isinstance(part, Table)]
+        console.width = max(console.width, *widths, 0)
+    else:
+        console.width = WIDE
     with console.capture() as capture:
         for part in parts:
             console.print(part)
-    lines = capture.get().split("\n")
-    write("\n".join(line.rstrip() for line in lines))
+    write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -103,7 +104,7 @@ def balances(
     *,
     chain: OneChain = None,
     asset: OneAsset = None,
-    funded: Annotated[bool, typer.Option("--funded", help="Only amounts above zero.")] = False,
+    funded: Annotated[bool, typer.Option("--funded", metavar="", help="Only amounts above zero.")] = False,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
     as_csv: AsCsv = False,
@@ -136,7 +137,7 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
     unread = sum(total.unread for total in totals)
     if unread:
-        show("", f"{unread:,} readings are unread and in no total; they are not zeros. The reasons: hdscan gaps")
+        show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
 
 
 def _cells(row: BalanceRow) -> list[Text | str]:
@@ -163,15 +164,14 @@ def gaps(
         if as_form is not Form.TEXT:
             write_rows(rows, Gap, as_form)
             return
-        made = table("chain", "index", "address", "asset", "code", "tries", "reason", right=("index", "tries"))
-        for row in islice(rows, PAGE):
-            made.add_row(
-                row.chain, str(row.index), row.address, clean(row.asset), row.code, str(row.attempts), clean(row.error)
-            )
-        if not made.row_count:
+        page = list(islice(rows, PAGE))
+        if not page:
             show("Nothing that was asked for is unread.")
             return
-        show(made)
+        for row in page:
+            tries = f"{row.attempts} tries" if row.attempts != 1 else "1 try"
+            where = Text(f"{row.chain} {row.index}  {row.address}  {clean(row.asset)}  {row.code}, {tries}")
+            show(where, Padding(Text(clean(row.error), style="dim"), (0, 0, 0, 4), expand=False))
         if next(rows, None) is not None:
             show("", f"These are the first {PAGE}; all of them: hdscan gaps --csv (or --jsonl)")
         show("", "Try them again with: hdscan scan --retry")
@@ -184,16 +184,19 @@ def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl
         rows = wallet.providers()
     if as_form is Form.TEXT:
         show(_provider_table(rows, datetime.now(UTC).timestamp()))
+        for row in rows:
+            if row.last_error:
+                show(Text.assemble((row.name, "bold"), ": ", clean(row.last_error)))
     else:
         write_rows(rows, ProviderStatus, as_form)
 
 
 def _provider_table(rows: Iterable[ProviderStatus], now: float) -> Table:
-    made = table("provider", "chain", "state", "breaker", "per s", *CALLS, "last error", right=("per s", *CALLS))
+    made = table("provider", "chain", "state", "breaker", "per s", *CALLS, right=("per s", *CALLS))
     for row in rows:
         closed = {method: state for method, state in row.breaker.items() if state != "closed"}
         breaker = ", ".join(f"{method} {state}" for method, state in closed.items()) or "closed"
         counts = [f"{getattr(row, count):,}" for count in CALLS]
         state = Text(state_words(row, now), style=STYLES.get(row.state, "yellow"))
-        made.add_row(row.name, row.chain, state, breaker, f"{row.rate:g}", *counts, clean(row.last_error or ""))
+        made.add_row(row.name, row.chain, state, breaker, f"{row.rate:.3g}", *counts)
     return made

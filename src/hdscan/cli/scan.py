@@ -39,8 +39,10 @@ def scan(
     *,
     chain: Chains = None,
     asset: Assets = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin a new scan, whatever became of the last.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Read only what the last scan left unread.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", metavar="", help="Begin a new scan, whatever became of the last.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", metavar="", help="Read only what the last scan left unread.")] = False,
     watch: Annotated[
         float | None, typer.Option("--watch", metavar="SECONDS", min=1, help="Scan again every so many seconds.")
     ] = None,

@@ -5,27 +5,36 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from hdscan.cli.output import coins, table
+from hdscan.cli.output import clean, coins, table
 from hdscan.model.scan import AssetTotal
 
 
-def total_words(total: AssetTotal) -> str:
-    """An asset's total in words; what is unread or stale never looks like zero."""
-    unit = f" {total.asset}"
+def amount_words(total: AssetTotal) -> str:
+    """What is held at least; nothing where nothing was read, as that is no zero."""
+    if not total.read:
+        return ""
+    return ("≥ " if total.unread or total.stale else "") + coins(total.amount, total.decimals)
+
+
+def total_words(total: AssetTotal, width: int = 0) -> str:
+    """An asset's total in words, the amount right-aligned in `width` columns; what is unread or stale is said beside it."""
+    amount = amount_words(total)
     missing = [f"{total.unread:,} unread"] if total.unread else []
     if total.stale:
-        missing.append(f"{total.stale:,} stale with {coins(total.stale_amount, total.decimals)}{unit} not added")
-    if not total.read:
-        return ", ".join(missing) or "nothing to read"
-    amount = ("≥ " if missing else "") + coins(total.amount, total.decimals) + unit
-    return ", ".join([amount, *missing])
+        missing.append(f"{total.stale:,} stale with {coins(total.stale_amount, total.decimals)} {total.asset} not added")
+    if not amount:
+        return " " * width + (", ".join(missing) or "nothing to read")
+    return ", ".join([f"{amount.rjust(width)} {clean(total.asset)}", *missing])
 
 
 def totals_table(totals: Iterable[AssetTotal]) -> Table:
     """A row per chain and asset."""
+    every = list(totals)
+    width = max((len(amount_words(each)) for each in every), default=0)
     made = table("chain", "asset", "total", "funded", "of", "unconfirmed", right=("funded", "of", "unconfirmed"))
-    for each in totals:
+    for each in every:
         pending = "" if each.unconfirmed in (None, "0") else coins(each.unconfirmed or 0, each.decimals)
-        words = Text(total_words(each), style="yellow" if each.unread or each.stale else "")
-        made.add_row(each.chain, each.asset, words, f"{each.funded:,}", f"{each.read + each.stale + each.unread:,}", pending)
+        words = Text(total_words(each, width), style="yellow" if each.unread or each.stale else "")
+        counts = f"{each.funded:,}", f"{each.read + each.stale + each.unread:,}"
+        made.add_row(each.chain, clean(each.asset), words, *counts, pending)
     return made
