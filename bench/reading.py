@@ -1,7 +1,7 @@
 """Readings through pool and provider against the simulator, beside the same requests sent bare by the HTTP client."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
 
@@ -39,10 +39,10 @@ class Recorder(AioTransport):
         super().__init__(60.0)
         self.sent: list[tuple[str, Request]] = []
 
-    async def send(self, base_url: str, request: Request) -> Response:
+    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """As AioTransport."""
         self.sent.append((base_url, request))
-        return await super().send(base_url, request)
+        return await super().send(base_url, request, sent)
 
 
 async def _pooled(chain: Chain, seats: Sequence[Seat], work: list[Reading]) -> float:

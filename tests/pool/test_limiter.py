@@ -257,5 +257,5 @@ def test_a_clock_set_back_while_it_runs_never_raises_the_rate():
 def test_a_call_that_goes_out_late_keeps_the_next_one_away_from_it() -> None:
     limiter = Limiter(8.0)
     limiter.take(1, 1000.0)
-    limiter.started(1, 1000.1)
+    limiter.sent(1000.1)
     assert limiter.ready_at(1, 1000.1) == pytest.approx(1000.1 + 0.125 - 2 * SLACK)

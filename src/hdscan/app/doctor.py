@@ -191,16 +191,17 @@ class Listening(AioTransport):
         self.offsets: list[float] = []
         self._now = clock
 
-    async def send(self, base_url: str, request: Any) -> Any:  # what passes through is `wire`'s, and none of our business
+    # what passes through is `wire`'s, and none of our business
+    async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
         """Exchange one request for its reply."""
-        sent = self._now()
-        response = await super().send(base_url, request)
+        asked = self._now()
+        response = await super().send(base_url, request, sent)
         received = self._now()
         said = http_date(response.headers.get("date", ""), received)
         if said is not None:
             said += _seconds(response.headers.get("age", ""))  # a cache's reply bears the time at which it was made
-            # the header is cut to the second, and was written at some moment between `sent` and `received`
-            self.offsets.append(max(said - received, 0.0) + min(said + 1.0 - sent, 0.0))
+            # the header is cut to the second, and was written at some moment between `asked` and `received`
+            self.offsets.append(max(said - received, 0.0) + min(said + 1.0 - asked, 0.0))
         return response
 
 

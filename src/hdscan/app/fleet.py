@@ -33,8 +33,14 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             limiter = limiters[providers[0].endpoint] = Limiter(endpoint.rate, windows)
         else:
             limiter.tighten(endpoint.rate, windows)
+        for provider in providers:
+            provider.sent = _told(limiter, clock)
         seats[endpoint.chain] += [Seat(p, p.protocol.value, limiter, policy(settings)) for p in providers]
     return Fleet(seats, limiters, off)
+
+
+def _told(limiter: Limiter, clock: Callable[[], float]) -> Callable[[], None]:
+    return lambda: limiter.sent(clock())
 
 
 def _windows(endpoint: Endpoint) -> tuple[tuple[float, int | None], ...]:

@@ -60,8 +60,6 @@ class Driver:
 
     async def _perform(self, call: Call) -> None:
         outcome: Reply | int | CallError | None
-        cost = call.seat.cost(call.items) if isinstance(call, ReadCall) else 1
-        call.seat.limiter.started(cost, self._clock())
         try:
             if isinstance(call, ReadCall):
                 outcome = await call.seat.provider.read(call.readings, call.height)

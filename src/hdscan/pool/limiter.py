@@ -91,6 +91,7 @@ class Limiter:
         self.paused_since: float | None = None
         self.announced = False  # whether the provider told us how long the pause is
         self._next_at = 0.0
+        self._spacing = 0.0
         self._cut_again_at = 0.0
         self._grown_at = 0.0
         self._own_pause = OWN_PAUSE
@@ -128,13 +129,14 @@ class Limiter:
                 limited = max(0.0, now - max(self._grown_at, self.paused_until))
                 self.rate = min(self.ceiling, self.rate * GROWTH**limited)
             self._grown_at = now
-        self._next_at = max(self._next_at, now - SLACK) + cost / self.rate
+        self._spacing = cost / self.rate
+        self._next_at = max(self._next_at, now - SLACK) + self._spacing
         for window in self.windows:
             window.take(cost, now)
 
-    def started(self, cost: int, now: float) -> None:
-        """The call that was counted goes out only now (the process was held up): the next one keeps its distance from it."""
-        self._next_at = max(self._next_at, now - SLACK + cost / self.rate)
+    def sent(self, now: float) -> None:
+        """The call that was counted last goes out only now: the next one keeps its distance from it."""
+        self._next_at = max(self._next_at, now - SLACK + self._spacing)
 
     def throttled(self, now: float, retry_after: float | None, *, quota: bool = False) -> None:
         """A 429 or its like: pause every caller and lower the rate (at most once per pause).

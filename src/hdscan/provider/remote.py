@@ -29,7 +29,8 @@ def most_items(endpoint: Endpoint, best: int) -> int:
 class Remote(ABC):
     """One protocol spoken to one endpoint; fits the pool's port `Provider`.
 
-    `clock` gives unix seconds. A reply is searched for the endpoint's keys before anybody sees it, since hosts echo them.
+    `clock` gives unix seconds; `sent`, where it is set, is called when a request goes out. A reply is searched for the
+    endpoint's keys before anybody sees it, since hosts echo them.
     """
 
     protocol: Protocol
@@ -54,6 +55,7 @@ class Remote(ABC):
         self.capacity = capacity
         self.weight = weight
         self.costs_items = costs_items
+        self.sent: Callable[[], None] | None = None
         self._identity = chain.identity
         self._url = endpoint.url
         self._secrets = tuple(secret.encode() for secret in secrets(endpoint.url))
@@ -73,7 +75,7 @@ class Remote(ABC):
         """Ask for these readings in one HTTP call; CallError when it failed as a whole."""
 
     async def _ask(self, request: Request) -> Response:
-        response = await self._transport.send(self._url, request)
+        response = await self._transport.send(self._url, request, self.sent)
         body = response.body
         for secret in self._secrets:
             if secret in body:

@@ -1,7 +1,9 @@
 """Carry requests over HTTP: one session for all hosts, bounded in time, size and connections; errors become CallError here."""
 
 import zlib
+from collections.abc import Callable
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Protocol, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -21,8 +23,11 @@ PIECE = 65536
 class Transport(Protocol):
     """What a provider needs of the network."""
 
-    async def send(self, base_url: str, request: Request) -> Response:
-        """Exchange one request below a base URL for its reply; raises CallError where there is none."""
+    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
+        """Exchange one request below a base URL for its reply; raises CallError where there is none.
+
+        `sent` is called when the request goes out, which is later than now where a connection has to be made.
+        """
 
 
 class AioTransport:
@@ -42,6 +47,7 @@ class AioTransport:
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            trace_configs=[_tracing()],
             headers={
                 "User-Agent": f"hdscan/{version('hdscan')}",
                 "Accept": "application/json, text/plain",
@@ -61,7 +67,7 @@ class AioTransport:
             await self._session.close()
             self._session = None
 
-    async def send(self, base_url: str, request: Request) -> Response:
+    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """Exchange one request for its reply; raises CallError TIMEOUT, UNREACHABLE or MALFORMED (too large, not HTTP)."""
         check_url(base_url)
         assert self._session is not None, "the transport is not open"
@@ -69,7 +75,7 @@ class AioTransport:
         headers = {"Content-Type": "application/json"} if request.body is not None else None
         try:
             async with self._session.request(
-                request.method, url, data=request.body, headers=headers, allow_redirects=False
+                request.method, url, data=request.body, headers=headers, allow_redirects=False, trace_request_ctx=sent
             ) as reply:
                 body = await _body(reply)
                 return Response(reply.status, {name.lower(): value for name, value in reply.headers.items()}, body)
@@ -77,6 +83,16 @@ class AioTransport:
             raise CallError(ReadCode.TIMEOUT, f"no reply within {self._seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    async def sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(sent)
+    return config
 
 
 def join(base_url: str, request: Request) -> str:

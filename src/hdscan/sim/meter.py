@@ -49,10 +49,10 @@ class Pulse:
     def since(self, at: float) -> float:
         """Return the earliest time at which something that was noticed at `at` can have arrived.
 
-        A process that was held up works off what it missed, so a lag is remembered for a moment.
+        A process that was held up works off what it missed, so a lag is remembered for a moment, and counts twice.
         """
         lag = max(at - self._due, self._lag if at - self._lagged_at < MEMORY else 0.0)
-        return at - lag if lag > 3 * BEAT else at
+        return at - 2 * lag if lag > 2 * BEAT else at
 
     def _beat(self) -> None:
         now = time.monotonic()
