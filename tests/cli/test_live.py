@@ -97,6 +97,8 @@ def test_progress_is_an_entry_of_the_log_where_that_is_json(capsys: pytest.Captu
     assert entry["event"] == "scan_progress"
     assert entry["chain"] == "bsc"
     assert (entry["read"], entry["unread"], entry["readings"], entry["level"]) == (90, 3, 150, "info")
+    lines.take(DEAD)
+    assert msgspec.json.decode(capsys.readouterr().err)["level"] == "warning"
 
 
 def test_a_log_below_its_level_is_silent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from hdscan.model.scan import ProviderState, ProviderStatus, Status
 LINE_EVERY = 30.0  # seconds between plain lines
 FRAME_EVERY = 0.25  # seconds between live pictures
 SILENT = ReadCode.UNAVAILABLE.value  # the code of "nobody answers": a state rather than an event
+WARNINGS = ("scan_error", "scan_token_error")
 NARROW = 90  # columns below which a picture leaves out what matters least
 STYLES = {
     ProviderState.READY: "green",
@@ -130,7 +131,7 @@ class Lines:
 
     def _say(self, event: str, text: str, **fields: object) -> None:
         if self._as_log:
-            _log.info(event, text=text, **fields)
+            (_log.warning if event in WARNINGS else _log.info)(event, text=text, **fields)
         else:
             print(text, file=sys.stderr, flush=True)
 
