@@ -112,6 +112,7 @@ class ChainPool:
     def _wake_at(self, now: float) -> float:
         """When something may be possible that is not now; a look every backoff_max costs nothing."""
         times = [now + self._policy.backoff_max, now + self._outage.time_left, self._outage.until]
+        times.append(self._pulls.introductions_end(now))
         for seat in self.seats.in_service:
             chances = [self.seats.chance(seat, now, (kind,)) for kind in seat.breakers]
             times += [*chances, seat.check_at, seat.limiter.ready_at(1, now)]

@@ -6,6 +6,9 @@ from hdscan.pool.seat import Seat, Standing
 from hdscan.pool.seats import Seats
 from hdscan.pool.step import CheckCall, ReadCall
 
+INTRODUCTION = 3.0  # seconds that the first provider waits for the last
+JUDGED = 3  # endpoints among which one can be seen to lie behind
+
 
 class Pulls:
     """Gives out calls, each with its permit taken and its cost counted. Pure: `now` is an argument."""
@@ -14,6 +17,7 @@ class Pulls:
         self._seats = seats
         self._heads = heads
         self._queue = queue
+        self._began: float | None = None
 
     def checks(self, now: float) -> list[CheckCall]:
         """Proofs and questions for the head that are due; one question per endpoint, whoever speaks to it."""
@@ -36,6 +40,8 @@ class Pulls:
     def reads(self, now: float) -> list[ReadCall]:
         """One call each in turn, so that nobody takes all of the last work."""
         calls: list[ReadCall] = []
+        if now < self.introductions_end(now):
+            return calls
         # of those that share an endpoint, who alone can take what came back is not crowded out by who packs more
         waiting = sorted(self._seats, key=lambda seat: self._queue.oldest(seat.name, seat.breakers))
         while waiting and len(self._queue):
@@ -44,8 +50,17 @@ class Pulls:
             waiting = [seat for seat, _ in served]
         return calls
 
+    def introductions_end(self, now: float) -> float:
+        """Until when nobody is asked for amounts: who lies behind shows only once its peers have named their heads."""
+        if self._began is None:
+            self._began = now
+        service = self._seats.in_service
+        judged = len({seat.provider.endpoint for seat in service}) >= JUDGED
+        silent = any(self._heads.of(seat.provider.endpoint) is None and not seat.check_failures for seat in service)
+        return self._began + INTRODUCTION if judged and silent else now
+
     def _read(self, seat: Seat, now: float) -> ReadCall | None:
-        if seat.standing is not Standing.TRUSTED or not seat.room or self._awaits_height(seat):
+        if seat.standing is not Standing.TRUSTED or not seat.room or self._awaits_head(seat):
             return None
         if seat.limiter.ready_at(seat.least, now) > now:
             return None
@@ -71,10 +86,10 @@ class Pulls:
             return ReadCall(seat, tuple(items), actual, permit, self._heads.of(seat.provider.endpoint), now)
         return None
 
-    def _awaits_height(self, seat: Seat) -> bool:
-        """Whether its amounts would carry no height, though the first answer to the question for it is on its way."""
+    def _awaits_head(self, seat: Seat) -> bool:
+        """Whether its head, by which it is judged and its amounts are dated, is still to come from a question on its way."""
         endpoint = seat.provider.endpoint
-        if seat.provider.states_head or self._heads.of(endpoint) is not None:
+        if self._heads.of(endpoint) is not None:
             return False
         return any(other.checking and other.provider.endpoint == endpoint for other in self._seats)
 
