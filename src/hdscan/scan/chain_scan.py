@@ -187,7 +187,7 @@ class ChainScanner:
                 case Silence(None):
                     _log.info("chain_answers_again", chain=self.chain.id)
                 case Silence(seconds):
-                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.0f} s"
+                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
                     self._emit(ScanError(self.chain.id, ReadCode.UNAVAILABLE.value, text))
 
     # -- what is kept

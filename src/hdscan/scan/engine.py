@@ -115,6 +115,7 @@ class Engine:
                 self._scanners[record.chain] = self._scanner(record, write)
             if self._stopping:
                 self.stop()
+            self._look_at_providers()  # what changes from here on is said
             work = asyncio.create_task(self._work(plan, write))
             try:
                 yield self.state()
@@ -199,7 +200,18 @@ class Engine:
 
 def summary(scan_id: int, records: Sequence[ChainScan]) -> ScanResult:
     """What `scan --json` prints: the worst chain decides the status."""
-    fields = ChainResult.__struct_fields__
-    chains = {r.chain: ChainResult(**{name: getattr(r, name) for name in fields}) for r in records}
+    chains = {
+        r.chain: ChainResult(
+            status=r.status,
+            addresses=r.addresses,
+            readings=r.readings,
+            read=r.read,
+            unread=r.unread,
+            funded=r.funded,
+            seconds=round(r.seconds, 3),
+            requests=r.requests,
+        )
+        for r in records
+    }
     worst = min((r.status for r in records), key=_WORST.index, default=Status.COMPLETED)
     return ScanResult(scan_id, worst, chains)
