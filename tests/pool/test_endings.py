@@ -191,6 +191,14 @@ def test_idle_time_is_no_outage():
     assert len(world.results) == 5
 
 
+def test_time_in_which_everything_is_on_the_wire_is_no_outage():
+    hangs = Scripted("hangs", failing(ReadCode.TIMEOUT), latency=20.0, capacity=1)
+    world = World(hangs, Scripted("quick", good("quick"), capacity=1), policy=Policy(outage_limit=5)).read(readings(30))
+    world.check(readings(30))
+    assert world.stop is None
+    assert not world.unread()
+
+
 def test_the_outage_limit_counts_from_the_last_success():
     a = Scripted("a", during(50, 10_000, failing(), good("a")), capacity=1)
     world = World(a, rates={"a": 1}).read(readings(1000))
@@ -255,3 +263,13 @@ def test_the_probe_of_the_pool_is_nobodys_reading():
     world = World(Scripted("a", poisoned(3), capacity=1)).read(readings(10))
     assert set(world.jobs) == {0}
     assert sum(world.jobs.values()) == 10
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.4, 2.5])
+def test_poison_does_not_hold_up_the_rest_of_a_lone_provider(latency):
+    """Asked again and again ahead of new work it would open the breaker each time."""
+    world = World(Scripted("a", poisoned(3, 30), capacity=1, latency=latency), rates={"a": 0.5}).read(readings(60))
+    world.check(readings(60))
+    assert unread_indices(world) == {3, 30}
+    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+    assert world.elapsed < 60 * 2 + 40

@@ -49,3 +49,18 @@ def test_the_latest_head_and_its_time_are_known():
     found.record("p", 120, NOW + 20)
     assert (found.of("p"), found.at("p")) == (120, NOW + 20)
     assert (found.of("x"), found.at("x")) == (None, None)
+
+
+def test_peers_that_speak_later_judge_those_that_spoke_just_before():
+    found = heads(x=10)
+    found.record("p", 100, NOW + 1)
+    assert found.laggards(NOW + 1) == []
+    found.record("q", 101, NOW + 2)
+    assert found.laggards(NOW + 2) == [("x", 10, 90)]
+
+
+def test_a_head_of_a_while_ago_is_not_held_against_anybody():
+    found = heads(x=10)
+    found.record("p", 100, NOW + 20)
+    found.record("q", 100, NOW + 20)
+    assert found.laggards(NOW + 20) == []

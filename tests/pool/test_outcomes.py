@@ -251,3 +251,20 @@ def test_readings_do_not_wait_for_a_provider_whose_proof_was_throttled_for_long(
     world.check(readings(5))
     assert world.elapsed < 40
     assert all("paused until" in r.error.providers["slow"] or "slow" in r.error.providers["slow"] for r in world.unread())
+
+
+@pytest.mark.parametrize("states_head", [True, False])
+def test_a_stale_provider_that_spoke_first_is_judged_before_its_first_amount(states_head):
+    """Its proof names no head, so it is asked for one; what its peers say then is held against it, though they say it later."""
+
+    def names(head):
+        answers = iter([None])
+        return lambda now: next(answers, head)
+
+    old = Scripted("old", good("old", 10), prove=names(10), latency=0.05, states_head=states_head)
+    peers = [Scripted(n, good(n, 200), prove=names(200), latency=0.06, states_head=states_head) for n in "pq"]
+    world = World(old, *peers, rates=dict.fromkeys(["old", "p", "q"], 5)).read(readings(200))
+    world.check(readings(200))
+    assert world.seats["old"].standing is Standing.STALE
+    assert {r.outcome.source for r in world.results} == {"p", "q"}
+    assert world.seats["old"].breakers[Kind.NATIVE].state == "closed"

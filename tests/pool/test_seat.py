@@ -117,8 +117,10 @@ def test_a_proof_is_due_at_once_and_a_tip_every_twenty_seconds():
     assert a.needs_check(START + 20, START)
 
 
-def test_who_states_its_head_in_every_reply_is_not_asked_for_it():
-    assert not seat(states_head=True).needs_check(START, None)
+def test_who_states_its_head_in_every_reply_is_asked_for_it_once_if_its_proof_named_none():
+    a = seat(states_head=True)
+    assert a.needs_check(START, None)
+    assert not a.needs_check(START + 1000, START)
 
 
 def test_no_check_is_made_while_one_is_under_way_or_the_endpoint_is_paused():

@@ -71,7 +71,8 @@ class ChainPool:
         if self._has_work:
             stop = self._stop(now)
             wake_at = self._wake_at(now) if stop is None else None
-        self._silence_counts = self.busy and self._held_until(now) <= now
+        # while all is on the wire nobody is kept waiting, and who hangs may leave its readings to others
+        self._silence_counts = self._has_work and self._held_until(now) <= now
         endings = self._endings
         step = Step(tuple(calls), tuple(endings.ended), tuple(endings.notices), wake_at, stop)
         endings.ended.clear()

@@ -111,10 +111,10 @@ class Endings:
         kept: list[Item] = []
         for item in self._outage.release():
             reachable = bool(able[item.reading.kind])
-            alive = self._alive(item)
-            if alive and (item.vouched or not reachable):
+            failed_again = item.vouched and bool(item.tried)
+            if self._alive(item) and (failed_again or not reachable):
                 self._split_or_end(item, able, now)
-            elif not reachable:
+            elif failed_again or not reachable:
                 kept.append(item)
             else:
                 item.vouched = item.vouched or bool(item.tried)

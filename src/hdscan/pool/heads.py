@@ -1,5 +1,7 @@
 """The heads that a chain's endpoints name, and which of them lie behind."""
 
+RECENT = 5.0  # a head of so many seconds ago is as good as one of now, within every chain's tolerance
+
 
 class Heads:
     """The latest head per endpoint: block height or slot, and when it was named (unix seconds)."""
@@ -25,6 +27,11 @@ class Heads:
         """The endpoint's last head."""
         known = self._heads.get(endpoint)
         return known[0] if known else None
+
+    def laggards(self, now: float) -> list[tuple[str, int, int]]:
+        """Endpoints that lag by a head named just now, that head, and by how much: peers that speak later judge too."""
+        recent = [(name, head) for name, (head, at) in self._heads.items() if now - at <= RECENT]
+        return [(name, head, lag) for name, head in recent if (lag := self.lag(name, head))]
 
     def lag(self, endpoint: str, head: int) -> int:
         """Blocks by which `head` lies behind the second-highest of the endpoint's peers beyond the tolerance, else 0.

@@ -178,12 +178,14 @@ class Outcomes:
                 other.standing, other.why, other.check_at = Standing.UNPROVEN, why, 0.0
 
     def _lags(self, seat: Seat, head: int, now: float) -> bool:
-        endpoint = seat.provider.endpoint
-        lag = self._heads.lag(endpoint, head)
-        self._heads.record(endpoint, head, now)
-        if lag:
-            self._set_aside(seat, f"its head {head} is {lag} behind its peers'", now)
-        return lag > 0
+        """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
+        self._heads.record(seat.provider.endpoint, head, now)
+        lags = {endpoint: (said, lag) for endpoint, said, lag in self._heads.laggards(now)}
+        for other in self._seats:
+            if other.provider.endpoint in lags and other.standing is Standing.TRUSTED:
+                said, lag = lags[other.provider.endpoint]
+                self._set_aside(other, f"its head {said} is {lag} behind its peers'", now)
+        return seat.provider.endpoint in lags
 
     def _set_aside(self, seat: Seat, why: str, now: float) -> None:
         """Ask it no more until its head has caught up; who has still to prove its chain, or is out, stays so."""

@@ -145,11 +145,11 @@ class Seat:
         return blockage.reason if blockage else "its turn did not come"
 
     def needs_check(self, now: float, tip_at: float | None) -> bool:
-        """Whether its chain is to be proven, its staleness to be looked at again, or its endpoint's tip to be renewed."""
+        """Whether its chain is to be proven, its staleness to be looked at again, or its endpoint's tip to be asked."""
         if self.checking or self.standing.out or now < self.check_at or now < self.limiter.blocked_until(1, now):
             return False
         if self.standing is Standing.TRUSTED:
-            return not self.provider.states_head and (tip_at is None or now - tip_at >= TIP_AGE)
+            return tip_at is None or (not self.provider.states_head and now - tip_at >= TIP_AGE)
         return True
 
     def status(self, now: float) -> ProviderStatus:
