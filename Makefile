@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint lock
+.PHONY: help demo test bench lint lock picture
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -29,6 +29,9 @@ lint: $(READY) ## style, types and the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+picture: $(READY) ## draw the pictures of the README from a real run
+	@$(BIN)/python docs/picture.py
 
 # The locks hold for every supported Python and platform, and every file's hash. `make lock ARGS=--upgrade` moves to the newest.
 lock: export UV_CUSTOM_COMPILE_COMMAND = make lock

@@ -1,0 +1,307 @@
+"""What README.md and docs/ show is true: every command runs, the snippets run, and nothing of the command line is left out.
+
+The commands of a page run one after the other in one shell, in an empty home, against simulated hosts.
+"""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import typer
+
+from hdscan.app import Imported, open_wallet, wallet
+from hdscan.app.demo import DemoReport
+from hdscan.app.doctor import Checkup
+from hdscan.cli import app
+from hdscan.cli.addresses import Derived
+from hdscan.cli.reports import StatusRow
+from hdscan.model import events
+from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.errors import ReadCode
+from hdscan.model.scan import BalanceRow, Gap, ProviderState, ProviderStatus, ScanResult
+from hdscan.pool.port import Provider
+from hdscan.settings import load
+from hdscan.sim.chains import BSC, BTC, SOL, evm_chain
+from hdscan.sim.host import HostSpec
+from hdscan.sim.process import Config
+from tests.cli.conftest import Simulated
+
+ROOT = Path(__file__).parent.parent
+PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+CLI, PROVIDERS = PAGES["docs/cli.md"], PAGES["docs/providers.md"]
+POLYGON = evm_chain(137, "polygon", "POL", {"USDT": ("0xc2132D05D31c914a87C6611C10748AEb04B58e8F", 6)})
+CHAINS = (BTC, BSC, SOL, POLYGON)
+EVM = (Protocol.EVM_MULTICALL, Protocol.EVM_RPC)
+HOSTS = (
+    HostSpec(name="btc-host", chain="btc", protocols=(Protocol.ESPLORA,), rate=500, burst=100, latency=0.002),
+    HostSpec(name="bsc-host", chain="bsc", protocols=EVM, rate=200, burst=100, latency=0.002),
+    HostSpec(name="sol-host", chain="sol", protocols=(Protocol.SOLANA_RPC,), rate=200, burst=100, latency=0.002),
+    HostSpec(name="polygon-host", chain="polygon", protocols=EVM, rate=200, burst=100, latency=0.002),
+)
+SPANS = {"per_minute": "a minute", "per_hour": "an hour", "per_day": "a day", "per_month": "a month"}
+NONE = "\N{EN DASH}"  # in a cell of a table
+MNEMONIC = " ".join(["abandon"] * 11 + ["about"])  # BIP-39's vector
+XPUB = (  # BIP-86's vector: its account
+    "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"
+)
+ENDS = {"scan": {0, 3}, "demo": {0, 1, 3}}  # whether the demo is flawless is for its own tests; here it has to run
+STOPPED = 130
+SECONDS = 120.0  # after which a page that doesn't end is killed
+
+POLYGON_ROWS = """
+[[chain]]
+id = "polygon"
+family = "evm"
+chain_id = 137
+symbol = "POL"
+"""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a language."""
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", page)
+
+
+def commands(page: str) -> list[str]:
+    """Every line of its sh blocks."""
+    return [line for block in blocks(page, "sh") for line in block.splitlines()]
+
+
+def section(name: str) -> str:
+    """What docs/cli.md says about a command; "" is what stands before the first."""
+    before, *parts = re.split(r"(?m)^## ", CLI)
+    return next((part for part in parts if part.startswith(f"`{name}`\n")), "") if name else before
+
+
+def first_cells(text: str) -> list[str]:
+    """The first column of its tables."""
+    return [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Iterator[Simulated]:
+    """A host per chain, all well."""
+    running = Simulated(Config(addresses=20, hosts=HOSTS, chains=CHAINS))
+    yield running
+    running.close()
+
+
+# -- commands
+
+
+def prepare(home: Path, simulated: Simulated, chain: str) -> dict[str, str]:
+    """A directory with everything that a page names; its environment."""
+    addresses = list(simulated.world[chain].addresses())
+    (home / "addresses.txt").write_text("\n".join(addresses))
+    (home / "export.csv").write_text("\n".join(f"{n},{text}" for n, text in enumerate(["address", *addresses])))
+    (home / "xpub.txt").write_text(XPUB)
+    (home / "seed.txt").write_text(MNEMONIC)
+    (home / "seed.txt").chmod(0o600)
+    (home / "simulated.toml").write_text(simulated.toml() + POLYGON_ROWS)
+    (home / ".venv").symlink_to(sys.prefix)
+    config = str(home / "simulated.toml")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "HDSCAN_CONFIG": config}
+
+
+def script(lines: list[str]) -> str:
+    """The lines, each followed by a note of how it ended; one that goes on for ever is asked to end after its first scan."""
+    noted = []
+    for line in lines:
+        shell = line
+        if "--watch" in line:
+            until = "{ grep -m 1 completed > /dev/null; kill -TERM $!; cat > /dev/null; } < said"
+            shell = f"mkfifo said; {line} 2> said & {until}; wait $!"
+        elif "demo" in line:
+            shell = f"{line} --addresses 5"  # the last one counts
+        noted.append(f"{shell}\necho $? >> ends\n")
+    return "".join(noted)
+
+
+class Shell(msgspec.Struct, frozen=True):
+    """A page's commands under way."""
+
+    lines: list[str]
+    home: Path
+    process: Any
+
+
+@pytest.fixture(scope="module")
+def shells(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shell]]:
+    """The shell of every page that has commands, all at once."""
+    begun = {}
+    for name, page in PAGES.items():
+        lines = [line for line in commands(page) if not line.startswith("make ")]
+        if lines:
+            home = tmp_path_factory.mktemp("home")
+            environ = prepare(home, simulated, "bsc" if name == "README.md" else "btc")
+            with (home / "said.txt").open("w") as said:
+                process = subprocess.Popen(["bash", "-c", script(lines)], cwd=home, env=environ, stdout=said, stderr=said)
+            begun[name] = Shell(lines, home, process)
+    yield begun
+    for shell in begun.values():
+        shell.process.kill()
+        shell.process.wait()
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if commands(page)])
+def test_every_command_runs(shells: dict[str, Shell], name: str) -> None:
+    shell = shells[name]
+    shell.process.wait(SECONDS)
+    codes = [int(line) for line in (shell.home / "ends").read_text().split()]
+    for line, code in zip(shell.lines, codes, strict=True):
+        words = line.partition("hdscan ")[2].split() or [line]
+        expected = {STOPPED} if "--watch" in line else ENDS.get(words[0], {0})
+        assert code in expected, f"{line}\n{(shell.home / 'said.txt').read_text()}"
+
+
+def test_every_make_target_exists() -> None:
+    targets = re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"))
+    named = [target for page in PAGES.values() for target in re.findall(r"(?m)(?:^|`)make ([a-z]+)", page)]
+    assert {"demo", "test"} <= set(named) <= set(targets)
+
+
+# -- snippets
+
+
+def without_blank_lines(text: str) -> str:
+    """The lines with something in them; their number is the formatter's business."""
+    return "\n".join(line for line in text.splitlines() if line)
+
+
+def test_the_snippet_is_that_of_the_api_and_scans(simulated: Simulated, tmp_path: Path) -> None:
+    (snippet,) = blocks(PAGES["README.md"], "python")
+    assert without_blank_lines(snippet) in without_blank_lines(str(wallet.__doc__))
+    (tmp_path / "snippet.py").write_text(snippet.replace("bc1q...", next(simulated.world["btc"].addresses())))
+    environ = prepare(tmp_path, simulated, "btc")
+    done = subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert "ScanComplete(chain='btc', status=<Status.COMPLETED" in done.stdout
+
+
+def test_the_simulators_snippet_runs(tmp_path: Path) -> None:
+    (snippet,) = blocks(PROVIDERS, "python")
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Truth(index=0, address='bc1q" in done.stdout
+
+
+# -- providers
+
+
+@pytest.mark.parametrize("rows", blocks(PROVIDERS, "toml"))
+def test_every_row_works(simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str) -> None:
+    monkeypatch.setenv("MY_BSC_KEY", "0123456789abcdef")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    parsed = tomllib.loads(rows)
+    row = (parsed.get("chain") or parsed.get("endpoint") or parsed["token"])[0]
+    chain = row["id"] if "id" in row else row["chain"]
+    host = next(each for each in simulated.endpoints if each.chain == chain)
+    mine = re.sub(r'(?m)^url = "https://[a-z]+\.example[^"]*"', f'url = "{host.url}"', rows)
+    if "endpoint" not in parsed:
+        mine += f'\n[[endpoint]]\nname = "host"\nchain = "{chain}"\nprotocol = "evm-rpc"\nurl = "{host.url}"\nrate = 100\n'
+    (tmp_path / "hdscan.toml").write_text(mine.replace('catalogue = "also"', ""))
+    asyncio.run(
+        scanned(f"sqlite:///{tmp_path}/a.db", tmp_path / "hdscan.toml", chain, next(simulated.world[chain].addresses()))
+    )
+
+
+async def scanned(db: str, config: Path, chain: str, address: str) -> None:
+    """Scan one address with a configuration; all of it that its host knows has to be read."""
+    async with open_wallet(db, config) as opened:
+        assert (await opened.import_addresses(chain, [address])).added == 1
+        async for _ in opened.scan():
+            pass
+        known = {asset.symbol for played in CHAINS for asset in played.assets if asset.chain == chain}
+        assert known <= {row.asset for row in opened.balances() if row.state == "read"}
+
+
+def limits(endpoint: Endpoint) -> list[str]:
+    """What the table of built-in hosts has to say about one."""
+    said = [f"{getattr(endpoint, key):,} {span}" for key, span in SPANS.items() if getattr(endpoint, key)]
+    said += [f"{endpoint.batch} a batch"] if endpoint.batch else []
+    key = re.search(r"\b[A-Z_]+_KEY\b", endpoint.disabled or "")
+    return [
+        endpoint.chain,
+        ", ".join(endpoint.protocols),
+        f"{endpoint.rate:g}" + (" items" if endpoint.cost == "item" else ""),
+        ", ".join(said) or NONE,
+        f"`{key[0]}`" if key else NONE,
+    ]
+
+
+def test_the_table_of_hosts_is_the_catalogue(tmp_path: Path) -> None:
+    endpoints = load(None, {}, {"HOME": str(tmp_path)}, tmp_path).endpoints
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in PROVIDERS.splitlines() if line.startswith("| `")]
+    table = {cells[0].strip("`"): [cell.partition(";")[0] for cell in cells[1:]] for cells in lines if len(cells) == 6}
+    assert table == {endpoint.name: limits(endpoint) for endpoint in endpoints}
+
+
+def test_every_member_of_the_port_is_explained() -> None:
+    members = {name for name in [*Provider.__annotations__, *vars(Provider)] if not name.startswith("_")}
+    told = re.findall(r"`([a-z_]+)", " ".join(first_cells(PROVIDERS)))
+    assert members - {"name", "chain", "endpoint"} <= set(told)
+
+
+# -- the command line
+
+
+def options_of(command: Any) -> set[str]:
+    """Every option of a command, that of its subcommands included."""
+    own = {option for each in command.params for option in each.opts if option.startswith("--")}
+    return own.union(*(options_of(each) for each in getattr(command, "commands", {}).values()))
+
+
+ROOT_COMMAND: Any = typer.main.get_command(app)
+
+
+@pytest.mark.parametrize("name", ["", *ROOT_COMMAND.commands])
+def test_every_option_is_documented_and_no_other(name: str) -> None:
+    text = section(name)
+    assert text, f"docs/cli.md has no section on {name}"
+    command = ROOT_COMMAND.commands[name] if name else ROOT_COMMAND
+    expected = options_of(command) if name else {o for each in command.params for o in each.opts if o.startswith("--")}
+    told = {option for cell in first_cells(text) for option in re.findall(r"--[a-z][a-z-]*", cell)}
+    assert told - {"--help"} == expected - {"--help"}
+    assert re.search(rf"(?m)^.*\bhdscan (--\S+ \S+ )*{name}", "\n".join(blocks(text, "sh"))), "there is no example"
+
+
+SHAPES = {
+    "import": Imported,
+    "derive": Derived,
+    "scan": ScanResult,
+    "status": StatusRow,
+    "balances": BalanceRow,
+    "gaps": Gap,
+    "providers": ProviderStatus,
+    "demo": DemoReport,
+    "doctor": Checkup,
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), SHAPES.items())
+def test_every_shape_is_shown_whole(name: str, kind: type[msgspec.Struct]) -> None:
+    (shown,) = blocks(section(name), "json")
+    value = msgspec.json.decode(shown, type=kind)
+    assert msgspec.json.decode(msgspec.json.encode(value)) == msgspec.json.decode(shown), "a member is missing, or is none"
+    assert list(msgspec.json.decode(shown)) == list(kind.__struct_fields__)
+
+
+def test_every_event_is_documented() -> None:
+    lines = re.findall(r"(?m)^\| `((?:scan|provider)_\w+)` \|[^|]*\|(.*)\|$", section("scan"))
+    told = {name: set(re.findall(r"`([a-z_]+)`", members)) for name, members in lines}
+    kinds = {kind.__struct_config__.tag: set(kind.__struct_fields__) for kind in events.Event.__args__}
+    assert set(told) == {*kinds, "scan_result"}
+    for name in ("scan_state", "scan_progress", "scan_token_error", "scan_error"):
+        assert told[name] - {"scan_progress"} == kinds[name]
+
+
+def test_every_code_and_state_is_documented() -> None:
+    assert {cell.strip("`") for cell in first_cells(section("gaps"))} >= set(ReadCode)
+    assert set(re.findall(r"`([a-z_]+)`", " ".join(first_cells(section("providers"))))) == set(ProviderState)
