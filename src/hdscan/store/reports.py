@@ -16,10 +16,10 @@ PAGE = 2000  # rows held at once
 
 _BALANCES = text("""
     SELECT a.id, a.text, a.path, t.id, b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error
-    FROM address a JOIN asset t ON t.chain = a.chain AND t.id IN :assets
+    FROM address a CROSS JOIN asset t
     LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id
     LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id = t.id
-    WHERE a.id >= :low AND a.id < :high ORDER BY a.id, t.id
+    WHERE a.id >= :low AND a.id < :high AND t.id IN :assets ORDER BY a.id, t.id
 """).bindparams(bindparam("assets", expanding=True))
 _FUNDED = text("""
     SELECT a.id, a.text, a.path, b.asset_id, b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error
