@@ -44,9 +44,7 @@ async def examined(settings: Settings, *, offline: bool = False) -> dict[str, Fi
     return found
 
 
-def run(
-    path: Path, *, faults: object = "none", offline: bool = False, wallet: bool = True, **more: object
-) -> dict[str, Finding]:
+def run(path: Path, *, faults: Faults = "none", offline: bool = False, wallet: bool = True) -> dict[str, Finding]:
     async def play() -> dict[str, Finding]:
         async with City(WORLD, HOSTS, faults=faults) as city:
             settings = settings_of(city, path)
