@@ -44,6 +44,10 @@ class ChainPool:
         """New readings for a job (a number of the caller's, >= 0); `exempt` ones don't wait for the retry budget."""
         self._queue.add(Item(job, reading, exempt=exempt) for reading in readings)
 
+    def remember(self, reading: Reading) -> None:
+        """A reading that an earlier run could make; asked again where it takes a balance call to see who is alive."""
+        self._endings.remember(reading)
+
     @property
     def busy(self) -> bool:
         """Whether any reading has not ended."""

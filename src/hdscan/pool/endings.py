@@ -41,6 +41,10 @@ class Endings:
         self._probing = False
         self._probed = False  # the last thing that was offered was a probe
 
+    def remember(self, reading: Reading) -> None:
+        """A reading that could be made before: what to ask to see whether anybody is alive."""
+        self._last_read = self._last_read or reading
+
     def read(self, item: Item, balance: Balance) -> None:
         """A reading ended with an amount."""
         self._last_read = item.reading

@@ -138,6 +138,8 @@ class ChainScanner:
     async def _final_pass(self, pool: asyncio.Task[Stop]) -> Stop | None:
         after: tuple[int, str] | None = None
         more = self.record.unread > 0
+        if more and (known := await self._write(partial(self._store.a_reading, self.record.scan_id, self.chain.id))):
+            self._pool.remember(Reading(known[0].index, known[0].text, self._assets[known[1]]))
         size = self._chunk * len(self._assets)
         while True:
             while more and len(self._jobs) < IN_FLIGHT and not self.stopping:

@@ -46,6 +46,11 @@ _GAPS = text("""
         AND (g.address_id > :low OR t.symbol > :symbol)
     ORDER BY g.address_id, t.symbol LIMIT :limit
 """)
+_READ = text("""
+    SELECT a.id, a.text, a.path, t.symbol FROM balance b
+    JOIN address a ON a.id = b.address_id JOIN asset t ON t.id = b.asset_id
+    WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan LIMIT 1
+""")
 _RANGES = text("""
     SELECT first, stop, done_at IS NOT NULL FROM chunk
     WHERE scan_id = :scan AND chain = :chain AND first < :stop AND stop > :first ORDER BY seq
@@ -135,6 +140,13 @@ def gaps(
     values = {"low": low + index, "high": high, "symbol": symbol, "scan": scan_id, "limit": limit}
     rows = connection.execute(_GAPS, values)
     return [(Address(chain, key - low, address, path), symbol) for key, address, path, symbol in rows]
+
+
+def a_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address, str] | None:
+    """A reading that a scan could make, if there is one."""
+    low, high = span(registry.chain_number(connection, chain))
+    row = connection.execute(_READ, {"low": low, "high": high, "scan": scan_id}).first()
+    return None if row is None else (Address(chain, row.id - low, row.text, row.path), row.symbol)
 
 
 def scan_assets(connection: Connection, scan_id: int, chain: str) -> dict[int, Asset]:

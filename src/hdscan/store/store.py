@@ -148,6 +148,11 @@ class Store:
         with self._database.read() as connection:
             return scans.gaps(connection, scan_id, chain, after, limit)
 
+    def a_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
+        """A reading that the scan could make, as (address, asset symbol): whoever gave it can be asked whether he is alive."""
+        with self._database.read() as connection:
+            return scans.a_reading(connection, scan_id, chain)
+
     def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
         """Change a chain's status and error within a scan; its record as it stands."""
         with self._database.write() as connection:
