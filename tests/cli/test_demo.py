@@ -22,12 +22,12 @@ def report(status: Status = Status.COMPLETED, **counts: int) -> DemoReport:
 
 def test_it_prints_the_reconciliation_and_ends_well(hdscan: Hdscan) -> None:
     done = hdscan("demo", "--addresses", "40", "--faults", "none")
-    assert done.returncode == 0, done.stderr
-    head, *rows = done.stdout.splitlines()
+    assert done.code == 0, done.err
+    head, *rows = done.out.splitlines()
     assert all(column in head for column in COLUMNS)
     assert [row.split()[:3] for row in rows[:3]] == [["btc", "40", "40"], ["bsc", "120", "120"], ["sol", "120", "120"]]
-    assert "280 readings are exactly the truth" in done.stdout
-    assert "completed" in done.stderr
+    assert "280 readings are exactly the truth" in done.out
+    assert "completed" in done.err
     assert not [path for path in hdscan.home.rglob("*") if path.is_file()], "it touches no database and no configuration"
 
 
@@ -56,33 +56,34 @@ def test_what_is_false_outranks_what_is_unread(told: DemoReport, code: int) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_and_leaves_nothing(hdscan: Hdscan, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_it_and_leaves_nothing(
+    hdscan: Hdscan, start: Callable[..., Running], tmp_path: Path, number: signal.Signals
+) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     hdscan.environ["TMPDIR"] = str(temporary)
-    running = hdscan.start("demo", "--addresses", "5000")
+    running = start("demo", "--addresses", "5000")
     assert running.process.stderr is not None
     assert b"simulating" in running.process.stderr.readline()
     running.send(number)
-    code, out, _ = running.end()  # at the end of stderr: the simulator, which shares it, is gone too
-    assert (code, out) == (130, "")
+    ended = running.end()  # at the end of stderr: the simulator, which shares it, is gone too
+    assert (ended.code, ended.out) == (130, "")
     assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("wrong", [["--addresses", "0"], ["--faults", "some"], ["--serve"]])
 def test_what_it_does_not_know_is_a_usage_error(hdscan: Hdscan, wrong: list[str]) -> None:
-    assert hdscan("demo", *wrong).returncode == 2
+    assert hdscan("demo", *wrong).code == 2
 
 
 def test_it_runs_beside_a_broken_configuration(hdscan: Hdscan) -> None:
     (hdscan.home / "hdscan.toml").write_text("nonsense = 1\n")
-    assert hdscan("demo", "--addresses", "5", "--faults", "none").returncode == 0
+    assert hdscan("demo", "--addresses", "5", "--faults", "none").code == 0
 
 
 def test_a_signal_in_the_midst_of_the_scan(start: Callable[..., Running]) -> None:
     running = start("--log-json", "demo", "--addresses", "3000")
     assert running.process.stderr is not None
-    while b"scan_complete" not in running.process.stderr.readline():
-        pass
+    assert any(b"scan_complete" in line for line in running.process.stderr), "one chain has ended, others have not"
     running.send(signal.SIGINT)
-    assert running.end()[0] == 130
+    assert running.end().code == 130

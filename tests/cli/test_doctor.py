@@ -9,9 +9,9 @@ def test_all_is_well(hdscan: Hdscan, simulate: Callable[..., Simulated]) -> None
     simulate(BTC, BSC, SOL)
     (hdscan.home / "hdscan.toml").chmod(0o600)
     done = hdscan("doctor")
-    assert done.returncode == 0, done.stdout
-    assert "✓ ok    provider one  proves to serve btc" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith("0 to look at, 0 failed")
+    assert done.code == 0, done.out
+    assert "✓ ok    provider one  proves to serve btc" in done.out
+    assert done.out.splitlines()[-1].endswith("0 to look at, 0 failed")
 
 
 def test_json_is_one_object(hdscan: Hdscan, simulate: Callable[..., Simulated]) -> None:
@@ -20,7 +20,7 @@ def test_json_is_one_object(hdscan: Hdscan, simulate: Callable[..., Simulated]) 
     found = hdscan.json("doctor", "--offline", "--json")
     assert found["status"] == "warn"
     checks = {check["check"]: check for check in found["checks"]}
-    assert checks["permissions"]["status" if "status" in checks["permissions"] else "level"] == "warn"
+    assert checks["permissions"]["level"] == "warn"
     assert checks["permissions"]["mend"] == f"chmod 600 {hdscan.home / 'hdscan.toml'}"
     assert checks["database"]["mend"] is None
 
@@ -28,25 +28,25 @@ def test_json_is_one_object(hdscan: Hdscan, simulate: Callable[..., Simulated]) 
 def test_a_host_that_is_gone_fails_the_chain_that_needs_it(hdscan: Hdscan, simulate: Callable[..., Simulated]) -> None:
     simulate(BTC).close()
     done = hdscan("doctor")
-    assert done.returncode == 1
-    assert "! warn  provider one" in done.stdout
-    assert "✗ fail  chain btc" in done.stdout
-    assert "→ add an [[endpoint]] row for btc" in done.stdout
+    assert done.code == 1
+    assert "! warn  provider one" in done.out
+    assert "✗ fail  chain btc" in done.out
+    assert "→ add an [[endpoint]] row for btc" in done.out
 
 
 def test_in_an_empty_home_it_asks_nobody_offline_and_makes_nothing(hdscan: Hdscan) -> None:
     done = hdscan("doctor", "--offline")
-    assert done.returncode == 0, done.stdout
-    assert "there is none yet" in done.stdout
-    assert "ETHERSCAN_API_KEY is set" in done.stdout
+    assert done.code == 0, done.out
+    assert "there is none yet" in done.out
+    assert "ETHERSCAN_API_KEY is set" in done.out
     assert not list(hdscan.home.iterdir())
 
 
 def test_a_configuration_that_cannot_be_read_is_exit_4(hdscan: Hdscan) -> None:
     (hdscan.home / "hdscan.toml").write_text("nonsense = 1\n")
     done = hdscan("doctor")
-    assert done.returncode == 4
-    assert "nonsense" in done.stderr
+    assert done.code == 4
+    assert "nonsense" in done.err
 
 
 def test_keys_are_never_shown(hdscan: Hdscan) -> None:
@@ -55,4 +55,4 @@ def test_keys_are_never_shown(hdscan: Hdscan) -> None:
         'url = "http://127.0.0.1:9/canary0canary0canary0?apikey=${CANARY}"\nrate = 5\n'
     )
     done = hdscan("doctor", "--offline", CANARY="canary1canary1")
-    assert "canary" not in done.stdout + done.stderr
+    assert "canary" not in done.out + done.err

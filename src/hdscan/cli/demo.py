@@ -41,8 +41,8 @@ def demo(
 ) -> int:
     """Scan simulated chains through faulty providers, and compare with the truth."""
     here = session(context)
-    # what the faults do to single calls is not a user's business here; the display says what matters
-    log.configure(here.log_level or "error", as_json=bool(here.log_json))
+    # what the faults do to single calls is not a user's business here, unless the log is what was asked for
+    log.configure(here.log_level or ("info" if here.log_json else "error"), as_json=bool(here.log_json))
     return run(_demo(DemoRequest(addresses, seed, faults), display(log_json=bool(here.log_json)), as_json))
 
 
