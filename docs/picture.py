@@ -50,14 +50,16 @@ def screens(written: str) -> list[list[str]]:
     """Every screen that was seen: lines with their colours. It knows what rich's live display needs, and no more."""
     lines: list[str] = [""]
     row = 0
+    drawn = False  # something was written since the last screen
     seen: list[list[str]] = []
     for code, verb, back, down, text in (found.groups(default="") for found in CONTROL.finditer(written)):
+        if drawn and verb in ("A", "K"):  # what was drawn is going to be erased
+            seen.append(list(lines))
+            drawn = False
         if down:
             row += 1
             lines += [""] * (row + 1 - len(lines))
         elif verb == "A":
-            if row == len(lines) - 1:
-                seen.append(list(lines))
             row -= int(code or 1)
         elif verb == "K":
             lines[row] = ""
@@ -65,6 +67,7 @@ def screens(written: str) -> list[list[str]]:
             lines[row] += f"\x1b[{code}m"
         elif text and not back:
             lines[row] += text
+            drawn = True
     return [*seen, lines]
 
 
