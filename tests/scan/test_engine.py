@@ -52,7 +52,7 @@ async def test_a_scan_of_three_chains_equals_the_truth(tmp_path: Path, faults: s
 
 @played
 async def test_a_wild_world_ends_without_a_false_reading(tmp_path: Path) -> None:
-    async with stage(tmp_path, faults="wild", addresses=100) as on:
+    async with stage(tmp_path, faults="wild", addresses=60) as on:
         await on.scan()
         verdicts = on.verdicts()
         assert verdicts[Verdict.EXACT] > 0.95 * verdicts.total()
@@ -122,7 +122,7 @@ async def test_b1_a_failed_item_alone_goes_to_another_provider(tmp_path: Path, f
 @played
 async def test_b1_a_poisoned_address_costs_only_itself(tmp_path: Path) -> None:
     hosts = (*BTC, *TOKENS, *SOL)
-    async with stage(tmp_path, hosts, addresses={"btc": 50, "bsc": 12, "sol": 50}) as on:
+    async with stage(tmp_path, hosts, addresses={"btc": 50, "bsc": 8, "sol": 50}) as on:
         for chain in ("btc", "bsc", "sol"):
             victim = on.world[chain].address(7)
             rules = {h.name: [poison(victim, Fault.SERVER_ERROR)] for h in hosts if h.chain == chain}
