@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -53,12 +54,13 @@ class ChainScanner:
         writer: Writer,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
+        token_errors: TokenErrors,
         chunk: int,
         worker: str,
     ) -> None:
         self.chain = chain
         self.record = record
-        self.token_errors = TokenErrors(chain.id)
+        self.token_errors = token_errors
         self.stopping = False
         self._assets = {asset.symbol: asset for asset in assets if asset.symbol in record.assets}
         self._store = store
@@ -98,20 +100,20 @@ class ChainScanner:
             stop = None if retry else await self._chunks(pool)
             for _ in range(max(passes, 1) if retry else passes):
                 stop = stop or await self._final_pass(pool)
+            await self._end_pool(pool)
+            await self._heed_the_rest()
+            if stop is not None:
+                await self._keep_partial()
+            await self._count_the_rest()
             if stop is None:
                 status = Status.COMPLETED_WITH_GAPS if self.record.unread else Status.COMPLETED
             elif stop is BY_USER:
                 status = Status.STOPPED
             else:
                 status, error = Status.FAILED, stop.reason
-            await self._end_pool(pool)
-            if stop is not None:
-                await self._keep_partial()
             await self._set_status(status, error)
         except StoreError as failure:
-            error = f"the database could not be written: {failure}"
-            self.record = msgspec.structs.replace(self.record, status=Status.FAILED, error=error)
-            _log.error("commit_failed", chain=self.chain.id, error=str(failure))
+            await self._fail(failure)
         finally:
             await self._end_pool(pool)
         self._say_token_errors(all_of_them=True)
@@ -123,14 +125,14 @@ class ChainScanner:
     async def _chunks(self, pool: asyncio.Task[Stop]) -> Stop | None:
         after = -1
         while True:
-            while after is not None and len(self._jobs) < IN_FLIGHT and not self.stopping:
+            while len(self._jobs) < IN_FLIGHT and not self.stopping:
                 pending = await self._write(partial(self._store.pending_chunks, self.record.scan_id, self.chain.id, after, 1))
                 if not pending:
                     break
                 after = pending[0].seq
                 addresses = await self._write(partial(self._store.addresses, self.chain.id, pending[0].first, pending[0].stop))
                 self._submit(pending[0], [Reading(a.index, a.text, s) for a in addresses for s in self._assets.values()])
-            if not self._jobs:
+            if not self._jobs and self._inbox.empty():
                 return BY_USER if self.stopping else None
             if stop := await self._next(pool):
                 return stop
@@ -148,7 +150,7 @@ class ChainScanner:
                     after = (gaps[-1][0].index, gaps[-1][1])
                     self._submit(None, [Reading(a.index, a.text, self._assets[s]) for a, s in gaps], exempt=True)
                 more = len(gaps) == size
-            if not self._jobs:
+            if not self._jobs and self._inbox.empty():
                 return BY_USER if self.stopping else None
             if stop := await self._next(pool):
                 return stop
@@ -198,22 +200,31 @@ class ChainScanner:
         """Write a job whole, if it ended whole (B4); memory moves only afterwards."""
         if not job.ended or job.number not in self._jobs:
             return
-        seconds, requests = self._clock() - self._counted_at, self._pool.requests - self._counted_requests
         ids = (self.record.scan_id, self.chain.id)
         commit: Callable[..., ChainScan | None]
         if job.chunk is None:
             commit = partial(self._store.commit_final, *ids, job.results)
         else:
             commit = partial(self._store.commit_chunk, *ids, job.chunk, job.results, worker=self._worker)
-        record = await self._write(partial(commit, now=self._clock(), seconds=seconds, requests=requests))
+        if await self._write_totals(commit):
+            self.token_errors.record(job.results, again=job.chunk is None)
+            self._say_progress()
         del self._jobs[job.number]
+
+    async def _write_totals(self, commit: Callable[..., ChainScan | None]) -> bool:
+        """Commit, with the time and requests since the last one; False where another worker had done it."""
+        now, requests = self._clock(), self._pool.requests
+        spent = {"seconds": now - self._counted_at, "requests": requests - self._counted_requests}
+        record = await self._write(partial(commit, now=now, **spent))
         if record is None:
-            return  # another worker has committed this chunk
-        self._counted_at += seconds
-        self._counted_requests += requests
+            return False
+        self._counted_at, self._counted_requests = now, requests
         self.record = record
-        self.token_errors.record(job.results, again=job.chunk is None)
-        self._say_progress()
+        return True
+
+    async def _count_the_rest(self) -> None:
+        """Time and requests that belong to no commit: an outage costs both."""
+        await self._write_totals(partial(self._store.commit_final, self.record.scan_id, self.chain.id, []))
 
     async def _keep_partial(self) -> None:
         """The readings that are there of chunks that did not end: kept, but their chunks will be read again."""
@@ -223,6 +234,12 @@ class ChainScanner:
                 await self._write(
                     partial(self._store.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
                 )
+
+    async def _heed_the_rest(self) -> None:
+        """Who was quarantined while the scan came to its end: what it said is taken back all the same."""
+        while not self._inbox.empty():
+            if isinstance(notice := self._inbox.get_nowait(), Quarantined):
+                await self._quarantine(notice)
 
     async def _quarantine(self, notice: Quarantined) -> None:
         """What a provider of another chain said in this scan is read again: what is in flight at once, the rest as gaps."""
@@ -238,8 +255,18 @@ class ChainScanner:
         if count:
             records = await self._write(lambda: self._store.scan(scan_id))
             self.record = next(record for record in records if record.chain == self.chain.id)
+            self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
         text = f"{notice.provider} is quarantined: {notice.reason}; {count} balances that it gave are read again"
         self._emit(ScanError(self.chain.id, ReadCode.WRONG_CHAIN.value, text))
+
+    async def _fail(self, failure: StoreError) -> None:
+        """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
+        _log.error("commit_failed", chain=self.chain.id, error=str(failure))
+        error = f"the database could not be written: {failure}"
+        self.record = msgspec.structs.replace(self.record, status=Status.FAILED, error=error)
+        if not failure.may_pass:  # otherwise every try was in vain just now
+            with suppress(StoreError):
+                await self._set_status(Status.FAILED, error)
 
     async def _set_status(self, status: Status, error: str | None) -> None:
         ids = (self.record.scan_id, self.chain.id)

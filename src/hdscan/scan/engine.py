@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -16,10 +18,13 @@ from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.seat import Policy, Seat
 from hdscan.scan.chain_scan import ChainScanner
 from hdscan.scan.plan import Plan, ScanRequest, chunk_size, make_plan
+from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
 from hdscan.store import Store
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 TICK = 1.0  # seconds between looks at the providers
 _WORST = (Status.FAILED, Status.STOPPED, Status.RUNNING, Status.COMPLETED_WITH_GAPS, Status.COMPLETED)
@@ -47,17 +52,26 @@ class Fleet(msgspec.Struct, frozen=True):
     def restore(self, memory: Mapping[str, bytes], now: float) -> None:
         """Take over what an earlier process learned."""
         for name, limiter in self.limiters.items():
-            if name in memory:
-                limiter.restore(msgspec.json.decode(memory[name], type=LimiterMemory), now)
+            if learned := _remembered(memory, name, LimiterMemory):
+                limiter.restore(learned, now)
         for name, size in self._sizes():
-            if name in memory:
-                size.restore(msgspec.json.decode(memory[name], type=BatchMemory), now)
+            if lesson := _remembered(memory, name, BatchMemory):
+                size.restore(lesson, now)
 
     def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
         for seats in self.seats.values():
             for seat in seats:
                 for kind, size in seat.sizes.items():
                     yield f"batch:{seat.name}:{kind}", size
+
+
+def _remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | None:
+    """What is kept under a name; None where there is nothing, or only what another version wrote."""
+    try:
+        return msgspec.json.decode(memory[name], type=kind) if name in memory else None
+    except msgspec.DecodeError:
+        _log.warning("memory_not_understood", name=name)
+        return None
 
 
 class Engine:
@@ -112,7 +126,8 @@ class Engine:
             self._fleet.restore(await write(self._store.load_memory), self._clock())
             records = [record for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
             for record in records:
-                self._scanners[record.chain] = self._scanner(record, write)
+                standing = await write(partial(self._store.token_errors, record.scan_id, record.chain))
+                self._scanners[record.chain] = self._scanner(record, TokenErrors(record.chain, standing), write)
             if self._stopping:
                 self.stop()
             self._look_at_providers()  # what changes from here on is said
@@ -149,7 +164,7 @@ class Engine:
         errors = tuple(event for scanner in self._scanners.values() for event in scanner.token_errors.current())
         return ScanState(self.plan.scan_id, progress, errors, self._fleet.statuses(self._clock()))
 
-    def _scanner(self, record: ChainScan, write: Writer) -> ChainScanner:
+    def _scanner(self, record: ChainScan, token_errors: TokenErrors, write: Writer) -> ChainScanner:
         chain, seats = self._chains[record.chain], self._fleet.seats[record.chain]
         assets = [asset for asset in self._assets[record.chain] if asset.symbol in record.assets]
         return ChainScanner(
@@ -161,6 +176,7 @@ class Engine:
             writer=write,
             clock=self._clock,
             emit=self._events.put_nowait,
+            token_errors=token_errors,
             chunk=chunk_size(seats, assets, self._chunk),
             worker=self._worker,
         )

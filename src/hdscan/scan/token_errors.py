@@ -13,10 +13,16 @@ EVERY = 1.0
 class TokenErrors:
     """The failed readings of a chain's tokens in the current scan. Times in seconds."""
 
-    def __init__(self, chain: str) -> None:
+    def __init__(self, chain: str, standing: Iterable[ScanTokenError] = ()) -> None:
+        """`standing` are those that the scan has from an earlier run; its first snapshot says them."""
         self._chain = chain
-        self._standing: dict[str, ScanTokenError] = {}
-        self._said: dict[str, tuple[float, ScanTokenError]] = {}
+        self._standing = {event.token: event for event in standing}
+        self._said = {token: (float("-inf"), event) for token, event in self._standing.items()}
+
+    def restate(self, standing: Iterable[ScanTokenError]) -> None:
+        """Take over what is stored, where more changed than results tell."""
+        nobody = {token: msgspec.structs.replace(event, addresses=0) for token, event in self._standing.items()}
+        self._standing = nobody | {event.token: event for event in standing}
 
     def record(self, results: Iterable[BalanceResult], *, again: bool) -> None:
         """Take in committed results; `again` where they were unread before, so that an amount takes a failure back."""
@@ -27,7 +33,7 @@ class TokenErrors:
             standing = self._standing.get(token)
             count = standing.addresses if standing else 0
             if error := result.error:
-                count += not (again and standing)
+                count += not again
                 self._standing[token] = ScanTokenError(
                     self._chain, token, error.message, error.code.value, count, error.providers
                 )
@@ -41,9 +47,10 @@ class TokenErrors:
     def due(self, now: float, *, all_of_them: bool = False) -> list[ScanTokenError]:
         """What is new and may be said now; `all_of_them` at the end, whatever was said a moment ago."""
         events = []
-        for event in self.current():
+        for event in self._standing.values():
             at, said = self._said.get(event.token, (float("-inf"), None))
-            if event != said and (all_of_them or now - at >= EVERY):
+            new = event != said and (event.addresses or said)  # a failure that is over is said where it was said itself
+            if new and (all_of_them or now - at >= EVERY):
                 self._said[event.token] = (now, event)
                 events.append(event)
         return events

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, text
 from hdscan.model.address import Address
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
+from hdscan.model.events import ScanTokenError
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, Status
 from hdscan.store import registry
 from hdscan.store.database import many
@@ -50,6 +51,14 @@ _READ = text("""
     SELECT a.id, a.text, a.path, t.symbol FROM balance b
     JOIN address a ON a.id = b.address_id JOIN asset t ON t.id = b.asset_id
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan LIMIT 1
+""")
+# of the gaps of a token the last one tells why
+_TOKEN_ERRORS = text("""
+    SELECT t.symbol, g.error, g.code, n.addresses, g.providers FROM (
+        SELECT asset_id, count(*) AS addresses, max(address_id) AS last FROM gap
+        WHERE address_id >= :low AND address_id < :high AND scan_id = :scan GROUP BY asset_id
+    ) n JOIN gap g ON g.address_id = n.last AND g.asset_id = n.asset_id JOIN asset t ON t.id = n.asset_id
+    WHERE t.contract <> '' ORDER BY t.id
 """)
 _RANGES = text("""
     SELECT first, stop, done_at IS NOT NULL FROM chunk
@@ -147,6 +156,16 @@ def a_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address
     low, high = span(registry.chain_number(connection, chain))
     row = connection.execute(_READ, {"low": low, "high": high, "scan": scan_id}).first()
     return None if row is None else (Address(chain, row.id - low, row.text, row.path), row.symbol)
+
+
+def token_errors(connection: Connection, scan_id: int, chain: str) -> list[ScanTokenError]:
+    """The tokens of which a scan has unread readings: how many, and why."""
+    low, high = span(registry.chain_number(connection, chain))
+    rows = connection.execute(_TOKEN_ERRORS, {"low": low, "high": high, "scan": scan_id})
+    return [
+        ScanTokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
+        for symbol, error, code, count, providers in rows
+    ]
 
 
 def scan_assets(connection: Connection, scan_id: int, chain: str) -> dict[int, Asset]:

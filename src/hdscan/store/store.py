@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from hdscan.model.address import Address
 from hdscan.model.chain import Asset, Chain, Network
+from hdscan.model.events import ScanTokenError
 from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import (
     AssetTotal,
@@ -147,6 +148,11 @@ class Store:
         """
         with self._database.read() as connection:
             return scans.gaps(connection, scan_id, chain, after, limit)
+
+    def token_errors(self, scan_id: int, chain: str) -> list[ScanTokenError]:
+        """The tokens of which a scan counts readings as unread, with the latest address's reason (B7)."""
+        with self._database.read() as connection:
+            return scans.token_errors(connection, scan_id, chain)
 
     def a_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
         """A reading that the scan could make, as (address, asset symbol): whoever gave it can be asked whether he is alive."""

@@ -1,0 +1,78 @@
+"""A wallet's scan at its seams: what ends while something else is being written, what is counted, and what is said of it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from hdscan.model.events import ScanState
+from hdscan.model.scan import BalanceState, Status
+from hdscan.sim.faults import Fault, always
+from tests.scan.stage import BSC, BTC, Stage, ends, errors, multicall, played, stage, token_errors
+
+
+def execute(on: Stage, statement: str) -> None:
+    """Do to the database what no wallet would."""
+    with closing(sqlite3.connect(on.wallet.settings.db.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize("good", range(4, 8))
+@played
+async def test_what_the_last_provider_said_is_taken_back_when_it_serves_another_chain(tmp_path: Path, good: int) -> None:
+    lies = {"liar": [always(Fault.WRONG_CHAIN, first=good)]}
+    async with stage(tmp_path, (multicall("liar"),), faults=lies, addresses=300) as on:
+        events = await on.scan()
+        assert on.result.status is Status.FAILED, "nobody is left"
+        assert any("liar is quarantined" in text for text in errors(events, "bsc"))
+        assert {row.state for row in on.wallet.balances("bsc")} == {BalanceState.UNREAD}
+        assert ends(events)["bsc"].read == 0
+
+
+@played
+async def test_a_retry_says_of_how_many_addresses_a_token_fails_until_it_does_no_more(tmp_path: Path) -> None:
+    hosts = BSC[:2]
+    async with stage(tmp_path, hosts, faults={h.name: [always(Fault.TOKENS_FAIL, token=True)] for h in hosts}) as on:
+        await on.scan()
+        state, *rest = await on.scan(retry=True)
+        assert isinstance(state, ScanState)
+        assert {error.token: error.addresses for error in state.token_errors} == {"USDC": 50, "USDT": 50}
+        assert {error.addresses for error in token_errors(rest).values()} <= {50}
+        on.city.set_faults("none")
+        events = await on.scan(retry=True)
+        assert {token: error.addresses for (_, token), error in token_errors(events).items()} == {"USDC": 0, "USDT": 0}
+        on.assert_all_true()
+
+
+@played
+async def test_what_an_outage_costs_is_counted(tmp_path: Path) -> None:
+    dead = {h.name: [always(Fault.SERVER_ERROR)] for h in BTC}
+    async with stage(tmp_path, BTC, faults=dead, outage_limit=0.3) as on:
+        await on.scan()
+        chain = on.result.chains["btc"]
+        assert (chain.status, chain.read) == (Status.FAILED, 0)
+        assert chain.requests >= sum(len(on.log(h.name)) for h in BTC) > 0
+        assert chain.seconds >= 0.3
+
+
+@played
+async def test_a_scan_that_the_database_refused_is_known_as_failed_afterwards(tmp_path: Path) -> None:
+    async with stage(tmp_path, BTC) as on:
+        execute(on, "CREATE TRIGGER broken BEFORE UPDATE ON chunk BEGIN SELECT RAISE(ABORT, 'no'); END")
+        await on.scan()
+        (record,) = on.wallet.chains()
+        assert record.status is Status.FAILED
+        assert "the database could not be written" in str(record.error)
+
+
+@played
+async def test_memory_of_another_version_is_left_aside(tmp_path: Path) -> None:
+    async with stage(tmp_path, BTC) as on:
+        await on.scan()
+        on.wallet.store.save_memory(dict.fromkeys(on.wallet.store.load_memory(), b'{"of": "another version"}'))
+        with capture_logs() as logs:
+            await on.scan()
+        on.assert_all_true()
+        assert {log["event"] for log in logs} == {"memory_not_understood"}
