@@ -121,7 +121,7 @@ async def test_b1_a_failed_item_alone_goes_to_another_provider(tmp_path: Path, f
 
 @played
 async def test_b1_a_poisoned_address_costs_only_itself(tmp_path: Path) -> None:
-    hosts = (*BTC, *TOKENS, *SOL)
+    hosts = (*BTC, BSC[0], *SOL)
     async with stage(tmp_path, hosts, addresses={"btc": 50, "bsc": 8, "sol": 50}) as on:
         for chain in ("btc", "bsc", "sol"):
             victim = on.world[chain].address(7)
