@@ -244,9 +244,9 @@ class ChainScanner:
     async def _quarantine(self, notice: Quarantined) -> None:
         """What a provider of another chain said in this scan is read again: what is in flight at once, the rest as gaps."""
         for job in self._jobs.values():
-            doubted = [r for r in job.results if isinstance(r.outcome, Balance) and r.outcome.source == notice.provider]
+            doubted = [result for result in job.results if _given_by(notice.provider, result)]
             if doubted:
-                job.results[:] = [result for result in job.results if result not in doubted]
+                job.results[:] = [result for result in job.results if not _given_by(notice.provider, result)]
                 self._driver.submit(job.number, [result.reading for result in doubted])
         scan_id, reason = self.record.scan_id, f"{notice.provider} was quarantined: {notice.reason}"
         count = await self._write(
@@ -256,7 +256,9 @@ class ChainScanner:
             records = await self._write(lambda: self._store.scan(scan_id))
             self.record = next(record for record in records if record.chain == self.chain.id)
             self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
-        text = f"{notice.provider} is quarantined: {notice.reason}; {count} balances that it gave are read again"
+        text = f"{notice.provider} is quarantined: {notice.reason}"
+        if count:
+            text += f"; {count} balances that it gave are read again"
         self._emit(ScanError(self.chain.id, ReadCode.WRONG_CHAIN.value, text))
 
     async def _fail(self, failure: StoreError) -> None:
@@ -306,3 +308,7 @@ class ChainScanner:
     def _say_token_errors(self, *, all_of_them: bool = False) -> None:
         for event in self.token_errors.due(self._clock(), all_of_them=all_of_them):
             self._emit(event)
+
+
+def _given_by(provider: str, result: BalanceResult) -> bool:
+    return isinstance(result.outcome, Balance) and result.outcome.source == provider
