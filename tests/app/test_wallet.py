@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from hdscan.model.events import ScanState
+from hdscan.model.events import ProviderChanged, ScanComplete, ScanState
 from hdscan.model.scan import BalanceState, Status
 from hdscan.sim.faults import Fault, always
-from tests.scan.stage import BSC, BTC, Stage, ends, errors, multicall, played, stage, token_errors
+from tests.scan.stage import BSC, BTC, Stage, ends, errors, multicall, of, played, stage, token_errors
 
 
 def execute(on: Stage, statement: str) -> None:
@@ -76,3 +76,12 @@ async def test_memory_of_another_version_is_left_aside(tmp_path: Path) -> None:
             await on.scan()
         on.assert_all_true()
         assert {log["event"] for log in logs} == {"memory_not_understood"}
+
+
+@played
+async def test_the_end_of_a_chain_is_the_last_that_is_said(tmp_path: Path) -> None:
+    async with stage(tmp_path, BTC) as on:
+        events = await on.scan()
+        changed = [event.name for event in of(events, ProviderChanged)]
+        assert set(changed) == {"btc-a", "btc-b"}, "they were unused, and are ready"
+        assert isinstance(events[-1], ScanComplete)

@@ -10,7 +10,7 @@ import structlog
 
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import StoreError
-from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanState
+from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanComplete, ScanState
 from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, Status
 from hdscan.pool.batch import BatchMemory, BatchSize
 from hdscan.pool.chain_pool import ChainPool
@@ -153,7 +153,6 @@ class Engine:
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-            self._look_at_providers()
             await self._keep(write)
             self._events.put_nowait(None)
 
@@ -175,11 +174,16 @@ class Engine:
             store=self._store,
             writer=write,
             clock=self._clock,
-            emit=self._events.put_nowait,
+            emit=self._say,
             token_errors=token_errors,
             chunk=chunk_size(seats, assets, self._chunk),
             worker=self._worker,
         )
+
+    def _say(self, event: Event) -> None:
+        if isinstance(event, ScanComplete):
+            self._look_at_providers()  # first, so that a chain's end stands behind what led to it
+        self._events.put_nowait(event)
 
     # -- the providers, from outside
 
