@@ -1,15 +1,19 @@
 """A wallet's scan at its seams: what ends while something else is being written, what is counted, and what is said of it."""
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from hdscan.app.wallet import Wallet, configure, steady_clock
+from hdscan.model.errors import StoreError
 from hdscan.model.events import ProviderChanged, ScanComplete, ScanState
 from hdscan.model.scan import BalanceState, Status
 from hdscan.sim.faults import Fault, always
+from hdscan.store import Store
 from tests.scan.stage import BSC, BTC, Stage, ends, errors, multicall, of, played, stage, token_errors
 
 
@@ -85,3 +89,23 @@ async def test_the_end_of_a_chain_is_the_last_that_is_said(tmp_path: Path) -> No
         changed = [event.name for event in of(events, ProviderChanged)]
         assert set(changed) == {"btc-a", "btc-b"}, "they were unused, and are ready"
         assert isinstance(events[-1], ScanComplete)
+
+
+def test_the_clock_of_a_wallet_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([100.0, 100.0 + 8 * 3600])
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", lambda which: next(ticks) if which == 7 else 0.0, raising=False)
+    began = time.time()
+    assert 8 * 3600 <= steady_clock()() - began < 8 * 3600 + 60
+
+
+def test_a_wallet_that_cannot_be_opened_gives_its_database_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    closed: list[Store] = []
+    monkeypatch.setattr(Store, "register", refused)
+    monkeypatch.setattr(Store, "close", closed.append)
+    with pytest.raises(StoreError):
+        Wallet(configure(f"sqlite:///{tmp_path}/wallet.db"))
+    assert len(closed) == 1

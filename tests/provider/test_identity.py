@@ -14,6 +14,9 @@ WITH_KEYS = [
     f"https://{KEY}@h.example/",
     f"https://user:{KEY}@h.example/",
     f"https://h.example/?api_key={KEY}",
+    f"https://h.example/?network=bsc&dkey={KEY}",
+    f"https://h.example/?access_token={KEY}",
+    f"https://h.example/?project={KEY}",
 ]
 
 
@@ -37,6 +40,10 @@ def test_rows_of_one_host_and_key_are_one_endpoint() -> None:
 
 def test_short_path_segments_and_other_queries_are_no_keys() -> None:
     assert secrets("https://public.1rpc.io/bnb?chainid=56") == ()
+
+
+def test_what_stands_in_many_a_reply_by_chance_is_no_key() -> None:
+    assert secrets("https://a:b@h.example/?authuser=0") == ()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hdscan.model.endpoint import Endpoint
+from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.seat import Policy, Seat
@@ -24,7 +24,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
     off: list[ProviderStatus] = []
     for endpoint in settings.endpoints:
         if endpoint.disabled is not None:
-            off += [_disabled(endpoint, name.value, endpoint.disabled) for name in endpoint.protocols]
+            off += [_disabled(endpoint, protocol, endpoint.disabled) for protocol in endpoint.protocols]
             continue
         providers = build(endpoint, settings.chains[endpoint.chain], transport, clock, commitment=settings.scan.commitment)
         windows = [(seconds, limit) for seconds, limit in _windows(endpoint) if limit is not None]
@@ -47,12 +47,11 @@ def _windows(endpoint: Endpoint) -> tuple[tuple[float, int | None], ...]:
     return ((MINUTE, endpoint.per_minute), (HOUR, endpoint.per_hour), (DAY, endpoint.per_day), (MONTH, endpoint.per_month))
 
 
-def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:
-    name = endpoint.name if len(endpoint.protocols) == 1 else f"{endpoint.name}/{protocol}"
+def _disabled(endpoint: Endpoint, protocol: Protocol, why: str) -> ProviderStatus:
     return ProviderStatus(
-        name=name,
+        name=endpoint.provider_name(protocol),
         chain=endpoint.chain,
-        protocol=protocol,
+        protocol=protocol.value,
         state=ProviderState.DISABLED,
         breaker={},
         rate=endpoint.rate,

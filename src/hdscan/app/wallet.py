@@ -20,6 +20,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,9 +52,14 @@ class Imported(msgspec.Struct, frozen=True):
 
 
 def steady_clock() -> Callable[[], float]:
-    """Unix seconds that never jump while this process lives, whatever is done to the machine's clock."""
-    offset = time.time() - time.monotonic()
-    return lambda: time.monotonic() + offset
+    """Unix seconds that never jump while this process lives, whatever is done to the machine's clock.
+
+    Time that the machine sleeps through passes too, where the system can tell (Linux).
+    """
+    boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    ticks = time.monotonic if boottime is None else partial(time.clock_gettime, boottime)
+    offset = time.time() - ticks()
+    return lambda: ticks() + offset
 
 
 def configure(
@@ -90,7 +96,11 @@ class Wallet:
     def __init__(self, settings: Settings, *, create: bool = True) -> None:
         self.settings = settings
         self.store = Store.open(settings.db, settings.network, create=create)
-        self.store.register(list(settings.chains.values()), [a for assets in settings.assets.values() for a in assets])
+        try:
+            self.store.register(list(settings.chains.values()), [a for assets in settings.assets.values() for a in assets])
+        except BaseException:
+            self.store.close()
+            raise
         self.result: ScanResult | None = None
         self._engine: Engine | None = None
 

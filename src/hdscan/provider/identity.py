@@ -1,13 +1,15 @@
 """Endpoint URLs: what may be shown of one, what of one is a key, and who is the same caller to the same host."""
 
+import re
 from hashlib import sha256
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from hdscan.model.errors import ConfigError
 
-KEY_NAMES = frozenset({"key", "apikey", "api-key", "api_key", "token"})
-KEY_LENGTH = 16  # a path segment of this length is a key
+KEY_NAMES = re.compile("key|token|secret|auth|pass", re.IGNORECASE)  # dkey, x-api-key, access_token …
+KEY_LENGTH = 16  # a path segment or query value of this length is a key
+SHORTEST_KEY = 6  # what is shorter stands in many a reply by chance
 
 
 def redact(url: str) -> str:
@@ -17,12 +19,15 @@ def redact(url: str) -> str:
 
 
 def secrets(url: str) -> tuple[str, ...]:
-    """Find the keys that a URL holds: userinfo, query values named like a key, long path segments; as written and decoded."""
+    """Find the keys that a URL holds: userinfo, query values named like a key or as long, path segments as long.
+
+    Each as written and decoded.
+    """
     parts = _split(url)
     found = [part for part in (parts.username, parts.password) if part]
-    found += [value for name, value in parse_qsl(parts.query) if name.lower() in KEY_NAMES]
+    found += [value for name, value in parse_qsl(parts.query) if KEY_NAMES.search(name) or len(value) >= KEY_LENGTH]
     found += [segment for segment in parts.path.split("/") if len(segment) >= KEY_LENGTH]
-    return tuple(dict.fromkeys(form for key in found for form in (key, unquote(key))))
+    return tuple(dict.fromkeys(form for key in found if len(key) >= SHORTEST_KEY for form in (key, unquote(key))))
 
 
 def endpoint_identity(url: str) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.evm import BALANCE_OF
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import Malformed, malformed
 from hdscan.wire.strict import decode as strictly
@@ -24,7 +25,6 @@ GET_BLOCK_NUMBER = "42cbb15c"
 GET_CHAIN_ID = "3408e470"
 GET_TIMESTAMP = "0f28c97d"
 GET_ETH_BALANCE = "4d2301cc"
-BALANCE_OF = "70a08231"
 
 SHORT, LONG = 160, 192  # bytes of a subcall with 4 and with 36 bytes of calldata
 HEADERS = 3
