@@ -103,9 +103,14 @@ def test_a_wallet_that_cannot_be_opened_gives_its_database_back(tmp_path: Path, 
     def refused(*_: object) -> None:
         raise StoreError("the disk is full")
 
+    def closing_store(store: Store) -> None:
+        closed.append(store)
+        close(store)
+
     closed: list[Store] = []
+    close = Store.close
     monkeypatch.setattr(Store, "register", refused)
-    monkeypatch.setattr(Store, "close", closed.append)
+    monkeypatch.setattr(Store, "close", closing_store)
     with pytest.raises(StoreError):
         Wallet(configure(f"sqlite:///{tmp_path}/wallet.db"))
     assert len(closed) == 1
