@@ -114,6 +114,23 @@ def test_proof_is_a_single_call_where_items_are_counted(row: dict[str, Any]) -> 
     assert len(asked) == 1
 
 
+def test_a_node_without_batches_proves_its_chain_by_single_calls() -> None:
+    async def twice(provider: Any) -> int | None:
+        with pytest.raises(CallError) as caught:
+            await provider.prove()
+        assert caught.value.fault is ReadCode.TOO_LARGE
+        return await provider.prove()  # type: ignore[no-any-return]
+
+    def single(request: Any) -> Any:
+        if isinstance(request.json, list):
+            return http({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}})
+        return node()(request)
+
+    head, asked = conversation(Protocol.EVM_RPC, single, twice)
+    assert head is None
+    assert [type(call.json) for call in asked] == [list, dict]
+
+
 def test_another_chain_id_is_the_wrong_chain() -> None:
     def other(items: list[Any]) -> Any:
         items[0]["result"] = "0x1"

@@ -105,6 +105,23 @@ def test_one_object_for_a_batch_is_the_error_of_the_whole_call() -> None:
     assert fails(item(0)) is ReadCode.MALFORMED
 
 
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (-32700, "Parse error"),  # Besu behind Kaleido, github.com/Alethio/memento/issues/16
+        (-32601, "Method undefined is not supported"),  # github.com/eth-infinitism/bundler/pull/122
+        (-32600, "Invalid Request"),  # github.com/FactomProject/factomd/issues/892
+    ],
+)
+def test_a_host_that_knows_no_arrays_wants_smaller_batches(code: int, message: str, status: int) -> None:
+    refusal = reply({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}, status)
+    for batch, expected in ((BATCH, ReadCode.TOO_LARGE), (SINGLE, ReadCode.SERVER_ERROR)):
+        with pytest.raises(CallError) as caught:
+            jsonrpc.decode(refusal, batch, Dialect.EVM)
+        assert caught.value.fault is expected
+
+
 def test_nothing_but_refusals_of_the_caller_is_the_error_of_the_whole_call() -> None:
     assert fails([fault(n, -32005, "rate limit exceeded") for n in range(3)]) is ReadCode.THROTTLED
     assert fails([fault(0, -32600, "batch too large") | {"id": None}]) is ReadCode.TOO_LARGE

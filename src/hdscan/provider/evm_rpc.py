@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
-from hdscan.model.errors import CallError
+from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import Clock, Remote, most_items
@@ -32,13 +32,21 @@ class EvmRpc(Remote):
             weight={Kind.NATIVE: 1, Kind.TOKEN: 1},
             costs_items=endpoint.cost is Cost.ITEM,
         )
+        self._lone = False  # whether the host refused even two calls in one request
 
     async def prove(self) -> int | None:
-        """Compare the chain id, and ask for the head in the same call where that costs no more."""
-        alone = self.costs_items or self.capacity[Kind.NATIVE] < 2
-        chain_id, *head = await self._numbers(evm.CHAIN_ID, *(() if alone else (evm.BLOCK_NUMBER,)))
+        """Compare the chain id, and ask for the head in the same call where that costs no more and batches are served."""
+        if not (self._lone or self.costs_items or self.capacity[Kind.NATIVE] < 2):
+            try:
+                chain_id, head = await self._numbers(evm.CHAIN_ID, evm.BLOCK_NUMBER)
+            except CallError as error:
+                self._lone = error.fault is ReadCode.TOO_LARGE
+                raise
+            self._require(str(chain_id))
+            return head
+        (chain_id,) = await self._numbers(evm.CHAIN_ID)
         self._require(str(chain_id))
-        return head[0] if head else None
+        return None
 
     async def tip(self) -> int:
         """Ask for the block number."""

@@ -43,6 +43,9 @@ class _Item(msgspec.Struct, frozen=True):
     error: Any = None
 
 
+NO_ARRAYS = frozenset({-32600, -32601, -32700})
+"""Invalid request, unknown method, parse error: how hosts without batches refuse an array (Alethio/memento#16, for one)."""
+
 _LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this id out")
 _encoder = msgspec.json.Encoder()
 _replies: msgspec.json.Decoder[list[msgspec.Raw] | _Item] = msgspec.json.Decoder(list[msgspec.Raw] | _Item)
@@ -91,7 +94,7 @@ def single(response: Response, batch: Batch, dialect: Dialect) -> msgspec.Raw:
 
 def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.Raw | OwnError | ReadError]:
     if response.status != 200:
-        raise failure(response, dialect, first_error(response.body))
+        raise _refusal(response, batch, dialect, first_error(response.body))
     items = _items(response, batch, dialect)
     errors = [own_error(item.error) for item in items if item.error is not None]
     if len(errors) == len(items) and errors:
@@ -99,7 +102,7 @@ def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.R
         if refusal is None and all(_place(item, batch) is None for item in items):
             refusal = errors[0]
         if refusal is not None:
-            raise failure(response, dialect, refusal)
+            raise _refusal(response, batch, dialect, refusal)
     answers: list[msgspec.Raw | OwnError | ReadError] = [_LEFT_OUT] * batch.count
     for item in items:
         if item.id is None and item.error is not None:
@@ -129,8 +132,18 @@ def _items(response: Response, batch: Batch, dialect: Dialect) -> list[_Item]:
     if not isinstance(replies, _Item):
         return [_item_of(raw) for raw in replies]
     if batch.count > 1:
-        raise failure(response, dialect, own_error(replies.error)) if replies.error else malformed("one object for a batch")
+        if replies.error:
+            raise _refusal(response, batch, dialect, own_error(replies.error))
+        raise malformed("one object for a batch")
     return [replies]
+
+
+def _refusal(response: Response, batch: Batch, dialect: Dialect, own: OwnError | None) -> CallError:
+    """Name the fault of a reply that answers no call: a host that takes an array for nonsense wants smaller batches."""
+    error = failure(response, dialect, own)
+    if batch.count > 1 and error.fault is ReadCode.SERVER_ERROR and own and own.code in NO_ARRAYS:
+        return CallError(ReadCode.TOO_LARGE, error.message, retry_after=error.retry_after, date=error.date)
+    return error
 
 
 def _item_of(raw: msgspec.Raw) -> _Item:
