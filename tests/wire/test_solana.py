@@ -118,8 +118,6 @@ def test_an_address_that_was_only_sent_lamports_holds_no_token() -> None:
     "wrong",
     [
         holding(5, 2),
-        holding(5, 1, mint=solana.SYSVAR),
-        holding(5, 1, solana.TOKEN_2022),
         holding(5, 1, solana.SYSVAR),
         account(1, solana.SYSTEM, b"x"),
         account(1, solana.TOKEN),
@@ -132,6 +130,26 @@ def test_an_address_that_was_only_sent_lamports_holds_no_token() -> None:
 )
 def test_an_account_that_is_not_ours_is_an_error(wrong: dict[str, Any]) -> None:
     assert read(result(wrong, None, account(9), clock()), token(1), native(3)) == [ReadCode.MALFORMED, 9]
+
+
+@pytest.mark.parametrize("wrong", [holding(5, 1, mint=solana.SYSVAR), holding(5, 1, solana.TOKEN_2022), holding(5, 3)])
+def test_a_token_account_in_anothers_place_makes_every_place_unsure(wrong: dict[str, Any]) -> None:
+    """The clock shows the length; a permutation before it would else give the neighbours false zeros."""
+    assert "not in place" in fails(result(wrong, None, account(9), clock()), token(1), native(3))
+
+
+def test_a_rotation_before_the_clock_is_malformed() -> None:
+    asked = [native(0), token(0), native(1), token(1)]
+    value = [account(7), holding(5, 0), None, account(8), holding(6, 1), None]
+    assert read(result(*value, clock()), *asked) == [7, 5, 8, 6]
+    for turn in range(1, len(value)):
+        fails(result(*value[turn:], *value[:turn], clock()), *asked)
+
+
+def test_a_token_account_that_was_imported_is_read_as_an_address() -> None:
+    own = solana.token_accounts(owner(1), MINT)[0]
+    answer = result(holding(5, 1), holding(5, 1), None, holding(3, 4), clock())
+    assert read(answer, Reading(0, own, SOL), token(1), native(2)) == [2_039_280, 5, 2_039_280]
 
 
 @pytest.mark.parametrize("lamports", [2**64, 10**30])

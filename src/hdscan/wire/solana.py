@@ -5,7 +5,7 @@ counts only with the Clock sysvar at its place, and of a short one only token ac
 """
 
 from binascii import a2b_base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -113,6 +113,7 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
     if len(value) < len(asked.keys):
         return Found(tuple(_identified(value, asked.readings)), slot, len(value))
     _check_clock(value[-1], slot)
+    _check_places(value, asked.readings)
     accounts = iter(value)
     outcomes = tuple(_outcome(reading, accounts) for reading in asked.readings)
     return Found(outcomes, slot, len(value))
@@ -142,6 +143,32 @@ def _check_clock(account: _Account | None, slot: int) -> None:
             raise Malformed(f"slot {int.from_bytes(data[:8], 'little')} in a reply of slot {slot}")
     except Malformed as error:
         raise malformed(f"where the clock belongs stands {error}: the accounts are not in place") from None
+
+
+def _check_places(value: Sequence[_Account | None], readings: Sequence[Reading]) -> None:
+    """Refuse a reply in which a token account stands in another's place: then its neighbours may be out of place too.
+
+    The mint and program of an associated token account never change. Its owner can, but one who was asked for as well looks
+    like a shift, and so does the token account of such an owner in place of a wallet.
+    """
+    owners = {reading.address for reading in readings}
+    accounts = iter(value)
+    for reading in readings:
+        for program in (None,) if reading.asset.contract is None else _PROGRAMS:
+            account = next(accounts)
+            if account is not None and account.owner in _PROGRAMS and _is_misplaced(account, reading, program, owners):
+                raise malformed("a token account stands in another's place: the accounts are not in place")
+
+
+def _is_misplaced(account: _Account, reading: Reading, program: str | None, owners: Collection[str]) -> bool:
+    """Whether a token program's account cannot be that of `reading`, under `program` or (None) as an address of its own."""
+    data = _data(account)
+    if len(data) != SLICE:
+        return program not in (None, account.owner)
+    mint, owner = str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
+    if program is None:
+        return owner in owners and reading.address not in token_accounts(owner, mint)
+    return account.owner != program or mint != reading.asset.contract or (owner != reading.address and owner in owners)
 
 
 def _outcome(reading: Reading, accounts: Iterator[_Account | None]) -> int | ReadError:
