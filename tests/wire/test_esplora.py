@@ -61,6 +61,17 @@ def test_what_states_no_balance_is_malformed(body: object) -> None:
     assert caught.value.fault is ReadCode.MALFORMED
 
 
+@pytest.mark.parametrize("stats", ["chain_stats", "mempool_stats"])
+def test_no_address_holds_more_than_there_is(stats: str) -> None:
+    """A sum of all receipts may be more than there is; a balance may not."""
+    most = 21 * 10**14
+    body = changed("chain_stats", funded_txo_sum=3 * most, spent_txo_sum=2 * most)
+    assert esplora.balance(reply(body), ADDRESS) == (most, RECORDED["unconfirmed"])
+    with pytest.raises(CallError) as caught:
+        esplora.balance(reply(changed(stats, funded_txo_sum=10**40, spent_txo_sum=0)), ADDRESS)
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
 def test_a_repeated_member_is_no_balance() -> None:
     twice = reply(FUNDED).body[:-1] + b',"chain_stats":{"funded_txo_sum":0,"spent_txo_sum":0}}'
     with pytest.raises(CallError, match="more than once"):

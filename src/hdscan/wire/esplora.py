@@ -9,13 +9,14 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
 from hdscan.wire.failure import Dialect, failure
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import MAX_UINT256, decode, malformed, refuse_repeats
+from hdscan.wire.strict import decode, malformed, refuse_repeats
 
 TIP = Request(path="/blocks/tip/height")
 GENESIS = Request(path="/block-height/0")
 
 _HEIGHT = re.compile(rb"[0-9]{1,9}")
 _HASH = re.compile(rb"[0-9a-f]{64}")
+MAX_MONEY = 21_000_000 * 10**8  # satoshi, Bitcoin's consensus/amount.h; what an address ever received may be more
 Satoshi = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -58,8 +59,10 @@ def balance(response: Response, address: str) -> tuple[int, int] | ReadError:
     unconfirmed = found.mempool_stats.funded_txo_sum - found.mempool_stats.spent_txo_sum
     if found.address is not None and found.address.lower() != address.lower():
         raise malformed("the reply is of another address")
-    if not 0 <= confirmed <= MAX_UINT256 or abs(unconfirmed) > MAX_UINT256:
+    if confirmed < 0:
         raise malformed("more was spent than was ever received")
+    if max(confirmed, abs(unconfirmed)) > MAX_MONEY:
+        raise malformed("more than 21 million bitcoin")
     return confirmed, unconfirmed
 
 
