@@ -4,6 +4,7 @@ import asyncio
 from itertools import count
 
 import msgspec
+import pytest
 import structlog
 
 from hdscan.model.errors import CallError, ReadCode
@@ -206,5 +207,37 @@ def test_work_that_comes_while_it_waits_is_begun_at_once():
         rig.done.clear()
         await rig.read(readings(5, first=5))
         assert len(rig.results) == 5
+
+    asyncio.run(main())
+
+
+def test_a_defect_in_judging_a_reply_ends_the_run_instead_of_losing_its_readings():
+    async def main():
+        rig = Rig(Awaited("a", lambda asked, now: Reply((object(),) * len(asked))))
+        task = asyncio.create_task(rig.driver.run())
+        rig.driver.submit(0, readings(3))
+        with pytest.raises(AttributeError):
+            await asyncio.wait_for(task, 10)
+
+    asyncio.run(main())
+
+
+def test_what_ended_since_the_last_step_is_delivered_when_it_is_cancelled():
+    async def main():
+        a = Awaited("a", good("a"))
+        rig = Rig(a)
+        rig.wanted = 3
+        task = asyncio.create_task(rig.driver.run())
+        rig.driver.submit(0, readings(3))
+        a.gate.clear()
+        await asyncio.wait_for(a.begun.wait(), 10)
+        a.gate.set()
+        for _ in range(10):
+            if not rig.pool.calls_in_flight:
+                break  # before the driver has looked
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert len(rig.results) == 3
 
     asyncio.run(main())

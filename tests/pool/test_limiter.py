@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, SLACK, Limiter, Window
+from hdscan.pool.limiter import DAY, HOUR, LOOK_AGAIN, MINUTE, MONTH, SLACK, UNHEARD, Limiter, Window
 
 NOW = 1_700_000_000.0
 EPSILON = 1e-5  # of a float that counts seconds since 1970
@@ -259,3 +259,16 @@ def test_a_call_that_goes_out_late_keeps_the_next_one_away_from_it() -> None:
     limiter.take(1, 1000.0)
     limiter.sent(1000.1)
     assert limiter.ready_at(1, 1000.1) == pytest.approx(1000.1 + 0.125 - 2 * SLACK)
+
+
+def test_calls_that_have_not_gone_out_yet_hold_back_the_next_so_that_they_go_in_no_bunch() -> None:
+    limiter = Limiter(100.0)
+    limiter.hears_sent = True
+    now = 1000.0
+    for _ in range(3):
+        now = max(now, limiter.ready_at(1, now))
+        limiter.take(1, now)
+    assert limiter.ready_at(1, now + 0.1) == now + 0.1 + LOOK_AGAIN
+    limiter.sent(now + 0.1)
+    assert limiter.ready_at(1, now + 0.2) == now + 0.2
+    assert limiter.ready_at(1, now + UNHEARD) == now + UNHEARD

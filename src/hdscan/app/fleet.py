@@ -40,6 +40,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
 
 
 def _told(limiter: Limiter, clock: Callable[[], float]) -> Callable[[], None]:
+    limiter.hears_sent = True
     return lambda: limiter.sent(clock())
 
 

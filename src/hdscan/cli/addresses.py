@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
 from typing import IO, Annotated
 
 import msgspec
@@ -91,7 +93,11 @@ def _say_bad(imported: Imported) -> None:
 def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
     """The file's lines and its size in bytes; standard input, of unknown size, for -."""
     if str(path) == "-":
-        yield sys.stdin.buffer, None
+        with TemporaryFile() as spool:  # a slow writer must not hold up a scan: nothing is written before all is there
+            copyfileobj(sys.stdin.buffer, spool)
+            size = spool.tell()
+            spool.seek(0)
+            yield spool, size
         return
     try:
         file = path.open("rb")

@@ -77,8 +77,15 @@ class ChainPool:
             wake_at = self._wake_at(now) if stop is None else None
         # while all is on the wire nobody is kept waiting, and who hangs may leave its readings to others
         self._silence_counts = self._has_work and self._held_until(now) <= now
+        return self._told(tuple(calls), wake_at, stop)
+
+    def rest(self) -> Step:
+        """What has ended and was not told yet, where no further step will be taken."""
+        return self._told((), None, None)
+
+    def _told(self, calls: tuple[Call, ...], wake_at: float | None, stop: Stop | None) -> Step:
         endings = self._endings
-        step = Step(tuple(calls), tuple(endings.ended), tuple(endings.notices), wake_at, stop)
+        step = Step(calls, tuple(endings.ended), tuple(endings.notices), wake_at, stop)
         endings.ended.clear()
         endings.notices.clear()
         return step

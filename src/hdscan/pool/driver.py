@@ -22,6 +22,7 @@ class Driver:
         self._clock = clock
         self._deliver = deliver
         self._news = asyncio.Event()
+        self._defect: BaseException | None = None
         self._tasks: dict[asyncio.Task[None], Call] = {}
 
     def submit(self, job: int, readings: Sequence[Reading], *, exempt: bool = False) -> None:
@@ -34,6 +35,8 @@ class Driver:
         try:
             while True:
                 self._news.clear()
+                if self._defect is not None:
+                    raise self._defect
                 step = self.pool.step(self._clock())
                 for call in step.calls:
                     task = asyncio.create_task(self._perform(call))
@@ -46,6 +49,7 @@ class Driver:
                 await self._wait(step.wake_at)
         finally:
             await self._give_up()
+            self._deliver(self.pool.rest())  # what came in since the last step
 
     async def _wait(self, wake_at: float | None) -> None:
         timer = None
@@ -80,6 +84,9 @@ class Driver:
         call = self._tasks.pop(task)
         if task.cancelled():  # also before it began
             self.pool.cancelled(call)
+        elif error := task.exception():
+            self._defect = error
+            self._news.set()
 
     async def _give_up(self) -> None:
         tasks = list(self._tasks)

@@ -12,6 +12,9 @@ MINUTE, HOUR, DAY, MONTH = 60.0, 3_600.0, 86_400.0, 31 * 86_400.0
 
 SLACK = 0.010  # a call may come this early to make up for one that was late: timers are not exact
 BUCKETS = 60
+AHEAD = 0.020  # seconds' worth of calls that may be decided before they go out
+UNHEARD = 1.0  # a call that did not go out within this never will
+LOOK_AGAIN = 0.005
 CUT, GROWTH = 0.7, 1.05
 LONGEST_PAUSE = DAY
 OWN_PAUSE, LONGEST_OWN_PAUSE = 1.0, 60.0
@@ -92,6 +95,9 @@ class Limiter:
         self.announced = False  # whether the provider told us how long the pause is
         self._next_at = 0.0
         self._spacing = 0.0
+        self.hears_sent = False  # somebody calls `sent`
+        self._unsent = 0  # calls that were counted and have not gone out: their connections are being made
+        self._taken_at = float("-inf")
         self._cut_again_at = 0.0
         self._grown_at = 0.0
         self._own_pause = OWN_PAUSE
@@ -103,7 +109,10 @@ class Limiter:
 
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
-        return max(self._next_at - SLACK, self.blocked_until(cost, now))
+        ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
+        if self.hears_sent and now - self._taken_at < UNHEARD and self._unsent > max(1.0, AHEAD * self.rate):
+            return max(ready, now + LOOK_AGAIN)  # more that is still on its way out would go out in a bunch
+        return ready
 
     def blocked_until(self, cost: int, now: float) -> float:
         """Until when a pause or a spent window holds every caller; the spacing between calls apart."""
@@ -129,6 +138,8 @@ class Limiter:
                 limited = max(0.0, now - max(self._grown_at, self.paused_until))
                 self.rate = min(self.ceiling, self.rate * GROWTH**limited)
             self._grown_at = now
+        self._unsent = self._unsent + 1 if now - self._taken_at < UNHEARD else 1
+        self._taken_at = now
         self._spacing = cost / self.rate
         self._next_at = max(self._next_at, now - SLACK) + self._spacing
         for window in self.windows:
@@ -136,6 +147,7 @@ class Limiter:
 
     def sent(self, now: float) -> None:
         """The call that was counted last goes out only now: the next one keeps its distance from it."""
+        self._unsent = max(0, self._unsent - 1)
         self._next_at = max(self._next_at, now - SLACK + self._spacing)
 
     def throttled(self, now: float, retry_after: float | None, *, quota: bool = False) -> None:

@@ -158,24 +158,20 @@ class Outcomes:
                     seat.standing = Standing.DISABLED
                     seat.why = f"{error.message}; check the key in its `url`"
             case ReadCode.WRONG_CHAIN:
-                self._quarantine(seat, error.message)
+                self._quarantine(seat.provider.endpoint, error.message)
             case ReadCode.STALE:
                 self._set_aside(seat, error.message, now)
             case _:
                 return False
         return True
 
-    def _quarantine(self, seat: Seat, why: str) -> None:
-        endpoint = seat.provider.endpoint
+    def _quarantine(self, endpoint: str, why: str) -> None:
+        """A host of another chain is not asked again, by whatever protocol; what it said is doubted."""
         self._heads.forget(endpoint)
-        if seat.standing is Standing.QUARANTINED:
-            return
-        seat.standing, seat.why = Standing.QUARANTINED, why
-        self._endings.notices.append(Quarantined(seat.name, why))
-        for other in self._seats:
-            # who speaks to the same host has to prove its chain again
-            if other.provider.endpoint == endpoint and other.standing in (Standing.TRUSTED, Standing.STALE):
-                other.standing, other.why, other.check_at = Standing.UNPROVEN, why, 0.0
+        for seat in self._seats:
+            if seat.provider.endpoint == endpoint and seat.standing is not Standing.QUARANTINED:
+                seat.standing, seat.why = Standing.QUARANTINED, why
+                self._endings.notices.append(Quarantined(seat.name, why))
 
     def _lags(self, seat: Seat, head: int, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
@@ -190,7 +186,7 @@ class Outcomes:
     def _set_aside(self, seat: Seat, why: str, now: float) -> None:
         """Ask it no more until its head has caught up; who has still to prove its chain, or is out, stays so."""
         seat.last_error = why
-        seat.check_at = now + STALE_RECHECK
+        seat.check_at = now + min(STALE_RECHECK, self._policy.backoff_max)
         if seat.standing.out or seat.standing is Standing.UNPROVEN:
             return
         if seat.check_failed_since is None:

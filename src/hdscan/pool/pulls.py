@@ -95,7 +95,7 @@ class Pulls:
 
     def _account(self, seat: Seat, items: list[Item], now: float) -> None:
         seat.limiter.take(seat.cost(items), now)
-        if all(item.fresh or item.urgent or item.exempt for item in items):
+        if all(item.urgent or item.exempt or not item.failed for item in items):
             seat.budget.first()
         else:
             seat.budget.retry(now)

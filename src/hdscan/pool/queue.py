@@ -18,6 +18,7 @@ class Item:
         "attempts",
         "cap",
         "exempt",
+        "failed",
         "failed_in",
         "job",
         "order",
@@ -41,15 +42,11 @@ class Item:
         self.since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
         self.answered = False  # a good reply failed it since it was last offered: somebody is alive
         self.vouched = False  # everybody failed it, then something succeeded: if that happens again, it is the reading's fault
+        self.failed = False  # somebody did: to ask again is a retry
         self.cap = NO_CAP  # readings in a call that holds it
         self.failed_in = 1  # readings in the last call that failed as a whole with it
         self.separate = False  # never again in one call with the other kind
         self.urgent = False  # fetched again at once: outside the retry budget
-
-    @property
-    def fresh(self) -> bool:
-        """Whether it was never asked."""
-        return self.attempts == 0
 
     def blame(self, provider: str, error: ReadError) -> None:
         """Remember why this provider did not read it."""
@@ -60,6 +57,7 @@ class Item:
         """This provider failed it; it goes to another."""
         if not self.tried:
             self.since = now
+        self.failed = True
         self.tried |= {provider}
         self.blame(provider, error)
 
@@ -133,7 +131,7 @@ class WorkQueue:
             self._shelf(item).append(item)
 
     def _shelf(self, item: Item) -> deque[Item]:
-        spared = item.exempt or item.fresh
+        spared = item.exempt or not item.failed
         key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried)
         return self._shelves.setdefault(key, deque())
 

@@ -16,7 +16,7 @@ from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import malformed
 
 MOST_BYTES = 8 * 2**20  # of a reply, after decompression
-PER_HOST = 32  # connections
+PER_HOST = 64  # connections; a provider has at most 32 calls in flight, and a host may be two providers
 PIECE = 65536
 
 

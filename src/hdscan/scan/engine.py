@@ -45,8 +45,7 @@ class Fleet(msgspec.Struct, frozen=True):
         """What was learned and has to survive a restart: quotas and pauses per endpoint, batch sizes per provider and kind."""
         memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self.limiters.items()}
         for name, size in self._sizes():
-            if learned := size.memory():
-                memory[name] = msgspec.json.encode(learned)
+            memory[name] = msgspec.json.encode(size.memory())  # null where a size has grown back
         return memory
 
     def restore(self, memory: Mapping[str, bytes], now: float) -> None:
@@ -68,7 +67,7 @@ class Fleet(msgspec.Struct, frozen=True):
 def _remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | None:
     """What is kept under a name; None where there is nothing, or only what another version wrote."""
     try:
-        return msgspec.json.decode(memory[name], type=kind) if name in memory else None
+        return msgspec.json.decode(memory.get(name, b"null"), type=kind | None)
     except msgspec.DecodeError:
         _log.warning("memory_not_understood", name=name)
         return None
@@ -152,7 +151,9 @@ class Engine:
                     group.create_task(scanner.run(passes=self._passes, retry=plan.retry))
         finally:
             watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            for defect in await asyncio.gather(watch, return_exceptions=True):
+                if isinstance(defect, Exception):
+                    _log.error("watch_ended", defect=repr(defect))
             await self._keep(write)
             self._events.put_nowait(None)
 
