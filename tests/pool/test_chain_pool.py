@@ -7,9 +7,10 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Reply
 from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.seat import Policy, Standing
 from hdscan.pool.step import Quarantined, ShortReply
-from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
+from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 
 @pytest.mark.parametrize("n", [0, 1, 9, 10, 11, 31])
@@ -275,3 +276,11 @@ def test_cancelled_calls_leave_their_readings_untouched():
     world.now = START + 2
     world.run()
     world.check(readings(5))
+
+
+def test_who_is_off_is_named_where_nobody_is_left():
+    pool = ChainPool(CHAIN, [], Policy(), lambda: 0.0, ["helius: HELIUS_API_KEY is not set"])
+    pool.submit(0, readings(1))
+    stop = pool.step(START).stop
+    assert stop is not None
+    assert stop.reason == "no provider is left: helius: HELIUS_API_KEY is not set"

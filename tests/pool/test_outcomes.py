@@ -263,3 +263,13 @@ def test_a_stale_provider_that_spoke_first_is_judged_before_its_first_amount(sta
     assert world.seats["old"].standing is Standing.STALE
     assert {r.outcome.source for r in world.results} == {"p", "q"}
     assert world.seats["old"].breakers[Kind.NATIVE].state == "closed"
+
+
+def test_a_reading_that_is_always_answered_too_fast_ends_when_others_are_read():
+    def touchy(asked, now):
+        return CallError(ReadCode.THROTTLED, "Too many requests") if asked[0].index == 3 else good("a")(asked, now)
+
+    world = World(Scripted("a", touchy, capacity=1)).read(readings(20))
+    world.check(readings(20))
+    assert [result.reading.index for result in world.unread()] == [3]
+    assert world.unread()[0].error.code is ReadCode.THROTTLED

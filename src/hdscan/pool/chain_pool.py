@@ -23,10 +23,15 @@ from hdscan.pool.step import Call, CheckCall, Step, Stop
 
 
 class ChainPool:
-    """The state machine. One at a time: `step`, then `finished` for every call it gave, in any order."""
+    """The state machine. One at a time: `step`, then `finished` for every call it gave, in any order.
 
-    def __init__(self, chain: Chain, seats: Iterable[Seat], policy: Policy, jitter: Callable[[], float]) -> None:
-        self.seats = Seats(seats, policy)
+    `off` names the providers that are not seated and why, for the sentence that says that nobody is left.
+    """
+
+    def __init__(
+        self, chain: Chain, seats: Iterable[Seat], policy: Policy, jitter: Callable[[], float], off: Sequence[str] = ()
+    ) -> None:
+        self.seats = Seats(seats, policy, off)
         self.requests = 0
         self.calls_in_flight = 0
         self._policy = policy

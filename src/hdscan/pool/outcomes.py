@@ -14,6 +14,7 @@ from hdscan.pool.seats import Seats
 from hdscan.pool.step import CheckCall, Quarantined, ReadCall, ShortReply
 
 STALE_RECHECK = 10.0
+PATIENCE = 5  # times that a reading may be answered "too fast" before that counts as a failure of it
 
 
 class Outcomes:
@@ -129,6 +130,9 @@ class Outcomes:
             breaker.neutral(call.permit)
             for item in items:
                 item.blame(seat.name, reason)
+                item.throttled += error.fault is ReadCode.THROTTLED
+                if item.throttled > PATIENCE:
+                    item.fail(seat.name, reason, now)  # it seems that it is about this reading, whatever the words
         elif error.fault is ReadCode.TOO_LARGE and len(items) > 1:
             breaker.neutral(call.permit)
             seat.sizes[call.kind].refused(seat.units(items), now)

@@ -26,6 +26,7 @@ class Item:
         "reasons",
         "separate",
         "since",
+        "throttled",
         "tried",
         "urgent",
         "vouched",
@@ -45,6 +46,7 @@ class Item:
         self.failed = False  # somebody did: to ask again is a retry
         self.cap = NO_CAP  # readings in a call that holds it
         self.failed_in = 1  # readings in the last call that failed as a whole with it
+        self.throttled = 0  # calls with it that were answered "too fast"
         self.separate = False  # never again in one call with the other kind
         self.urgent = False  # fetched again at once: outside the retry budget
 

@@ -1,6 +1,6 @@
 """The providers of a chain together: who is able, how long an open breaker may wait, and when somebody can be asked."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from hdscan.model.reading import Kind
 from hdscan.pool.breaker import State
@@ -13,9 +13,10 @@ NEVER = float("inf")
 class Seats:
     """The seats of one chain, who packs most first. Pure: `now` is an argument."""
 
-    def __init__(self, seats: Iterable[Seat], policy: Policy) -> None:
+    def __init__(self, seats: Iterable[Seat], policy: Policy, off: Sequence[str] = ()) -> None:
         self._seats = sorted(seats, key=lambda s: -max(s.provider.capacity.values()))
         self._policy = policy
+        self._off = off
 
     def __iter__(self) -> Iterator[Seat]:
         return iter(self._seats)
@@ -67,5 +68,5 @@ class Seats:
 
     def reasons(self) -> str:
         """Every provider with why it was not of use."""
-        told = "; ".join(f"{seat.name}: {seat.why or seat.last_error or 'not asked'}" for seat in self._seats)
-        return told or "none is configured"
+        told = (f"{seat.name}: {seat.why or seat.last_error or 'not asked'}" for seat in self._seats)
+        return "; ".join([*told, *self._off]) or "none is configured"

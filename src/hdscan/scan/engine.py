@@ -167,11 +167,12 @@ class Engine:
     def _scanner(self, record: ChainScan, token_errors: TokenErrors, write: Writer) -> ChainScanner:
         chain, seats = self._chains[record.chain], self._fleet.seats[record.chain]
         assets = [asset for asset in self._assets[record.chain] if asset.symbol in record.assets]
+        off = [f"{status.name}: {status.last_error}" for status in self._fleet.off if status.chain == chain.id]
         return ChainScanner(
             chain,
             assets,
             record,
-            pool=ChainPool(chain, seats, self._policy, self._jitter),
+            pool=ChainPool(chain, seats, self._policy, self._jitter, off),
             store=self._store,
             writer=write,
             clock=self._clock,
