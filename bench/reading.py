@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
 
+import uvloop
+
 from bench.table import row
 from hdscan.app.demo import simulated_settings
 from hdscan.app.fleet import make_fleet
@@ -102,4 +104,4 @@ async def _measure(protocol: Protocol, chain: str, addresses: int) -> None:
 def run() -> None:
     """A row per protocol: readings per second of the client's CPU, and what of it the bare HTTP client would need."""
     for case in CASES:
-        asyncio.run(_measure(*case))
+        uvloop.run(_measure(*case))

@@ -74,12 +74,16 @@ def import_(
     _say_bad(imported)
     if imported.bad and not skip_invalid:
         raise InputError(
-            f"{len(imported.bad):,} bad lines, so nothing was imported; mend them, or leave them out with --skip-invalid"
+            f"{_lines(len(imported.bad))}, so nothing was imported; mend what is bad, or leave it out with --skip-invalid"
         )
     if not imported.added and not imported.known:
         raise InputError("there is no address to import")
     if not as_json:
         write(f"{chain}: {imported.added:,} addresses added, {imported.known:,} known already\n")
+
+
+def _lines(bad: int) -> str:
+    return "1 bad line" if bad == 1 else f"{bad:,} bad lines"
 
 
 def _say_bad(imported: Imported) -> None:

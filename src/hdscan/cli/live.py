@@ -76,7 +76,9 @@ def words(progress: ChainProgress) -> str:
 
 
 def token_words(event: ScanTokenError) -> str:
-    """A token's failure, in one line."""
+    """A token's failure, or its end, in one line."""
+    if event.addresses == 0:
+        return clean(f"{event.chain}: {event.token} can be read again")
     at = f" at {', '.join(event.providers)}" if event.providers else ""
     return clean(f"{event.chain}: {event.token} of {event.addresses:,} addresses cannot be read: {event.error}{at}")
 
@@ -169,6 +171,8 @@ class Picture:
                 self._chains[event.chain] = event
                 self._at[event.chain] = time.monotonic()
                 self._silent.discard(event.chain)
+            case ScanTokenError(addresses=0):
+                self._tokens.pop((event.chain, event.token), None)
             case ScanTokenError():
                 self._tokens[event.chain, event.token] = event
             case ScanError() if event.code == SILENT:

@@ -1,6 +1,7 @@
 """Endpoint URLs: what may be shown of one, what of one is a key, and who is the same caller to the same host."""
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -37,6 +38,7 @@ def endpoint_identity(url: str) -> str:
     return f"{host}#{sha256(chr(0).join(keys).encode()).hexdigest()[:12]}" if keys else host
 
 
+@lru_cache(maxsize=256)
 def check_url(url: str) -> None:
     """Refuse a URL that is not https, unless its host is this machine; raises ConfigError."""
     parts = _split(url)
