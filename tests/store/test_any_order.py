@@ -164,7 +164,7 @@ class Scanning(RuleBasedStateMachine):
     def sums_are_exact(self) -> None:
         for total in self.store.totals("bsc"):
             mine = {key: balance.amount for key, (balance, _) in self.known.items() if key[1] == total.asset}
-            assert int(total.amount) == sum(amount for key, amount in mine.items() if key not in self.gaps)
+            assert int(total.amount or 0) == sum(amount for key, amount in mine.items() if key not in self.gaps)
             assert int(total.stale_amount) == sum(amount for key, amount in mine.items() if key in self.gaps)
             assert (total.read + total.stale, total.unread) == (len(mine), self.addresses - len(mine))
 

@@ -51,7 +51,7 @@ def test_balances_can_be_narrowed_to_chain_asset_and_what_is_funded(scanned: Sto
 def test_totals_are_exact_and_add_only_what_was_read(scanned: Store) -> None:
     bnb = AssetTotal("bsc", "BNB", 18, str(2 * WEI), str(-WEI - 1), "10", read=3, stale=1, unread=0, funded=2)
     usdt = AssetTotal("bsc", "USDT", 18, "0", None, "0", read=3, stale=0, unread=1, funded=0)
-    btc = AssetTotal("btc", "BTC", 8, "0", None, "0", read=0, stale=0, unread=1, funded=0)
+    btc = AssetTotal("btc", "BTC", 8, None, None, "0", read=0, stale=0, unread=1, funded=None)
     assert scanned.totals() == [btc, bnb, usdt]
     assert scanned.totals("bsc", "USDT") == [usdt]
     assert scanned.totals("btc", "USDT") == []

@@ -74,8 +74,8 @@ def _cancel_on_sigterm() -> None:
     assert task is not None
     try:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    except NotImplementedError:
-        return  # Windows has none
+    except NotImplementedError:  # Windows has no signal handlers on the loop
+        return
 
 
 def exit_code(report: DemoReport) -> int:

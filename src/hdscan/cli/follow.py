@@ -67,7 +67,7 @@ class Interrupt:
         for number in SIGNALS:
             try:
                 asyncio.get_running_loop().remove_signal_handler(number)
-            except NotImplementedError:
+            except NotImplementedError:  # Windows, as above
                 signal.signal(number, signal.SIG_DFL)
 
     def _heard(self) -> None:

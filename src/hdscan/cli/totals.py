@@ -11,9 +11,11 @@ from hdscan.model.scan import AssetTotal
 
 def amount_words(total: AssetTotal) -> str:
     """What is held at least; nothing where nothing was read, as that is no zero."""
-    if not total.read:
-        return ""
-    return ("≥ " if total.unread or total.stale else "") + coins(total.amount, total.decimals)
+    return "" if total.amount is None else _at_least(total) + coins(total.amount, total.decimals)
+
+
+def _at_least(total: AssetTotal) -> str:
+    return "≥ " if total.unread or total.stale else ""
 
 
 def total_words(total: AssetTotal, width: int = 0) -> str:
@@ -35,6 +37,7 @@ def totals_table(totals: Iterable[AssetTotal]) -> Table:
     for each in every:
         pending = "" if each.unconfirmed in (None, "0") else coins(each.unconfirmed or 0, each.decimals)
         words = Text(total_words(each, width), style="yellow" if each.unread or each.stale else "")
-        counts = f"{each.funded:,}", f"{each.read + each.stale + each.unread:,}"
+        funded = "" if each.funded is None else f"{_at_least(each)}{each.funded:,}"
+        counts = funded, f"{each.read + each.stale + each.unread:,}"
         made.add_row(each.chain, clean(each.asset), words, *counts, pending)
     return made

@@ -107,18 +107,21 @@ class BalanceRow(msgspec.Struct, frozen=True):
 
 
 class AssetTotal(msgspec.Struct, frozen=True):
-    """An asset summed over a chain: `amount` adds `read` rows only; stale ones stand apart; unread ones are only counted."""
+    """An asset summed over a chain: `amount` adds `read` rows only; stale ones stand apart; unread ones are only counted.
+
+    Where nothing was read, `amount` and `funded` are None: no zero was read either.
+    """
 
     chain: str
     asset: str
     decimals: int
-    amount: str
+    amount: str | None
     unconfirmed: str | None
     stale_amount: str
     read: int
     stale: int
     unread: int
-    funded: int
+    funded: int | None
 
 
 class Gap(msgspec.Struct, frozen=True):

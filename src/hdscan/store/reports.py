@@ -132,13 +132,13 @@ def totals(connection: Connection, current: Mapping[int, Asset], chain: str | No
                     chain=part.id,
                     asset=each.symbol,
                     decimals=each.decimals,
-                    amount=str(sums[key].amount),
+                    amount=str(sums[key].amount) if rows > stale_rows else None,
                     unconfirmed=str(sums[key].unconfirmed) if pending > stale_pending else None,
                     stale_amount=str(sums[key].stale),
                     read=rows - stale_rows,
                     stale=stale_rows,
                     unread=addressed - rows,
-                    funded=sums[key].funded,
+                    funded=sums[key].funded if rows > stale_rows else None,
                 )
             )
     return found
