@@ -265,10 +265,19 @@ def test_calls_that_have_not_gone_out_yet_hold_back_the_next_so_that_they_go_in_
     limiter = Limiter(100.0)
     limiter.hears_sent = True
     now = 1000.0
-    for _ in range(3):
+    for _ in range(2):
         now = max(now, limiter.ready_at(1, now))
         limiter.take(1, now)
     assert limiter.ready_at(1, now + 0.1) == now + 0.1 + LOOK_AGAIN
     limiter.sent(now + 0.1)
     assert limiter.ready_at(1, now + 0.2) == now + 0.2
     assert limiter.ready_at(1, now + UNHEARD) == now + UNHEARD
+
+
+def test_a_slow_host_gets_no_second_call_before_the_first_has_gone_out() -> None:
+    limiter = Limiter(5.0)
+    limiter.hears_sent = True
+    limiter.take(1, 1000.0)
+    assert limiter.ready_at(1, 1000.3) == 1000.3 + LOOK_AGAIN
+    limiter.sent(1000.3)
+    assert limiter.ready_at(1, 1000.3) == pytest.approx(1000.5 - 2 * SLACK)

@@ -110,7 +110,7 @@ class Limiter:
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
         ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
-        if self.hears_sent and now - self._taken_at < UNHEARD and self._unsent > max(1.0, AHEAD * self.rate):
+        if self.hears_sent and now - self._taken_at < UNHEARD and self._unsent >= max(1.0, AHEAD * self.rate):
             return max(ready, now + LOOK_AGAIN)  # more that is still on its way out would go out in a bunch
         return ready
 
