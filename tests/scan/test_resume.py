@@ -191,7 +191,7 @@ async def test_the_final_pass_reads_what_was_unread(tmp_path: Path) -> None:
 async def test_without_a_final_pass_the_gap_remains(tmp_path: Path) -> None:
     async with stage(tmp_path, BTC, addresses=100, final_passes=0) as on:
         victim = on.world["btc"].address(5)
-        on.city.set_faults({h.name: [script(Fault.ERROR_OBJECT, address=victim)] for h in BTC})
+        on.city.set_faults({h.name: [poison(victim, Fault.ERROR_OBJECT)] for h in BTC})
         await on.scan()
         assert on.result.status is Status.COMPLETED_WITH_GAPS
         assert [gap.address for gap in on.wallet.gaps()] == [victim]
