@@ -1,6 +1,7 @@
 """The one place where the parts are put together; `open_wallet` is where a program begins."""
 
-from hdscan.app.wallet import Imported, Wallet, configure, find_chain, open_wallet
+from hdscan.app.spreadsheet import csv_lines
+from hdscan.app.wallet import Imported, Wallet, configure, find_asset, find_chain, open_wallet
 from hdscan.keys.derive import Deriver, from_extended, from_mnemonic
 from hdscan.keys.extended import Script
 from hdscan.scan.plan import ScanRequest
@@ -15,6 +16,8 @@ __all__ = [
     "Settings",
     "Wallet",
     "configure",
+    "csv_lines",
+    "find_asset",
     "find_chain",
     "from_extended",
     "from_mnemonic",

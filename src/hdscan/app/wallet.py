@@ -18,8 +18,8 @@ import os
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -32,9 +32,10 @@ from hdscan.keys.derive import Deriver
 from hdscan.keys.listing import BadLine, parse
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
-from hdscan.model.events import Event
-from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanResult
+from hdscan.model.events import ChainProgress, Event, ScanTokenError
+from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanResult, Status
 from hdscan.provider.transport import AioTransport
+from hdscan.scan.chain_scan import stands
 from hdscan.scan.engine import Engine, summary
 from hdscan.scan.plan import ScanRequest
 from hdscan.settings import Settings, load
@@ -82,6 +83,15 @@ def find_chain(settings: Settings, name: str) -> Chain:
     return settings.chains[name]
 
 
+def find_asset(settings: Settings, name: str, chains: Sequence[str] | None = None) -> str:
+    """The configured symbol that is meant, whatever its case; InputError names those there are."""
+    of = [asset.symbol for chain in chains or settings.chains for asset in settings.assets[chain]]
+    symbols = {symbol.upper(): symbol for symbol in of}
+    if name.upper() not in symbols:
+        raise InputError(f"asset {name!r} is not configured; the assets are {', '.join(symbols.values())}")
+    return symbols[name.upper()]
+
+
 class _NothingAdded(Exception):
     """Takes back an import that met a bad line."""
 
@@ -103,6 +113,7 @@ class Wallet:
             raise
         self.result: ScanResult | None = None
         self._engine: Engine | None = None
+        self._held = False
 
     def __enter__(self) -> Self:
         return self
@@ -154,9 +165,9 @@ class Wallet:
         return Imported(added.added, added.known)
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
-        """Scan and say what happens; `result` is there when it has ended. Takes the writer's lock (LockedError)."""
+        """Scan and say what happens; `result` is there when it has ended. Takes the writer's lock (LockedError) unless held."""
         settings, clock = self.settings, steady_clock()
-        with self.store.writer_lock("scan"):
+        with nullcontext() if self._held else self.store.writer_lock("scan"):
             async with AioTransport(settings.scan.request_timeout) as transport:
                 self._engine = engine = Engine(
                     self.store,
@@ -177,10 +188,35 @@ class Wallet:
                 finally:
                     self.result, self._engine = engine.result, None
 
-    def stop(self) -> None:
-        """End the running scan early: what has ended is committed, the next scan resumes the rest."""
+    @contextmanager
+    def held(self, command: str) -> Iterator[None]:
+        """Hold the writer's lock over many scans (LockedError); a scan whose process died is marked as stopped."""
+        with self.store.writer_lock(command):
+            self._held = True
+            try:
+                for record in self.chains():
+                    if record.status is Status.RUNNING:
+                        why = "the process that ran it came to a sudden end"
+                        self.store.set_status(record.scan_id, record.chain, Status.STOPPED, why, time.time())
+                yield
+            finally:
+                self._held = False
+
+    def stop(self, chains: Iterable[str] = ()) -> None:
+        """End the running scan, or these chains of it, early: what has ended is committed, the next scan resumes the rest."""
         if self._engine is not None:
-            self._engine.stop()
+            self._engine.stop(chains)
+
+    @property
+    def scanning(self) -> set[str]:
+        """The chains that are being scanned by this wallet."""
+        return self._engine.scanning if self._engine is not None else set()
+
+    def state(self) -> tuple[list[ChainProgress], list[ScanTokenError]]:
+        """Where the last scan of every chain stands, and which of their tokens fail, as stored."""
+        records = self.chains()
+        errors = [error for record in records for error in self.store.token_errors(record.scan_id, record.chain)]
+        return [stands(record) for record in records], errors
 
     def last_scan(self) -> ScanResult | None:
         """How the last scan of every chain stands, or None where there was none."""
@@ -204,7 +240,9 @@ class Wallet:
         return self.store.gaps(chain)
 
     def providers(self) -> list[ProviderStatus]:
-        """Every configured provider as it was last seen."""
+        """Every configured provider as it stands, or, where no scan is running here, as it was last seen."""
+        if self._engine is not None:
+            return list(self._engine.statuses())
         fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
         seen = {status.name: status for status in self.store.providers()}
         return [

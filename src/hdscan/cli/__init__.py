@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from hdscan.app import LogLevel
-from hdscan.cli import addresses, config, demo, doctor, reports, scan
+from hdscan.cli import addresses, config, demo, doctor, reports, scan, serve
 from hdscan.cli.follow import CONFIG, FAILED, INTERRUPTED, OK, USAGE
 from hdscan.cli.output import OutputClosed, clean, masked, write
 from hdscan.cli.session import Session
@@ -48,6 +48,7 @@ app.command("status", epilog=reports.STATUS_EPILOG)(reports.status)
 app.command("balances", epilog=reports.BALANCES_EPILOG)(reports.balances)
 app.command("gaps", epilog=reports.GAPS_EPILOG)(reports.gaps)
 app.command("providers", epilog=reports.PROVIDERS_EPILOG)(reports.providers)
+app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.add_typer(config.app, name="config")

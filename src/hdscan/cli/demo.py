@@ -10,10 +10,12 @@ from rich.text import Text
 from hdscan.app.demo import ChainReport, Demo, DemoReport, DemoRequest, FaultProfile
 from hdscan.cli import log
 from hdscan.cli.follow import FAILED, INTERRUPTED, OK, UNREAD, Interrupt, follow, run
-from hdscan.cli.live import Display, display
+from hdscan.cli.live import Display, Lines, display
 from hdscan.cli.options import AsJson
 from hdscan.cli.output import show, table, write_json
+from hdscan.cli.serve import serving
 from hdscan.cli.session import session
+from hdscan.model.errors import InputError
 from hdscan.model.scan import Status
 
 EPILOG = """Examples:
@@ -21,6 +23,7 @@ EPILOG = """Examples:
   hdscan demo                                  three chains of 5,000 addresses, providers that fail now and then
   hdscan demo --addresses 500 --faults wild    outages, hangs, floods and a liar on every chain
   hdscan demo --seed 7 --json                  other balances and other faults; the result for a program
+  hdscan demo --serve                          the same on the dashboard; open the link that it prints
 
 Nothing leaves this machine, and nothing of it stays: hosts, addresses and database are made up and thrown away.
 
@@ -37,13 +40,36 @@ def demo(
     ] = DemoRequest().addresses,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Decides every balance and every fault.")] = 1,
     faults: Annotated[FaultProfile, typer.Option("--faults", help="How much goes wrong.")] = "mild",
+    serve: Annotated[
+        bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, and scan again on request.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Scan simulated chains through faulty providers, and compare with the truth."""
     here = session(context)
     # what the faults do to single calls is not a user's business here, unless the log is what was asked for
     log.configure(here.log_level or ("info" if here.log_json else "error"), as_json=bool(here.log_json))
-    return run(_demo(DemoRequest(addresses, seed, faults), display(log_json=bool(here.log_json)), as_json))
+    if serve and as_json:
+        raise InputError("--serve shows the demo on a page: it does not go with --json")
+    request, as_log = DemoRequest(addresses, seed, faults), bool(here.log_json)
+    return run(_served(request, Lines(log_json=as_log)) if serve else _demo(request, display(log_json=as_log), as_json))
+
+
+async def _served(request: DemoRequest, shown: Display) -> int:
+    """Show it on the dashboard until a signal comes; the exit code."""
+    _cancel_on_sigterm()
+    try:
+        async with Demo(request) as demo:
+            _say_what(request, shown)
+            await demo.import_addresses()
+            with demo.wallet.held("demo"):
+                return await serving(demo.wallet, shown, "127.0.0.1", 0, begin=True)
+    except asyncio.CancelledError:
+        return INTERRUPTED
+
+
+def _say_what(request: DemoRequest, shown: Display) -> None:
+    shown.note(f"simulating {request.addresses:,} addresses per chain, faults {request.faults}, seed {request.seed}")
 
 
 async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
@@ -51,7 +77,7 @@ async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
     _cancel_on_sigterm()
     try:
         async with Demo(request) as demo, Interrupt(demo.wallet, shown) as interrupt:
-            shown.note(f"simulating {request.addresses:,} addresses per chain, faults {request.faults}, seed {request.seed}")
+            _say_what(request, shown)
             with shown:
                 await demo.import_addresses(until=lambda: interrupt.asked)
                 if not interrupt.asked:

@@ -45,13 +45,13 @@ class Interrupt:
     def __init__(self, wallet: Wallet, display: Display) -> None:
         self._wallet = wallet
         self._display = display
-        self._asked = asyncio.Event()
+        self.heard = asyncio.Event()
         self.scanning = False
 
     @property
     def asked(self) -> bool:
         """Whether a signal came."""
-        return self._asked.is_set()
+        return self.heard.is_set()
 
     async def __aenter__(self) -> Self:
         for number in SIGNALS:
@@ -74,7 +74,7 @@ class Interrupt:
         if self.asked:
             self._display.__exit__(None, None, None)  # gives the terminal its cursor back
             os._exit(INTERRUPTED)
-        self._asked.set()
+        self.heard.set()
         if self.scanning:
             self._display.note("stopping: what has been read is being committed (once more to end at once)")
         self._wallet.stop()
@@ -82,7 +82,7 @@ class Interrupt:
     async def wait(self, seconds: float) -> None:
         """Wait, but not longer than until a signal comes."""
         try:
-            await asyncio.wait_for(self._asked.wait(), seconds)
+            await asyncio.wait_for(self.heard.wait(), seconds)
         except TimeoutError:
             return
 

@@ -1,26 +1,22 @@
 """What goes to stdout (data in the asked form, streamed) and how text for people is made safe and readable."""
 
-import csv
-import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any
 
 import msgspec
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 
+from hdscan.app import csv_lines
 from hdscan.model.errors import InputError
 
 BLOCK = 1 << 16  # characters that are collected before they are written
 WIDE = 1000  # columns of a table that goes to a file or a pipe: nothing is folded there
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet takes a cell that begins so for a formula
 SECRET = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -95,27 +91,7 @@ def _lines(rows: Iterable[msgspec.Struct], kind: type[msgspec.Struct], as_form: 
                 before = ",\n"
             yield "[]\n" if before == "[\n" else "\n]\n"
         case _:
-            yield from _csv_lines(rows, kind.__struct_fields__)
-
-
-def _csv_lines(rows: Iterable[msgspec.Struct], fields: tuple[str, ...]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(fields)
-    for row in rows:
-        writer.writerow([cell(getattr(row, field)) for field in fields])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def cell(value: Any) -> str:
-    """A value as a CSV cell: empty where there is none, and never one that a spreadsheet would execute."""
-    if value is None:
-        return ""
-    text = _encode(value).decode() if isinstance(value, Mapping | tuple | list) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
+            yield from csv_lines(rows, kind.__struct_fields__)
 
 
 # -- for people

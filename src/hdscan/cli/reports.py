@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hdscan.app import Wallet
+from hdscan.app import Wallet, find_asset
 from hdscan.cli.live import STYLES, state_words
-from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, symbol_of
+from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain
 from hdscan.cli.output import Form, clean, coins, duration, form, show, table, write_json, write_rows
 from hdscan.cli.session import session
 from hdscan.cli.totals import totals_table
@@ -114,7 +114,7 @@ def balances(
     with session(context).reader() as wallet:
         if chain is not None:
             wallet.chain(chain)
-        symbol = None if asset is None else symbol_of(wallet.settings, asset, None if chain is None else [chain])
+        symbol = None if asset is None else find_asset(wallet.settings, asset, None if chain is None else [chain])
         if as_form is Form.TEXT:
             _show_balances(wallet, chain, symbol)
         else:

@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hdscan.app import ScanRequest, Wallet
+from hdscan.app import ScanRequest, Wallet, find_asset
 from hdscan.cli.follow import EXIT_CODES, INTERRUPTED, Interrupt, follow, run
 from hdscan.cli.live import Display
-from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, symbol_of
+from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains
 from hdscan.cli.output import Form, form, show, write_json
 from hdscan.cli.session import session
 from hdscan.cli.totals import totals_table
@@ -62,7 +62,7 @@ def scan(
         for name in chain or ():
             wallet.chain(name)
         for name in asset or ():
-            symbol_of(settings, name, chain)
+            find_asset(settings, name, chain)
         request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry)
         return run(_scan(wallet, request, shown, as_form, watch))
 

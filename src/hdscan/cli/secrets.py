@@ -32,7 +32,7 @@ def read_extended_key(argument: str) -> str:
 def read_mnemonic(file: Path | None) -> tuple[str, str]:
     """Words and passphrase: lines 1 and 2 of the file, or of standard input where there is none."""
     if file is not None:
-        return _split(_protected(file))
+        return _split(protected(file, "seed"))
     if sys.stdin.isatty():
         return _split(f"{getpass.getpass('mnemonic (not shown): ')}\n{getpass.getpass('passphrase (empty for none): ')}")
     return _split(_decoded(sys.stdin.buffer.read(LONGEST)))
@@ -51,19 +51,20 @@ def _split(text: str) -> tuple[str, str]:
     return lines[0], lines[1] if len(lines) > 1 else ""
 
 
-def _protected(path: Path) -> str:
+def protected(path: Path, what: str) -> str:
+    """The text of a file that only its owner can read; KeyFault, naming it by `what` it holds, otherwise."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise KeyFault(f"the seed file cannot be read: {error.strerror}") from None
+        raise KeyFault(f"the {what} file cannot be read: {error.strerror}") from None
     with os.fdopen(handle, "rb") as file:
         mode = os.fstat(handle).st_mode
         if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
-            raise KeyFault(f"the seed file can be read by others; mend it with: chmod 600 {shlex.quote(str(path))}")
+            raise KeyFault(f"the {what} file can be read by others; mend it with: chmod 600 {shlex.quote(str(path))}")
         try:
             return _decoded(file.read(LONGEST))
         except OSError as error:
-            raise KeyFault(f"the seed file cannot be read: {error.strerror}") from None
+            raise KeyFault(f"the {what} file cannot be read: {error.strerror}") from None
 
 
 def _decoded(raw: bytes) -> str:

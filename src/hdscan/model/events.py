@@ -1,6 +1,7 @@
 """What a scan says while it runs: `scan --jsonl` and SSE carry these, with `event` as the name. Values are absolute."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 import msgspec
 
@@ -8,9 +9,13 @@ from hdscan.model.scan import ProviderStatus, Status
 
 
 class ChainProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a chain stands: `rate` in readings per second, `eta` in seconds or None, `seconds` and `requests` so far."""
+    """Where a chain stands: `rate` in readings per second, `eta` in seconds or None, `seconds` and `requests` so far.
+
+    `error` is why it failed.
+    """
 
     chain: str
+    scan_id: int
     status: Status
     addresses: int
     readings: int
@@ -21,6 +26,7 @@ class ChainProgress(msgspec.Struct, frozen=True, kw_only=True):
     eta: float | None
     seconds: float
     requests: int
+    error: str | None = None
 
 
 class ScanProgress(ChainProgress, frozen=True, kw_only=True, tag_field="event", tag="scan_progress"):
@@ -28,7 +34,7 @@ class ScanProgress(ChainProgress, frozen=True, kw_only=True, tag_field="event", 
 
 
 class ScanTokenError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_token_error"):
-    """Readings of a token fail (B7): how many addresses, why in words and as a code, and at which providers."""
+    """Readings of a token fail (B7): how many addresses (0: none any more), why in words and as a code, and at which providers."""
 
     chain: str
     token: str
@@ -39,30 +45,50 @@ class ScanTokenError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_t
 
 
 class ScanError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_error"):
-    """A chain cannot go on, or something happened that its user has to know (a quarantined provider, an outage)."""
+    """A chain cannot go on, or something happened that its user has to know (a quarantined provider, an outage).
+
+    `at` is RFC 3339 in UTC.
+    """
 
     chain: str
     code: str
     error: str
+    at: str
 
 
 class ScanComplete(ChainProgress, frozen=True, kw_only=True, tag_field="event", tag="scan_complete"):
     """A chain's scan ended, with the status that it ended with."""
 
-    error: str | None = None
-
 
 class ProviderChanged(ProviderStatus, frozen=True, tag_field="event", tag="provider_state"):
-    """A provider's state or breaker changed."""
+    """A provider's state or breaker changed, or its chain's scan ended with other counts than were said."""
 
 
-class ScanState(msgspec.Struct, frozen=True, tag_field="event", tag="scan_state"):
-    """Everything at once: the first event of a scan, and what a subscriber starts from."""
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything at once; `scan_id` is the highest of its chains', None before the first scan; `errors` are the last few."""
 
-    scan_id: int
+    scan_id: int | None
+    running: bool
     chains: Mapping[str, ChainProgress]
     token_errors: tuple[ScanTokenError, ...]
+    errors: tuple[ScanError, ...]
     providers: tuple[ProviderStatus, ...]
+
+
+class Reason(StrEnum):
+    """Why a subscriber gets everything at once."""
+
+    INITIAL = "initial"  # it is new
+    RESUMED = "resumed"  # it was here before
+    RESTARTED = "restarted"  # it was at another process
+    MALFORMED = "malformed"  # it names no event at all
+    LAGGED = "lagged"  # it read too slowly
+
+
+class ScanState(Snapshot, frozen=True, kw_only=True, tag_field="event", tag="scan_state"):
+    """Everything at once: the first event of a scan, and what a subscriber starts from."""
+
+    reason: Reason = Reason.INITIAL
 
 
 Event = ScanProgress | ScanTokenError | ScanError | ScanComplete | ProviderChanged | ScanState

@@ -1,6 +1,6 @@
 """The state of a scan and of what it knows, as stored, shown and sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -19,6 +19,14 @@ class Status(StrEnum):
     def resumable(self) -> bool:
         """Whether the next `scan` goes on with it; one found RUNNING without a writer was killed."""
         return self in (Status.RUNNING, Status.STOPPED, Status.FAILED)
+
+
+_WORST = (Status.FAILED, Status.STOPPED, Status.RUNNING, Status.COMPLETED_WITH_GAPS, Status.COMPLETED)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The status of a whole: its worst part's."""
+    return min(statuses, key=_WORST.index, default=Status.COMPLETED)
 
 
 class ChainPlan(msgspec.Struct, frozen=True):

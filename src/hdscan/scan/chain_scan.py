@@ -15,6 +15,7 @@ from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
+from hdscan.pool.seat import rfc3339
 from hdscan.pool.step import Quarantined, ShortReply, Silence, Step, Stop
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
@@ -62,6 +63,7 @@ class ChainScanner:
         self.record = record
         self.token_errors = token_errors
         self.stopping = False
+        self.ended = False
         self._assets = {asset.symbol: asset for asset in assets if asset.symbol in record.assets}
         self._store = store
         self._write = writer
@@ -116,10 +118,11 @@ class ChainScanner:
             await self._fail(failure)
         finally:
             await self._end_pool(pool)
+        self.ended = True
         self._say_token_errors(all_of_them=True)
         if self.record.error:
-            self._emit(ScanError(self.chain.id, self.record.status.value, self.record.error))
-        self._emit(ScanComplete(**msgspec.structs.asdict(self.progress()), error=self.record.error))
+            self._say_error(self.record.status.value, self.record.error)
+        self._emit(ScanComplete(**msgspec.structs.asdict(self.progress())))
         return self.record
 
     async def _chunks(self, pool: asyncio.Task[Stop]) -> Stop | None:
@@ -192,7 +195,7 @@ class ChainScanner:
                     _log.info("chain_answers_again", chain=self.chain.id)
                 case Silence(seconds):
                     text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
-                    self._emit(ScanError(self.chain.id, ReadCode.UNAVAILABLE.value, text))
+                    self._say_error(ReadCode.UNAVAILABLE.value, text)
 
     # -- what is kept
 
@@ -259,7 +262,7 @@ class ChainScanner:
         text = f"{notice.provider} is quarantined: {notice.reason}"
         if count:
             text += f"; {count} balances that it gave are read again"
-        self._emit(ScanError(self.chain.id, ReadCode.WRONG_CHAIN.value, text))
+        self._say_error(ReadCode.WRONG_CHAIN.value, text)
 
     async def _fail(self, failure: StoreError) -> None:
         """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
@@ -287,27 +290,37 @@ class ChainScanner:
         ended = record.read + record.unread
         rate = max(0, ended - self._ended_before) / max(now - self._began, 1e-9)
         left = record.readings - ended
-        return ChainProgress(
-            chain=record.chain,
-            status=record.status,
-            addresses=record.addresses,
-            readings=record.readings,
-            read=record.read,
-            unread=record.unread,
-            funded=record.funded,
-            rate=round(rate, 3),
-            eta=round(left / rate, 1) if rate > 0 else None,
-            seconds=round(record.seconds, 3),
-            requests=record.requests,
-        )
+        return msgspec.structs.replace(stands(record), rate=round(rate, 3), eta=round(left / rate, 1) if rate > 0 else None)
 
     def _say_progress(self) -> None:
         self._emit(ScanProgress(**msgspec.structs.asdict(self.progress())))
         self._say_token_errors()
 
+    def _say_error(self, code: str, error: str) -> None:
+        self._emit(ScanError(self.chain.id, code, error, rfc3339(self._clock())))
+
     def _say_token_errors(self, *, all_of_them: bool = False) -> None:
         for event in self.token_errors.due(self._clock(), all_of_them=all_of_them):
             self._emit(event)
+
+
+def stands(record: ChainScan) -> ChainProgress:
+    """Where a scan stands while nobody works on it."""
+    return ChainProgress(
+        chain=record.chain,
+        scan_id=record.scan_id,
+        status=record.status,
+        addresses=record.addresses,
+        readings=record.readings,
+        read=record.read,
+        unread=record.unread,
+        funded=record.funded,
+        rate=0.0,
+        eta=None,
+        seconds=round(record.seconds, 3),
+        requests=record.requests,
+        error=record.error,
+    )
 
 
 def _given_by(provider: str, result: BalanceResult) -> bool:

@@ -1,7 +1,7 @@
 """A whole scan: every chain at once, its events in one stream, what was learned about the endpoints kept over a restart."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ import structlog
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import StoreError
 from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanComplete, ScanState
-from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, Status
+from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, worst
 from hdscan.pool.batch import BatchMemory, BatchSize
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter, LimiterMemory
@@ -27,7 +27,6 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 TICK = 1.0  # seconds between looks at the providers
-_WORST = (Status.FAILED, Status.STOPPED, Status.RUNNING, Status.COMPLETED_WITH_GAPS, Status.COMPLETED)
 
 
 class Fleet(msgspec.Struct, frozen=True):
@@ -102,17 +101,26 @@ class Engine:
         self._worker = worker
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._scanners: dict[str, ChainScanner] = {}
-        self._said: dict[str, tuple[object, ...]] = {}
+        self._said: dict[str, ProviderStatus] = {}
         self._kept: dict[str, bytes] = {}
-        self._stopping = False
+        self._stopping: set[str] = set()  # chains
         self.plan: Plan | None = None
         self.result: ScanResult | None = None
 
-    def stop(self) -> None:
-        """End early: what has ended is committed, the rest is resumed by the next scan."""
-        self._stopping = True
-        for scanner in self._scanners.values():
-            scanner.stop()
+    def stop(self, chains: Iterable[str] = ()) -> None:
+        """End these chains early, or all: what has ended is committed, the rest is resumed by the next scan."""
+        self._stopping |= set(chains) or self._chains.keys()
+        for chain in self._stopping & self._scanners.keys():
+            self._scanners[chain].stop()
+
+    @property
+    def scanning(self) -> set[str]:
+        """The chains that are being scanned."""
+        return {chain for chain, scanner in self._scanners.items() if not scanner.ended}
+
+    def statuses(self) -> tuple[ProviderStatus, ...]:
+        """Every provider as it stands."""
+        return self._fleet.statuses(self._clock())
 
     async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
         """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
@@ -128,7 +136,7 @@ class Engine:
                 standing = await write(partial(self._store.token_errors, record.scan_id, record.chain))
                 self._scanners[record.chain] = self._scanner(record, TokenErrors(record.chain, standing), write)
             if self._stopping:
-                self.stop()
+                self.stop(self._stopping)
             self._look_at_providers()  # what changes from here on is said
             work = asyncio.create_task(self._work(plan, write))
             try:
@@ -162,7 +170,14 @@ class Engine:
         assert self.plan is not None
         progress: dict[str, ChainProgress] = {chain: scanner.progress() for chain, scanner in self._scanners.items()}
         errors = tuple(event for scanner in self._scanners.values() for event in scanner.token_errors.current())
-        return ScanState(self.plan.scan_id, progress, errors, self._fleet.statuses(self._clock()))
+        return ScanState(
+            scan_id=self.plan.scan_id,
+            running=bool(self.scanning),
+            chains=progress,
+            token_errors=errors,
+            errors=(),
+            providers=self.statuses(),
+        )
 
     def _scanner(self, record: ChainScan, token_errors: TokenErrors, write: Writer) -> ChainScanner:
         chain, seats = self._chains[record.chain], self._fleet.seats[record.chain]
@@ -184,7 +199,7 @@ class Engine:
 
     def _say(self, event: Event) -> None:
         if isinstance(event, ScanComplete):
-            self._look_at_providers()  # first, so that a chain's end stands behind what led to it
+            self._look_at_providers(event.chain)  # first, so that a chain's end stands behind what led to it
         self._events.put_nowait(event)
 
     # -- the providers, from outside
@@ -198,11 +213,12 @@ class Engine:
                     self._events.put_nowait(event)
             await self._keep(write)
 
-    def _look_at_providers(self) -> None:
-        for status in self._fleet.statuses(self._clock()):
-            seen = (status.state, dict(status.breaker))
-            if self._said.setdefault(status.name, seen) != seen:
-                self._said[status.name] = seen
+    def _look_at_providers(self, ended: str | None = None) -> None:
+        """Say whose state or breaker changed, and how the providers of a chain stand whose scan has ended."""
+        for status in self.statuses():
+            said = self._said.setdefault(status.name, status)
+            if status != said if status.chain == ended else (status.state, status.breaker) != (said.state, said.breaker):
+                self._said[status.name] = status
                 self._events.put_nowait(ProviderChanged(**msgspec.structs.asdict(status)))
 
     async def _keep(self, write: Writer) -> None:
@@ -210,7 +226,7 @@ class Engine:
         changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}
         if not changed:
             return
-        statuses = [status for status in self._fleet.statuses(self._clock()) if status.chain in self._scanners]
+        statuses = [status for status in self.statuses() if status.chain in self._scanners]
         try:
             await write(lambda: self._store.save_memory(changed))
             await write(lambda: self._store.save_providers(statuses))
@@ -235,5 +251,4 @@ def summary(scan_id: int, records: Sequence[ChainScan]) -> ScanResult:
         )
         for r in records
     }
-    worst = min((r.status for r in records), key=_WORST.index, default=Status.COMPLETED)
-    return ScanResult(scan_id, worst, chains)
+    return ScanResult(scan_id, worst(r.status for r in records), chains)

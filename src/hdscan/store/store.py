@@ -7,6 +7,7 @@ whether the same call may succeed later.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -63,6 +64,10 @@ class Store:
     def writer_lock(self, command: str) -> AbstractContextManager[None]:
         """Be the only writer; LockedError says which process, running what, has been it since when. Freed by any death."""
         return sqlite.writer_lock(self._database.path, command)
+
+    def beside(self, ending: str) -> Path:
+        """The place of a file that belongs to the database: its name with an ending."""
+        return self._database.path.with_name(self._database.path.name + ending)
 
     def check(self) -> list[str]:
         """What is wrong with the database, a sentence each with how to mend it; reads all of it."""

@@ -1,0 +1,77 @@
+"""Who may come in: a bearer token for programs; for a browser a link that works once, and then a signed cookie."""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+from hdscan.model.errors import ConfigError
+
+COOKIE_SECONDS = 30 * 24 * 3600
+SECRET_BYTES = 32
+
+
+def load_secret(path: Path) -> bytes:
+    """The secret that signs cookies, kept beside the database so that a restart logs nobody out; made where there is none."""
+    try:
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            secret = path.read_bytes()
+        else:
+            secret = secrets.token_bytes(SECRET_BYTES)
+            with os.fdopen(handle, "wb") as file:
+                file.write(secret)
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise ConfigError(f"{path} signs the cookies and can be read by others; delete it, a new one will be made")
+    except OSError as error:
+        raise ConfigError(f"{path}, which signs the cookies, cannot be used: {error.strerror}") from None
+    if len(secret) != SECRET_BYTES:
+        raise ConfigError(f"{path} is not the secret that hdscan wrote; delete it, a new one will be made")
+    return secret
+
+
+class Access:
+    """Decides who is known; times are unix seconds. A cookie belongs to a port, since browsers share them between ports."""
+
+    def __init__(self, secret: bytes, token: str | None, port: int) -> None:
+        self._secret = secret
+        self._token = token
+        self._code: str | None = secrets.token_urlsafe(24)
+        self.cookie = f"hdscan_{port}"
+
+    @property
+    def code(self) -> str:
+        """What the link that is printed holds; it works once."""
+        assert self._code is not None
+        return self._code
+
+    def redeem(self, code: str, now: float) -> str | None:
+        """The Set-Cookie of a browser that brings the code; None where it is another or was used."""
+        if self._code is None or not hmac.compare_digest(code.encode(), self._code.encode()):
+            return None
+        self._code = None
+        until = str(int(now) + COOKIE_SECONDS)
+        value = f"{until}.{self._signature(until)}"
+        return f"{self.cookie}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict"
+
+    def knows_bearer(self, authorization: bytes) -> bool:
+        """Whether an Authorization header (RFC 6750, section 2.1) carries the token."""
+        scheme, _, given = authorization.partition(b" ")
+        return (
+            self._token is not None and scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self._token.encode())
+        )
+
+    def knows_cookie(self, header: bytes, now: float) -> bool:
+        """Whether a Cookie header holds a cookie that was signed here and has not run out."""
+        for pair in header.decode("latin-1").split(";"):
+            name, _, value = pair.strip().partition("=")
+            until, _, signature = value.partition(".")
+            if name == self.cookie and re.fullmatch(r"[0-9]{1,12}", until, re.ASCII) and int(until) > now:
+                return hmac.compare_digest(signature.encode(), self._signature(until).encode())
+        return False
+
+    def _signature(self, until: str) -> str:
+        return hmac.new(self._secret, f"{self.cookie}.{until}".encode(), hashlib.sha256).hexdigest()

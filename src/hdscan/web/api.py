@@ -1,0 +1,307 @@
+"""The HTTP API: what the command line knows and does, under /api/v1. docs/api.md tells it to its users."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from functools import partial
+from importlib.metadata import version
+from itertools import islice
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from litestar import Controller, Litestar, MediaType, Request, Response, Router, get, post
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
+from hdscan.model.errors import InputError, ScanRefused, StoreError
+from hdscan.model.events import Snapshot
+from hdscan.model.page import Page, Sort
+from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
+from hdscan.web.errors import CODES, Envelope, Fault
+from hdscan.web.guard import Gone, Refused
+from hdscan.web.hub import Hub
+from hdscan.web.metrics import Metrics
+from hdscan.web.page import index, static
+from hdscan.web.scans import ScanConflict, Scans
+from hdscan.web.stream import EventStream
+
+_log = structlog.get_logger()
+
+BLOCK = 500  # CSV lines that are made at once
+BIGGEST = 2**31 - 1
+
+OneChain = Annotated[str | None, Parameter(description="Only this chain.")]
+OneAsset = Annotated[str | None, Parameter(description="Only this asset's symbol.")]
+Funded = Annotated[bool, Parameter(description="Only amounts above zero.")]
+Cursor = Annotated[str | None, Parameter(description="`next` of the page before, of the same query.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="How many items at most.")]
+
+
+class ScanAnswer(msgspec.Struct, frozen=True):
+    """A scan as the API tells it: `status` is that of its worst chain."""
+
+    scan_id: int
+    began_at: str
+    status: Status
+    chains: Mapping[str, ChainScan]
+
+
+class BalancePage(Page[BalanceRow], frozen=True):
+    """A page of balances with the totals of everything that chain and asset choose."""
+
+    totals: tuple[AssetTotal, ...]
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The scan that was begun or stopped."""
+
+    scan_id: int
+
+
+class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to scan: no chains means every chain with addresses, no assets means all of each chain."""
+
+    chains: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    restart: bool = False
+    retry: bool = False
+
+
+class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to stop: no chains means all."""
+
+    chains: tuple[str, ...] = ()
+
+
+class Add(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses to be added, each as a line of the file of `hdscan import`."""
+
+    chain: str
+    addresses: tuple[str, ...]
+    skip_invalid: bool = False
+
+
+class Items(msgspec.Struct, frozen=True):
+    """Every provider."""
+
+    items: tuple[ProviderStatus, ...]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """That the server answers."""
+
+    status: str = "ok"
+
+
+class Refusal(Exception):
+    """An answer that is an error of the API's own."""
+
+    def __init__(self, status: int, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.status = status
+        self.fault = fault
+
+
+class Scanning(Controller):
+    """What is scanned, and how it stands."""
+
+    @get("/status", sync_to_thread=False)
+    def status(self, hub: Hub) -> Snapshot:
+        """How every chain stands, as of the last event."""
+        return hub.live.snapshot()
+
+    @get("/events", media_type="text/event-stream")
+    async def events(
+        self,
+        hub: Hub,
+        last_event_id: Annotated[str | None, Parameter(query="last_event_id")] = None,
+        last_seen: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
+    ) -> Any:
+        """What happens, as Server-Sent Events that begin with the whole state."""
+        return EventStream(hub, last_event_id if last_seen is None else last_seen)
+
+    @post("/scans", status_code=202)
+    async def start(self, scans: Scans, wallet: Wallet, data: Start) -> Begun:
+        """Begin a scan, or go on with one that did not end."""
+        if data.restart and data.retry:
+            raise InputError("restart reads everything, retry only what is unread: choose one")
+        for chain in data.chains:
+            wallet.chain(chain)
+        assets = tuple(find_asset(wallet.settings, asset, data.chains) for asset in data.assets)
+        return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry)))
+
+    @post("/scans/stop", status_code=202)
+    async def stop(self, scans: Scans, wallet: Wallet, data: Stop) -> Begun:
+        """End the running scan, or some of its chains; what has been read is kept."""
+        for chain in data.chains:
+            wallet.chain(chain)
+        return Begun(scans.stop(data.chains))
+
+    @get("/scans", sync_to_thread=True)
+    def scans(
+        self, wallet: Wallet, before: Annotated[int | None, Parameter(ge=1, le=BIGGEST)] = None, limit: Limit = 100
+    ) -> Page[ScanAnswer]:
+        """Every scan, newest first."""
+        records = wallet.store.scans(before, limit)
+        more = records[-1].scan_id if len(records) == limit else None
+        return Page(tuple(_answer(each) for each in records), None if more is None else str(more))
+
+    @get("/scans/{scan_id:int}", sync_to_thread=True)
+    def scan(self, wallet: Wallet, scan_id: Annotated[int, Parameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
+        """One scan."""
+        record = wallet.store.scan_record(scan_id)
+        if record is None:
+            raise NotFoundException(f"there is no scan {scan_id}")
+        return _answer(record)
+
+    @get("/providers", sync_to_thread=True)
+    def providers(self, wallet: Wallet) -> Items:
+        """Every provider as it stands now."""
+        return Items(tuple(wallet.providers()))
+
+
+class Known(Controller):
+    """What is held, what is not known, and the addresses themselves."""
+
+    @get("/balances", sync_to_thread=True)
+    def balances(
+        self,
+        wallet: Wallet,
+        chain: OneChain = None,
+        asset: OneAsset = None,
+        funded: Funded = False,
+        q: Annotated[str | None, Parameter(max_length=200, description="A part of the address or its path.")] = None,
+        sort: Sort = Sort.INDEX,
+        cursor: Cursor = None,
+        limit: Limit = 100,
+    ) -> BalancePage:
+        """Every address and asset, page by page, and the totals."""
+        symbol = _chosen(wallet, chain, asset)
+        page = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+        return BalancePage(page.items, page.next, tuple(wallet.totals(chain, symbol)))
+
+    @get("/balances.csv", media_type="text/csv")
+    async def balances_csv(
+        self, wallet: Wallet, chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
+    ) -> Stream:
+        """Every address and asset as CSV."""
+        symbol = _chosen(wallet, chain, asset)
+        headers = {"content-disposition": 'attachment; filename="balances.csv"'}
+        return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv; charset=utf-8", headers=headers)
+
+    @get("/gaps", sync_to_thread=True)
+    def gaps(self, wallet: Wallet, chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100) -> Page[Gap]:
+        """What the last scans could not read, and why."""
+        _chosen(wallet, chain, None)
+        return wallet.store.gap_page(chain, cursor=cursor, limit=limit)
+
+    @post("/addresses", status_code=200)
+    async def add(self, wallet: Wallet, data: Add) -> Imported:
+        """Add addresses; with a bad one none, unless `skip_invalid`."""
+        done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
+        if done.bad and not data.skip_invalid:
+            text = f"{len(done.bad):,} bad addresses, so nothing was imported; mend them, or leave them out with skip_invalid"
+            raise Refusal(422, Fault("bad_input", text, {"bad": done.bad}))
+        if not (done.added or done.known):
+            raise InputError("there is no address to import")
+        return done
+
+
+@get("/healthz", sync_to_thread=False)
+def healthz() -> Health:
+    """Whether the server answers."""
+    return Health()
+
+
+@get("/readyz", sync_to_thread=True)
+def readyz(wallet: Wallet) -> Health:
+    """Whether the database can be read."""
+    wallet.chains()
+    return Health()
+
+
+@get("/metrics", sync_to_thread=True, media_type="application/openmetrics-text")
+def metrics(metered: Metrics) -> Response[bytes]:
+    """Everything counted, as OpenMetrics."""
+    return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
+
+
+def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
+    """The routes over a wallet, its events and its scans."""
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "metered": Metrics(wallet, hub)}
+    return Litestar(
+        [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
+        dependencies={name: Provide(partial(_same, value), sync_to_thread=False) for name, value in given.items()},
+        exception_handlers={Exception: _refuse},
+        openapi_config=OpenAPIConfig(
+            title="hdscan",
+            version=version("hdscan"),
+            path="/api/v1",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
+            security=[{"bearer": []}],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
+    """Every error as the one envelope."""
+    status, fault = _fault(error)
+    return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON)
+
+
+def _fault(error: Exception) -> tuple[int, Fault]:
+    match error:
+        case Refusal():
+            return error.status, error.fault
+        case ScanConflict(scan_id=None):
+            return 409, Fault("not_running", "none of these chains is being scanned")
+        case ScanConflict():
+            return 409, Fault("running", f"scan {error.scan_id} is running", {"scan_id": error.scan_id})
+        case InputError() | ScanRefused():
+            return 422, Fault(error.code, str(error))
+        case StoreError():
+            return 503, Fault("store", str(error))
+        case ValidationException():
+            return 422, Fault("bad_input", error.detail, error.extra)
+        case HTTPException():
+            code = error.status_code if error.status_code in CODES else 400
+            return code, Fault(CODES[code], error.detail)
+        case Refused() | Gone():
+            raise error
+        case _:
+            name = type(error).__name__
+            _log.error("request_failed", defect=name, at="".join(traceback.format_tb(error.__traceback__)[-1:]))
+            return 500, Fault("internal", f"a defect in hdscan ({name})")
+
+
+def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:
+    """The symbol that is meant; InputError for a chain or an asset that is not configured."""
+    chains = None if chain is None else [wallet.chain(chain).id]
+    return None if asset is None else find_asset(wallet.settings, asset, chains)
+
+
+def _answer(record: ScanRecord) -> ScanAnswer:
+    chains = {each.chain: each for each in record.chains}
+    return ScanAnswer(record.scan_id, record.began_at, worst(each.status for each in record.chains), chains)
+
+
+async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: bool) -> AsyncIterator[str]:
+    with closing(csv_lines(wallet.balances(chain, asset, funded=funded), BalanceRow.__struct_fields__)) as lines:
+        while block := await asyncio.to_thread(lambda: "".join(islice(lines, BLOCK))):
+            yield block

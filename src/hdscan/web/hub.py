@@ -1,0 +1,126 @@
+"""Hands every event to every subscriber without waiting for any: a queue each, bounded, progress frames coalesced. Pure.
+
+Frames are those of Server-Sent Events (WHATWG HTML, section 9.2), encoded once for all subscribers.
+"""
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from hdscan.model.events import Event, Reason, ScanProgress
+from hdscan.web.live import Live
+
+MOST_WAITING = 256  # frames
+PING_DATA = b'event: ping\ndata: {"head":"%s"}\n\n'
+BYE = b"event: bye\ndata: {}\n\n"
+RETRY = b"retry: 2000\n"  # milliseconds
+
+_encode = msgspec.json.Encoder().encode
+
+
+def frame(event: Event, event_id: bytes) -> bytes:
+    """An event as a frame; `data` is the event without its name, which is msgspec's tag and so its first member."""
+    name = type(event).__struct_config__.tag
+    assert isinstance(name, str)
+    tag = name.encode()
+    data = b"{" + _encode(event)[len(b'{"event":"",') + len(tag) :]
+    return b"id: " + event_id + b"\nevent: " + tag + b"\ndata: " + data + b"\n\n"
+
+
+class Subscription:
+    """What waits for one subscriber; `wake` is called when there is something to take."""
+
+    def __init__(self, hub: "Hub", reason: Reason, wake: Callable[[], None]) -> None:
+        self._hub = hub
+        self._owed: Reason | None = reason
+        self._waiting: dict[object, bytes] = {}
+        self._wake = wake
+        self.closed = False
+
+    def offer(self, key: object, data: bytes) -> None:
+        """Queue a frame; one of the same key that still waits gives way to it. A queue that is full is dropped."""
+        if self._owed is not None:
+            return  # the snapshot that it is owed will hold this
+        self._waiting.pop(key, None)
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.clear()
+            self._owed = Reason.LAGGED
+        else:
+            self._waiting[key] = data
+        self._wake()
+
+    def take(self) -> bytes:
+        """All that waits, or the snapshot that is owed; empty where there is nothing."""
+        if self._owed is not None:
+            reason, self._owed = self._owed, None
+            return self._hub.snapshot(reason)
+        data = b"".join(self._waiting.values())
+        self._waiting.clear()
+        return data
+
+    def end(self) -> None:
+        """Take no more."""
+        self.closed = True
+        self._hub.subscriptions.discard(self)
+        self._wake()
+
+
+class Hub:
+    """Counts the events of this process (`epoch`, random), keeps the state that they lead to, and hands them on."""
+
+    def __init__(self, live: Live, epoch: str) -> None:
+        self.live = live
+        self.epoch = epoch
+        self.seq = 0
+        self.subscriptions: set[Subscription] = set()
+        self.closed = False
+
+    @property
+    def head(self) -> bytes:
+        """The id of the last event."""
+        return f"{self.epoch}-{self.seq}".encode()
+
+    def publish(self, event: Event) -> None:
+        """Say an event to everybody."""
+        self.live.apply(event)
+        self.seq += 1
+        if self.subscriptions:
+            data = frame(event, self.head)
+            key: object = event.chain if isinstance(event, ScanProgress) else self.seq
+            for subscription in self.subscriptions:
+                subscription.offer(key, data)
+
+    def subscribe(self, last_id: str | None, wake: Callable[[], None]) -> Subscription:
+        """A subscription whose first frame is the whole state: nothing between the two is missed or said twice."""
+        subscription = Subscription(self, self.why(last_id), wake)
+        if self.closed:
+            subscription.closed = True
+        else:
+            self.subscriptions.add(subscription)
+        return subscription
+
+    def why(self, last_id: str | None) -> Reason:
+        """What the last id that a client saw says about it."""
+        if last_id is None:
+            return Reason.INITIAL
+        found = re.fullmatch(r"([0-9a-f]{16})-([0-9]{1,18})", last_id, re.ASCII)
+        if found is None:
+            return Reason.MALFORMED
+        if found[1] != self.epoch:
+            return Reason.RESTARTED
+        return Reason.RESUMED if int(found[2]) <= self.seq else Reason.MALFORMED
+
+    def snapshot(self, reason: Reason) -> bytes:
+        """The state as a frame of its own, with the head as its id."""
+        return RETRY + frame(self.live.state(reason), self.head)
+
+    def ping(self) -> bytes:
+        """What is said after a silence; no id, so that it changes nothing about where a client stands."""
+        return PING_DATA % self.head
+
+    def close(self) -> None:
+        """Let every subscriber take what waits, and end."""
+        self.closed = True
+        for subscription in tuple(self.subscriptions):
+            subscription.end()

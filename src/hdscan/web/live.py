@@ -1,0 +1,86 @@
+"""Where everything stands, as the events tell it: the one state that the API answers with and every client ends up with. Pure."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from hdscan.model.events import (
+    ChainProgress,
+    Event,
+    ProviderChanged,
+    Reason,
+    ScanError,
+    ScanProgress,
+    ScanState,
+    ScanTokenError,
+    Snapshot,
+)
+from hdscan.model.scan import ProviderStatus, Status
+
+T = TypeVar("T", ChainProgress, ProviderStatus)
+
+ERRORS = 20  # the last ones are kept
+
+
+class Live:
+    """The chains, token errors, errors and providers as of the last event."""
+
+    def __init__(
+        self, chains: Iterable[ChainProgress], token_errors: Iterable[ScanTokenError], providers: Iterable[ProviderStatus]
+    ) -> None:
+        self.chains = {each.chain: each for each in chains}
+        self._token_errors = {(each.chain, each.token): each for each in token_errors}
+        self._errors: deque[ScanError] = deque(maxlen=ERRORS)
+        self._providers = {each.name: each for each in providers}
+
+    def apply(self, event: Event) -> None:
+        """Take an event's values for what is."""
+        match event:
+            case ChainProgress():
+                self.chains[event.chain] = _plain(event, ChainProgress)
+            case ScanTokenError(addresses=0):
+                self._token_errors.pop((event.chain, event.token), None)
+            case ScanTokenError():
+                self._token_errors[event.chain, event.token] = event
+            case ScanError():
+                self._errors.append(event)
+            case ProviderStatus():
+                self._providers[event.name] = _plain(event, ProviderStatus)
+            case ScanState():
+                raise AssertionError("a scan's beginning is said by its differences")
+
+    def beginning(self, state: ScanState) -> list[Event]:
+        """A scan's first state as the events that lead to it from here."""
+        said: list[Event] = [ScanProgress(**msgspec.structs.asdict(each)) for each in state.chains.values()]
+        standing = {(each.chain, each.token) for each in state.token_errors}
+        for key, each in self._token_errors.items():
+            if each.chain in state.chains and key not in standing:
+                said.append(msgspec.structs.replace(each, addresses=0))
+        said += [each for each in state.token_errors if self._token_errors.get((each.chain, each.token)) != each]
+        said += [
+            ProviderChanged(**msgspec.structs.asdict(each))
+            for each in state.providers
+            if self._providers.get(each.name) != each
+        ]
+        return said
+
+    def snapshot(self) -> Snapshot:
+        """Everything at once."""
+        return Snapshot(
+            scan_id=max((each.scan_id for each in self.chains.values()), default=None),
+            running=any(each.status is Status.RUNNING for each in self.chains.values()),
+            chains=dict(self.chains),
+            token_errors=tuple(self._token_errors.values()),
+            errors=tuple(self._errors),
+            providers=tuple(self._providers.values()),
+        )
+
+    def state(self, reason: Reason) -> ScanState:
+        """Everything at once, for a subscriber."""
+        return ScanState(**msgspec.structs.asdict(self.snapshot()), reason=reason)
+
+
+def _plain(event: T, kind: type[T]) -> T:
+    return kind(**msgspec.structs.asdict(event))

@@ -1,0 +1,64 @@
+"""`GET /metrics`: how the scan, the providers and the streams stand, as OpenMetrics; no address and no key in any label."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from hdscan.app import Wallet
+from hdscan.model.scan import ProviderState
+from hdscan.web.hub import Hub
+
+
+class Metrics(Collector):
+    """Everything counted, at the moment it is asked for."""
+
+    def __init__(self, wallet: Wallet, hub: Hub) -> None:
+        self._wallet = wallet
+        self._hub = hub
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self._registry)
+
+    def describe(self) -> list[Metric]:
+        """Nothing beforehand: the names are in `collect`."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        snapshot = self._hub.live.snapshot()
+        running = GaugeMetricFamily("hdscan_scan_running", "Whether a scan is running.", value=snapshot.running)
+        readings = GaugeMetricFamily(
+            "hdscan_readings", "Readings of the last scan, by how they ended.", labels=["chain", "state"]
+        )
+        addresses = GaugeMetricFamily("hdscan_addresses", "Addresses that the last scan asks for.", labels=["chain"])
+        funded = GaugeMetricFamily("hdscan_funded_addresses", "Addresses that hold something.", labels=["chain"])
+        requests = GaugeMetricFamily("hdscan_scan_requests", "HTTP calls of the last scan.", labels=["chain"])
+        for name, chain in snapshot.chains.items():
+            pending = chain.readings - chain.read - chain.unread
+            for state, count in (("read", chain.read), ("unread", chain.unread), ("pending", pending)):
+                readings.add_metric([name, state], count)
+            addresses.add_metric([name], chain.addresses)
+            funded.add_metric([name], chain.funded)
+            requests.add_metric([name], chain.requests)
+        yield from (running, readings, addresses, funded, requests)
+        yield from self._providers()
+        yield CounterMetricFamily("hdscan_events", "Events said by this process.", value=self._hub.seq)
+        yield GaugeMetricFamily("hdscan_event_clients", "Clients that follow the events.", value=len(self._hub.subscriptions))
+
+    def _providers(self) -> Iterator[Metric]:
+        calls = GaugeMetricFamily("hdscan_provider_calls", "Calls of the scan, by outcome.", labels=["provider", "outcome"])
+        states = GaugeMetricFamily("hdscan_provider_state", "1 for the state that it is in.", labels=["provider", "state"])
+        rates = GaugeMetricFamily("hdscan_provider_rate", "Calls per second that it is asked at.", labels=["provider"])
+        for each in self._wallet.providers():
+            for outcome in ("ok", "failed", "throttled"):
+                calls.add_metric([each.name, outcome], getattr(each, outcome))
+            for state in ProviderState:
+                states.add_metric([each.name, state.value], each.state is state)
+            rates.add_metric([each.name], each.rate)
+        yield from (calls, states, rates)

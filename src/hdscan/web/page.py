@@ -1,0 +1,42 @@
+"""The dashboard's files: read once, answered by exact name, so that no path leads anywhere else."""
+
+from importlib.resources import files
+
+from litestar import Response, get
+from litestar.exceptions import NotFoundException
+
+KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+KINDS |= {".svg": "image/svg+xml"}
+
+
+def load() -> dict[str, tuple[bytes, str]]:
+    """Name -> content and media type of every file of the page."""
+    folder = files("hdscan").joinpath("web/static")
+    found = {}
+    for file in folder.iterdir():
+        kind = next((kind for ending, kind in KINDS.items() if file.name.endswith(ending)), None)
+        if kind is not None:
+            found[file.name] = (file.read_bytes(), kind)
+    return found
+
+
+_FILES = load()
+
+
+@get("/", include_in_schema=False, sync_to_thread=False)
+def index() -> Response[bytes]:
+    """Answer with the page."""
+    return _file("index.html")
+
+
+@get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
+def static(name: str) -> Response[bytes]:
+    """Answer with a file of the page."""
+    return _file(name)
+
+
+def _file(name: str) -> Response[bytes]:
+    if name not in _FILES:
+        raise NotFoundException("there is no such file")
+    content, kind = _FILES[name]
+    return Response(content, media_type=kind)

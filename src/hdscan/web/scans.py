@@ -1,0 +1,97 @@
+"""Runs scans, one at a time, whatever clients do; every event goes to the hub."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from hdscan.app import ScanRequest, Wallet
+from hdscan.model.errors import HdscanError
+from hdscan.model.events import ScanComplete, ScanError, ScanState
+from hdscan.model.scan import Status
+from hdscan.web.hub import Hub
+
+_log = structlog.get_logger()
+
+
+class ScanConflict(Exception):
+    """What is asked for does not go with what is running: a scan while one is (`scan_id`), a stop while none is (None)."""
+
+    def __init__(self, scan_id: int | None) -> None:
+        super().__init__(scan_id)
+        self.scan_id = scan_id
+
+
+class Scans:
+    """The scan that is running, if one is; `now` gives the time as RFC 3339."""
+
+    def __init__(self, wallet: Wallet, hub: Hub, now: Callable[[], str]) -> None:
+        self._wallet = wallet
+        self._hub = hub
+        self._now = now
+        self._task: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
+        self._scan_id: int | None = None
+        self._closing = False
+
+    @property
+    def scan_id(self) -> int | None:
+        """The id of the scan that is running."""
+        return self._scan_id if self._wallet.scanning else None
+
+    async def start(self, request: ScanRequest) -> int:
+        """Begin a scan; its id. ScanConflict while one is running, ScanRefused or StoreError where it cannot begin."""
+        async with self._beginning:
+            if self.scan_id is not None:
+                raise ScanConflict(self.scan_id)
+            if self._task is not None:
+                await self._task  # its chains have ended, and it is about to
+            began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._run(request, began))
+            return await asyncio.shield(began)
+
+    def stop(self, chains: Sequence[str]) -> int:
+        """End the running scan, or these chains of it; its id. ScanConflict where none of them is being scanned."""
+        scan_id = self.scan_id
+        if scan_id is None or not (self._wallet.scanning & set(chains or self._wallet.scanning)):
+            raise ScanConflict(None)
+        self._wallet.stop(chains)
+        return scan_id
+
+    async def close(self) -> None:
+        """Stop the running scan and wait until what it has read is committed."""
+        self._closing = True
+        if self._task is not None:
+            self._wallet.stop()
+            await self._task
+
+    async def _run(self, request: ScanRequest, began: asyncio.Future[int]) -> None:
+        try:
+            async for event in self._wallet.scan(request):
+                if isinstance(event, ScanState):
+                    assert event.scan_id is not None
+                    self._scan_id = event.scan_id
+                    for each in self._hub.live.beginning(event):
+                        self._hub.publish(each)
+                    began.set_result(event.scan_id)
+                    if self._closing:
+                        self._wallet.stop()  # that came before there was anything to stop
+                else:
+                    self._hub.publish(event)
+        except HdscanError as error:
+            self._failed(error, began)
+        except Exception as error:
+            _log.error("scan_ended", defect=repr(error))
+            self._failed(error, began)
+
+    def _failed(self, error: Exception, began: asyncio.Future[int]) -> None:
+        """A scan that cannot begin is its caller's to know; one that broke off is said to everybody, with what is stored."""
+        if not began.done():
+            began.set_exception(error)
+            return
+        text = str(error) if isinstance(error, HdscanError) else f"a defect in hdscan ({type(error).__name__})"
+        for each in [each for each in self._hub.live.chains.values() if each.status is Status.RUNNING]:
+            ended = msgspec.structs.asdict(each) | {"status": Status.FAILED, "error": text, "rate": 0.0, "eta": None}
+            self._hub.publish(ScanComplete(**ended))
+            self._hub.publish(ScanError(each.chain, Status.FAILED.value, text, self._now()))

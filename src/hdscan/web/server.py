@@ -1,0 +1,148 @@
+"""The server: its socket, its limits on connections, and its end."""
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from hdscan.app import ScanRequest, Wallet
+from hdscan.model.errors import InputError
+from hdscan.web.access import Access, load_secret
+from hdscan.web.api import make_app
+from hdscan.web.guard import Guard
+from hdscan.web.hub import Hub
+from hdscan.web.live import Live
+from hdscan.web.scans import Scans
+
+HEADER_SECONDS = 10.0
+MOST_HEADERS = 16 * 1024  # bytes
+MOST_CONNECTIONS = 1000
+GRACE_SECONDS = 1
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where to listen: an IP address and a port, 0 for any; `names` are further hosts that the server answers to."""
+
+    host: str
+    port: int
+    names: tuple[str, ...] = ()
+
+
+class Connection(H11Protocol):
+    """A connection that has to send its headers in time, and that the application can cut off."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "abort": transport.abort}
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on until the headers are whole."""
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs this server."""
+        yield
+
+
+def bind(address: Address) -> socket.socket:
+    """A listening socket; InputError says why there cannot be one."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        where = f"{address.host} port {address.port}"
+        raise InputError(f"cannot listen on {where}: {error.strerror}; choose another --port") from None
+    return listener
+
+
+async def serve(
+    wallet: Wallet,
+    address: Address,
+    *,
+    token: str | None,
+    begin: bool,
+    ready: Callable[[str], None],
+    until: asyncio.Event,
+) -> None:
+    """Serve a wallet until `until` is set; `ready` gets the link that lets a browser in, once. `begin` starts a scan.
+
+    The writer's lock is the caller's to hold. At the end streams are closed at once and a running scan commits what it has read.
+    """
+    with bind(address) as listener:
+        host, port = listener.getsockname()[:2]
+        chains, errors = wallet.state()
+        hub = Hub(Live(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
+        scans = Scans(wallet, hub, _now)
+        access = Access(load_secret(wallet.store.beside(".secret")), token, port)
+        guard = Guard(make_app(wallet, hub, scans), access, port, address.names)
+        server = _Uvicorn(_config(guard))
+        serving = asyncio.create_task(server.serve([listener]))
+        serving.add_done_callback(lambda _: until.set())
+        name = f"[{host}]" if ":" in host else host
+        ready(f"http://{name}:{port}/?code={access.code}")
+        try:
+            if begin:
+                await scans.start(ScanRequest())
+            await until.wait()
+        finally:
+            hub.close()
+            server.should_exit = True
+            await asyncio.gather(scans.close(), serving)
+
+
+def _config(app: Any) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard says what is worth it
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=MOST_HEADERS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _now() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

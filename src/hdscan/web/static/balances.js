@@ -1,0 +1,119 @@
+// Addresses: one page of balances at a time, filtered and sorted by the server.
+
+import { url } from "./api.js";
+import { announce, h, keyed, options, put, stamp } from "./dom.js";
+import { badge } from "./glyph.js";
+import { clock, coins, count, signed } from "./format.js";
+import { debounced, paced } from "./pace.js";
+import { Pages } from "./pages.js";
+import { amount, fractionDigits, instead } from "./picture.js";
+import { on, store } from "./store.js";
+
+const ROWS = 50;
+const PACE = 3_000; // ms between two looks at the page that is shown, while a scan runs
+const TYPING = 250; // ms without a key before a search begins
+const COPIED = 1_500; // ms for which a button says that it copied
+
+class Balances extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.body = this.querySelector("tbody");
+    this.pages = new Pages({
+      path: "balances",
+      limit: ROWS,
+      query: () => this.query(),
+      draw: (answer, first) => this.draw(answer, first),
+      fail: (error) => this.say(error.message),
+      previous: this.querySelector("[data-testid=previous-page]"),
+      next: this.querySelector("[data-testid=next-page]"),
+    });
+    const search = debounced(() => this.pages.first(), TYPING);
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.form.addEventListener("input", ({ target }) => (target.name === "q" ? search() : this.choose()));
+    this.body.addEventListener("click", ({ target }) => copy(target.closest("button")));
+    on(["progress", "addresses"], paced(() => this.pages.refresh(), PACE));
+    on(["totals"], () => this.drawOptions());
+    this.choose();
+  }
+
+  query() {
+    const { chain, asset, funded, q, sort } = this.form.elements;
+    return { chain: chain.value, asset: asset.value, funded: funded.checked, q: q.value.trim(), sort: sort.value };
+  }
+
+  choose() {
+    this.drawOptions();
+    const { chain, asset, funded } = this.query();
+    this.querySelector("a[download]").href = url("balances.csv", { chain, asset, funded });
+    this.pages.first();
+  }
+
+  drawOptions() {
+    const totals = store.totals ?? [];
+    const { chain, asset } = this.form.elements;
+    options(chain, [...new Set(totals.map((each) => each.chain))], "All chains");
+    const assets = totals.filter((each) => !chain.value || each.chain === chain.value).map((each) => each.asset);
+    options(asset, [...new Set(assets)], "All assets");
+  }
+
+  draw({ items, totals }, first) {
+    const digits = Math.max(0, ...items.map((each) => (each.amount ? fractionDigits(coins(each.amount, each.decimals)) : 0)));
+    const numbered = items.map((item, at) => ({ item, at }));
+    // rows keep their places while what they show changes, so that focus and scroll stay
+    keyed(this.body, numbered, ({ at }) => at, () => stamp("balances-row"), (row, { item }) => update(row, item, digits));
+    this.querySelector(".scroll").hidden = !items.length;
+    const { funded, q, sort } = this.query();
+    const all = totals.reduce((sum, each) => sum + each.read + each.stale + each.unread, 0);
+    const of = funded || q ? "" : ` of ${count(all)}`;
+    const rows = `Rows ${count(first)}–${count(first + items.length - 1)}${of}`;
+    this.say(items.length ? rows : all ? "Nothing matches this filter." : "No addresses yet.");
+    for (const name of ["index", "amount"]) {
+      const order = sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none";
+      this.querySelector(`th[data-sort=${name}]`).setAttribute("aria-sort", order);
+    }
+  }
+
+  say(text) {
+    this.querySelector("[data-testid=balances-message]").textContent = text;
+  }
+}
+
+function update(row, item, digits) {
+  const pending = signed(item.unconfirmed, item.decimals);
+  const value = item.amount === null ? null : coins(item.amount, item.decimals);
+  put(row, {
+    chain: item.chain,
+    index: String(item.index),
+    address: item.address,
+    path: item.path ?? "",
+    asset: item.asset,
+    amount: value === null ? instead(badge("unread"), digits) : amount(value, digits),
+    unit: value === null ? "" : item.asset,
+    pending: pending && `${pending} unconfirmed`,
+    height: item.height === null ? "" : String(item.height),
+    at: item.observed_at ? h("time", { datetime: item.observed_at }, clock(item.observed_at)) : "",
+    source: item.source ?? "",
+    state: badge(item.state),
+    error: item.error ?? "",
+  });
+  row.dataset.state = item.state;
+  const button = row.querySelector("button");
+  button.value = item.address;
+  button.setAttribute("aria-label", `Copy ${item.address}`);
+}
+
+async function copy(button) {
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.value);
+  } catch {
+    // without the right to the clipboard the address is selected, for the reader's own copy
+    getSelection().selectAllChildren(button.closest("td").querySelector("[data-f=address]"));
+    return;
+  }
+  announce("Address copied");
+  button.classList.add("done");
+  setTimeout(() => button.classList.remove("done"), COPIED);
+}
+
+customElements.define("hd-balances", Balances);

@@ -1,0 +1,57 @@
+// Numbers, times and names as words. Amounts are BigInt or text, never Number.
+
+const COUNT = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const RATE = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+
+/** An amount of base units in whole coins, exact, without trailing zeros: coins("150000000", 8) is 1.5. */
+export function coins(baseUnits, decimals) {
+  const number = BigInt(baseUnits);
+  const digits = (number < 0n ? -number : number).toString().padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals);
+  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
+  return (number < 0n ? "-" : "") + whole + (fraction && `.${fraction}`);
+}
+
+/** An amount with its sign, or nothing where it is zero or unknown. */
+export function signed(baseUnits, decimals) {
+  if (baseUnits === null || BigInt(baseUnits) === 0n) return "";
+  return (BigInt(baseUnits) > 0n ? "+" : "") + coins(baseUnits, decimals);
+}
+
+/** A count with its thousands apart. */
+export function count(number) {
+  return COUNT.format(number);
+}
+
+/** How many of something: "1 address", "2 addresses". */
+export function many(number, one, more) {
+  return `${count(number)} ${number === 1 ? one : more}`;
+}
+
+/** Things per second. */
+export function perSecond(rate) {
+  return `${RATE.format(rate)}/s`;
+}
+
+/** Seconds as people say them: 45 s, 3 min 20 s, 2 h 5 min. */
+export function duration(seconds) {
+  const total = Math.round(seconds);
+  if (total < 60) return `${total} s`;
+  if (total < 3600) return `${Math.floor(total / 60)} min ${total % 60} s`;
+  return `${count(Math.floor(total / 3600))} h ${Math.floor((total % 3600) / 60)} min`;
+}
+
+/** A time of RFC 3339 as the reader's clock shows it; with its day unless that is today. */
+export function clock(time, { day = true } = {}) {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return time;
+  const two = (number) => String(number).padStart(2, "0");
+  const hours = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  if (!day && at.toDateString() === new Date().toDateString()) return hours;
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${hours}`;
+}
+
+/** A name of the API in words: completed_with_gaps is "completed with gaps". */
+export function words(name) {
+  return name.replaceAll("_", " ");
+}

@@ -1,0 +1,67 @@
+// What could not be read, each with every provider's own reason.
+
+import { h, keyed, put, stamp } from "./dom.js";
+import { count, many, words } from "./format.js";
+import { paced } from "./pace.js";
+import { Pages } from "./pages.js";
+import { on, store } from "./store.js";
+
+const ROWS = 25;
+const PACE = 3_000; // ms between two looks while a scan runs
+
+const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read will be listed here, with every provider's own reason."];
+const SO_FAR = ["Nothing is unread so far.", "The scan is still running: what no provider can read will be listed here."];
+const RELIEF = ["Nothing that was asked for is unread.", "Every answer is in: no reading failed that the last scan asked for."];
+
+class Gaps extends HTMLElement {
+  connectedCallback() {
+    this.list = this.querySelector("ul");
+    this.pages = new Pages({
+      path: "gaps",
+      limit: ROWS,
+      query: () => ({}),
+      draw: (answer, first) => this.draw(answer, first),
+      fail: (error) => this.say(error.message),
+      previous: this.querySelector("[data-testid=gaps-previous]"),
+      next: this.querySelector("[data-testid=gaps-next]"),
+    });
+    on(["progress"], paced(() => this.pages.refresh(), PACE));
+    on(["state"], () => this.drawEmpty());
+    this.pages.first();
+  }
+
+  draw({ items, next }, first) {
+    keyed(this.list, items, (each) => `${each.chain} ${each.index} ${each.asset}`, () => stamp("gap-row"), update);
+    const alone = first === 1 && next === null;
+    this.querySelector(".pager").hidden = alone && !items.length;
+    this.querySelector(".empty").hidden = items.length > 0 || !alone;
+    const last = first + items.length - 1;
+    this.say(alone ? `${count(items.length)} unread` : items.length ? `${count(first)}–${count(last)}` : "No more of them.");
+  }
+
+  drawEmpty() {
+    const { scan_id, running } = store.state;
+    const [lead, note] = scan_id === null ? UNASKED : running ? SO_FAR : RELIEF;
+    const place = this.querySelector(".empty");
+    place.classList.toggle("good", scan_id !== null);
+    put(place, { lead, note });
+  }
+
+  say(text) {
+    this.querySelector("[data-testid=gaps-message]").textContent = text;
+  }
+}
+
+function update(row, gap) {
+  put(row, {
+    where: `${gap.chain} ${gap.index}`,
+    address: gap.address,
+    asset: gap.asset,
+    code: words(gap.code),
+    error: gap.error,
+    attempts: many(gap.attempts, "try", "tries"),
+    providers: Object.entries(gap.providers).flatMap(([name, reason]) => [h("dt", {}, name), h("dd", {}, reason)]),
+  });
+}
+
+customElements.define("hd-gaps", Gaps);

@@ -1,0 +1,74 @@
+// Holdings: what is held per chain and asset, "at least" wherever anything is unread or stale.
+
+import { get } from "./api.js";
+import { keyed, put, stamp } from "./dom.js";
+import { badge } from "./glyph.js";
+import { coins, count, many, signed } from "./format.js";
+import { paced } from "./pace.js";
+import { amount, bar, fractionDigits, instead } from "./picture.js";
+import { on, setTotals, store } from "./store.js";
+
+const PACE = 2_000; // ms
+
+/** Ask for the totals, at most once in two seconds. */
+export const refreshTotals = paced(async () => {
+  const answer = await get("balances", { limit: 1 }).catch(() => null); // the connection's state is shown by the header
+  if (answer) setTotals(answer.totals);
+}, PACE);
+
+on(["progress", "addresses"], refreshTotals);
+
+/** What of a total isn't in its amount: "12 unread, 3 stale with 1.5 BTC not added". */
+export function missingWords(total) {
+  const unread = total.unread ? [`${count(total.unread)} unread`] : [];
+  const held = `${coins(total.stale_amount, total.decimals)} ${total.asset}`;
+  const stale = total.stale ? [`${count(total.stale)} stale with ${held} not added`] : [];
+  return [...unread, ...stale].join(", ");
+}
+
+class Holdings extends HTMLElement {
+  connectedCallback() {
+    this.list = this.querySelector("ul");
+    on(["totals"], () => this.draw());
+    refreshTotals();
+  }
+
+  draw() {
+    const totals = store.totals.filter((each) => each.read || each.stale || each.unread);
+    const digits = Math.max(0, ...totals.map((each) => (each.amount ? fractionDigits(coins(each.amount, each.decimals)) : 0)));
+    keyed(this.list, totals, (each) => `${each.chain} ${each.asset}`, make, (row, total) => update(row, total, digits));
+    this.querySelector(".loading").hidden = true;
+    this.querySelector(".legend").hidden = !totals.length;
+    this.querySelector(".empty").hidden = totals.length > 0;
+  }
+}
+
+function make(total) {
+  const row = stamp("holding");
+  row.dataset.chain = total.chain;
+  row.dataset.asset = total.asset;
+  return row;
+}
+
+function update(row, total, digits) {
+  const partial = total.unread || total.stale;
+  const all = total.read + total.stale + total.unread;
+  const pending = signed(total.unconfirmed, total.decimals);
+  const funded = total.funded ?? 0;
+  const of = `of ${many(all, "address", "addresses")}`;
+  const fundedWords = total.funded === null ? `none ${of} read` : `${partial ? "≥ " : ""}${count(funded)} ${of} funded`;
+  const parts = [["funded", funded], ["zero", total.read - funded], ["stale", total.stale], ["unread", total.unread]];
+  const label = `${count(funded)} funded, ${count(total.read - funded)} empty, ${count(total.stale)} stale, ${count(total.unread)} unread`;
+  const value = total.amount === null ? null : coins(total.amount, total.decimals);
+  put(row, {
+    chain: total.chain,
+    amount: value === null ? instead(badge("unread"), digits) : amount((partial ? "≥ " : "") + value, digits),
+    asset: total.asset,
+    missing: missingWords(total),
+    pending: pending && `${pending} unconfirmed`,
+    bar: bar(parts, all, label),
+    funded: fundedWords,
+  });
+}
+
+customElements.define("hd-holdings", Holdings);

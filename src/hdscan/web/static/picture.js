@@ -1,0 +1,52 @@
+// What numbers look like: an amount with its digits in groups, and a bar of parts.
+
+import { h, svg } from "./dom.js";
+
+/** An amount's text as a node: exact digits, grouped by space that isn't copied; `digits` aligns the decimal points of a column. */
+export function amount(text, digits = null) {
+  const [, before, whole, fraction] = /^(\D*)(\d+)(\..*)?$/.exec(text);
+  const head = whole.length % 3 || 3;
+  const wholes = [whole.slice(0, head), ...(whole.slice(head).match(/\d{3}/g) ?? [])];
+  const parts = fraction ? ["." + fraction.slice(1, 4), ...(fraction.slice(4).match(/\d{1,3}/g) ?? [])] : [];
+  return h("span", { class: "number" }, before, ...wholes.map(group), fractionOf(digits, ...parts.map(group)));
+}
+
+/** A word in place of an amount, ending where the amounts of its column have their points. */
+export function instead(word, digits) {
+  return h("span", { class: "number" }, word, fractionOf(digits));
+}
+
+function fractionOf(digits, ...parts) {
+  const tail = h("span", { class: "fraction" }, ...parts);
+  // as wide as the longest of the column, with its spaces and its point
+  if (digits !== null) tail.style.width = digits ? `calc(${digits + 1}ch + ${Math.ceil(digits / 3) * 0.16}em)` : "0";
+  return tail;
+}
+
+function group(text) {
+  return h("span", { class: "digits" }, text);
+}
+
+/** How many digits stand behind the point. */
+export function fractionDigits(text) {
+  return (text.split(".")[1] ?? "").length;
+}
+
+const THIN = 1; // percent: as thin as a part can be that isn't nothing
+const PATTERNS = { stale: "url(#hatch)", unread: "url(#dots)" };
+
+/** A bar of `[kind, size]` parts of `total`, described by `label`; the widest part gives way where others are too thin to be seen. */
+export function bar(parts, total, label) {
+  const shown = parts.filter(([, size]) => size > 0).map(([kind, size]) => ({ kind, width: Math.max(THIN, (100 * size) / total) }));
+  const excess = shown.reduce((sum, each) => sum + each.width, 0) - 100;
+  if (excess > 0) shown.reduce((widest, each) => (each.width > widest.width ? each : widest)).width -= excess;
+  const drawn = svg("svg", { class: "bar", role: "img", "aria-label": label });
+  drawn.append(svg("rect", { class: "track", width: "100%", height: "100%" }));
+  let x = 0;
+  for (const { kind, width } of shown) {
+    const place = { x: `${x.toFixed(3)}%`, width: `${width.toFixed(3)}%`, height: "100%" };
+    drawn.append(svg("rect", { class: kind, fill: PATTERNS[kind] ?? null, ...place }));
+    x += width;
+  }
+  return drawn;
+}

@@ -1,0 +1,67 @@
+// Providers: who answers, who doesn't, and why.
+
+import { get } from "./api.js";
+import { h, keyed, put, stamp } from "./dom.js";
+import { badge } from "./glyph.js";
+import { clock, count, perSecond, words } from "./format.js";
+import { dispatch, on, store } from "./store.js";
+
+const EVERY = 2_000; // ms between two looks at the counts, while a scan runs and the page is seen
+
+class Providers extends HTMLElement {
+  connectedCallback() {
+    this.body = this.querySelector("tbody");
+    on(["state"], () => this.draw());
+    document.addEventListener("visibilitychange", () => this.watch());
+  }
+
+  draw() {
+    const { providers, known } = store.state;
+    keyed(this.body, providers, (each) => each.name, make, update);
+    this.querySelector(".scroll").hidden = !providers.length;
+    this.querySelector(".empty").hidden = !known || providers.length > 0;
+    this.querySelector(".loading").hidden = known;
+    this.watch();
+  }
+
+  /** Look at the counts while a scan runs, and once more when it has ended. */
+  watch() {
+    const wanted = store.state.running && !document.hidden;
+    if (wanted && !this.timer) this.timer = setInterval(refresh, EVERY);
+    if (wanted || !this.timer) return;
+    clearInterval(this.timer);
+    this.timer = null;
+    refresh();
+  }
+}
+
+async function refresh() {
+  const answer = await get("providers").catch(() => null); // the next look, or the next event, says it
+  if (answer) dispatch("providers", answer);
+}
+
+function make(provider) {
+  const row = stamp("provider-row");
+  row.dataset.provider = provider.name;
+  return row;
+}
+
+function update(row, provider) {
+  const until = provider.paused_until && Date.parse(provider.paused_until) > Date.now() ? provider.paused_until : null;
+  put(row, {
+    name: provider.name,
+    chain: `${provider.chain} · ${provider.protocol}`,
+    state: badge(provider.state),
+    until: until ? ["until ", h("time", { datetime: until }, clock(until, { day: false }))] : "",
+    breaker: Object.entries(provider.breaker).map(([method, state]) => badge(state, `${method} ${words(state)}`)),
+    rate: perSecond(provider.rate),
+    calls: count(provider.calls),
+    ok: count(provider.ok),
+    failed: count(provider.failed),
+    throttled: count(provider.throttled),
+    error: provider.last_error ?? "",
+  });
+  for (const name of ["failed", "throttled"]) row.querySelector(`[data-f=${name}]`).classList.toggle("some", provider[name] > 0);
+}
+
+customElements.define("hd-providers", Providers);

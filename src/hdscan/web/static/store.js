@@ -1,0 +1,48 @@
+// The one place where state lives; sections draw when told that it changed, at most once a frame.
+
+import { EMPTY, reduce } from "./state.js";
+
+/** `state` is the reducer's, `totals` those of GET balances or null before they came, `link` how the connection stands. */
+export const store = { state: EMPTY, totals: null, link: "connecting" };
+
+const listeners = new Map();
+const pending = new Set();
+
+/** Call `listener` after any of `topics` changed: state, progress, totals, link, addresses. */
+export function on(topics, listener) {
+  for (const topic of topics) listeners.set(topic, [...(listeners.get(topic) ?? []), listener]);
+}
+
+/** Say that a topic changed; its listeners run before the next frame. */
+export function changed(topic) {
+  if (!pending.size) requestAnimationFrame(tell);
+  pending.add(topic);
+}
+
+function tell() {
+  const called = new Set([...pending].flatMap((topic) => listeners.get(topic) ?? []));
+  pending.clear();
+  for (const listener of called) listener();
+}
+
+/** Take an event into the state. */
+export function dispatch(eventName, data) {
+  const next = reduce(store.state, eventName, data);
+  if (next === store.state) return;
+  store.state = next;
+  changed("state");
+  if (["scan_state", "scan_progress", "scan_complete"].includes(eventName)) changed("progress");
+}
+
+/** Take new totals. */
+export function setTotals(totals) {
+  store.totals = totals;
+  changed("totals");
+}
+
+/** Take how the connection stands: connecting, live, reconnecting or unauthorized. */
+export function setLink(link) {
+  if (store.link === link) return;
+  store.link = link;
+  changed("link");
+}

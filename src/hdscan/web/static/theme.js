@@ -1,0 +1,27 @@
+// A classic script in the head: the remembered theme stands before the first paint, so that nothing flashes.
+(() => {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const now = () => root.dataset.theme ?? (dark.matches ? "dark" : "light");
+  try {
+    const kept = localStorage.getItem("hdscan-theme");
+    if (kept === "dark" || kept === "light") root.dataset.theme = kept;
+  } catch {
+    // a browser that keeps nothing follows the system's theme
+  }
+  addEventListener("DOMContentLoaded", () => {
+    const button = document.querySelector("#theme");
+    const label = () => button.querySelector("span").replaceChildren(now() === "dark" ? "Light" : "Dark");
+    button.addEventListener("click", () => {
+      root.dataset.theme = now() === "dark" ? "light" : "dark";
+      label();
+      try {
+        localStorage.setItem("hdscan-theme", root.dataset.theme);
+      } catch {
+        // then it holds for this page only
+      }
+    });
+    dark.addEventListener("change", label);
+    label();
+  });
+})();
