@@ -71,6 +71,8 @@ def test_what_was_stored_is_there_after_a_restart(path: Path) -> None:
         assert [a.text for a in store.addresses("bsc", 0, 9)] == [address(0), address(1), address(2)]
 
 
+# such an index is compared below, by its statement
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_migrations_make_the_tables_of_the_schema(path: Path, tmp_path: Path) -> None:
     open_store(path).close()
     by_metadata = create_engine(f"sqlite:///{tmp_path / 'metadata.db'}")

@@ -67,6 +67,14 @@ class ChainScan(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+class ScanRecord(msgspec.Struct, frozen=True):
+    """A scan and its chains, in order of registration; `began_at` is RFC 3339 in UTC."""
+
+    scan_id: int
+    began_at: str
+    chains: tuple[ChainScan, ...]
+
+
 class ChainResult(msgspec.Struct, frozen=True):
     """A chain in the object that `scan --json` prints."""
 

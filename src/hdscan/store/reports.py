@@ -1,7 +1,9 @@
 """What is known, as rows and sums: never a zero that was not read."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain as joined
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, text
@@ -34,22 +36,22 @@ _GAPS = text("""
     WHERE g.address_id >= :low AND g.address_id < :high AND g.asset_id IN :assets ORDER BY g.address_id, g.asset_id
 """).bindparams(bindparam("assets", expanding=True))
 _SOURCES = text("SELECT id, name FROM source")
-_KNOWN = text(
-    "SELECT count(*), count(unconfirmed) FROM balance WHERE address_id >= :low AND address_id < :high AND asset_id = :asset"
-)
-_STALE = text("""
-    SELECT g.asset_id, count(*), count(b.unconfirmed) FROM gap g
-    JOIN balance b ON b.address_id = g.address_id AND b.asset_id = g.asset_id
-    WHERE g.address_id >= :low AND g.address_id < :high GROUP BY g.asset_id
+_COUNT = text("SELECT count(*) FROM balance WHERE address_id >= :low AND address_id < :high")
+_GAPPED = text("""
+    SELECT g.asset_id, b.amount FROM gap g
+    LEFT JOIN balance b ON b.address_id = g.address_id AND b.asset_id = g.asset_id
+    WHERE g.address_id >= :low AND g.address_id < :high
 """)
-_AMOUNTS = text("""
-    SELECT b.asset_id, b.amount, b.unconfirmed, g.address_id IS NOT NULL FROM balance b
-    LEFT JOIN gap g ON g.address_id = b.address_id AND g.asset_id = b.asset_id
-    WHERE b.address_id >= :low AND b.address_id < :high AND (b.amount <> '0' OR b.unconfirmed <> '0')
+_AMOUNTS = text("SELECT amount FROM balance WHERE asset_id = :asset AND amount <> '0'")
+# each amount once: most are "0"
+_UNCONFIRMED = text("""
+    SELECT b.unconfirmed, count(*) FROM balance b WHERE b.asset_id = :asset AND b.unconfirmed IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
+    GROUP BY b.unconfirmed
 """)
 
 
-class _Chain(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True):
     """A chain that is asked about: its assets by id, and the bounds of its address ids."""
 
     id: str
@@ -59,10 +61,12 @@ class _Chain(msgspec.Struct, frozen=True):
 
     @property
     def bounds(self) -> dict[str, int]:
+        """The first of its address ids, and the one after the last, as values of a statement."""
         return {"low": self.low, "high": self.high}
 
 
-def _chosen(connection: Connection, current: Mapping[int, Asset], chain: str | None, asset: str | None) -> Iterator[_Chain]:
+def chosen(connection: Connection, current: Mapping[int, Asset], chain: str | None, asset: str | None) -> Iterator[Part]:
+    """The chains of which a report tells, in order of registration, with those of their current assets that are asked about."""
     for name, number in registry.chain_numbers(connection).items():
         chosen = {
             key: each
@@ -70,91 +74,110 @@ def _chosen(connection: Connection, current: Mapping[int, Asset], chain: str | N
             if each.chain == name and chain in (None, name) and (asset is None or each.symbol.upper() == asset.upper())
         }
         if chosen:
-            yield _Chain(name, chosen, *span(number))
+            yield Part(name, chosen, *span(number))
 
 
 def balances(
     connection: Connection, current: Mapping[int, Asset], chain: str | None, asset: str | None, funded: bool
 ) -> Iterator[BalanceRow]:
     """Every address and current asset (with `funded` those whose known amount is above zero), streamed."""
-    sources: dict[int, str] = {row.id: row.name for row in connection.execute(_SOURCES)}
-    for part in _chosen(connection, current, chain, asset):
+    names = sources(connection)
+    for part in chosen(connection, current, chain, asset):
         query = (_FUNDED if funded else _BALANCES).execution_options(yield_per=PAGE)
         result = connection.execute(query, part.bounds | {"assets": list(part.assets)})
         for row in joined.from_iterable(result.partitions()):
-            key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error = row
-            known = BalanceState.READ if error is None else BalanceState.STALE
-            yield BalanceRow(
-                chain=part.id,
-                index=key - part.low,
-                path=path,
-                address=address,
-                asset=part.assets[asset_id].symbol,
-                amount=amount,
-                unconfirmed=unconfirmed,
-                decimals=part.assets[asset_id].decimals,
-                height=height,
-                observed_at=None if observed_at is None else rfc3339(observed_at),
-                source=sources.get(source),
-                state=BalanceState.UNREAD if amount is None else known,
-                error=error,
-            )
+            yield balance_row(part, names, row)
+
+
+def sources(connection: Connection) -> dict[int, str]:
+    """The names of the providers that ever gave a balance, by id."""
+    return {row.id: row.name for row in connection.execute(_SOURCES)}
+
+
+def balance_row(part: Part, names: Mapping[int, str], row: Sequence[Any]) -> BalanceRow:
+    """What is known of an address and asset: read, stale where there is a gap too, unread where there is no amount."""
+    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error = row
+    known = BalanceState.READ if error is None else BalanceState.STALE
+    return BalanceRow(
+        chain=part.id,
+        index=key - part.low,
+        path=path,
+        address=address,
+        asset=part.assets[asset_id].symbol,
+        amount=amount,
+        unconfirmed=unconfirmed,
+        decimals=part.assets[asset_id].decimals,
+        height=height,
+        observed_at=None if observed_at is None else rfc3339(observed_at),
+        source=names.get(source),
+        state=BalanceState.UNREAD if amount is None else known,
+        error=error,
+    )
 
 
 def gaps(connection: Connection, current: Mapping[int, Asset], chain: str | None) -> Iterator[Gap]:
     """Every reading that its last scan could not make, streamed."""
-    for part in _chosen(connection, current, chain, None):
+    for part in chosen(connection, current, chain, None):
         query = _GAPS.execution_options(yield_per=PAGE)
-        for key, address, asset_id, code, error, attempts, providers in connection.execute(
-            query, part.bounds | {"assets": list(part.assets)}
-        ):
-            named = msgspec.json.decode(providers, type=dict[str, str])
-            yield Gap(part.id, key - part.low, address, part.assets[asset_id].symbol, code, error, attempts, named)
+        for row in connection.execute(query, part.bounds | {"assets": list(part.assets)}):
+            yield gap(part, row)
+
+
+def gap(part: Part, row: Sequence[Any]) -> Gap:
+    """A reading that its last scan could not make."""
+    key, address, asset_id, code, error, attempts, providers = row
+    named = msgspec.json.decode(providers, type=dict[str, str])
+    return Gap(part.id, key - part.low, address, part.assets[asset_id].symbol, code, error, attempts, named)
 
 
 def totals(connection: Connection, current: Mapping[int, Asset], chain: str | None, asset: str | None) -> list[AssetTotal]:
     """Exact sums per asset: summed here, since no database adds integers of 256 bits."""
     found: list[AssetTotal] = []
-    for part in _chosen(connection, current, chain, asset):
+    for part in chosen(connection, current, chain, asset):
         addressed = addresses.count(connection, part.id)
-        stale = {row[0]: (row[1], row[2]) for row in connection.execute(_STALE, part.bounds)}
-        sums = {key: _Sum() for key in part.assets}
-        for asset_id, amount, unconfirmed, is_stale in connection.execute(
-            _AMOUNTS.execution_options(yield_per=PAGE), part.bounds
-        ):
-            if asset_id in sums:
-                sums[asset_id].add(int(amount), int(unconfirmed or 0), stale=bool(is_stale))
+        gapped = _gapped(connection, part)
+        known = _known(connection, part, addressed, gapped)
         for key, each in part.assets.items():
-            rows, pending = connection.execute(_KNOWN, part.bounds | {"asset": key}).one()
-            stale_rows, stale_pending = stale.get(key, (0, 0))
+            stale = [int(amount) for amount in gapped[key] if amount is not None]
+            amounts = [int(amount) for amount in connection.execute(_AMOUNTS, {"asset": key}).scalars()]
+            unconfirmed = [int(amount) * count for amount, count in connection.execute(_UNCONFIRMED, {"asset": key})]
+            read = known[key] - len(stale)
             found.append(
                 AssetTotal(
                     chain=part.id,
                     asset=each.symbol,
                     decimals=each.decimals,
-                    amount=str(sums[key].amount) if rows > stale_rows else None,
-                    unconfirmed=str(sums[key].unconfirmed) if pending > stale_pending else None,
-                    stale_amount=str(sums[key].stale),
-                    read=rows - stale_rows,
-                    stale=stale_rows,
-                    unread=addressed - rows,
-                    funded=sums[key].funded if rows > stale_rows else None,
+                    amount=str(sum(amounts) - sum(stale)) if read else None,
+                    unconfirmed=str(sum(unconfirmed)) if unconfirmed else None,
+                    stale_amount=str(sum(stale)),
+                    read=read,
+                    stale=len(stale),
+                    unread=addressed - known[key],
+                    funded=len(amounts) - sum(amount > 0 for amount in stale) if read else None,
                 )
             )
     return found
 
 
-class _Sum:
-    """An asset's sums so far, in base units; `funded` counts the read amounts above zero."""
+def _gapped(connection: Connection, part: Part) -> Mapping[int, list[str | None]]:
+    """The amounts known from before of what the last scan could not read, by asset; None where there is none."""
+    gapped: dict[int, list[str | None]] = defaultdict(list)
+    for asset_id, amount in connection.execute(_GAPPED, part.bounds):
+        gapped[asset_id].append(amount)
+    return gapped
 
-    def __init__(self) -> None:
-        self.amount = self.unconfirmed = self.stale = self.funded = 0
 
-    def add(self, amount: int, unconfirmed: int, *, stale: bool) -> None:
-        """Add a balance to where it belongs."""
-        if stale:
-            self.stale += amount
-        else:
-            self.amount += amount
-            self.unconfirmed += unconfirmed
-            self.funded += amount > 0
+def _known(connection: Connection, part: Part, addressed: int, gapped: Mapping[int, list[str | None]]) -> Mapping[int, int]:
+    """How many balances there are of each of a chain's current assets.
+
+    Where every address has a balance or a gap of every asset that ever was registered, as after any whole scan, one plain
+    count proves it, and the gaps tell the rest: less than half the time of counting by asset.
+    """
+    every = [key for key, each in registry.assets(connection).items() if each.chain == part.id]
+    missing = {key: sum(amount is None for amount in gapped[key]) for key in every}
+    rows: int = connection.execute(_COUNT, part.bounds).scalar_one()
+    if rows + sum(missing.values()) == addressed * len(every):
+        return {key: addressed - missing[key] for key in part.assets}
+    counts = ", ".join(f"count(*) FILTER (WHERE asset_id = {key:d})" for key in part.assets)
+    query = f"SELECT {counts} FROM balance WHERE address_id >= :low AND address_id < :high"  # noqa: S608 numbers
+    return dict(zip(part.assets, connection.execute(text(query), part.bounds).one(), strict=True))

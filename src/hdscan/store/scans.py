@@ -9,10 +9,11 @@ from hdscan.model.address import Address
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 from hdscan.model.events import ScanTokenError
-from hdscan.model.scan import ChainPlan, ChainScan, Chunk, Status
+from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.store import registry
 from hdscan.store.database import many
 from hdscan.store.schema import span
+from hdscan.store.times import rfc3339
 
 _BEGIN = text("INSERT INTO scan (began_at) VALUES (:now) RETURNING id")
 _PLAN = text("""
@@ -25,6 +26,7 @@ _FORGET_CHUNKS = text("DELETE FROM chunk WHERE chain = :chain AND scan_id < :sca
 _COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
 _LATEST = text(f"SELECT {_COLUMNS} FROM scan_chain WHERE chain = :chain ORDER BY scan_id DESC LIMIT 1")  # noqa: S608 own constant
 _SCAN = text(f"SELECT {_COLUMNS} FROM scan_chain WHERE scan_id = :scan ORDER BY chain")  # noqa: S608 own constant
+_RECORDS = text("SELECT id, began_at FROM scan WHERE id < :before ORDER BY id DESC LIMIT :limit")
 _LAST = text("SELECT max(id) FROM scan")
 _PENDING = text("""
     SELECT seq, first, stop FROM chunk
@@ -108,6 +110,12 @@ def latest(connection: Connection, chain: str) -> ChainScan | None:
 def every_chain(connection: Connection, scan_id: int) -> tuple[ChainScan, ...]:
     """All chains of a scan."""
     return _records(connection, connection.execute(_SCAN, {"scan": scan_id}).all())
+
+
+def records(connection: Connection, before: int, limit: int) -> list[ScanRecord]:
+    """At most `limit` scans with a lower id than `before`, newest first."""
+    found = connection.execute(_RECORDS, {"before": before, "limit": limit}).all()
+    return [ScanRecord(row.id, rfc3339(row.began_at), every_chain(connection, row.id)) for row in found]
 
 
 def last_id(connection: Connection) -> int | None:

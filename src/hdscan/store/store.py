@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 
 from hdscan.model.address import Address
 from hdscan.model.chain import Asset, Chain, Network
+from hdscan.model.errors import InputError
 from hdscan.model.events import ScanTokenError
+from hdscan.model.page import Page, Sort
 from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import (
     AssetTotal,
@@ -25,12 +27,15 @@ from hdscan.model.scan import (
     Chunk,
     Gap,
     ProviderStatus,
+    ScanRecord,
     Status,
 )
-from hdscan.store import addresses, commits, memory, registry, reports, scans, sqlite
+from hdscan.store import addresses, commits, memory, pages, registry, reports, scans, sqlite
 from hdscan.store.addresses import Added
 from hdscan.store.database import Database
 from hdscan.store.migrate import open_schema
+
+_NEVER = 2**31  # more than any scan's id
 
 
 class Store:
@@ -133,6 +138,17 @@ class Store:
         """Every chain of a scan, in order of registration; empty where there is no such scan."""
         with self._database.read() as connection:
             return scans.every_chain(connection, scan_id)
+
+    def scans(self, before: int | None = None, limit: int = 100) -> list[ScanRecord]:
+        """The newest scans, or those before one, newest first; InputError unless 1 <= `limit` <= 1000."""
+        if not 1 <= limit <= pages.LIMIT:
+            raise InputError(f"a page has 1 to {pages.LIMIT} rows, not {limit}")
+        with self._database.read() as connection:
+            return scans.records(connection, _NEVER if before is None else min(max(before, 0), _NEVER), limit)
+
+    def scan_record(self, scan_id: int) -> ScanRecord | None:
+        """A scan and its chains, or None where there is no such scan."""
+        return next((record for record in self.scans(scan_id + 1, 1) if record.scan_id == scan_id), None)
 
     def last_scan_id(self) -> int | None:
         """The newest scan, or None."""
@@ -240,6 +256,32 @@ class Store:
         """Every reading that its last scan could not make, in order of chain, index, asset; streamed."""
         with self._database.read() as connection:
             yield from reports.gaps(connection, self._current(connection), chain)
+
+    def balance_page(
+        self,
+        chain: str | None,
+        asset: str | None,
+        *,
+        funded: bool = False,
+        q: str | None = None,
+        sort: Sort = Sort.INDEX,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[BalanceRow]:
+        """At most `limit` (1 to 1000) rows of `balances`, from where the page that gave the cursor ended.
+
+        `q` is a part of the address or of the derivation path, in any case of ASCII letters. In index order no address is
+        skipped or told twice whatever is written between two pages; in the order of amounts a row moves with its amount.
+        InputError for a limit or a `q` that can't be, and for a cursor that this very query did not give.
+        """
+        with self._database.read() as connection:
+            current = self._current(connection)
+            return pages.balances(connection, current, chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+
+    def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
+        """At most `limit` rows of `gaps`; cursor, limit and errors are those of `balance_page`."""
+        with self._database.read() as connection:
+            return pages.gaps(connection, self._current(connection), chain, cursor=cursor, limit=limit)
 
     # -- what outlives a process
 
