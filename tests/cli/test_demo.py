@@ -71,7 +71,7 @@ def test_a_signal_ends_it_and_leaves_nothing(
     assert not list(temporary.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [["--addresses", "0"], ["--faults", "some"], ["--serve"]])
+@pytest.mark.parametrize("wrong", [["--addresses", "0"], ["--faults", "some"], ["--serve", "--json"]])
 def test_what_it_does_not_know_is_a_usage_error(hdscan: Hdscan, wrong: list[str]) -> None:
     assert hdscan("demo", *wrong).code == 2
 

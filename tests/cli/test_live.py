@@ -22,17 +22,18 @@ from hdscan.model.events import (
 )
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
-WHERE = {"addresses": 50, "readings": 150, "read": 90, "unread": 3, "funded": 7, "seconds": 61.2, "requests": 42}
+WHERE = {"scan_id": 7, "addresses": 50, "readings": 150, "read": 90, "unread": 3, "funded": 7, "seconds": 61.2, "requests": 42}
 AT = ChainProgress(chain="bsc", status=Status.RUNNING, rate=12.4, eta=95.0, **WHERE)
 DEAD = ScanTokenError("bsc", "USDT", "reverted", "reverted", 3, {"node": "reverted", "other": "empty"})
 PAUSED = ProviderStatus(
     "node", "bsc", "evm-rpc", ProviderState.PAUSED, {"native": "closed"}, 5.0, "2026-01-01T00:00:30Z", 9, 8, 1, 1, None
 )
+AT_NOON = "2026-01-01T12:00:00.000Z"
 NEW_YEAR = 1_767_225_600.0
 
 
 def begun(*providers: ProviderStatus) -> ScanState:
-    return ScanState(7, {"bsc": AT}, (), providers)
+    return ScanState(scan_id=7, running=True, chains={"bsc": AT}, token_errors=(), errors=(), providers=providers)
 
 
 def progress(kind: type[ChainProgress], **changes: object) -> Event:
@@ -66,8 +67,8 @@ def test_lines_tell_a_token_failure_once_a_kind(capsys: pytest.CaptureFixture[st
 
 
 def test_an_outage_is_told_once_until_the_chain_gets_on(capsys: pytest.CaptureFixture[str]) -> None:
-    lines, silence = Lines(), ScanError("bsc", "unavailable", "no provider of bsc answers")
-    for event in (silence, silence, progress(ScanProgress), silence, ScanError("bsc", "failed", "over")):
+    lines, silence = Lines(), ScanError("bsc", "unavailable", "no provider of bsc answers", AT_NOON)
+    for event in (silence, silence, progress(ScanProgress), silence, ScanError("bsc", "failed", "over", AT_NOON)):
         lines.take(event)
     assert capsys.readouterr().err.splitlines() == [*["bsc: no provider of bsc answers"] * 2, "bsc: over"]
 
@@ -75,7 +76,7 @@ def test_an_outage_is_told_once_until_the_chain_gets_on(capsys: pytest.CaptureFi
 def test_a_silent_chain_has_no_time_left() -> None:
     shown, file = picture(120)
     shown.take(begun())
-    shown.take(ScanError("bsc", "unavailable", "no provider of bsc answers"))
+    shown.take(ScanError("bsc", "unavailable", "no provider of bsc answers", AT_NOON))
     shown._console.print(shown.render())
     assert "no answer" in file.getvalue()
     shown.take(progress(ScanProgress))
@@ -84,7 +85,7 @@ def test_a_silent_chain_has_no_time_left() -> None:
 
 
 def test_what_a_host_says_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
-    Lines().take(ScanError("bsc", "wrong_chain", "gone\x1b[2J\nhdscan: all is well"))
+    Lines().take(ScanError("bsc", "wrong_chain", "gone\x1b[2J\nhdscan: all is well", AT_NOON))
     assert capsys.readouterr().err == "bsc: gone [2J hdscan: all is well\n"
 
 

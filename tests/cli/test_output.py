@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hdscan.app.spreadsheet import cell
 from hdscan.cli import output
-from hdscan.cli.output import Form, cell, coins, duration, form, masked, show, table, write_rows
+from hdscan.cli.output import Form, coins, duration, form, masked, show, table, write_rows
 from hdscan.model.errors import InputError
 
 

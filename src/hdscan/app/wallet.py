@@ -18,7 +18,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -227,7 +227,7 @@ class Wallet:
         """The latest scan of every chain that was scanned."""
         return [record for chain in self.settings.chains if (record := self.store.latest(chain))]
 
-    def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Iterator[BalanceRow]:
+    def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Generator[BalanceRow]:
         """Every address and asset as known, in order; never a zero that was not read."""
         return self.store.balances(chain, asset, funded)
 

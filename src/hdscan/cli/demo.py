@@ -13,7 +13,7 @@ from hdscan.cli.follow import FAILED, INTERRUPTED, OK, UNREAD, Interrupt, follow
 from hdscan.cli.live import Display, Lines, display
 from hdscan.cli.options import AsJson
 from hdscan.cli.output import show, table, write_json
-from hdscan.cli.serve import serving
+from hdscan.cli.serve import read_token, serving
 from hdscan.cli.session import session
 from hdscan.model.errors import InputError
 from hdscan.model.scan import Status
@@ -40,8 +40,9 @@ def demo(
     ] = DemoRequest().addresses,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Decides every balance and every fault.")] = 1,
     faults: Annotated[FaultProfile, typer.Option("--faults", help="How much goes wrong.")] = "mild",
+    *,
     serve: Annotated[
-        bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, and scan again on request.")
+        bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, again and again.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -63,7 +64,7 @@ async def _served(request: DemoRequest, shown: Display) -> int:
             _say_what(request, shown)
             await demo.import_addresses()
             with demo.wallet.held("demo"):
-                return await serving(demo.wallet, shown, "127.0.0.1", 0, begin=True)
+                return await serving(demo.wallet, shown, "127.0.0.1", 0, token=read_token(None), begin=True)
     except asyncio.CancelledError:
         return INTERRUPTED
 

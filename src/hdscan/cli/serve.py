@@ -69,17 +69,15 @@ async def serving(
     begin: bool = False,
 ) -> int:
     """Serve until a signal comes, scanning at once if `begin`; the exit code."""
-    # a web server's import takes 0.3 s, which no other command should cost
-    from hdscan.web import Address
-    from hdscan.web import serve as serve_web  # noqa: PLC0415
+    from hdscan import web  # noqa: PLC0415 its import takes 0.3 s, which no other command should cost
 
     def ready(link: str) -> None:
         shown.note("the dashboard is at this link, which works once; Ctrl-C ends")
         write(link + "\n")
 
-    address = Address(host, port, tuple(names))
+    address = web.Address(host, port, tuple(names))
     async with Interrupt(wallet, shown) as interrupt:
-        await serve_web(wallet, address, token=token, begin=begin, ready=ready, until=interrupt.heard)
+        await web.serve(wallet, address, token=token, begin=begin, ready=ready, until=interrupt.heard)
     return INTERRUPTED
 
 

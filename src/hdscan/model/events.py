@@ -34,7 +34,7 @@ class ScanProgress(ChainProgress, frozen=True, kw_only=True, tag_field="event", 
 
 
 class ScanTokenError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_token_error"):
-    """Readings of a token fail (B7): how many addresses (0: none any more), why in words and as a code, and at which providers."""
+    """Readings of a token fail (B7): how many addresses (0: none any more), why in words and as a code, and where."""
 
     chain: str
     token: str

@@ -5,7 +5,7 @@ or process at any time, and each sees the database as of one moment. Every call 
 whether the same call may succeed later.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -239,7 +239,7 @@ class Store:
 
     # -- what is known
 
-    def balances(self, chain: str | None = None, asset: str | None = None, funded: bool = False) -> Iterator[BalanceRow]:
+    def balances(self, chain: str | None = None, asset: str | None = None, funded: bool = False) -> Generator[BalanceRow]:
         """Every address and asset in order of chain, index, asset; `funded`: those with a known amount above zero.
 
         Streamed from one moment's view; memory stays flat.

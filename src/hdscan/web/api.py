@@ -4,7 +4,6 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
-from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from typing import Annotated, Any
@@ -15,9 +14,8 @@ from litestar import Controller, Litestar, MediaType, Request, Response, Router,
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter, QueryParameter
 from litestar.response import Stream
 
 from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
@@ -122,9 +120,9 @@ class Scanning(Controller):
     async def events(
         self,
         hub: Hub,
-        last_event_id: Annotated[str | None, Parameter(query="last_event_id")] = None,
-        last_seen: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
-    ) -> Any:
+        last_event_id: Annotated[str | None, QueryParameter(name="last_event_id")] = None,
+        last_seen: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
+    ) -> EventStream:
         """What happens, as Server-Sent Events that begin with the whole state."""
         return EventStream(hub, last_event_id if last_seen is None else last_seen)
 
@@ -174,6 +172,7 @@ class Known(Controller):
     @get("/balances", sync_to_thread=True)
     def balances(
         self,
+        *,
         wallet: Wallet,
         chain: OneChain = None,
         asset: OneAsset = None,
@@ -215,6 +214,17 @@ class Known(Controller):
         return done
 
 
+class Described(Controller):
+    """The description of the API itself."""
+
+    path = "/api/v1"
+
+    @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+    def schema(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """OpenAPI 3.1."""
+        return request.app.openapi_schema.to_schema()
+
+
 @get("/healthz", sync_to_thread=False)
 def healthz() -> Health:
     """Whether the server answers."""
@@ -239,13 +249,13 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
     given = {"wallet": wallet, "hub": hub, "scans": scans, "metered": Metrics(wallet, hub)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
-        dependencies={name: Provide(partial(_same, value), sync_to_thread=False) for name, value in given.items()},
+        dependencies={name: _always(value) for name, value in given.items()},
         exception_handlers={Exception: _refuse},
         openapi_config=OpenAPIConfig(
             title="hdscan",
             version=version("hdscan"),
-            path="/api/v1",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            # a plain one, in place of a page that loads scripts
+            openapi_controller=Described,  # type: ignore[arg-type]
             components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"bearer": []}],
             use_handler_docstrings=True,
@@ -255,8 +265,8 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
     )
 
 
-def _same(value: Any) -> Any:
-    return value
+def _always(value: Any) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
 
 
 def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
@@ -266,28 +276,28 @@ def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[Enve
 
 
 def _fault(error: Exception) -> tuple[int, Fault]:
+    found = 500, Fault("internal", f"a defect in hdscan ({type(error).__name__})")
     match error:
-        case Refusal():
-            return error.status, error.fault
-        case ScanConflict(scan_id=None):
-            return 409, Fault("not_running", "none of these chains is being scanned")
-        case ScanConflict():
-            return 409, Fault("running", f"scan {error.scan_id} is running", {"scan_id": error.scan_id})
-        case InputError() | ScanRefused():
-            return 422, Fault(error.code, str(error))
-        case StoreError():
-            return 503, Fault("store", str(error))
-        case ValidationException():
-            return 422, Fault("bad_input", error.detail, error.extra)
-        case HTTPException():
-            code = error.status_code if error.status_code in CODES else 400
-            return code, Fault(CODES[code], error.detail)
         case Refused() | Gone():
-            raise error
+            raise error  # the guard's
+        case Refusal():
+            found = error.status, error.fault
+        case ScanConflict(scan_id=None):
+            found = 409, Fault("not_running", "none of these chains is being scanned")
+        case ScanConflict():
+            found = 409, Fault("running", f"scan {error.scan_id} is running", {"scan_id": error.scan_id})
+        case InputError() | ScanRefused():
+            found = 422, Fault(error.code, str(error))
+        case StoreError():
+            found = 503, Fault("store", str(error))
+        case ValidationException():
+            found = 422, Fault("bad_input", error.detail, error.extra)
+        case HTTPException(status_code=status) if status in CODES:
+            found = status, Fault(CODES[status], error.detail)
         case _:
-            name = type(error).__name__
-            _log.error("request_failed", defect=name, at="".join(traceback.format_tb(error.__traceback__)[-1:]))
-            return 500, Fault("internal", f"a defect in hdscan ({name})")
+            at = "".join(traceback.format_tb(error.__traceback__)[-1:])
+            _log.error("request_failed", defect=type(error).__name__, at=at)
+    return found
 
 
 def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:
@@ -302,6 +312,7 @@ def _answer(record: ScanRecord) -> ScanAnswer:
 
 
 async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: bool) -> AsyncIterator[str]:
-    with closing(csv_lines(wallet.balances(chain, asset, funded=funded), BalanceRow.__struct_fields__)) as lines:
+    with closing(wallet.balances(chain, asset, funded=funded)) as rows:
+        lines = csv_lines(rows, BalanceRow.__struct_fields__)
         while block := await asyncio.to_thread(lambda: "".join(islice(lines, BLOCK))):
             yield block

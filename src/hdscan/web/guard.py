@@ -13,9 +13,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from hdscan.web.access import Access
+from hdscan.web.asgi import App, Message, Receive, Scope, Send
 from hdscan.web.errors import CODES, Envelope, Fault
 
 MOST_BODY = 1 << 20  # bytes
@@ -56,7 +56,7 @@ class Gone(Exception):
 class Guard:
     """The server's outermost layer; `names` are the hosts that it answers to besides those of the loopback."""
 
-    def __init__(self, app: ASGIApp, access: Access, port: int, names: Iterable[str] = ()) -> None:
+    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = ()) -> None:
         self._app = app
         self._access = access
         self._port = port
@@ -70,15 +70,16 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            return None
+            return
         out = _Out(send, abort=scope["state"].get("abort", lambda: None))
         try:
             headers = _headers(scope["headers"])
             self._check_host(headers[b"host"], scope["server"])
             if scope["method"] == "GET" and scope["path"] == "/" and b"code=" in scope["query_string"]:
-                return await self._exchange(scope["query_string"], headers, out)
-            self._check_caller(scope["method"], headers)
-            await self._app(scope, _In(receive, headers), out)
+                await self._exchange(scope["query_string"], headers, out)
+            else:
+                self._check_caller(scope["method"], headers)
+                await self._app(scope, _In(receive, headers), out)
         except Refused as refused:
             await self._refuse(refused, scope["path"] == "/", out)
         except Gone:
@@ -116,21 +117,22 @@ class Guard:
         code = parse_qs(query.decode("latin-1")).get("code", [""])[0]
         cookie = self._access.redeem(code, time.time())
         if cookie is None and not self._has_cookie(headers):
-            return await self._refuse(Refused(401, SIGN_IN), True, out)
+            raise Refused(401, SIGN_IN)
         more = [] if cookie is None else [(b"set-cookie", cookie.encode())]
         await _answer(out, 303, b"", [(b"location", b"/"), *more])
 
     async def _refuse(self, refused: Refused, page: bool, out: "_Out") -> None:
         if out.begun:
             out.abort()
-            return None
+            return
         more = [(b"connection", b"close")] if refused.status in (408, 413, 500) else []
         if refused.status == 401:
             more.append((b"www-authenticate", b"Bearer"))
         if page and refused.status == 401:
-            return await _answer(out, 401, self._sign_in, [(b"content-type", b"text/html; charset=utf-8"), *more])
-        body = msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message)))
-        await _answer(out, refused.status, body, [(b"content-type", b"application/json"), *more])
+            body, kind = self._sign_in, b"text/html; charset=utf-8"
+        else:
+            body, kind = msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message))), b"application/json"
+        await _answer(out, refused.status, body, [(b"content-type", kind), *more])
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -160,7 +162,7 @@ class _In:
         if any(not each.isdigit() or int(each) > MOST_BODY for each in headers[b"content-length"]):
             raise Refused(413, f"a body has at most {MOST_BODY:,} bytes")
 
-    async def __call__(self) -> Message:  # type: ignore[override]
+    async def __call__(self) -> Message:
         if self._whole:
             return await self._receive()  # waits for the client to go
         try:
@@ -173,7 +175,7 @@ class _In:
             self._whole = not message["more_body"]
         if self._size > MOST_BODY:
             raise Refused(413, f"a body has at most {MOST_BODY:,} bytes")
-        return message  # type: ignore[return-value]
+        return message
 
 
 class _Out:

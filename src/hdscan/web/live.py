@@ -1,4 +1,4 @@
-"""Where everything stands, as the events tell it: the one state that the API answers with and every client ends up with. Pure."""
+"""Where everything stands, as the events tell it: the state that the API answers and every client ends up with. Pure."""
 
 from collections import deque
 from collections.abc import Iterable

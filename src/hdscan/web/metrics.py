@@ -23,7 +23,8 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         """The exposition."""
-        return generate_latest(self._registry)
+        text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return text
 
     def describe(self) -> list[Metric]:
         """Nothing beforehand: the names are in `collect`."""

@@ -103,7 +103,7 @@ async def serve(
 ) -> None:
     """Serve a wallet until `until` is set; `ready` gets the link that lets a browser in, once. `begin` starts a scan.
 
-    The writer's lock is the caller's to hold. At the end streams are closed at once and a running scan commits what it has read.
+    The writer's lock is the caller's to hold. At the end streams are closed at once; a running scan commits what it has read.
     """
     with bind(address) as listener:
         host, port = listener.getsockname()[:2]

@@ -3,8 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from litestar.types import Receive, Scope, Send
-
+from hdscan.web.asgi import Receive, Scope, Send
 from hdscan.web.hub import BYE, Hub, Subscription
 
 SILENCE = 15.0  # seconds before a ping
