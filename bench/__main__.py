@@ -2,10 +2,11 @@
 
 import sys
 
-from bench import ceiling, committing, decoding, memory, reading
+from bench import ceiling, committing, decoding, memory, paging, reading
 from bench.table import heading
 
-MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in (decoding, reading, committing, ceiling, memory)}
+MODULES = (decoding, reading, committing, paging, ceiling, memory)
+MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 
 def main() -> None:

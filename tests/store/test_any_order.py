@@ -166,6 +166,8 @@ class Scanning(RuleBasedStateMachine):
             mine = {key: balance.amount for key, (balance, _) in self.known.items() if key[1] == total.asset}
             assert int(total.amount or 0) == sum(amount for key, amount in mine.items() if key not in self.gaps)
             assert int(total.stale_amount) == sum(amount for key, amount in mine.items() if key in self.gaps)
+            funded = sum(amount > 0 for key, amount in mine.items() if key not in self.gaps)
+            assert total.funded == (funded if total.read else None)
             assert (total.read + total.stale, total.unread) == (len(mine), self.addresses - len(mine))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Row, TextClause, bindparam, text
+from sqlalchemy import BindParameter, Connection, Row, TextClause, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.errors import InputError
@@ -31,16 +31,12 @@ _ALL = f"""
     SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST} FROM address a CROSS JOIN asset t
     LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id
     WHERE t.id IN :assets AND """  # noqa: S608 own constant
+# a plus keeps SQLite from the index by amount where addresses lead to fewer rows
 _FUNDED = f"""
     SELECT a.id, a.text, a.path, b.asset_id, {_REST} FROM balance b CROSS JOIN address a ON a.id = b.address_id
     {_GAP} = b.asset_id WHERE {{0}}b.asset_id IN :assets AND b.amount <> '0' AND """  # noqa: S608 own constant
-_ZERO = f"""
-    SELECT a.id, a.text, a.path, b.asset_id, {_REST} FROM address a CROSS JOIN balance b ON b.address_id = a.id
-    {_GAP} = b.asset_id WHERE b.asset_id IN :assets AND b.amount = '0' AND """  # noqa: S608 own constant
-_UNREAD = f"""
-    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST} FROM address a CROSS JOIN asset t
-    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id
-    WHERE t.id IN :assets AND b.amount IS NULL AND """  # noqa: S608 own constant
+_ZERO = _ALL + "b.amount = '0' AND "
+_UNREAD = _ALL + "b.amount IS NULL AND "
 # the amounts after a key in two steps, each a range of the index: those as long as the key's, then the longer ones
 _SAME = "length(b.amount) = :length AND (b.amount, b.address_id)"
 _SAME_UP = _SAME + " > (:amount, :at) {q} ORDER BY b.amount, b.address_id LIMIT :limit"
@@ -129,7 +125,6 @@ def gaps(
 
 
 def _runs_by_index(parts: Sequence[Part], where: str, *, funded: bool, down: bool) -> Iterator[_Run]:
-    # the plus keeps SQLite from the index by amount, all of which would have to be sorted
     select, keys = (_FUNDED.format("+"), ("b.address_id", "b.asset_id")) if funded else (_ALL, ("a.id", "t.id"))
     statement = _statement(select, (_DOWN if down else _UP).format(*keys, q=where))
     for part in reversed(parts) if down else parts:
@@ -139,8 +134,9 @@ def _runs_by_index(parts: Sequence[Part], where: str, *, funded: bool, down: boo
 def _runs_by_amount(parts: Sequence[Part], where: str, *, funded: bool, down: bool) -> Iterator[_Run]:
     order = _DOWN if down else _UP
     orders = (_SAME_DOWN, _NEXT_DOWN) if down else (_SAME_UP, _NEXT_UP)
-    above = [_statement(_FUNDED.format(""), each.format(q=where.format("b.address_id"))) for each in orders]
-    zero = [_statement(_ZERO, order.format("a.id", "b.asset_id", q=where.format("a.id")))]
+    funds = _FUNDED.format("+" if where == _AMONG else "")
+    above = [_statement(funds, each.format(q=where.format("b.address_id"))) for each in orders]
+    zero = [_statement(_ZERO, order.format("a.id", "t.id", q=where.format("a.id")))]
     unread = [_statement(_UNREAD, _UP.format("a.id", "t.id", q=where.format("a.id")))]
     for part in parts:
         for asset_id in part.assets:
@@ -184,7 +180,9 @@ def _search(connection: Connection, parts: Sequence[Part], q: str, *, few: bool)
 
 
 def _statement(select: str, order: str) -> TextClause:
-    lists = [bindparam("assets", expanding=True)] + [bindparam("found", expanding=True)] * (":found" in order)
+    lists: list[BindParameter[Any]] = [bindparam("assets", expanding=True)] + [bindparam("found", expanding=True)] * (
+        ":found" in order
+    )
     return text(select + order).bindparams(*lists)
 
 

@@ -1,0 +1,61 @@
+"""A page of 100 balances, deep in a wallet and as its first; and what all totals take."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from bench.committing import ASSETS, CHAIN
+from bench.table import row
+from hdscan.model.chain import Network
+from hdscan.model.page import Sort
+from hdscan.model.scan import ChainPlan
+from hdscan.store import Store
+
+ADDRESSES, FUNDED = 500_000, 50  # every so many is funded
+ROWS = ADDRESSES * len(ASSETS)
+
+
+def _fill(store: Store, path: Path) -> None:
+    store.register([CHAIN], ASSETS)
+    store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(ADDRESSES)))
+    store.begin_scan([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), ADDRESSES, 1_000)], 0.0)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO source VALUES (1, 'node')")
+        connection.execute(
+            "INSERT INTO balance SELECT a.id, t.id, CASE WHEN (a.id + t.id) % ? THEN '0' ELSE a.id || '000' END,"
+            " NULL, 7, 1.8e9, 1, 1 FROM address a CROSS JOIN asset t",
+            [FUNDED],
+        )
+
+
+def _best(call: Callable[[], object]) -> float:
+    spent = []
+    for _ in range(5):
+        begin = perf_counter()
+        call()
+        spent.append(perf_counter() - begin)
+    return min(spent)
+
+
+def run() -> None:
+    """One row per order, each at nine tenths of its rows, and one for the totals."""
+    with TemporaryDirectory() as name, Store.open(f"sqlite:///{name}/store.db", Network.MAINNET) as store:
+        _fill(store, Path(name) / "store.db")
+        for sort in (Sort.INDEX, Sort.AMOUNT):
+            cursor = None
+            for _ in range(ROWS * 9 // 10 // 1_000):
+                cursor = store.balance_page(None, None, sort=sort, cursor=cursor, limit=1_000).next
+            first = _best(lambda: store.balance_page(None, None, sort=sort))  # noqa: B023 called at once
+            deep = _best(lambda: store.balance_page(None, None, sort=sort, cursor=cursor))  # noqa: B023 called at once
+            row(
+                f"page of 100 of {ROWS:,} rows by {sort.value}",
+                f"{deep * 1e3:.1f} ms",
+                f"{deep / first:.1f} times as long",
+                f"the first page, {first * 1e3:.1f} ms",
+            )
+        once = _best(lambda: store.balance_page(None, None))
+        totals = _best(store.totals)
+        row(f"totals of {ROWS:,} rows", f"{totals * 1e3:.0f} ms", f"{totals / once:.0f} times as long", "a page of 100")
