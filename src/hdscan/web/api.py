@@ -30,6 +30,7 @@ from hdscan.web.metrics import Metrics
 from hdscan.web.page import index, static
 from hdscan.web.scans import ScanConflict, Scans
 from hdscan.web.stream import EventStream
+from hdscan.web.totals import Totals
 
 _log = structlog.get_logger()
 
@@ -174,6 +175,7 @@ class Known(Controller):
         self,
         *,
         wallet: Wallet,
+        totals: Totals,
         chain: OneChain = None,
         asset: OneAsset = None,
         funded: Funded = False,
@@ -185,7 +187,7 @@ class Known(Controller):
         """Every address and asset, page by page, and the totals."""
         symbol = _chosen(wallet, chain, asset)
         page = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
-        return BalancePage(page.items, page.next, tuple(wallet.totals(chain, symbol)))
+        return BalancePage(page.items, page.next, totals.of(chain, symbol))
 
     @get("/balances.csv", media_type="text/csv")
     async def balances_csv(
@@ -246,7 +248,7 @@ def metrics(metered: Metrics) -> Response[bytes]:
 
 def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
     """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "metered": Metrics(wallet, hub)}
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet), "metered": Metrics(wallet, hub)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
