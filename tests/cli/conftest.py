@@ -153,11 +153,11 @@ class Simulated:
         self._process.stdin.write(msgspec.json.encode(config) + b"\n")
         self._process.stdin.flush()
         ready = msgspec.json.decode(self._process.stdout.readline(), type=Ready)
-        self.endpoints, self._control = ready.endpoints, ready.control
+        self.endpoints, self.control = ready.endpoints, ready.control
 
     def heal(self) -> None:
         """Let everything go well from now on."""
-        with urllib.request.urlopen(f"{self._control}/faults", b'"none"', timeout=10):
+        with urllib.request.urlopen(f"{self.control}/faults", b'"none"', timeout=10):
             pass
 
     def close(self) -> None:
