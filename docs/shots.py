@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
-
 from tests.web.browser import FLAGS, PATIENCE, seen
 
 DOCS = Path(__file__).parent
@@ -17,7 +16,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 400, "height": 860}
 
 def main() -> None:
     """Play the demo and take them."""
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:  # noqa: S603 - our own
         assert demo.stdout is not None
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport=DESKTOP, color_scheme="dark")
