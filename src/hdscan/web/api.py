@@ -205,9 +205,10 @@ class Known(Controller):
         return wallet.store.gap_page(chain, cursor=cursor, limit=limit)
 
     @post("/addresses", status_code=200)
-    async def add(self, wallet: Wallet, data: Add) -> Imported:
+    async def add(self, wallet: Wallet, totals: Totals, data: Add) -> Imported:
         """Add addresses; with a bad one none, unless `skip_invalid`."""
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
+        totals.forget()
         if done.bad and not data.skip_invalid:
             text = f"{len(done.bad):,} bad addresses, so nothing was imported; mend them, or leave them out with skip_invalid"
             raise Refusal(422, Fault("bad_input", text, {"bad": done.bad}))
@@ -248,7 +249,7 @@ def metrics(metered: Metrics) -> Response[bytes]:
 
 def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
     """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet), "metered": Metrics(wallet, hub)}
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet, hub.live), "metered": Metrics(wallet, hub)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
