@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 KINDS |= {".svg": "image/svg+xml"}
@@ -30,7 +31,7 @@ def index() -> Response[bytes]:
 
 
 @get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
-def static(name: str) -> Response[bytes]:
+def static(name: FromPath[str]) -> Response[bytes]:
     """Answer with a file of the page."""
     return _file(name)
 
