@@ -300,6 +300,8 @@ def _fault(error: Exception) -> tuple[int, Fault]:
             found = 503, Fault("store", str(error))
         case ValidationException():
             found = 422, Fault("bad_input", error.detail, error.extra)
+        case RecursionError():
+            found = 400, Fault("bad_request", "the JSON is nested too deeply")
         case HTTPException(status_code=status) if status in CODES:
             found = status, Fault(CODES[status], error.detail)
         case _:

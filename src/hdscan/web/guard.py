@@ -18,6 +18,7 @@ from hdscan.web.access import Access
 from hdscan.web.asgi import App, Message, Receive, Scope, Send
 from hdscan.web.errors import CODES, Envelope, Fault
 
+MOST_HEADERS = 16 * 1024  # bytes
 MOST_BODY = 1 << 20  # bytes
 BODY_SECONDS = 30.0
 SEND_SECONDS = 10.0
@@ -73,7 +74,7 @@ class Guard:
             return
         out = _Out(send, abort=scope["state"].get("abort", lambda: None))
         try:
-            headers = _headers(scope["headers"])
+            headers = _headers(scope)
             self._check_host(headers[b"host"], scope["server"])
             if scope["method"] == "GET" and scope["path"] == "/" and b"code=" in scope["query_string"]:
                 await self._exchange(scope["query_string"], headers, out)
@@ -101,7 +102,8 @@ class Guard:
             raise Refused(401, SIGN_IN)
         if method in SAFE:
             return
-        origins = [each in {b"http://" + host for host in self._hosts} for each in headers[b"origin"]]
+        own = [b"http://" + each.lower() for each in headers[b"host"]]  # checked before
+        origins = [each.lower() in own for each in headers[b"origin"]]
         sites = [each == b"same-origin" or (by_token and each == b"none") for each in headers[b"sec-fetch-site"]]
         if not all(origins + sites) or not (by_token or origins or sites):
             raise Refused(403, "a page of another site may change nothing here")
@@ -126,19 +128,30 @@ class Guard:
             out.abort()
             return
         more = [(b"connection", b"close")] if refused.status in (408, 413, 500) else []
-        if refused.status == 401:
-            more.append((b"www-authenticate", b"Bearer"))
         if page and refused.status == 401:
-            body, kind = self._sign_in, b"text/html; charset=utf-8"
+            more += [(b"content-type", b"text/html; charset=utf-8"), (b"www-authenticate", b"Bearer")]
+            await _answer(out, refused.status, self._sign_in, more)
         else:
-            body, kind = msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message))), b"application/json"
-        await _answer(out, refused.status, body, [(b"content-type", kind), *more])
+            headers, body = refusal(refused)
+            await _answer(out, refused.status, body, [*headers, *more])
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+def refusal(refused: Refused) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The headers and the body that tell it, as every error of the API is told."""
+    headers = [(b"content-type", b"application/json")]
+    if refused.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers, msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message)))
+
+
+def _headers(scope: Scope) -> Headers:
     found: Headers = defaultdict(list)
-    for name, value in raw:
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    for name, value in scope["headers"]:
         found[name.lower()].append(value)
+        size += len(name) + len(value)
+    if size > MOST_HEADERS:
+        raise Refused(400, f"a request's line and headers have at most {MOST_HEADERS:,} bytes")
     return found
 
 
