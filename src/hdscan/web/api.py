@@ -1,6 +1,7 @@
 """The HTTP API: what the command line knows and does, under /api/v1. docs/api.md tells it to its users."""
 
 import asyncio
+import re
 import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
@@ -17,6 +18,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
+from litestar.routes import HTTPRoute
 
 from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
 from hdscan.model.errors import InputError, ScanRefused, StoreError
@@ -199,7 +201,7 @@ class Known(Controller):
         """Every address and asset as CSV."""
         symbol = _chosen(wallet, chain, asset)
         headers = {"content-disposition": 'attachment; filename="balances.csv"'}
-        return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv; charset=utf-8", headers=headers)
+        return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv", headers=headers)
 
     @get("/gaps", sync_to_thread=True)
     def gaps(
@@ -277,10 +279,21 @@ def _always(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
+def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
     """Every error as the one envelope."""
     status, fault = _fault(error)
-    return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON)
+    headers = {"allow": _methods(request)} if status == 405 else {}
+    return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def _methods(request: Request[Any, Any, Any]) -> str:
+    """What a 405 has to name (RFC 9110, section 15.5.6); Litestar does not."""
+    path = "/" + "/".join(part for part in request.scope["path"].split("/") if part)
+    for route in request.app.routes:
+        pattern = re.sub(r"{\w+:int}", "-?[0-9]+", re.sub(r"{\w+:str}", "[^/]+", route.path))
+        if isinstance(route, HTTPRoute) and re.fullmatch(pattern, path):
+            return ", ".join(sorted(route.methods))
+    return ""
 
 
 def _fault(error: Exception) -> tuple[int, Fault]:
