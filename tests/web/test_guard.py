@@ -12,8 +12,7 @@ from hdscan.app import Wallet
 from hdscan.settings import Settings
 from hdscan.web.access import COOKIE_SECONDS, Access, load_secret
 from hdscan.web.api import make_app
-from hdscan.web.guard import CSP
-from hdscan.web.server import Connection
+from hdscan.web.guard import CSP, Patience
 from tests.web.conftest import BEARER, DEADLINE, JSON, Reply, Server, read_reply, served
 
 NOBODY = None  # routes need no wallet to be listed
@@ -387,12 +386,11 @@ def test_headers_of_more_than_16_kib_are_refused(empty: Server, where: str) -> N
     assert_guarded(reply)
 
 
-class Impatient(Connection):
-    header_seconds = 0.2
+IMPATIENT = Patience(headers=0.2, body=0.2)
 
 
 def test_headers_have_to_come_in_time(settings: Settings) -> None:
-    with served(settings, connection=Impatient) as server:
+    with served(settings, patience=IMPATIENT) as server:
         for begun in (b"", b"GET /heal", f"GET /healthz HTTP/1.1\r\nHost: {server.netloc}\r\n".encode()):
             with server.connect() as connection:
                 connection.sendall(begun)
@@ -400,35 +398,40 @@ def test_headers_have_to_come_in_time(settings: Settings) -> None:
 
 
 def test_a_header_that_trickles_buys_no_time(settings: Settings) -> None:
-    with served(settings, connection=Impatient) as server, server.connect() as connection:
+    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
-        connection.settimeout(0.02)
-        until = time.monotonic() + DEADLINE
-        while time.monotonic() < until:
-            try:
-                connection.sendall(b"a")
-                if not connection.recv(1):
-                    return
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                return
-    raise AssertionError("it waits for ever")
+        assert_trickle_ends(connection)
 
 
 def test_the_second_request_of_a_connection_has_to_come_in_time_too(settings: Settings) -> None:
-    with served(settings, connection=Impatient) as server, server.connect() as connection:
+    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
         connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n\r\n".encode())
         assert read_reply(connection).status == 200
         connection.sendall(b"GET /heal")
         assert_ends(connection)
 
 
+@pytest.mark.parametrize("body", ["Content-Length: 2\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
+def test_a_body_has_to_come_in_time(settings: Settings, body: str) -> None:
+    with served(settings, patience=IMPATIENT) as server:
+        head = f"POST /api/v1/scans HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n{JSON}\r\n"
+        reply = server.send((head + body).encode())
+    assert (reply.status, reply.code) == (408, "timeout")
+    assert_guarded(reply)
+
+
+def test_a_body_that_trickles_buys_no_time(settings: Settings) -> None:
+    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+        head = f"POST /api/v1/scans HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n{JSON}\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head.encode())
+        assert_trickle_ends(connection)
+
+
 def test_whoever_asked_in_time_may_wait_for_the_answer(settings: Settings) -> None:
-    with served(settings, connection=Impatient) as server, server.connect() as connection:
+    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
         connection.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n\r\n".encode())
         assert b"scan_state" in read_reply(connection).body
-        connection.settimeout(3 * Impatient.header_seconds)
+        connection.settimeout(3 * IMPATIENT.headers)
         with pytest.raises(TimeoutError):
             connection.recv(1)
 
@@ -437,6 +440,21 @@ def assert_ends(connection: socket.socket) -> None:
     with suppress(ConnectionError):
         while connection.recv(65536):
             pass
+
+
+def assert_trickle_ends(connection: socket.socket) -> None:
+    connection.settimeout(0.02)
+    until = time.monotonic() + DEADLINE
+    while time.monotonic() < until:
+        try:
+            connection.sendall(b" ")
+            if not connection.recv(65536):
+                return
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return
+    raise AssertionError("it waits for ever")
 
 
 # Files

@@ -20,8 +20,6 @@ from hdscan.web.errors import CODES, Envelope, Fault
 
 MOST_HEADERS = 16 * 1024  # bytes
 MOST_BODY = 1 << 20  # bytes
-BODY_SECONDS = 30.0
-SEND_SECONDS = 10.0
 SAFE = ("GET", "HEAD", "OPTIONS")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -54,11 +52,23 @@ class Gone(Exception):
     """The client takes nothing any more."""
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """How long a client is waited for, in seconds: to send its headers, its whole body, and to take an answer."""
+
+    headers: float = 10.0
+    body: float = 30.0
+    answer: float = 10.0
+
+
+PATIENCE = Patience()
+
+
 class Guard:
     """The server's outermost layer; `names` are the hosts that it answers to besides those of the loopback."""
 
-    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = ()) -> None:
+    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = (), patience: Patience = PATIENCE) -> None:
         self._app = app
+        self._patience = patience
         self._access = access
         self._port = port
         self._hosts = {
@@ -72,7 +82,7 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        out = _Out(send, abort=scope["state"].get("abort", lambda: None))
+        out = _Out(send, self._patience.answer, abort=scope["state"].get("abort", lambda: None))
         try:
             headers = _headers(scope)
             self._check_host(headers[b"host"], scope["server"])
@@ -80,7 +90,7 @@ class Guard:
                 await self._exchange(scope["query_string"], headers, out)
             else:
                 self._check_caller(scope["method"], headers)
-                await self._app(scope, _In(receive, headers), out)
+                await self._app(scope, _In(receive, headers, self._patience.body), out)
         except Refused as refused:
             await self._refuse(refused, scope["path"] == "/", out)
         except Gone:
@@ -168,8 +178,9 @@ async def _answer(out: "_Out", status: int, body: bytes, headers: list[tuple[byt
 class _In:
     """The body on its way in: of bounded size, and within a deadline."""
 
-    def __init__(self, receive: Receive, headers: Headers) -> None:
+    def __init__(self, receive: Receive, headers: Headers, seconds: float) -> None:
         self._receive = receive
+        self._until = asyncio.get_running_loop().time() + seconds
         self._size = 0
         self._whole = False
         if any(not each.isdigit() or int(each) > MOST_BODY for each in headers[b"content-length"]):
@@ -179,7 +190,7 @@ class _In:
         if self._whole:
             return await self._receive()  # waits for the client to go
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
             raise Refused(408, "the body of the request did not come in time") from None
@@ -194,8 +205,9 @@ class _In:
 class _Out:
     """The answer on its way out: with the headers that all have, and cut off where it is not taken."""
 
-    def __init__(self, send: Send, abort: Callable[[], None]) -> None:
+    def __init__(self, send: Send, seconds: float, abort: Callable[[], None]) -> None:
         self._send = send
+        self._seconds = seconds
         self.abort = abort
         self.begun = False
 
@@ -206,7 +218,7 @@ class _Out:
             missing = [(name, value) for name, value in ALWAYS.items() if name not in given]
             message["headers"] = [*message["headers"], *missing]
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 await self._send(message)
         except TimeoutError:
             self.abort()

@@ -19,12 +19,11 @@ from hdscan.app import ScanRequest, Wallet
 from hdscan.model.errors import InputError
 from hdscan.web.access import Access, load_secret
 from hdscan.web.api import make_app
-from hdscan.web.guard import ALWAYS, MOST_HEADERS, Guard, Refused, refusal
+from hdscan.web.guard import ALWAYS, MOST_HEADERS, PATIENCE, Guard, Patience, Refused, refusal
 from hdscan.web.hub import Hub
 from hdscan.web.live import Live
 from hdscan.web.scans import Scans
 
-HEADER_SECONDS = 10.0
 MOST_CONNECTIONS = 1000
 GRACE_SECONDS = 1
 
@@ -40,7 +39,7 @@ class Address(msgspec.Struct, frozen=True):
 class Connection(H11Protocol):
     """A connection that has to send its headers in time, and that the application can cut off."""
 
-    header_seconds = HEADER_SECONDS
+    header_seconds = PATIENCE.headers
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -114,7 +113,7 @@ async def serve(
     begin: bool,
     ready: Callable[[str], None],
     until: asyncio.Event,
-    connection: type[Connection] = Connection,
+    patience: Patience = PATIENCE,
 ) -> None:
     """Serve a wallet until `until` is set; `ready` gets the link that lets a browser in, once. `begin` starts a scan.
 
@@ -126,8 +125,8 @@ async def serve(
         hub = Hub(Live(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
         scans = Scans(wallet, hub, _now)
         access = Access(load_secret(wallet.store.beside(".secret")), token, port)
-        guard = Guard(make_app(wallet, hub, scans), access, port, address.names)
-        server = _Uvicorn(_config(guard, connection))
+        guard = Guard(make_app(wallet, hub, scans), access, port, address.names, patience)
+        server = _Uvicorn(_config(guard, patience))
         serving = asyncio.create_task(server.serve([listener]))
         serving.add_done_callback(lambda _: until.set())
         name = f"[{host}]" if ":" in host else host
@@ -142,11 +141,14 @@ async def serve(
             await asyncio.gather(scans.close(), serving)
 
 
-def _config(app: Any, connection: type[Connection]) -> uvicorn.Config:
+def _config(app: Any, patience: Patience) -> uvicorn.Config:
+    class Timed(Connection):
+        header_seconds = patience.headers
+
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard says what is worth it
     return uvicorn.Config(
         app,
-        http=connection,
+        http=Timed,
         ws="none",
         lifespan="off",
         log_config=None,
