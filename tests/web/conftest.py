@@ -97,6 +97,40 @@ class Server:
         """What a program gets that sends JSON."""
         return self.ask("POST", target, BEARER, JSON, *headers, body=msgspec.json.encode({} if value is None else value))
 
+    def events(self) -> Iterator[tuple[str, Any]]:
+        """The stream's events from now on, each as name and data."""
+        with self.connect() as connection:
+            connection.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {self.netloc}\r\n{BEARER}\r\n\r\n".encode())
+            with HTTPResponse(connection) as response:
+                response.begin()
+                name = ""
+                while line := response.readline():
+                    field, _, value = line.decode().strip().partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data":
+                        yield name, msgspec.json.decode(value)
+
+    def until(self, found: Callable[[str, Any], bool]) -> Any:
+        """The data of the first event that is as wanted."""
+        for name, data in self.events():
+            if found(name, data):
+                return data
+        raise AssertionError("the stream ended without that")
+
+    def until_idle(self) -> None:
+        """Wait until no scan is running."""
+        running: set[str] = set()
+
+        def idle(name: str, data: Any) -> bool:
+            if name == "scan_state":
+                running.update(key for key, chain in data["chains"].items() if chain["status"] == "running")
+            elif name == "scan_complete":
+                running.discard(data["chain"])
+            return not running
+
+        self.until(idle)
+
     def sign_in(self) -> str:
         """The Cookie header of a browser that opens the link."""
         return self.ask("GET", self.target).cookie
