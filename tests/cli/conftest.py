@@ -175,6 +175,15 @@ class Simulated:
         return QUICK + "\n".join(rows)
 
 
+def simulation(hdscan: Hdscan, *hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
+    """Begin a simulation, write its hosts into a home's hdscan.toml, and import its addresses there; it is to be closed."""
+    simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
+    (hdscan.home / "hdscan.toml").write_text(simulated.toml())
+    for chain in {host.chain for host in hosts}:
+        hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
+    return simulated
+
+
 @pytest.fixture
 def hdscan(tmp_path: Path) -> Hdscan:
     """hdscan in an empty home, with nothing configured."""
@@ -197,16 +206,12 @@ def start(hdscan: Hdscan) -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def simulate(hdscan: Hdscan) -> Iterator[Callable[..., Simulated]]:
-    """Begin a simulation, write its hosts into hdscan.toml, and import its addresses."""
+    """Begin simulations that end with the test."""
     begun: list[Simulated] = []
 
-    def begin(*hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
-        simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
-        begun.append(simulated)
-        (hdscan.home / "hdscan.toml").write_text(simulated.toml())
-        for chain in {host.chain for host in hosts}:
-            hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
-        return simulated
+    def begin(*hosts: HostSpec, **members: Any) -> Simulated:
+        begun.append(simulation(hdscan, *hosts, **members))
+        return begun[-1]
 
     yield begin
     for each in begun:
