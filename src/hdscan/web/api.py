@@ -256,7 +256,7 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
 
 def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
     """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet, hub.live), "metered": Metrics(wallet, hub)}
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
     described = OpenAPIConfig(
         title="hdscan",
         version=version("hdscan"),
