@@ -9,6 +9,7 @@ class Protocol(StrEnum):
     """The protocols that hdscan speaks; each is one file in `wire` and one in `provider`."""
 
     ESPLORA = "esplora"
+    BLOCKCHAIR = "blockchair"
     ETHERSCAN = "etherscan"
     EVM_RPC = "evm-rpc"
     EVM_MULTICALL = "evm-multicall"

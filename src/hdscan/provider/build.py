@@ -5,6 +5,7 @@ from functools import partial
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.provider.blockchair import Blockchair
 from hdscan.provider.esplora import Esplora
 from hdscan.provider.etherscan import Etherscan
 from hdscan.provider.evm_rpc import EvmRpc
@@ -25,6 +26,7 @@ def build(
     """
     makers: dict[Protocol, Callable[[Endpoint, Chain, Transport, Clock], Remote]] = {
         Protocol.ESPLORA: Esplora,
+        Protocol.BLOCKCHAIR: Blockchair,
         Protocol.ETHERSCAN: Etherscan,
         Protocol.EVM_RPC: EvmRpc,
         Protocol.EVM_MULTICALL: Multicall,

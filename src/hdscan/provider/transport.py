@@ -72,7 +72,7 @@ class AioTransport:
         check_url(base_url)
         assert self._session is not None, "the transport is not open"
         url = URL(join(base_url, request), encoded=True)
-        headers = {"Content-Type": "application/json"} if request.body is not None else None
+        headers = {"Content-Type": request.content} if request.body is not None else None
         try:
             async with self._session.request(
                 request.method, url, data=request.body, headers=headers, allow_redirects=False, trace_request_ctx=sent

@@ -15,7 +15,7 @@ from hdscan.settings.schema import Catalogue, ChainRow, EndpointRow, TokenRow, d
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 PROTOCOLS = {
-    Family.BITCOIN: (Protocol.ESPLORA,),
+    Family.BITCOIN: (Protocol.ESPLORA, Protocol.BLOCKCHAIR),
     Family.EVM: (Protocol.ETHERSCAN, Protocol.EVM_RPC, Protocol.EVM_MULTICALL),
     Family.SOLANA: (Protocol.SOLANA_RPC,),
 }

@@ -161,6 +161,8 @@ class Host:
     def _path(self) -> str:
         if Protocol.ESPLORA in self.spec.protocols:
             return "/api"
+        if Protocol.BLOCKCHAIR in self.spec.protocols:
+            return "/bitcoin"
         if Protocol.ETHERSCAN in self.spec.protocols:
             return f"/v2/api?chainid={self._world.chain.identity}&apikey=simulated"
         return "/" if Protocol.SOLANA_RPC in self.spec.protocols else ""
