@@ -23,6 +23,7 @@ class Dialect(StrEnum):
 
     ESPLORA = "esplora"
     BLOCKCHAIR = "blockchair"
+    ELECTRUM = "electrum"
     ETHERSCAN = "etherscan"
     EVM = "evm"
     SOLANA = "solana"
@@ -67,6 +68,8 @@ CODES: dict[tuple[Dialect, int], ReadCode] = {
     (Dialect.BLOCKCHAIR, 435): ReadCode.THROTTLED,  # more than 5 a second while they are busy
     (Dialect.BLOCKCHAIR, 436): ReadCode.THROTTLED,  # another limit on number or complexity, lifted after some time
     (Dialect.BLOCKCHAIR, 437): ReadCode.THROTTLED,  # the same
+    (Dialect.ELECTRUM, -101): ReadCode.THROTTLED,  # ElectrumX: excessive resource usage; it hangs up, and forgets within hours
+    (Dialect.ELECTRUM, -102): ReadCode.TIMEOUT,  # ElectrumX: server busy, its own 30 s are over
     (Dialect.EVM, 3): ReadCode.REVERTED,  # geth: execution reverted
     (Dialect.EVM, 30): ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
     (Dialect.EVM, 31): ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3
