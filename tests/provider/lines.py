@@ -83,7 +83,15 @@ async def serving_lines(
         await listener.wait_closed()
 
 
-def electrum(url: str, transport: AioTransport, tls: str = "system", rate: float = 10.0, cost: Cost = Cost.CALL) -> Electrum:
+def electrum(
+    url: str,
+    transport: AioTransport,
+    tls: str = "system",
+    *,
+    rate: float = 10.0,
+    cost: Cost = Cost.CALL,
+    clock: Callable[[], float] = lambda: NOW,
+) -> Electrum:
     """A provider whose clock stands still."""
     row = Endpoint("host", "btc", (Protocol.ELECTRUM,), url, rate, cost=cost, tls=tls)
-    return Electrum(row, BTC, transport, lambda: NOW)
+    return Electrum(row, BTC, transport, clock)

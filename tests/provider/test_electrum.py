@@ -164,6 +164,23 @@ def test_the_tip_is_asked_for_once_and_told_from_then_on() -> None:
     assert [each["method"] for each in server.asked if isinstance(each, dict)] == ["blockchain.headers.subscribe"]
 
 
+def test_the_tip_is_asked_for_again_when_a_minute_is_over() -> None:
+    async def story() -> None:
+        heights, now = iter((5, 6, 7)), [NOW]
+        async with (
+            serving_lines(lambda asked: [results(asked, {"height": next(heights)})]) as server,
+            AioTransport(5.0) as transport,
+        ):
+            provider = electrum(server.url, transport, clock=lambda: now[0])
+            assert await provider.tip() == 5
+            now[0] += 59
+            assert await provider.tip() == 5
+            now[0] += 2
+            assert await provider.tip() == 6
+
+    asyncio.run(story())
+
+
 def test_a_block_told_before_the_reply_to_the_question_is_not_forgotten() -> None:
     async def story(provider: Electrum, server: LineServer) -> None:
         assert await provider.tip() == 977_073

@@ -20,6 +20,7 @@ from hdscan.wire.failure import Dialect
 from hdscan.wire.http import Response
 
 MOST = 100
+TOLD = 60.0  # seconds for which the host is relied on to tell new blocks
 
 
 class Electrum(Remote):
@@ -41,6 +42,7 @@ class Electrum(Remote):
         self._tls = endpoint.tls
         self._session: Session | None = None
         self._dialling = asyncio.Lock()
+        self._tip_asked_at = 0.0
 
     async def prove(self) -> None:
         """Compare the hash of the first block's header."""
@@ -49,14 +51,18 @@ class Electrum(Remote):
         self._require(electrum.block_hash(answer))
 
     async def tip(self) -> int:
-        """Give the height that was told last; asked for once on every connection."""
+        """Give the height that was told last, asked for on every connection and once a minute, as a notice may be lost."""
         async with self._in_time():
             session = await self._connected()
-            if session.tip is None:
-                height = electrum.tip(await self._one(session, electrum.TIP))
-                session.tip = height if session.tip is None else session.tip  # a block may have been told since
-            elif self.sent is not None:
-                self.sent()  # nothing goes out that another call would have to keep its distance from
+            known = session.tip
+            if known is not None and self._clock() - self._tip_asked_at < TOLD:
+                if self.sent is not None:
+                    self.sent()  # nothing goes out that another call would have to keep its distance from
+                return known
+            self._tip_asked_at = self._clock()
+            height = electrum.tip(await self._one(session, electrum.TIP))
+            session.tip = height if session.tip == known else session.tip  # a block may have been told since
+            assert session.tip is not None
             return session.tip
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:

@@ -11,7 +11,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.esplora import MAX_MONEY
+from hdscan.wire.bitcoin import MAX_MONEY
 from hdscan.wire.failure import CODES, Dialect, OwnError, failure, shown
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, refuse_repeats

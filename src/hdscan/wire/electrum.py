@@ -8,9 +8,8 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.esplora import MAX_MONEY
+from hdscan.wire.bitcoin import MAX_MONEY, script_pubkey
 from hdscan.wire.jsonrpc import Answer, Call
-from hdscan.wire.script import script_pubkey
 from hdscan.wire.strict import decode, malformed, refuse_repeats
 
 HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # has to be the first on a connection

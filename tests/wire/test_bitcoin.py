@@ -5,7 +5,7 @@ import wallycore
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdscan.wire.script import script_pubkey
+from hdscan.wire.bitcoin import script_pubkey
 
 MAIN, TEST = wallycore.WALLY_NETWORK_BITCOIN_MAINNET, wallycore.WALLY_NETWORK_BITCOIN_TESTNET
 HASH = bytes(range(20))

@@ -1,7 +1,8 @@
-"""What scriptPubKey a Bitcoin address stands for: base58check P2PKH and P2SH (BIP-13), segwit (BIP-141, BIP-173, BIP-350)."""
+"""What Bitcoin's protocols share: the most money there is, and the scriptPubKey that an address stands for."""
 
 from hashlib import sha256
 
+MAX_MONEY = 21_000_000 * 10**8  # satoshi, Bitcoin's consensus/amount.h; what an address ever received may be more
 P2PKH, P2SH = (0x00, 0x6F), (0x05, 0xC4)  # version bytes of mainnet and the test networks
 HRPS = ("bc", "tb", "bcrt")
 BECH32, BECH32M = 1, 0x2BC830A3  # what the checksum comes to, for witness version 0 and for the later ones
@@ -12,7 +13,10 @@ _BASE32 = {char: value for value, char in enumerate("qpzry9x8gf2tvdw0s3jn54khce6
 
 
 def script_pubkey(address: str) -> bytes:
-    """The script of an address of any of Bitcoin's networks; ValueError, which never holds the address, where it is none."""
+    """Decode base58check P2PKH and P2SH (BIP-13) or segwit (BIP-141, BIP-173, BIP-350) of any of Bitcoin's networks.
+
+    Raises ValueError, which never holds the address, where it is none.
+    """
     hrp, one, data = address.rpartition("1")
     if one and hrp.lower() in HRPS and (address.islower() or address.isupper()):
         return _segwit(hrp.lower(), data.lower())
