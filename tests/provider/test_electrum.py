@@ -248,6 +248,17 @@ def test_an_id_twice_or_foreign_makes_a_batch_untrustworthy(change: Callable[[li
     converse(answer, story)
 
 
+def test_a_line_that_comes_twice_ends_the_connection() -> None:
+    async def story(provider: Electrum, server: LineServer) -> None:
+        waiting = asyncio.create_task(fails(provider.read(READINGS[:3], None)))
+        await until(lambda: len(server.asked) == 1)
+        server.answer = lambda asked: [results(asked, BALANCE) * 2]
+        assert len((await provider.read(READINGS[:4], None)).outcomes) == 4
+        assert (await waiting).fault is ReadCode.MALFORMED
+
+    converse(silent, story)
+
+
 def test_a_broken_connection_fails_only_the_calls_on_it() -> None:
     def answer(asked: Any) -> list[bytes]:
         return [results(asked, BALANCE)] if len(asked) == 2 else [HANG_UP] if len(asked) == 5 else []

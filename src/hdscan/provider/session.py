@@ -111,11 +111,10 @@ class Session(asyncio.Protocol):
             for reply in self._replies():
                 reply.set_result(line)
             self.close()
-        elif caller is not None:
-            if not caller.done():
-                caller.set_result(line)
-        elif not self._leaving:  # otherwise it is for a call that has left
-            self._end(ReadCode.MALFORMED, "the reply has an id that was not asked: no answer is surely in its place")
+        elif caller is not None and not caller.done():
+            caller.set_result(line)
+        elif not self._leaving and not (caller is not None and caller.cancelled()):  # otherwise it is for a call that has left
+            self._end(ReadCode.MALFORMED, "an id that was not asked, or one twice: no answer is surely in its place")
 
     def _end(self, fault: ReadCode, message: str) -> None:
         for reply in self._replies():
