@@ -12,7 +12,10 @@ from hdscan.web.errors import CODES, Envelope
 
 def errors(*more: int) -> dict[int, ResponseSpec]:
     """What any route may answer in place of what it is asked for, and what this one may."""
-    return {status: ResponseSpec(Envelope, description=MEANINGS[status]) for status in sorted({400, 401, 421, 500, *more})}
+    return {
+        status: ResponseSpec(Envelope, generate_examples=False, description=MEANINGS[status])
+        for status in sorted({400, 401, 421, 500, *more})
+    }
 
 
 MEANINGS = {status: code.replace("_", " ") for status, code in CODES.items()}
