@@ -276,9 +276,9 @@ def test_what_is_unread_is_asked_again(tmp_path_factory: pytest.TempPathFactory)
         ({"restart": True, "retry": True}, "bad_input", "choose one"),
         ({"retry": True, "chains": ["sol"]}, "scan", "sol has no addresses"),
         ({"chains": ["sol"]}, "scan", "add some with"),
-        ({"chains": "btc"}, "bad_input", "Validation failed"),
-        ({"restart": "yes"}, "bad_input", "Validation failed"),
-        ({"again": True}, "bad_input", "Validation failed"),
+        ({"chains": "btc"}, "bad_input", "chains: Expected `array`, got `str`"),
+        ({"restart": "yes"}, "bad_input", "restart: Expected `bool`, got `str`"),
+        ({"again": True}, "bad_input", "unknown field `again`"),
     ],
 )
 def test_what_cannot_be_scanned_is_said(scanned: Site, body: dict[str, Any], code: str, says: str) -> None:

@@ -17,7 +17,7 @@ from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter,
 from litestar.response import Stream
 from litestar.routes import HTTPRoute
 
-from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
+from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset, masked
 from hdscan.model.errors import InputError, ScanRefused, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
@@ -210,9 +210,10 @@ class Known(Controller):
         return wallet.store.gap_page(chain, cursor=cursor, limit=limit)
 
     @post("/addresses", status_code=200, responses=CHANGES)
-    async def add(self, wallet: NamedDependency[Wallet], data: JSONBody[Add]) -> Imported:
+    async def add(self, wallet: NamedDependency[Wallet], totals: NamedDependency[Totals], data: JSONBody[Add]) -> Imported:
         """Add addresses; with a bad one none, unless `skip_invalid`."""
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
+        totals.forget()
         if done.bad and not data.skip_invalid:
             text = f"{len(done.bad):,} bad addresses, so nothing was imported; mend them, or leave them out with skip_invalid"
             raise Refusal(422, Fault("bad_input", text, {"bad": done.bad}))
@@ -242,7 +243,7 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
 
 def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
     """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet), "metered": Metrics(wallet, hub)}
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
@@ -260,6 +261,7 @@ def _always(value: Any) -> Provide:
 def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
     """Every error as the one envelope."""
     status, fault = _fault(error)
+    fault = Fault(fault.code, masked(fault.message), fault.detail)  # it may repeat what was asked
     headers = {"allow": _methods(request)} if status == 405 else {}
     return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON, headers=headers)
 
@@ -289,8 +291,8 @@ def _fault(error: Exception) -> tuple[int, Fault]:
             found = 422, Fault(error.code, str(error))
         case StoreError():
             found = 503, Fault("store", str(error))
-        case ValidationException():
-            found = 422, Fault("bad_input", error.detail, error.extra)
+        case ValidationException(extra=list(wrong)):
+            found = 422, Fault("bad_input", "; ".join(f"{each['key']}: {each['message']}" for each in wrong))
         case RecursionError():
             found = 400, Fault("bad_request", "the JSON is nested too deeply")
         case HTTPException(status_code=status) if status in CODES:

@@ -4,12 +4,11 @@ import { get } from "./api.js";
 import { keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
 import { coins, count, many, signed } from "./format.js";
-import { debounced, paced } from "./pace.js";
+import { paced } from "./pace.js";
 import { amount, bar, fractionDigits, instead } from "./picture.js";
 import { on, setTotals, store } from "./store.js";
 
 const PACE = 2_000; // ms
-const SETTLED = 2_500; // ms after the last event: totals that the server shares for 2 s may be from just before it
 
 /** Ask for the totals, at most once in two seconds. */
 const refreshTotals = paced(async () => {
@@ -18,7 +17,6 @@ const refreshTotals = paced(async () => {
 }, PACE);
 
 on(["progress", "addresses"], refreshTotals);
-on(["progress", "addresses"], debounced(refreshTotals, SETTLED));
 
 /** What of a total isn't in its amount: "12 unread, 3 stale with 1.5 BTC not added". */
 function missingWords(total) {
