@@ -187,6 +187,15 @@ def test_with_a_flag_and_a_token_every_network_is_served_under_its_own_names_alo
     assert server.ask("GET", "/healthz", bearer, host=f"evil.com:{server.port}").status == 421
 
 
+def test_one_socket_serves_both_kinds_of_addresses(serve: Callable[..., tuple[Running, Server]]) -> None:
+    _, server = serve("--host", "::", "--allow-remote")
+    for address, host in (("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")):
+        with socket.create_connection((address, server.port)) as connection:
+            request = f"GET /healthz HTTP/1.1\r\nHost: {host}:{server.port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            connection.sendall(request.encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
 def test_ipv6_is_served(serve: Callable[..., tuple[Running, Server]]) -> None:
     running, server = serve("--host", "::1")
     assert server.link.startswith("http://[::1]:")
