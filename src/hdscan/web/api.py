@@ -230,7 +230,9 @@ def healthz() -> Health:
 
 @get("/readyz", sync_to_thread=True, responses=READS)
 def readyz(wallet: NamedDependency[Wallet]) -> Health:
-    """Whether the database can be read."""
+    """Whether the database can be read, and is still where it was opened."""
+    if not (path := wallet.store.beside("")).exists():
+        raise StoreError(f"{path} is gone; what is written now is lost when the server ends")
     wallet.chains()
     return Health()
 
