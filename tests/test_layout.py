@@ -13,6 +13,7 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "com
 
 LATE = {"cli/serve.py": {"hdscan"}}  # a web server's import takes 0.3 s, which no other command should cost
 
+
 def imports(tree: ast.AST) -> list[str]:
     """Every module that is imported anywhere within."""
     found: list[str] = []

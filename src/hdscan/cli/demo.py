@@ -41,9 +41,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Decides every balance and every fault.")] = 1,
     faults: Annotated[FaultProfile, typer.Option("--faults", help="How much goes wrong.")] = "mild",
     *,
-    serve: Annotated[
-        bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, again and again.")
-    ] = False,
+    serve: Annotated[bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, again and again.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Scan simulated chains through faulty providers, and compare with the truth."""
