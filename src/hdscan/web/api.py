@@ -29,7 +29,7 @@ from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
 from hdscan.web.page import index, static
 from hdscan.web.scans import ScanConflict, Scans
-from hdscan.web.stream import EventStream
+from hdscan.web.stream import SILENCE, EventStream
 
 _log = structlog.get_logger()
 
@@ -120,11 +120,12 @@ class Scanning(Controller):
     async def events(
         self,
         hub: Hub,
+        silence: float,
         last_event_id: Annotated[str | None, QueryParameter(name="last_event_id")] = None,
         last_seen: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> EventStream:
         """What happens, as Server-Sent Events that begin with the whole state."""
-        return EventStream(hub, last_event_id if last_seen is None else last_seen)
+        return EventStream(hub, last_event_id if last_seen is None else last_seen, silence)
 
     @post("/scans", status_code=202)
     async def start(self, scans: Scans, wallet: Wallet, data: Start) -> Begun:
@@ -244,9 +245,9 @@ def metrics(metered: Metrics) -> Response[bytes]:
     return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
 
 
-def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
-    """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "metered": Metrics(wallet, hub)}
+def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -> Litestar:
+    """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "metered": Metrics(wallet, hub), "silence": silence}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},

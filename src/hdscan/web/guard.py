@@ -56,7 +56,10 @@ class Gone(Exception):
 class Guard:
     """The server's outermost layer; `names` are the hosts that it answers to besides those of the loopback."""
 
-    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: App, access: Access, port: int, names: Iterable[str] = (), send_seconds: float = SEND_SECONDS
+    ) -> None:
+        self._send_seconds = send_seconds
         self._app = app
         self._access = access
         self._port = port
@@ -71,7 +74,7 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        out = _Out(send, abort=scope["state"].get("abort", lambda: None))
+        out = _Out(send, scope["state"].get("abort", lambda: None), self._send_seconds)
         try:
             headers = _headers(scope["headers"])
             self._check_host(headers[b"host"], scope["server"])
@@ -87,6 +90,8 @@ class Guard:
         except Exception as error:
             _log.error("request_failed", path=scope["path"], defect=type(error).__name__)
             await self._refuse(Refused(500, "a defect in hdscan"), False, out)
+        finally:
+            out.close()
 
     def _check_host(self, given: list[bytes], server: tuple[str, int | None] | None) -> None:
         if len(given) != 1:
@@ -179,11 +184,19 @@ class _In:
 
 
 class _Out:
-    """The answer on its way out: with the headers that all have, and cut off where it is not taken."""
+    """The answer on its way out: with the headers that all have, and cut off where it is not taken.
 
-    def __init__(self, send: Send, abort: Callable[[], None]) -> None:
+    One timer watches over all of an answer's sends: a deadline for each would cost a stream of events more than the sending.
+    """
+
+    def __init__(self, send: Send, abort: Callable[[], None], seconds: float) -> None:
         self._send = send
-        self.abort = abort
+        self._abort = abort
+        self._seconds = seconds
+        self._clock = asyncio.get_running_loop().time
+        self._since: float | None = None  # when the send began that is under way
+        self._gone = False
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -192,9 +205,25 @@ class _Out:
             given = {name.lower() for name, _ in message["headers"]}
             missing = [(name, value) for name, value in ALWAYS.items() if name not in given]
             message["headers"] = [*message["headers"], *missing]
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._send(message)
-        except TimeoutError:
+        self._since = self._clock()
+        await self._send(message)
+        self._since = None
+        if self._gone:
+            raise Gone
+
+    def abort(self) -> None:
+        """Break the connection off."""
+        self._gone = True
+        self._abort()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        """Abort where a send has waited too long, which ends it; or look again when one could have."""
+        waited = 0.0 if self._since is None else self._clock() - self._since
+        if waited >= self._seconds:
             self.abort()
-            raise Gone from None
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds - waited, self._look)
