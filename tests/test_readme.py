@@ -118,10 +118,21 @@ def script(lines: list[str]) -> str:
         if "--watch" in line:
             until = "{ grep -m 1 completed > /dev/null; kill -TERM $!; cat > /dev/null; } < said"
             shell = f"mkfifo said; {line} 2> said & {until}; wait $!"
+        elif "hdscan serve" in line:
+            shell = served(line)
+        elif "curl -N" in line:
+            shell = f"timeout 2 {line}; test $? -eq 124"  # it would go on for ever
         elif "demo" in line:
             shell = f"{line} --addresses 5"  # the last one counts
         noted.append(f"{shell}\necho $? >> ends\n")
-    return "".join(noted)
+    return "".join(noted) + "kill %% 2> /dev/null; wait"
+
+
+def served(line: str) -> str:
+    """A server: one that is put in the background goes on, another is asked to end when it has begun."""
+    if line.endswith("&"):
+        return f"mkfifo link; {line.removesuffix('&')} > link & head -n 1 < link > /dev/null"
+    return f"mkfifo link; {line} --port 0 > link & head -n 1 < link > /dev/null; kill -TERM $!; wait $!"
 
 
 class Shell(msgspec.Struct, frozen=True):
@@ -170,7 +181,7 @@ def test_the_snippet_is_that_of_the_api_and_scans(simulated: Simulated, tmp_path
     (tmp_path / "snippet.py").write_text(snippet.replace("bc1q...", next(simulated.world["btc"].addresses())))
     environ = prepare(tmp_path, simulated, "btc")
     done = subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
-    assert "ScanComplete(chain='btc', status=<Status.COMPLETED" in done.stdout
+    assert "ScanComplete(chain='btc', scan_id=1, status=<Status.COMPLETED" in done.stdout
 
 
 def test_the_simulators_snippet_runs(tmp_path: Path) -> None:
@@ -301,5 +312,6 @@ def test_every_command_runs(shells: dict[str, Shell], name: str) -> None:
     codes = [int(line) for line in (shell.home / "ends").read_text().splitlines()]
     for line, code in zip(shell.lines, codes, strict=True):
         words = line.partition("hdscan ")[2].split() or [line]
-        expected = {STOPPED} if "--watch" in line else ENDS.get(words[0], {0})
+        goes_on = "--watch" in line or (words[0] == "serve" and not line.endswith("&"))
+        expected = {STOPPED} if goes_on else ENDS.get(words[0], {0})
         assert code in expected, f"{line}\n{(shell.home / 'said.txt').read_text()}"

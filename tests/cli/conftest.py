@@ -153,11 +153,11 @@ class Simulated:
         self._process.stdin.write(msgspec.json.encode(config) + b"\n")
         self._process.stdin.flush()
         ready = msgspec.json.decode(self._process.stdout.readline(), type=Ready)
-        self.endpoints, self._control = ready.endpoints, ready.control
+        self.endpoints, self.control = ready.endpoints, ready.control
 
     def heal(self) -> None:
         """Let everything go well from now on."""
-        with urllib.request.urlopen(f"{self._control}/faults", b'"none"', timeout=10):
+        with urllib.request.urlopen(f"{self.control}/faults", b'"none"', timeout=10):
             pass
 
     def close(self) -> None:
@@ -173,6 +173,15 @@ class Simulated:
                 "[[endpoint]]\n" + "".join(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in row.items())
             )
         return QUICK + "\n".join(rows)
+
+
+def simulation(hdscan: Hdscan, *hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
+    """Begin a simulation, write its hosts into a home's hdscan.toml, and import its addresses there; it is to be closed."""
+    simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
+    (hdscan.home / "hdscan.toml").write_text(simulated.toml())
+    for chain in {host.chain for host in hosts}:
+        hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
+    return simulated
 
 
 @pytest.fixture
@@ -197,16 +206,12 @@ def start(hdscan: Hdscan) -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def simulate(hdscan: Hdscan) -> Iterator[Callable[..., Simulated]]:
-    """Begin a simulation, write its hosts into hdscan.toml, and import its addresses."""
+    """Begin simulations that end with the test."""
     begun: list[Simulated] = []
 
-    def begin(*hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
-        simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
-        begun.append(simulated)
-        (hdscan.home / "hdscan.toml").write_text(simulated.toml())
-        for chain in {host.chain for host in hosts}:
-            hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
-        return simulated
+    def begin(*hosts: HostSpec, **members: Any) -> Simulated:
+        begun.append(simulation(hdscan, *hosts, **members))
+        return begun[-1]
 
     yield begin
     for each in begun:

@@ -15,7 +15,7 @@ from hdscan.model.scan import Status
 from hdscan.sim.world import World
 from hdscan.web.access import Access
 from hdscan.web.api import make_app
-from hdscan.web.guard import Guard
+from hdscan.web.guard import Guard, Patience
 from hdscan.web.hub import Hub
 from hdscan.web.live import Live
 from hdscan.web.scans import Scans
@@ -150,7 +150,8 @@ async def served(wallet: Wallet, silence: float = 15.0, send_seconds: float = 10
         hub = Hub(Live(chains, errors, wallet.providers()), EPOCH)
         scans = Scans(wallet, hub, lambda: NOW)
         app = make_app(wallet, hub, scans, silence)
-        async with listening(Guard(app, Access(b"secret", TOKEN, port), port, send_seconds=send_seconds), listener) as server:
+        guard = Guard(app, Access(b"secret", TOKEN, port), port, patience=Patience(answer=send_seconds))
+        async with listening(guard, listener) as server:
             yield Served(wallet, hub, scans, server, port)
             hub.close()
             await scans.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Row, TextClause, bindparam, text
+from sqlalchemy import Connection, Row, TextClause, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.errors import InputError
@@ -180,10 +180,8 @@ def _search(connection: Connection, parts: Sequence[Part], q: str, *, few: bool)
 
 
 def _statement(select: str, order: str) -> TextClause:
-    lists: list[BindParameter[Any]] = [bindparam("assets", expanding=True)] + [bindparam("found", expanding=True)] * (
-        ":found" in order
-    )
-    return text(select + order).bindparams(*lists)
+    names = ["assets"] + ["found"] * (":found" in order)
+    return text(select + order).bindparams(*(bindparam(name, expanding=True) for name in names))
 
 
 def _closed(query: str, run: int, row: Row[Any]) -> str:

@@ -129,8 +129,8 @@ def _amounts(name: str) -> Table:
 
 
 balance = _amounts("balance")
-# The many zeros of a wallet are in none of these and cost a commit nothing. Decimal text in the order of its amounts is by
-# length, then text.
+# The many zeros of a wallet cost a commit nothing: they are in none of these, but for Bitcoin's, whose unconfirmed amount is
+# stated. Decimal text in the order of its amounts is by length, then text.
 _funded, _pending = text("amount <> '0'"), text("unconfirmed IS NOT NULL")
 _of = balance.c
 _by_amount = (_of.asset_id, func.length(_of.amount), _of.amount, _of.address_id)

@@ -1,4 +1,4 @@
-"""Indexes for pages and totals; partial, so that the many zeros of a wallet cost a commit nothing."""
+"""Indexes for pages and totals, without the many zeros of a wallet."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -9,7 +9,7 @@ import { on, store } from "./store.js";
 const ROWS = 25;
 const PACE = 3_000; // ms between two looks while a scan runs
 
-const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read will be listed here, with every provider's own reason."];
+const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read is listed here, with every provider's own reason."];
 const SO_FAR = ["Nothing is unread so far.", "The scan is still running: what no provider can read will be listed here."];
 const RELIEF = ["Nothing that was asked for is unread.", "Every answer is in: no reading failed that the last scan asked for."];
 

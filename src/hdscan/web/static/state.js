@@ -1,4 +1,4 @@
-// What the page knows of the scan, as a pure function of the events of /api/v1/events (docs/api.md): no DOM, clock or network here.
+// What the page knows of the scan, as a pure function of its events (docs/api.md): no DOM, clock or network here.
 
 const NOTICES = 20; // as many as the server keeps
 

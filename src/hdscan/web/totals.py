@@ -1,0 +1,35 @@
+"""The totals beside every page of balances: they cost a look at every row, so pages that follow each other share them."""
+
+import time
+from threading import Lock
+
+from hdscan.app import Wallet
+from hdscan.model.scan import AssetTotal, Status
+from hdscan.web.live import Live
+
+SHARED = 2.0  # seconds
+
+
+class Totals:
+    """A wallet's totals, at most 2 s old, and never older than an end of a scan; computed by one caller at a time."""
+
+    def __init__(self, wallet: Wallet, live: Live) -> None:
+        self._wallet = wallet
+        self._live = live
+        self._computing = Lock()
+        self._at = float("-inf")
+        self._ends: list[tuple[int, Status]] = []
+        self._all: tuple[AssetTotal, ...] = ()
+
+    def forget(self) -> None:
+        """Compute them anew for the next caller: something changed."""
+        self._at = float("-inf")
+
+    def of(self, chain: str | None, asset: str | None) -> tuple[AssetTotal, ...]:
+        """Those of a chain and an asset, or of all."""
+        with self._computing:
+            ends = [(each.scan_id, each.status) for each in self._live.chains.values()]
+            if time.monotonic() - self._at > SHARED or ends != self._ends:
+                self._ends, self._at = ends, time.monotonic()
+                self._all = tuple(self._wallet.totals())
+            return tuple(each for each in self._all if chain in (None, each.chain) and asset in (None, each.asset))
