@@ -258,7 +258,7 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
 def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -> Litestar:
     """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
     given = {"wallet": wallet, "hub": hub, "scans": scans, "silence": silence}
-    given |= {"totals": Totals(wallet, hub.live), "metered": Metrics(wallet, hub)}
+    given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
     described = OpenAPIConfig(
         title="hdscan",
         version=version("hdscan"),

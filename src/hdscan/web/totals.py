@@ -5,7 +5,7 @@ from threading import Lock
 
 from hdscan.app import Wallet
 from hdscan.model.scan import AssetTotal, Status
-from hdscan.web.live import Live
+from hdscan.web.hub import Hub
 
 SHARED = 2.0  # seconds
 
@@ -13,9 +13,9 @@ SHARED = 2.0  # seconds
 class Totals:
     """A wallet's totals, at most 2 s old, and never older than an end of a scan; computed by one caller at a time."""
 
-    def __init__(self, wallet: Wallet, live: Live) -> None:
+    def __init__(self, wallet: Wallet, hub: Hub) -> None:
         self._wallet = wallet
-        self._live = live
+        self._hub = hub
         self._computing = Lock()
         self._at = float("-inf")
         self._ends: list[tuple[int, Status]] = []
@@ -28,7 +28,7 @@ class Totals:
     def of(self, chain: str | None, asset: str | None) -> tuple[AssetTotal, ...]:
         """Those of a chain and an asset, or of all."""
         with self._computing:
-            ends = [(each.scan_id, each.status) for each in self._live.chains.values()]
+            ends = [(each.scan_id, each.status) for each in self._hub.live.chains.values()]
             if time.monotonic() - self._at > SHARED or ends != self._ends:
                 self._ends, self._at = ends, time.monotonic()
                 self._all = tuple(self._wallet.totals())
