@@ -19,7 +19,7 @@ from tests.web.streaming import EPOCH, TOKEN, Served, Stream, empty, follow, met
 OTHER = "fedcba9876543210"
 CLIENTS, EVENTS, BURST = 50, 10_000, 100
 SIZE = 2_000  # bytes of an event's text: all of them would be 20 MB
-BOUND = 6 << 20  # bytes: two stalled clients may have 256 events each waiting, as many being sent, and a state of 20 errors
+BOUND = 4 << 20  # bytes: two stalled clients may have 256 events each waiting, as many being sent, and a state of 20 errors
 
 
 class Wanderer:
@@ -92,3 +92,59 @@ async def test_whoever_comes_and_goes_during_scans_ends_with_the_status(tmp_path
             status = await reply.read()
         for client in clients:
             assert msgspec.json.encode(client.state) == status
+
+
+class Counter(asyncio.Protocol):
+    """A client that counts what it was sent: `last` is the number of the last event, `holes` how often one was left out."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._tail = b""
+        self.last = self.holes = 0
+        self.states = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(request(self._port))
+
+    def data_received(self, data: bytes) -> None:
+        text, line, self._tail = (self._tail + data).rpartition(b"\n")
+        for number, event in re.findall(rb"\nid: [0-9a-f]{16}-(\d+)\nevent: (\w+)(?=\n)", b"\n" + text + line):
+            self.states += event == b"scan_state"
+            self.holes += int(number) != self.last + (event != b"scan_state")
+            self.last = int(number)
+
+
+@played
+async def test_of_many_clients_two_that_take_nothing_cost_little_and_the_others_miss_nothing(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with empty(tmp_path, send_seconds=60.0) as server:
+        made = [
+            await loop.create_connection(lambda: Counter(server.port), "127.0.0.1", server.port) for _ in range(CLIENTS - 2)
+        ]
+        clients = [client for _, client in made]
+        with stalled(server.port) as one, stalled(server.port) as two:
+            await met(lambda: len(server.hub.subscriptions) == CLIENTS and all(client.states for client in clients))
+            tracemalloc.start()
+            try:
+                before, _ = tracemalloc.get_traced_memory()
+                for number in range(EVENTS):
+                    server.hub.publish(said(number, SIZE))
+                    if number % BURST == BURST - 1:
+                        await met(lambda: all(client.last == server.hub.seq for client in clients))
+                after, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert after - before < BOUND
+            assert len(server.hub.subscriptions) == CLIENTS, "the two are waited for, within their deadline"
+            for client in clients:
+                assert (client.last, client.holes, client.states) == (EVENTS, 0, 1)
+            for each in (one, two):
+                each.setblocking(False)
+                text = b""
+                while not text.endswith(b'"reason":"lagged"}\n\n\r\n'):
+                    text += await loop.sock_recv(each, 1 << 20)
+                assert text.count(b'"reason":"lagged"') == text.count(f"id: {EPOCH}-{EVENTS}\n".encode()) == 1
+        for transport, _ in made:
+            transport.close()
+        await met(lambda: server.idle)
