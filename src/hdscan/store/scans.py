@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, text
 from hdscan.model.address import Address
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
-from hdscan.model.events import ScanTokenError
+from hdscan.model.events import TokenError
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.store import registry
 from hdscan.store.database import many
@@ -166,12 +166,12 @@ def a_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address
     return None if row is None else (Address(chain, row.id - low, row.text, row.path), row.symbol)
 
 
-def token_errors(connection: Connection, scan_id: int, chain: str) -> list[ScanTokenError]:
+def token_errors(connection: Connection, scan_id: int, chain: str) -> list[TokenError]:
     """The tokens of which a scan has unread readings: how many, and why."""
     low, high = span(registry.chain_number(connection, chain))
     rows = connection.execute(_TOKEN_ERRORS, {"low": low, "high": high, "scan": scan_id})
     return [
-        ScanTokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
+        TokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
         for symbol, error, code, count, providers in rows
     ]
 

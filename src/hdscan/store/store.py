@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from hdscan.model.address import Address
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.errors import InputError
-from hdscan.model.events import ScanTokenError
+from hdscan.model.events import TokenError
 from hdscan.model.page import Page, Sort
 from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import (
@@ -170,7 +170,7 @@ class Store:
         with self._database.read() as connection:
             return scans.gaps(connection, scan_id, chain, after, limit)
 
-    def token_errors(self, scan_id: int, chain: str) -> list[ScanTokenError]:
+    def token_errors(self, scan_id: int, chain: str) -> list[TokenError]:
         """The tokens of which a scan counts readings as unread, with the latest address's reason (B7)."""
         with self._database.read() as connection:
             return scans.token_errors(connection, scan_id, chain)

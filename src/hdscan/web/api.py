@@ -24,12 +24,12 @@ from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
 from hdscan.web.described import CHANGES, READS, description, errors
 from hdscan.web.errors import CODES, Envelope, Fault
-from hdscan.web.guard import Gone, Refused
+from hdscan.web.guard import Refused
 from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
 from hdscan.web.page import index, static
 from hdscan.web.scans import ScanConflict, Scans
-from hdscan.web.stream import EventStream
+from hdscan.web.stream import SILENCE, EventStream
 from hdscan.web.totals import Totals
 
 _log = structlog.get_logger()
@@ -121,11 +121,12 @@ class Scanning(Controller):
     async def events(
         self,
         hub: NamedDependency[Hub],
+        silence: NamedDependency[float],
         last_event_id: Annotated[str | None, QueryParameter(name="last_event_id")] = None,
         last_seen: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> EventStream:
         """What happens, as Server-Sent Events that begin with the whole state."""
-        return EventStream(hub, last_event_id if last_seen is None else last_seen)
+        return EventStream(hub, last_event_id if last_seen is None else last_seen, silence)
 
     @post("/scans", status_code=202, responses=CHANGES)
     async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Start]) -> Begun:
@@ -243,9 +244,10 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
     return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
 
 
-def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
-    """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
+def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -> Litestar:
+    """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "silence": silence}
+    given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
@@ -281,7 +283,7 @@ def _methods(request: Request[Any, Any, Any]) -> str:
 def _fault(error: Exception) -> tuple[int, Fault]:
     found = 500, Fault("internal", f"a defect in hdscan ({type(error).__name__})")
     match error:
-        case Refused() | Gone():
+        case Refused():
             raise error  # the guard's
         case Refusal():
             found = error.status, error.fault

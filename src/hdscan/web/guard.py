@@ -48,10 +48,6 @@ class Refused(Exception):
         self.message = message
 
 
-class Gone(Exception):
-    """The client takes nothing any more."""
-
-
 class Patience(msgspec.Struct, frozen=True):
     """How long a client is waited for, in seconds: to send its headers, its whole body, and to take an answer."""
 
@@ -82,7 +78,7 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        out = _Out(send, self._patience.answer, abort=scope["state"].get("abort", lambda: None))
+        out = _Out(send, self._patience.answer, scope)
         try:
             headers = _headers(scope)
             self._check_host(headers[b"host"], scope["server"])
@@ -93,11 +89,11 @@ class Guard:
                 await self._app(scope, _In(receive, headers, self._patience.body), out)
         except Refused as refused:
             await self._refuse(refused, scope["path"] == "/", out)
-        except Gone:
-            _log.info("client_cut_off", path=scope["path"])
         except Exception as error:
             _log.error("request_failed", path=scope["path"], defect=type(error).__name__)
             await self._refuse(Refused(500, "a defect in hdscan"), False, out)
+        finally:
+            out.close()
 
     def _check_host(self, given: list[bytes], server: tuple[str, int | None] | None) -> None:
         if len(given) != 1:
@@ -204,12 +200,19 @@ class _In:
 
 
 class _Out:
-    """The answer on its way out: with the headers that all have, and cut off where it is not taken."""
+    """The answer on its way out: with the headers that all have, and cut off where it is not taken.
 
-    def __init__(self, send: Send, seconds: float, abort: Callable[[], None]) -> None:
+    One timer watches over all of an answer's sends: a deadline for each would cost a stream of events more than the sending.
+    """
+
+    def __init__(self, send: Send, seconds: float, scope: Scope) -> None:
         self._send = send
         self._seconds = seconds
-        self.abort = abort
+        self._path = scope["path"]
+        self.abort: Callable[[], None] = scope["state"].get("abort", lambda: None)
+        self._clock = asyncio.get_running_loop().time
+        self._since: float | None = None  # when the send began that is under way
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -218,9 +221,19 @@ class _Out:
             given = {name.lower() for name, _ in message["headers"]}
             missing = [(name, value) for name, value in ALWAYS.items() if name not in given]
             message["headers"] = [*message["headers"], *missing]
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._send(message)
-        except TimeoutError:
+        self._since = self._clock()
+        await self._send(message)
+        self._since = None
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        """Cut off where a send has waited too long: it ends as with any client that goes. Or look again when one could have."""
+        waited = 0.0 if self._since is None else self._clock() - self._since
+        if waited >= self._seconds:
+            _log.info("client_cut_off", path=self._path)
             self.abort()
-            raise Gone from None
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds - waited, self._look)

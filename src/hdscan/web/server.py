@@ -5,8 +5,8 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,13 +19,15 @@ from hdscan.app import ScanRequest, Wallet
 from hdscan.model.errors import InputError
 from hdscan.web.access import Access, load_secret
 from hdscan.web.api import make_app
+from hdscan.web.asgi import App
 from hdscan.web.guard import ALWAYS, MOST_HEADERS, PATIENCE, Guard, Patience, Refused, refusal
 from hdscan.web.hub import Hub
 from hdscan.web.live import Live
 from hdscan.web.scans import Scans
 
 MOST_CONNECTIONS = 1000
-GRACE_SECONDS = 1
+GRACE_SECONDS = 0.5  # to take what was sent, at the end
+TASK_SECONDS = 1  # for what goes on without a client, at the end
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -83,11 +85,25 @@ class Connection(H11Protocol):
             self._deadline = None
 
 
-class _Uvicorn(uvicorn.Server):
+class Server(uvicorn.Server):
+    """Uvicorn, which leaves signals to whoever runs it and at its end waits for no client that takes nothing."""
+
+    ended: asyncio.Task[None]
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever runs this server."""
+        """Leave signals alone."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let who is being answered have what there is, but not for long."""
+        cut = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._cut_off)
+        await super().shutdown(sockets)
+        cut.cancel()
+
+    def _cut_off(self) -> None:
+        for connection in self.server_state.connections:
+            connection.transport.abort()
 
 
 def bind(address: Address) -> socket.socket:
@@ -126,19 +142,30 @@ async def serve(
         scans = Scans(wallet, hub, _now)
         access = Access(load_secret(wallet.store.beside(".secret")), token, port)
         guard = Guard(make_app(wallet, hub, scans), access, port, address.names, patience)
-        server = _Uvicorn(_config(guard, patience))
-        serving = asyncio.create_task(server.serve([listener]))
-        serving.add_done_callback(lambda _: until.set())
-        name = f"[{host}]" if ":" in host else host
-        ready(f"http://{name}:{port}/?code={access.code}")
-        try:
-            if begin:
-                await scans.start(ScanRequest())
-            await until.wait()
-        finally:
-            hub.close()
-            server.should_exit = True
-            await asyncio.gather(scans.close(), serving)
+        async with listening(guard, listener, patience) as server:
+            server.ended.add_done_callback(lambda _: until.set())
+            name = f"[{host}]" if ":" in host else host
+            ready(f"http://{name}:{port}/?code={access.code}")
+            try:
+                if begin:
+                    await scans.start(ScanRequest())
+                await until.wait()
+            finally:
+                hub.close()
+                server.should_exit = True
+                await scans.close()
+
+
+@asynccontextmanager
+async def listening(app: App, listener: socket.socket, patience: Patience = PATIENCE) -> AsyncIterator["Server"]:
+    """Answer what comes in at a listening socket, until the block is left."""
+    server = Server(_config(app, patience))
+    server.ended = asyncio.create_task(server.serve([listener]))
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await server.ended
 
 
 def _config(app: Any, patience: Patience) -> uvicorn.Config:
@@ -156,7 +183,7 @@ def _config(app: Any, patience: Patience) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         h11_max_incomplete_event_size=MOST_HEADERS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=TASK_SECONDS,
     )
 
 
