@@ -241,8 +241,8 @@ class Wallet:
 
     def providers(self) -> list[ProviderStatus]:
         """Every configured provider as it stands, or, where no scan is running here, as it was last seen."""
-        if self._engine is not None:
-            return list(self._engine.statuses())
+        if (engine := self._engine) is not None:  # asked from any thread
+            return list(engine.statuses())
         fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
         seen = {status.name: status for status in self.store.providers()}
         return [

@@ -169,7 +169,7 @@ class Engine:
             watch.cancel()
             for defect in await asyncio.gather(watch, return_exceptions=True):
                 if isinstance(defect, Exception):
-                    _log.error("watch_ended", defect=repr(defect))
+                    _log.error("watch_ended", defect=type(defect).__name__)
             await self._keep(write)
             self._events.put_nowait(None)
 

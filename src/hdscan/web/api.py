@@ -4,8 +4,6 @@ import asyncio
 import re
 import traceback
 from collections.abc import AsyncIterator, Mapping
-from contextlib import closing
-from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
@@ -34,7 +32,9 @@ from hdscan.web.totals import Totals
 
 _log = structlog.get_logger()
 
-BLOCK = 500  # CSV lines that are made at once
+BLOCK = 1000  # CSV lines that are made at once
+LOOKING = 3  # searches of the whole wallet at once: each has a connection and keeps a core busy
+BAD_SHOWN = 100  # bad addresses that are named one by one
 BIGGEST = 2**31 - 1
 
 OneChain = Annotated[str | None, QueryParameter(description="Only this chain.")]
@@ -174,12 +174,13 @@ class Scanning(Controller):
 class Known(Controller):
     """What is held, what is not known, and the addresses themselves."""
 
-    @get("/balances", sync_to_thread=True, responses=READS)
-    def balances(
+    @get("/balances", responses=READS)
+    async def balances(
         self,
         *,
         wallet: NamedDependency[Wallet],
         totals: NamedDependency[Totals],
+        looking: NamedDependency[asyncio.Semaphore],
         chain: OneChain = None,
         asset: OneAsset = None,
         funded: Funded = False,
@@ -190,8 +191,13 @@ class Known(Controller):
     ) -> BalancePage:
         """Every address and asset, page by page, and the totals."""
         symbol = _chosen(wallet, chain, asset)
-        page = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
-        return BalancePage(page.items, page.next, totals.of(chain, symbol))
+
+        def page() -> BalancePage:
+            found = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+            return BalancePage(found.items, found.next, totals.of(chain, symbol))
+
+        async with looking:
+            return await asyncio.to_thread(page)
 
     @get("/balances.csv", media_type="text/csv", responses=READS)
     async def balances_csv(
@@ -216,11 +222,12 @@ class Known(Controller):
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
         totals.forget()
         if done.bad and not data.skip_invalid:
-            text = f"{len(done.bad):,} bad addresses, so nothing was imported; mend them, or leave them out with skip_invalid"
-            raise Refusal(422, Fault("bad_input", text, {"bad": done.bad}))
+            bad = "1 bad address" if len(done.bad) == 1 else f"{len(done.bad):,} bad addresses"
+            text = f"{bad}, so nothing was imported; mend what is bad, or leave it out with skip_invalid"
+            raise Refusal(422, Fault("bad_input", text, {"bad": done.bad[:BAD_SHOWN]}))
         if not (done.added or done.known):
             raise InputError("there is no address to import")
-        return done
+        return msgspec.structs.replace(done, bad=done.bad[:BAD_SHOWN])
 
 
 @get("/healthz", sync_to_thread=False, responses=errors())
@@ -247,7 +254,7 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
 def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -> Litestar:
     """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
     given = {"wallet": wallet, "hub": hub, "scans": scans, "silence": silence}
-    given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
+    given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub), "looking": asyncio.Semaphore(LOOKING)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
@@ -319,7 +326,10 @@ def _answer(record: ScanRecord) -> ScanAnswer:
 
 
 async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: bool) -> AsyncIterator[str]:
-    with closing(wallet.balances(chain, asset, funded=funded)) as rows:
-        lines = csv_lines(rows, BalanceRow.__struct_fields__)
-        while block := await asyncio.to_thread(lambda: "".join(islice(lines, BLOCK))):
-            yield block
+    """Page by page, so that whoever reads slowly holds no view of the database open."""
+    cursor, fields = None, BalanceRow.__struct_fields__
+    while True:
+        page = await asyncio.to_thread(wallet.store.balance_page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
+        yield "".join(csv_lines(page.items, fields, header=cursor is None))
+        if (cursor := page.next) is None:
+            return

@@ -40,7 +40,7 @@ class Live:
         """Take an event's values for what is."""
         match event:
             case ChainProgress():
-                self.chains[event.chain] = _plain(event, ChainProgress)
+                self.chains = self.chains | {event.chain: _plain(event, ChainProgress)}  # other threads read it
             case TokenError(addresses=0):
                 self._token_errors.pop((event.chain, event.token), None)
             case TokenError():

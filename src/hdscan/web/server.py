@@ -42,6 +42,7 @@ class Connection(H11Protocol):
     """A connection that has to send its headers in time, and that the application can cut off."""
 
     header_seconds = PATIENCE.headers
+    answer_seconds = PATIENCE.answer
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -75,6 +76,16 @@ class Connection(H11Protocol):
         for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, and cut off a client that does not take the end of this answer."""
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.answer_seconds, self._cut_off_if_stalled)
+
+    def _cut_off_if_stalled(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
@@ -144,6 +155,7 @@ async def serve(
         guard = Guard(make_app(wallet, hub, scans), access, port, address.names, patience)
         async with listening(guard, listener, patience) as server:
             server.ended.add_done_callback(lambda _: until.set())
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 what listens everywhere listens here
             name = f"[{host}]" if ":" in host else host
             ready(f"http://{name}:{port}/?code={access.code}")
             try:
@@ -171,6 +183,7 @@ async def listening(app: App, listener: socket.socket, patience: Patience = PATI
 def _config(app: Any, patience: Patience) -> uvicorn.Config:
     class Timed(Connection):
         header_seconds = patience.headers
+        answer_seconds = patience.answer
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard says what is worth it
     return uvicorn.Config(

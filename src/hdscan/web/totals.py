@@ -4,7 +4,7 @@ import time
 from threading import Lock
 
 from hdscan.app import Wallet
-from hdscan.model.scan import AssetTotal, Status
+from hdscan.model.scan import AssetTotal
 from hdscan.web.hub import Hub
 
 SHARED = 2.0  # seconds
@@ -18,18 +18,19 @@ class Totals:
         self._hub = hub
         self._computing = Lock()
         self._at = float("-inf")
-        self._ends: list[tuple[int, Status]] = []
+        self._changes = 0
+        self._ends: tuple[object, ...] = ()
         self._all: tuple[AssetTotal, ...] = ()
 
     def forget(self) -> None:
         """Compute them anew for the next caller: something changed."""
-        self._at = float("-inf")
+        self._changes += 1
 
     def of(self, chain: str | None, asset: str | None) -> tuple[AssetTotal, ...]:
         """Those of a chain and an asset, or of all."""
         with self._computing:
-            ends = [(each.scan_id, each.status) for each in self._hub.live.chains.values()]
+            ends = self._changes, *((each.scan_id, each.status) for each in self._hub.live.chains.values())
             if time.monotonic() - self._at > SHARED or ends != self._ends:
-                self._ends, self._at = ends, time.monotonic()
                 self._all = tuple(self._wallet.totals())
+                self._ends, self._at = ends, time.monotonic()
             return tuple(each for each in self._all if chain in (None, each.chain) and asset in (None, each.asset))

@@ -80,7 +80,7 @@ class Scan extends HTMLElement {
     retry.textContent = `Retry ${count(unread)} unread`;
     start.hidden = !idle;
     stop.hidden = !state.running;
-    retry.hidden = !idle || !unread;
+    retry.hidden = !idle || !unread || chosen.some(isResumable);
     restart.hidden = !idle || !chosen.length;
     if (focused?.hidden && this.contains(focused)) this.querySelector("button:not([hidden])")?.focus();
     const left = [...this.left.chain, ...this.left.asset];
