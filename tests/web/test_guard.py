@@ -420,6 +420,13 @@ def test_a_body_has_to_come_in_time(settings: Settings, body: str) -> None:
     assert_guarded(reply)
 
 
+def test_a_stream_that_is_asked_for_with_a_body_that_never_ends_is_ended(settings: Settings) -> None:
+    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+        head = f"GET /api/v1/events HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode())
+        assert_ends(connection)
+
+
 def test_a_body_that_trickles_buys_no_time(settings: Settings) -> None:
     with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
         head = f"POST /api/v1/scans HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n{JSON}\r\nContent-Length: 1000\r\n\r\n"

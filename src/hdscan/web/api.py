@@ -5,7 +5,6 @@ import re
 import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
-from importlib.metadata import version
 from itertools import islice
 from typing import Annotated, Any
 
@@ -14,17 +13,16 @@ import structlog
 from litestar import Controller, Litestar, MediaType, Request, Response, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 from litestar.routes import HTTPRoute
 
-from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
+from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset, masked
 from hdscan.model.errors import InputError, ScanRefused, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
+from hdscan.web.described import CHANGES, READS, description, errors
 from hdscan.web.errors import CODES, Envelope, Fault
 from hdscan.web.guard import Refused
 from hdscan.web.hub import Hub
@@ -114,12 +112,12 @@ class Refusal(Exception):
 class Scanning(Controller):
     """What is scanned, and how it stands."""
 
-    @get("/status", sync_to_thread=False)
+    @get("/status", sync_to_thread=False, responses=READS)
     def status(self, hub: NamedDependency[Hub]) -> Snapshot:
         """How every chain stands, as of the last event."""
         return hub.live.snapshot()
 
-    @get("/events", media_type="text/event-stream")
+    @get("/events", media_type="text/event-stream", responses=READS)
     async def events(
         self,
         hub: NamedDependency[Hub],
@@ -130,7 +128,7 @@ class Scanning(Controller):
         """What happens, as Server-Sent Events that begin with the whole state."""
         return EventStream(hub, last_event_id if last_seen is None else last_seen, silence)
 
-    @post("/scans", status_code=202)
+    @post("/scans", status_code=202, responses=CHANGES)
     async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Start]) -> Begun:
         """Begin a scan, or go on with one that did not end."""
         if data.restart and data.retry:
@@ -140,14 +138,14 @@ class Scanning(Controller):
         assets = tuple(find_asset(wallet.settings, asset, data.chains) for asset in data.assets)
         return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry)))
 
-    @post("/scans/stop", status_code=202)
+    @post("/scans/stop", status_code=202, responses=CHANGES)
     async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Stop]) -> Begun:
         """End the running scan, or some of its chains; what has been read is kept."""
         for chain in data.chains:
             wallet.chain(chain)
         return Begun(scans.stop(data.chains))
 
-    @get("/scans", sync_to_thread=True)
+    @get("/scans", sync_to_thread=True, responses=READS)
     def scans(
         self,
         wallet: NamedDependency[Wallet],
@@ -159,7 +157,7 @@ class Scanning(Controller):
         more = records[-1].scan_id if len(records) == limit else None
         return Page(tuple(_answer(each) for each in records), None if more is None else str(more))
 
-    @get("/scans/{scan_id:int}", sync_to_thread=True)
+    @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
     def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
         """One scan."""
         record = wallet.store.scan_record(scan_id)
@@ -167,7 +165,7 @@ class Scanning(Controller):
             raise NotFoundException(f"there is no scan {scan_id}")
         return _answer(record)
 
-    @get("/providers", sync_to_thread=True)
+    @get("/providers", sync_to_thread=True, responses=READS)
     def providers(self, wallet: NamedDependency[Wallet]) -> Items:
         """Every provider as it stands now."""
         return Items(tuple(wallet.providers()))
@@ -176,7 +174,7 @@ class Scanning(Controller):
 class Known(Controller):
     """What is held, what is not known, and the addresses themselves."""
 
-    @get("/balances", sync_to_thread=True)
+    @get("/balances", sync_to_thread=True, responses=READS)
     def balances(
         self,
         *,
@@ -195,7 +193,7 @@ class Known(Controller):
         page = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
         return BalancePage(page.items, page.next, totals.of(chain, symbol))
 
-    @get("/balances.csv", media_type="text/csv")
+    @get("/balances.csv", media_type="text/csv", responses=READS)
     async def balances_csv(
         self, wallet: NamedDependency[Wallet], chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
     ) -> Stream:
@@ -204,7 +202,7 @@ class Known(Controller):
         headers = {"content-disposition": 'attachment; filename="balances.csv"'}
         return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv", headers=headers)
 
-    @get("/gaps", sync_to_thread=True)
+    @get("/gaps", sync_to_thread=True, responses=READS)
     def gaps(
         self, wallet: NamedDependency[Wallet], chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100
     ) -> Page[Gap]:
@@ -212,7 +210,7 @@ class Known(Controller):
         _chosen(wallet, chain, None)
         return wallet.store.gap_page(chain, cursor=cursor, limit=limit)
 
-    @post("/addresses", status_code=200)
+    @post("/addresses", status_code=200, responses=CHANGES)
     async def add(self, wallet: NamedDependency[Wallet], totals: NamedDependency[Totals], data: JSONBody[Add]) -> Imported:
         """Add addresses; with a bad one none, unless `skip_invalid`."""
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
@@ -225,31 +223,22 @@ class Known(Controller):
         return done
 
 
-class Described(Controller):
-    """The description of the API itself."""
-
-    path = "/api/v1"
-
-    @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
-    def schema(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
-        """OpenAPI 3.1."""
-        return request.app.openapi_schema.to_schema()
-
-
-@get("/healthz", sync_to_thread=False)
+@get("/healthz", sync_to_thread=False, responses=errors())
 def healthz() -> Health:
     """Whether the server answers."""
     return Health()
 
 
-@get("/readyz", sync_to_thread=True)
+@get("/readyz", sync_to_thread=True, responses=READS)
 def readyz(wallet: NamedDependency[Wallet]) -> Health:
-    """Whether the database can be read."""
+    """Whether the database can be read, and is still where it was opened."""
+    if not (path := wallet.store.beside("")).exists():
+        raise StoreError(f"{path} is gone; what is written now is lost when the server ends")
     wallet.chains()
     return Health()
 
 
-@get("/metrics", sync_to_thread=True, media_type="application/openmetrics-text")
+@get("/metrics", sync_to_thread=True, media_type="application/openmetrics-text", responses=READS)
 def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
     """Everything counted, as OpenMetrics."""
     return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
@@ -259,20 +248,11 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -
     """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
     given = {"wallet": wallet, "hub": hub, "scans": scans, "silence": silence}
     given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub)}
-    described = OpenAPIConfig(
-        title="hdscan",
-        version=version("hdscan"),
-        components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
-        security=[{"bearer": []}],
-        use_handler_docstrings=True,
-    )
-    # set late, for the constructor warns of it; what shall succeed it answers pages that load scripts, and errors in HTML
-    described.openapi_controller = Described  # type: ignore[assignment]
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
         exception_handlers={Exception: _refuse},
-        openapi_config=described,
+        openapi_config=description(),
         logging_config=None,
         debug=False,
     )
@@ -285,6 +265,7 @@ def _always(value: Any) -> Provide:
 def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
     """Every error as the one envelope."""
     status, fault = _fault(error)
+    fault = Fault(fault.code, masked(fault.message), fault.detail)  # it may repeat what was asked
     headers = {"allow": _methods(request)} if status == 405 else {}
     return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON, headers=headers)
 
@@ -314,8 +295,8 @@ def _fault(error: Exception) -> tuple[int, Fault]:
             found = 422, Fault(error.code, str(error))
         case StoreError():
             found = 503, Fault("store", str(error))
-        case ValidationException():
-            found = 422, Fault("bad_input", error.detail, error.extra)
+        case ValidationException(extra=list(wrong)):
+            found = 422, Fault("bad_input", "; ".join(f"{each['key']}: {each['message']}" for each in wrong))
         case RecursionError():
             found = 400, Fault("bad_request", "the JSON is nested too deeply")
         case HTTPException(status_code=status) if status in CODES:

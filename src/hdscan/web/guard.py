@@ -162,6 +162,7 @@ def _headers(scope: Scope) -> Headers:
 
 
 def _netloc(address: str, port: int) -> bytes:
+    address = address.removeprefix("::ffff:")  # IPv4 at a socket for both (RFC 4291, section 2.5.5.2)
     return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from hdscan.web.asgi import Receive, Scope, Send
+from hdscan.web.guard import Refused
 from hdscan.web.hub import BYE, Hub, Subscription
 
 SILENCE = 15.0  # seconds before a ping
@@ -75,6 +76,7 @@ class Quiet:
 
 
 async def _until_gone(receive: Receive, subscription: Subscription) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    with suppress(Refused):  # a body that does not come, or does not end
+        while (await receive())["type"] != "http.disconnect":
+            pass
     subscription.end()
