@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from hdscan.web.asgi import Receive, Scope, Send
 from hdscan.web.guard import Refused
