@@ -4,6 +4,7 @@ import base64
 import json
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,5 +42,5 @@ def _post(url: str, body: list[Any]) -> list[Any]:
     plain = f"{parts.scheme}://{parts.hostname}:{parts.port}{parts.path or '/'}"
     data = json.dumps(body if len(body) > 1 else body[0]).encode()
     with _direct.open(urllib.request.Request(plain, data, headers), timeout=60) as reply:
-        found = json.loads(reply.read())
+        found = json.loads(reply.read(), parse_float=Decimal)
     return found if isinstance(found, list) else [found]

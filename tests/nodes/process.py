@@ -31,13 +31,13 @@ class Node:
         self._log = log
 
     def until(self, found: Callable[[], T | None], what: str) -> T:
-        """Wait until `found` gives something; no connection is nothing yet. Fails once the process or its time has ended."""
+        """Wait until `found` gives something; an error is nothing yet. Fails once the process or its time has ended."""
         ends = time.monotonic() + DEADLINE
         while time.monotonic() < ends and self._process.poll() is None:
             try:
                 if (value := found()) is not None:
                     return value
-            except OSError:
+            except (OSError, ValueError):
                 pass
             time.sleep(0.02)
         raise AssertionError(f"{what} did not come about; the end of the log: {self._log.read_text()[-2000:]}")
