@@ -169,6 +169,8 @@ class Simulated:
         rows = []
         for each in self.endpoints:
             row = {"name": each.name, "chain": each.chain, "protocol": list(each.protocols), "url": each.url, "rate": each.rate}
+            if each.tls != "system":
+                row["tls"] = each.tls
             rows.append(
                 "[[endpoint]]\n" + "".join(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in row.items())
             )

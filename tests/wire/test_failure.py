@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.wire import esplora, etherscan, jsonrpc
+from hdscan.wire import blockchair, esplora, etherscan, jsonrpc
 from hdscan.wire.failure import CODES, SHOWN, TEXTS, Dialect, OwnError, failure, own_fault, shown
 from hdscan.wire.http import Response
 from tests.wire.samples import evm, load, reply
@@ -16,6 +16,8 @@ RECORDED: list[dict[str, Any]] = load("failures.json")
 
 DECODERS: dict[Dialect, Callable[[Response], object]] = {
     Dialect.ESPLORA: lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
+    Dialect.BLOCKCHAIR: lambda response: blockchair.balances(response, [evm(0)]),
+    Dialect.ELECTRUM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.ELECTRUM),
     Dialect.ETHERSCAN: lambda response: etherscan.balances(response, [evm(0), evm(1)]),
     Dialect.EVM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.EVM),
     Dialect.SOLANA: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.SOLANA),

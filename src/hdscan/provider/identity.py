@@ -39,12 +39,15 @@ def endpoint_identity(url: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def check_url(url: str) -> None:
-    """Refuse a URL that is not https, unless its host is this machine; raises ConfigError."""
+def check_url(url: str, *, lines: bool = False) -> None:
+    """Refuse a URL without TLS, unless its host is this machine: https, or ssl://host:port for lines; raises ConfigError."""
     parts = _split(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    secure, plain, form = ("ssl", "tcp", "ssl://host:port") if lines else ("https", "http", "https://")
+    bare = parts.port is not None and parts.netloc.lower() == _host(parts) and parts.path in ("", "/") and not parts.query
+    if (bare or not lines) and (parts.scheme == secure or (parts.scheme == plain and _is_loopback(parts.hostname or ""))):
         return
-    raise ConfigError(f"{redact(url)}: a provider's `url` must begin with https:// (http:// is for this machine only)")
+    what = "be" if lines else "begin with"
+    raise ConfigError(f"{redact(url)}: a provider's `url` must {what} {form} ({plain}:// is for this machine only)")
 
 
 def _split(url: str) -> SplitResult:

@@ -72,7 +72,7 @@ class Remote(ABC):
 
     @abstractmethod
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Ask for these readings in one HTTP call; CallError when it failed as a whole."""
+        """Ask for these readings in one call; CallError when it failed as a whole."""
 
     async def _ask(self, request: Request) -> Response:
         response = await self._transport.send(self._url, request, self.sent)

@@ -22,6 +22,8 @@ class Dialect(StrEnum):
     """Whose codes are spoken."""
 
     ESPLORA = "esplora"
+    BLOCKCHAIR = "blockchair"
+    ELECTRUM = "electrum"
     ETHERSCAN = "etherscan"
     EVM = "evm"
     SOLANA = "solana"
@@ -59,6 +61,15 @@ TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first that occurs decides
 )
 
 CODES: dict[tuple[Dialect, int], ReadCode] = {
+    (Dialect.BLOCKCHAIR, 402): ReadCode.QUOTA,  # the day's allowance is spent
+    (Dialect.BLOCKCHAIR, 429): ReadCode.THROTTLED,
+    (Dialect.BLOCKCHAIR, 430): ReadCode.QUOTA,  # blocked for having exceeded a limit several times; it takes hours
+    (Dialect.BLOCKCHAIR, 434): ReadCode.QUOTA,  # the same
+    (Dialect.BLOCKCHAIR, 435): ReadCode.THROTTLED,  # more than 5 a second while they are busy
+    (Dialect.BLOCKCHAIR, 436): ReadCode.THROTTLED,  # another limit on number or complexity, lifted after some time
+    (Dialect.BLOCKCHAIR, 437): ReadCode.THROTTLED,  # the same
+    (Dialect.ELECTRUM, -101): ReadCode.THROTTLED,  # ElectrumX: excessive resource usage; it hangs up, and forgets within hours
+    (Dialect.ELECTRUM, -102): ReadCode.TIMEOUT,  # ElectrumX: server busy, its own 30 s are over
     (Dialect.EVM, 3): ReadCode.REVERTED,  # geth: execution reverted
     (Dialect.EVM, 30): ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
     (Dialect.EVM, 31): ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3

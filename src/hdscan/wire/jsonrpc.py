@@ -52,16 +52,17 @@ _replies: msgspec.json.Decoder[list[msgspec.Raw] | _Item] = msgspec.json.Decoder
 _item: msgspec.json.Decoder[_Item] = msgspec.json.Decoder(_Item)
 
 
-def encode(calls: Sequence[Call]) -> Batch:
-    """Encode calls of (method, params).
+def encode(calls: Sequence[Call], first: int | None = None) -> Batch:
+    """Encode calls of (method, params), with ids from `first` on where many share a connection.
 
-    The ids follow from what is asked, so that a reply to another question (a proxy's mix-up) does not fit this one.
+    Otherwise the ids follow from what is asked, so that a reply to another question (a proxy's mix-up) does not fit this one.
     """
     params = [_encoder.encode(call[1]) for call in calls]
-    first = 1
-    for text in params:
-        first = zlib.crc32(text, first)
-    first &= 0x3FFFFFFF
+    if first is None:
+        first = 1
+        for text in params:
+            first = zlib.crc32(text, first)
+        first &= 0x3FFFFFFF
     items = [
         _Frame(first + number, method, msgspec.Raw(text))
         for number, ((method, _), text) in enumerate(zip(calls, params, strict=True))
