@@ -9,8 +9,7 @@ from tests.nodes.stage import TABLE, table
 
 NEEDS = {
     "test_anvil.py": ("npm", "libraries"),
-    "test_bitcoin.py": ("bitcoin", "electrumx-1.16.0", "libraries"),
-    "test_electrum.py": ("bitcoin", "electrumx-1.16.0", "electrumx-1.20.0"),
+    "test_bitcoin.py": ("bitcoin", "electrumx-1.16.0", "electrumx-1.20.0", "libraries"),
     "test_surfpool.py": ("npm",),
 }
 MISSING = {part for parts in NEEDS.values() for part in parts if not (NODES / f"{part}.installed").exists()}

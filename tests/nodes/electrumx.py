@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from hdscan.sim.certificate import certificate
 from tests.nodes.bitcoin import Bitcoin
 from tests.nodes.process import NODES, Node, free_port, running
 
@@ -17,8 +18,8 @@ from tests.nodes.process import NODES, Node, free_port, running
 class ElectrumX:
     """A server over a node."""
 
-    def __init__(self, port: int, node: Node, bitcoin: Bitcoin) -> None:
-        self.port = port
+    def __init__(self, port: int, tls_port: int, node: Node, bitcoin: Bitcoin) -> None:
+        self.port, self.tls_port = port, tls_port
         self._node = node
         self._bitcoin = bitcoin
 
@@ -53,19 +54,23 @@ class ElectrumX:
 
 
 @contextmanager
-def electrumx(home: Path, version: str, bitcoin: Bitcoin) -> Iterator[ElectrumX]:
-    """A server of this version, which has caught up."""
-    port, local = free_port(), free_port()
+def electrumx(home: Path, version: str, bitcoin: Bitcoin, *, soft: int = 0, hard: int = 0) -> Iterator[ElectrumX]:
+    """A server of this version, which has caught up; it slows down and hangs up at these costs of a caller, at 0 never."""
+    port, tls_port, local = (free_port() for _ in range(3))
     (home / "db").mkdir(parents=True)
+    for name, pem in zip(("certificate", "key"), certificate(bytes(32)), strict=True):
+        (home / name).write_bytes(pem)
     environ = {
         "COIN": "Bitcoin",
         "NET": "regtest",
         "DAEMON_URL": bitcoin.url,
         "DB_DIRECTORY": str(home / "db"),
-        "SERVICES": f"tcp://127.0.0.1:{port},rpc://127.0.0.1:{local}",
+        "SERVICES": f"tcp://127.0.0.1:{port},ssl://127.0.0.1:{tls_port},rpc://127.0.0.1:{local}",
         "PEER_DISCOVERY": "off",
-        "COST_SOFT_LIMIT": "0",  # what a public server would count; here everything comes from one address
-        "COST_HARD_LIMIT": "0",
+        "SSL_CERTFILE": str(home / "certificate"),
+        "SSL_KEYFILE": str(home / "key"),
+        "COST_SOFT_LIMIT": str(soft),
+        "COST_HARD_LIMIT": str(hard),
         "DAEMON_POLL_INTERVAL_BLOCKS": "100",  # milliseconds, and known to 1.20 only: 1.16 looks every 5 s
         "DAEMON_POLL_INTERVAL_MEMPOOL": "100",
         "CACHE_MB": "50",
@@ -73,7 +78,7 @@ def electrumx(home: Path, version: str, bitcoin: Bitcoin) -> Iterator[ElectrumX]
     }
     binaries = NODES / f"electrumx-{version}/bin"
     with running([binaries / "python", binaries / "electrumx_server"], home, environ) as node:
-        server = ElectrumX(port, node, bitcoin)
+        server = ElectrumX(port, tls_port, node, bitcoin)
         server.until_level()
         yield server
 

@@ -1,4 +1,7 @@
-"""Bitcoin on bitcoind's regtest, through an Esplora that BDK takes for one: all four scripts, the mempool, a reorganisation."""
+"""Bitcoin on bitcoind's regtest: all four scripts, the mempool, a reorganisation.
+
+Through two ElectrumX, the newest and one of the years before, and an Esplora that BDK takes for one.
+"""
 
 import asyncio
 import sys
@@ -10,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hdscan.model.events import ScanProgress
@@ -36,15 +40,40 @@ def bitcoin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitcoin]:
 
 
 @pytest.fixture(scope="module")
-def index(bitcoin: Bitcoin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ElectrumX]:
-    with electrumx(tmp_path_factory.mktemp("electrumx") / "server", "1.20.0", bitcoin) as server:
-        yield server
+def servers(bitcoin: Bitcoin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ElectrumX]]:
+    """Both versions."""
+    home = tmp_path_factory.mktemp("electrumx")
+    with electrumx(home / "old", "1.16.0", bitcoin) as old, electrumx(home / "new", "1.20.0", bitcoin) as new:
+        yield {"electrum 1.16": old, "electrum 1.20": new}
 
 
 @pytest.fixture(scope="module")
-def url(bitcoin: Bitcoin, index: ElectrumX) -> Iterator[str]:
-    with esplora(bitcoin, index) as url:
+def url(bitcoin: Bitcoin, servers: dict[str, ElectrumX]) -> Iterator[str]:
+    with esplora(bitcoin, servers["electrum 1.20"]) as url:
         yield url
+
+
+class Host(msgspec.Struct, frozen=True):
+    """Who is asked: its name, its row with a rate at which a scan takes some seconds, and who has to have caught up."""
+
+    name: str
+    row: str
+    server: ElectrumX
+
+
+@pytest.fixture(params=["esplora", "electrum 1.16", "electrum 1.20, TLS"])
+def host(request: pytest.FixtureRequest, servers: dict[str, ElectrumX], url: str) -> Host:
+    members: dict[str, object] = {"name": "host", "chain": "btc"}
+    if request.param == "esplora":
+        row_ = row("endpoint", **members, protocol="esplora", url=url, rate=500.0)
+        return Host(request.param, row_, servers["electrum 1.20"])
+    server = servers[request.param.partition(",")[0]]
+    if "TLS" in request.param:
+        members |= {"url": f"ssl://127.0.0.1:{server.tls_port}", "tls": "pin"}
+    else:
+        members |= {"url": f"tcp://127.0.0.1:{server.port}"}
+    row_ = row("endpoint", **members, protocol="electrum", rate=10.0)
+    return Host(request.param, row_, server)
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +100,14 @@ def test_another_wallet_finds_through_this_esplora_what_the_node_holds(
     assert wallet.latest_checkpoint().height == bitcoin.height
 
 
-def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoin: Bitcoin, url: str, tmp_path: Path) -> None:
+def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoin: Bitcoin, host: Host, tmp_path: Path) -> None:
     async def run() -> None:
-        node = row("endpoint", name="esplora", chain="btc", protocol="esplora", url=url, rate=2000.0)
-        async with wallet_on(tmp_path, "btc", [CHAIN, node], bitcoin.addresses, REGTEST) as wallet:
+        async with wallet_on(tmp_path, "btc", [CHAIN, host.row], bitcoin.addresses, REGTEST) as wallet:
             seconds = await scan(wallet)
             held = bitcoin.held()
             assert {waiting > 0 for _, waiting in held.values() if waiting} == {True, False}
             truth = {(address, "BTC"): (each,) for address, each in held.items()}
-            compare("bitcoind", "esplora", seconds, wallet.balances("btc"), truth)
+            compare("bitcoind", host.name, seconds, wallet.balances("btc"), truth)
 
     asyncio.run(run())
 
@@ -90,12 +118,12 @@ def seconds_of(each: BalanceRow) -> float:
 
 
 def test_a_reorganisation_during_a_scan_leaves_what_was_true_before_it_or_after_it(
-    bitcoin: Bitcoin, index: ElectrumX, url: str, tmp_path: Path
+    bitcoin: Bitcoin, host: Host, tmp_path: Path
 ) -> None:
     """The block that confirmed all that waited is replaced by two that hold nothing.
 
     Until a server has read the mempool anew, what the lost block held is nowhere to it, and it says so: (confirmed
-    without that block, 0). No single host can be caught at that, so it is allowed in those moments, and only there.
+    without that block, 0). No single host can be caught at that: it is counted apart, and allowed in those moments only.
     """
     window: list[float] = []
 
@@ -103,16 +131,11 @@ def test_a_reorganisation_during_a_scan_leaves_what_was_true_before_it_or_after_
         window.append(time.time())
         bitcoin("invalidateblock", bitcoin("getbestblockhash"))
         bitcoin.mine_empty(2)
-        index.until_level()
+        host.server.until_level()
         window.append(time.time())
 
-    def allowed(each: BalanceRow) -> set[tuple[int, int]]:
-        nowhere = {(after[each.address][0], 0)} if window[0] <= seconds_of(each) <= window[1] else set()
-        return {before[each.address], after[each.address]} | nowhere
-
     async def run() -> None:
-        node = row("endpoint", name="esplora", chain="btc", protocol="esplora", url=url, rate=500.0)
-        async with wallet_on(tmp_path, "btc", [CHAIN, node], bitcoin.addresses, REGTEST) as wallet:
+        async with wallet_on(tmp_path, "btc", [CHAIN, host.row], bitcoin.addresses, REGTEST) as wallet:
             change = threading.Thread(target=reorganise)
 
             def on(event: object) -> None:
@@ -124,17 +147,44 @@ def test_a_reorganisation_during_a_scan_leaves_what_was_true_before_it_or_after_
             seconds = await scan(wallet, on)
             after.update(bitcoin.held())
             rows = list(wallet.balances("btc"))
-            truth = {(each.address, "BTC"): allowed(each) for each in rows}
-            compare("bitcoind, reorganised", "esplora", seconds, rows, truth)
+            truth = {(each.address, "BTC"): {before[each.address], after[each.address]} for each in rows}
+            meanwhile = [each.address for each in rows if window[0] <= seconds_of(each) <= window[1]]
+            between = {(address, "BTC"): (after[address][0], 0) for address in meanwhile}
+            compare("bitcoind, reorganised", host.name, seconds, rows, truth, between)
             changed = [each for each in rows if before[each.address] != after[each.address]]
             seen = {(int(each.amount or -1), int(each.unconfirmed or 0)) == before[each.address] for each in changed}
             assert seen == {True, False}, "what was read is all of before or all of after"
 
             seconds = await scan(wallet)
             truth = {(address, "BTC"): {after[address]} for address in after}
-            compare("bitcoind, the scan after that", "esplora", seconds, wallet.balances("btc"), truth)
+            compare("bitcoind, the scan after that", host.name, seconds, wallet.balances("btc"), truth)
 
     bitcoin.mine()
-    index.until_level()
+    host.server.until_level()
     before, after = bitcoin.held(), {}
     asyncio.run(run())
+
+
+def test_a_host_that_hangs_up_on_who_asks_too_much_costs_nothing_beside_another(
+    bitcoin: Bitcoin, servers: dict[str, ElectrumX], tmp_path: Path
+) -> None:
+    some = bitcoin.addresses[:2000]
+    common = {"chain": "btc", "protocol": "electrum", "rate": 5.0}
+
+    async def run() -> None:
+        rows = [
+            row("endpoint", name="mean", url=f"tcp://127.0.0.1:{mean.port}", **common),
+            row("endpoint", name="generous", url=f"tcp://127.0.0.1:{servers['electrum 1.20'].port}", **common),
+        ]
+        async with wallet_on(tmp_path, "btc", [CHAIN, *rows], some, REGTEST) as wallet:
+            seconds = await scan(wallet)
+            truth = {(address, "BTC"): (each,) for address, each in bitcoin.held().items() if address in some}
+            compare("bitcoind", "electrum 1.20, two, one hangs up", seconds, wallet.balances("btc"), truth)
+            found = {status.name: status for status in wallet.providers()}
+            assert found["mean"].ok
+            # ElectrumX closes at the item that is too much, and says why only where that was no batch
+            assert found["mean"].failed + found["mean"].throttled
+            assert found["generous"].failed + found["generous"].throttled == 0
+
+    with electrumx(tmp_path / "mean", "1.20.0", bitcoin, soft=390, hard=400) as mean:
+        asyncio.run(run())
