@@ -8,12 +8,14 @@ from tests.nodes.process import NODES
 from tests.nodes.stage import TABLE, table
 
 NEEDS = {
-    "test_anvil.py": ("npm", "libraries"),
-    "test_bitcoin.py": ("bitcoin", "electrumx-1.16.0", "electrumx-1.20.0", "libraries"),
-    "test_surfpool.py": ("npm",),
+    "anvil": ("test_anvil.py", ["npm", "libraries"]),
+    "bitcoind and ElectrumX": ("test_bitcoin.py", ["bitcoin", "electrumx-1.16.0", "electrumx-1.20.0", "libraries"]),
+    "surfpool": ("test_surfpool.py", ["npm"]),
 }
-MISSING = {part for parts in NEEDS.values() for part in parts if not (NODES / f"{part}.installed").exists()}
-collect_ignore = [name for name, parts in NEEDS.items() if MISSING.intersection(parts)]
+MISSING = {
+    node: test for node, (test, parts) in NEEDS.items() if not all((NODES / f"{part}.installed").exists() for part in parts)
+}
+collect_ignore = list(MISSING.values())
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ electrumx-1.20.0() { electrumx 1.20.0; }
 bitcoin() {
     local home=$nodes/bitcoin mirror
     mkdir -p "$home"/{root,state/lists/partial,cache/archives/partial}
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 -E '/debian/?$')
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$home/sources.list"
     : >"$home/state/status"
     cat >"$home/apt.conf" <<CONF

@@ -4,6 +4,7 @@ Through two ElectrumX, the newest and one of the years before, and an Esplora th
 """
 
 import asyncio
+import re
 import sys
 import threading
 import time
@@ -16,6 +17,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from hdscan.app import Script, from_extended
+from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.events import ScanProgress
 from hdscan.model.scan import BalanceRow
 from tests.nodes.bitcoin import GENESIS, SCRIPTS, Bitcoin, bitcoind, fund
@@ -98,6 +101,24 @@ def test_another_wallet_finds_through_this_esplora_what_the_node_holds(
     held = bitcoin.held()
     assert wallet.balance().total.to_sat() == sum(sum(held[address]) for address in addresses) > 0
     assert wallet.latest_checkpoint().height == bitcoin.height
+
+
+@pytest.mark.parametrize(("descriptor", "script"), list(zip(SCRIPTS, Script, strict=True)))
+def test_the_addresses_of_an_extended_key_are_those_that_the_node_derives(
+    bitcoin: Bitcoin, descriptor: str, script: Script
+) -> None:
+    """A regtest address differs from a testnet one in its first letters and its checksum alone."""
+
+    def payload(address: str) -> str:
+        return address.partition("1")[2][:-6] if address.startswith(("tb1", "bcrt1")) else address
+
+    chain = Chain("btc", Family.BITCOIN, Network.TESTNET, "BTC", 8, GENESIS, 1)
+    found = re.search(r"\[\w+(/[\dh/]+)\](tpub\w+)/0/\*", bitcoin.descriptors[descriptor])
+    assert found is not None
+    theirs = bitcoin.addresses[SCRIPTS.index(descriptor) :: len(SCRIPTS)]
+    ours = list(from_extended(chain, found[2], script, 0).addresses(0, len(theirs)))
+    assert [payload(address) for address, _ in ours] == [payload(address) for address in theirs]
+    assert ours[-1][1] == f"m{found[1]}/0/{len(theirs) - 1}".replace("h", "'")
 
 
 def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoin: Bitcoin, host: Host, tmp_path: Path) -> None:

@@ -7,4 +7,4 @@ from tests.nodes.conftest import MISSING
 
 def test_the_nodes_are_installed() -> None:
     if MISSING:
-        pytest.skip(f"tests against {', '.join(sorted(MISSING))} are left out, not installed: make nodes")
+        pytest.skip(f"the tests against {', '.join(MISSING)} are left out, not installed: make nodes")
