@@ -50,7 +50,7 @@ def running(command: Sequence[str | Path], home: Path, environ: Mapping[str, str
     log = home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command,
+            ["setpriv", "--pdeathsig", "KILL", "--", *command],  # should even this process be killed
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
