@@ -10,16 +10,22 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint lock picture shots chromium
+.PHONY: help demo test nodes test-nodes bench lint lock picture shots chromium
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: $(READY) ## scan three simulated chains through faulty providers and compare with the truth
 	@$(BIN)/hdscan demo $(ARGS)
 
 test: $(READY) ## run the tests; ARGS="-k name" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+nodes: $(READY) ## fetch anvil, bitcoind, ElectrumX and surfpool from the package registries into .nodes, for `make test`
+	@tests/nodes/install.sh
+
+test-nodes: nodes ## hold every reading beside what those nodes say by another way, and print the table
+	@$(BIN)/python -m pytest tests/nodes $(ARGS)
 
 bench: $(READY) ## measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
@@ -44,11 +50,15 @@ chromium: ## install the browser of the page's tests (Debian; as root or with su
 lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
 lock: export UV_NO_CONFIG = 1
 lock: COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --quiet
-lock: ## write requirements.txt and requirements-dev.txt anew from pyproject.toml
+lock: ## write requirements.txt, requirements-dev.txt and those of tests/nodes anew
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv $$tmp && $$tmp/bin/pip install -qq $(UV) && \
 	$$tmp/bin/$(COMPILE) --extra dev $(ARGS) -o requirements-dev.txt && \
-	$$tmp/bin/$(COMPILE) -c requirements-dev.txt -o requirements.txt
+	$$tmp/bin/$(COMPILE) -c requirements-dev.txt -o requirements.txt && cd tests/nodes/locks && \
+	for name in build electrumx-1.16.0 electrumx-1.20.0 libraries; do \
+		case $$name in libraries) deps=--no-deps;; *) deps=;; esac; \
+		$$tmp/bin/$(subst pyproject.toml,$$name.in,$(COMPILE)) --no-header $$deps $(ARGS) -o $$name.txt || exit; \
+	done
 
 $(READY): requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hdscan needs Python 3.11 or newer with its venv module; none of $(CANDIDATES) is." \
