@@ -135,7 +135,8 @@ def writer_lock(path: Path, command: str) -> Iterator[None]:
         except BlockingIOError:
             raise LockedError(_held(file, path)) from None
         os.ftruncate(file, 0)
-        os.pwrite(file, msgspec.json.encode(Holder(os.getpid(), command, rfc3339(time.time()))), 0)
+        with suppress(OSError):  # on a full disk the lock holds all the same, without a name
+            os.pwrite(file, msgspec.json.encode(Holder(os.getpid(), command, rfc3339(time.time()))), 0)
         yield
         os.ftruncate(file, 0)
     finally:
