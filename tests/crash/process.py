@@ -16,7 +16,7 @@ import msgspec
 
 from hdscan import cli
 
-DEADLINE = 60.0  # seconds after which a process hangs, which is a failure
+DEADLINE = 150.0  # seconds after which a process hangs, which is a failure
 
 
 class Ended(msgspec.Struct, frozen=True):

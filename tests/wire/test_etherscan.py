@@ -145,8 +145,8 @@ def test_any_bytes_are_one_outcome_per_address_or_a_call_error(body: bytes) -> N
     ],
 )
 def test_a_status_or_result_said_twice_is_no_answer(decode: Callable[[Response], object]) -> None:
-    account = '[{"account":"%s","balance":"5"}]' % READINGS[0].address
+    account = f'[{{"account":"{READINGS[0].address}","balance":"5"}}]'
     for result in (account, '"5"', '"0x5"'):
         for twice in (f'"status":"0","status":"1","result":{result}', f'"status":"1","result":{result},"result":{result}'):
             with pytest.raises(CallError):
-                decode(reply("{%s}" % twice))
+                decode(reply("{" + twice + "}"))

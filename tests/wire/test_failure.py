@@ -1,9 +1,8 @@
 """Every recorded refusal is read as what it is: own code before status, status before text."""
 
+import time
 from collections.abc import Callable
 from typing import Any
-
-import time
 
 import pytest
 

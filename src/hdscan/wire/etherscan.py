@@ -86,7 +86,7 @@ def number(response: Response) -> int:
         value = quantity(reply.result)
     except Malformed:
         raise failure(response, Dialect.ETHERSCAN, _refusal(reply)) from None
-    refuse_repeats(response.body, {b'"result"': 1})
+    refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
     if value >= 2**63:
         raise malformed("the number is beyond 63 bits")
     return value
