@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nodes test-nodes bench lint lock picture shots chromium
+.PHONY: help demo test nodes test-nodes crash bench lint lock picture shots chromium
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -26,6 +26,9 @@ nodes: $(READY) ## fetch anvil, bitcoind, ElectrumX and surfpool from the packag
 
 test-nodes: nodes ## hold every reading beside what those nodes say by another way, and print the table
 	@$(BIN)/python -m pytest tests/nodes $(ARGS)
+
+crash: $(READY) ## kill real scans and fill their disk, 1,000 times; ARGS="--rounds N --seed S"
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 bench: $(READY) ## measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)

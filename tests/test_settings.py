@@ -350,6 +350,7 @@ def test_http_is_allowed_on_this_machine(home: Home, host: str) -> None:
         ("HDSCAN_SCAN_CHUNKS", "5", "environment: unknown variable HDSCAN_SCAN_CHUNKS; did you mean 'HDSCAN_SCAN_CHUNK'?"),
         ("HDSCAN_SCAN_CHUNK", CANARY, "HDSCAN_SCAN_CHUNK: chunk: expected int, got str"),
         ("HDSCAN_LOG_LEVEL", CANARY, "HDSCAN_LOG_LEVEL: log_level: has to be one of debug, info, warning, error"),
+        ("HDSCAN_SCAN_CHUNK", "\udcff", "HDSCAN_SCAN_CHUNK: is not UTF-8 text"),
         ("HDSCAN_DB", CANARY, "db has to be sqlite:///path/to/file or postgresql://…"),
     ],
 )

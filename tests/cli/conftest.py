@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +22,8 @@ import pytest
 
 from hdscan import cli
 from hdscan.model.endpoint import Protocol
-from hdscan.sim.host import HostSpec
+from hdscan.sim.faults import Rule
+from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.process import Config, Ready
 
 DEADLINE = 60.0  # seconds after which a process that should have ended is killed, and its test fails
@@ -157,8 +158,23 @@ class Simulated:
 
     def heal(self) -> None:
         """Let everything go well from now on."""
-        with urllib.request.urlopen(f"{self.control}/faults", b'"none"', timeout=10):
-            pass
+        self.set_faults("none")
+
+    def set_faults(self, faults: str | Mapping[str, tuple[Rule, ...]]) -> None:
+        """Switch the faults of every host, as City.set_faults."""
+        self._control_server("faults", msgspec.json.encode(faults))
+
+    def reset(self) -> None:
+        """Empty the logs and begin every host's time anew."""
+        self._control_server("reset", b"")
+
+    def log(self, host: str) -> list[Entry]:
+        """One host's log."""
+        return msgspec.json.decode(self._control_server(f"log?host={host}"), type=list[Entry])
+
+    def _control_server(self, path: str, body: bytes | None = None) -> bytes:
+        with urllib.request.urlopen(f"{self.control}/{path}", body, timeout=10) as reply:
+            return bytes(reply.read())
 
     def close(self) -> None:
         """End it."""

@@ -2,13 +2,11 @@
 
 import re
 import shutil
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
@@ -107,9 +105,7 @@ class Site:
     def set_faults(self, faults: str | Mapping[str, tuple[Rule, ...]]) -> None:
         """Switch what goes wrong."""
         assert self.simulated is not None
-        body = msgspec.json.encode(faults)
-        with urllib.request.urlopen(f"{self.simulated.control}/faults", body, timeout=10):
-            pass
+        self.simulated.set_faults(faults)
 
     def close(self) -> None:
         """End everything."""

@@ -1,5 +1,6 @@
 """Every recorded refusal is read as what it is: own code before status, status before text."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -78,3 +79,13 @@ def test_a_providers_text_is_shown_as_one_short_plain_line() -> None:
     assert shown("<html><script>evil()</script>\n<b>503</b>\x1b[31m\u202e no\tserver</html>") == "503 [31m no server"
     assert len(shown("x" * 10_000)) == SHOWN
     assert shown("") == ""
+
+
+def test_no_character_that_cannot_be_printed_is_shown() -> None:
+    assert shown("rate\ufefflimit \ue000\U0010fcec\u2060\x00!") == "rate limit !"
+
+
+def test_a_text_of_megabytes_is_shown_at_once() -> None:
+    began = time.thread_time()
+    shown("<script" * 2**20)
+    assert time.thread_time() - began < 1  # it took hours

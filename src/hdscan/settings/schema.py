@@ -141,6 +141,8 @@ def parse(kind: type[T], raw: object, where: str, *, strict: bool = True, known:
         return msgspec.convert(raw, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_reason(str(error))}") from None
+    except UnicodeEncodeError:
+        raise ConfigError(f"{where}: is not UTF-8 text") from None
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:

@@ -223,13 +223,13 @@ def _records(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) ->
     chains = {number: chain for chain, number in registry.chain_numbers(connection).items()}
     known = registry.assets(connection)
     return tuple(
-        ChainScan(
-            **{
+        msgspec.convert(
+            {
                 **row._asdict(),
                 "chain": chains[row.chain],
-                "status": Status(row.status),
-                "assets": tuple(known[key].symbol for key in msgspec.json.decode(row.assets)),
-            }
+                "assets": tuple(known[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
+            },
+            ChainScan,
         )
         for row in rows
     )

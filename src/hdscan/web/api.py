@@ -304,8 +304,8 @@ def _fault(error: Exception) -> tuple[int, Fault]:
             found = 503, Fault("store", str(error))
         case ValidationException(extra=list(wrong)):
             found = 422, Fault("bad_input", "; ".join(f"{each['key']}: {each['message']}" for each in wrong))
-        case RecursionError():
-            found = 400, Fault("bad_request", "the JSON is nested too deeply")
+        case UnicodeDecodeError() | RecursionError():  # the decoder's, which the framework doesn't take for a client's fault
+            found = 400, Fault("bad_request", "the body is not JSON: no UTF-8 text, or nested too deep")
         case HTTPException(status_code=status) if status in CODES:
             found = status, Fault(CODES[status], error.detail)
         case _:

@@ -180,7 +180,7 @@ class _In:
         self._until = asyncio.get_running_loop().time() + seconds
         self._size = 0
         self._whole = False
-        if any(not each.isdigit() or int(each) > MOST_BODY for each in headers[b"content-length"]):
+        if any(not each.isdigit() or len(each) > 9 or int(each) > MOST_BODY for each in headers[b"content-length"]):
             raise Refused(413, f"a body has at most {MOST_BODY:,} bytes")
 
     async def __call__(self) -> Message:

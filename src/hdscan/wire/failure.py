@@ -15,7 +15,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.wire.http import Response
 
 SHOWN = 200  # characters of a provider's own text in an error
-READ = 4096  # bytes of a body that are looked at for a text
+READ = 4096  # bytes of a body, characters of an error, that are looked at for a text
 
 
 class Dialect(StrEnum):
@@ -98,12 +98,13 @@ REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCod
 WHOLE_CALL = frozenset({ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.STALE})
 """What is said of a caller or a node, though it may come as an item's error."""
 
-_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>|[\x00-\x20\x7f-\x9f\u2028-\u202e]+", re.DOTALL | re.IGNORECASE)
+_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 def shown(text: str) -> str:
     """Cut a provider's text to one plain line of at most 200 characters."""
-    line = " ".join(_MARKUP.sub(" ", text).split())
+    plain = _MARKUP.sub(" ", text[:READ])  # cut first: a text of megabytes would take hours
+    line = " ".join("".join(character if character.isprintable() else " " for character in plain).split())
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 
