@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
 
@@ -73,7 +74,10 @@ def _remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | No
 
 
 class Engine:
-    """Runs one scan over a store and a fleet; iterate `run`, and call `stop` to end it early."""
+    """Runs one scan over a store and a fleet; iterate `run`, and call `stop` to end it early.
+
+    `executor` runs the writing calls in place of a thread of its own.
+    """
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Engine:
         clock: Callable[[], float],
         jitter: Callable[[], float],
         worker: str,
+        executor: Executor | None = None,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -99,6 +104,7 @@ class Engine:
         self._clock = clock
         self._jitter = jitter
         self._worker = worker
+        self._executor = executor
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._scanners: dict[str, ChainScanner] = {}
         self._said: dict[str, ProviderStatus] = {}
@@ -124,7 +130,7 @@ class Engine:
 
     async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
         """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
-        with Writer() as write:
+        with Writer(self._executor) as write:
             self.plan = plan = await write(
                 lambda: make_plan(
                     self._store, request, self._assets, seats=self._fleet.seats, largest=self._chunk, now=self._clock()

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from math import ceil, floor
@@ -10,8 +9,9 @@ from math import ceil, floor
 import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.sim.clock import MACHINE, Clock
 from hdscan.sim.faults import Asked, Fault, FaultPlan, Rule, Trouble
-from hdscan.sim.http import Connection, Listener, Request, http_date
+from hdscan.sim.http import Exchange, Listener, Request, http_date
 from hdscan.sim.meter import Meter, Pulse
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
@@ -99,7 +99,10 @@ class Entry(msgspec.Struct):
 
 
 class Host:
-    """A host that serves one chain's world through one speaker. `rules` are its faults; the seed decides every dice."""
+    """A host that serves one chain's world through one speaker. `rules` are its faults; the seed decides every dice.
+
+    `open` lets it listen; whoever calls `serve` reaches it without a socket.
+    """
 
     def __init__(
         self,
@@ -111,13 +114,15 @@ class Host:
         seed: int = 0,
         pulse: Pulse,
         keep_asks: bool = True,
+        clock: Clock = MACHINE,
     ) -> None:
         self.spec = spec
         self.log: list[Entry] = []
         self._world, self._speaker, self._pulse, self._keep_asks = world, speaker, pulse, keep_asks
+        self._clock = clock
         self._seed = f"{seed}/{spec.name}"
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
-        self._listener = Listener(self._serve)
+        self._listener = Listener(self.serve)
         self.set_rules(rules)
         self.reset()
 
@@ -165,13 +170,14 @@ class Host:
             return f"/v2/api?chainid={self._world.chain.identity}&apikey=simulated"
         return "/" if Protocol.SOLANA_RPC in self.spec.protocols else ""
 
-    def _serve(self, request: Request, connection: Connection) -> None:
-        at = time.monotonic()
+    def serve(self, request: Request, connection: Exchange) -> None:
+        """Take in a request; `connection` is told the reply, or how it breaks, when the latency is over."""
+        at = self._clock.ticks()
         call = self._speaker.hear(request)
         spec = self.spec
         cost = float(call.items) if spec.cost is Cost.ITEM else 1.0
         entry = Entry(
-            self._pulse.since(at), at, time.time(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
+            self._pulse.since(at), at, self._clock.wall(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
         )
         self.log.append(entry)
         if self._first is None:
@@ -187,7 +193,7 @@ class Host:
         else:
             self._answer(entry, connection, call, self._plan.pick(asked))
 
-    def _answer(self, entry: Entry, connection: Connection, call: Call, trouble: Trouble | None) -> None:
+    def _answer(self, entry: Entry, connection: Exchange, call: Call, trouble: Trouble | None) -> None:
         fault = trouble.fault if trouble else None
         if fault is not None:
             entry.answered = fault.value
@@ -203,7 +209,7 @@ class Host:
         elif fault is Fault.RESET:
             self._later(connection.reset)
         elif fault is not Fault.HANG:
-            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN)
+            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, now=self._clock.wall())
             answer = self._speaker.answer(call, view, trouble)
             if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
                 reset = fault is Fault.RESET_MID_BODY
@@ -215,12 +221,12 @@ class Host:
             else:
                 self._send(entry, connection, answer, entry.answered)
 
-    def _refuse(self, entry: Entry, connection: Connection, how: Throttle, why: str) -> None:
+    def _refuse(self, entry: Entry, connection: Exchange, how: Throttle, why: str) -> None:
         """Say 429 (or 503) in the host's way; a pause that is announced begins or goes on."""
         answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
         if why == Fault.UNAVAILABLE:
             answer = Answer(b"Service Unavailable", 503, text=True)
-        now, wall = time.monotonic(), time.time()
+        now, wall = self._clock.ticks(), self._clock.wall()
         seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
         headers: tuple[tuple[str, str], ...] = ()
         if how is Throttle.SECONDS:
@@ -235,12 +241,12 @@ class Host:
         self._send(entry, connection, answer, why, headers)
 
     def _send(
-        self, entry: Entry, connection: Connection, answer: Answer, answered: str, headers: tuple[tuple[str, str], ...] = ()
+        self, entry: Entry, connection: Exchange, answer: Answer, answered: str, headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         entry.answered = answered
 
         def now() -> None:
-            entry.status, entry.sent = answer.status, time.monotonic()
+            entry.status, entry.sent = answer.status, self._clock.ticks()
             connection.reply(answer.status, answer.body, headers + PROSE if answer.text else headers)
 
         self._later(now)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -29,6 +29,22 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     path: str
     query: dict[str, str]
     body: bytes
+
+
+class Exchange(Protocol):
+    """What a host needs of whoever brought a request: to reply to it, or to break off."""
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer."""
+
+    def reset(self) -> None:
+        """Break the connection."""
+
+    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
+        """Announce the whole body, send half of it, then reset or close the connection."""
+
+    def flood(self, status: int, body: bytes, megabytes: int) -> None:
+        """Answer with so many MB of white space behind the body."""
 
 
 class Connection(asyncio.Protocol):
