@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint lock picture
+.PHONY: help demo test bench simulate lint lock picture
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -23,6 +23,10 @@ test: $(READY) ## run the tests; ARGS="-k name" for some of them
 
 bench: $(READY) ## measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
+
+simulate: SEEDS = 10000
+simulate: $(READY) ## play seeds of a faulty world under virtual time; SEEDS=10000, ARGS="--first 7"
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 lint: $(READY) ## style, types and the import contracts
 	@$(BIN)/ruff check .

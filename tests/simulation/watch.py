@@ -1,0 +1,333 @@
+"""The invariants: who is told what happens at the ports, and says at once what must not."""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.events import ChainProgress, Event, ScanTokenError
+from hdscan.model.reading import Reading
+from hdscan.pool.breaker import Breaker, Permit, State
+from hdscan.pool.seat import Policy, Seat
+from hdscan.sim.world import World
+
+FAILURES = frozenset(
+    {
+        ReadCode.TIMEOUT,
+        ReadCode.UNREACHABLE,
+        ReadCode.SERVER_ERROR,
+        ReadCode.MALFORMED,
+        ReadCode.ITEM_ERROR,
+        ReadCode.REVERTED,
+        ReadCode.EMPTY,
+        ReadCode.MISSING,
+    }
+)
+PLAIN = (ReadCode.TIMEOUT, ReadCode.UNREACHABLE, ReadCode.SERVER_ERROR, ReadCode.MALFORMED)
+BITS = 32
+Key = tuple[str, int, str]  # chain, index, symbol
+
+
+class Violation(Exception):
+    """An invariant that did not hold: its name and what happened."""
+
+    def __init__(self, rule: str, text: str) -> None:
+        super().__init__(f"{rule}: {text}")
+        self.rule = rule
+
+
+class Watch:
+    """Everything that is known of one life of a world; `now` is the loop's time."""
+
+    def __init__(self, world: World, keep: bool) -> None:
+        self.world = world
+        self.sites: dict[str, list[Any]] = {}
+        self.healed = False
+        self.muted = False  # a process is dead: what is cleared away says nothing
+        self.violation: Violation | None = None
+        self.believable: set[tuple[str, str, str]] = set()  # what a liar said when nobody could tell
+        self.committed: set[Key] = set()
+        self.history: dict[str, set[tuple[int, int, int]]] = {}
+        self.readings = self.calls = self.read_calls = 0
+        self.success_at: dict[str, float] = {}
+        self.probing: Callable[[str], bool] = lambda chain: False  # whether the pool asks again to see who is alive
+        self.lines: list[str] = []
+        self._keep = keep
+        self._hash = blake2b(digest_size=12)
+        self._truth = world.truth()
+        self._known: set[tuple[int, int]] = set()
+        self._database: sqlite3.Connection | None = None
+        self._version = 0
+
+    # -- the trace
+
+    def trace(self, line: str) -> None:
+        """Something happened."""
+        if not self.muted:
+            self._hash.update(line.encode())
+            self._hash.update(b"\n")
+            if self._keep:
+                self.lines.append(line)
+
+    @property
+    def digest(self) -> str:
+        """What identifies the trace so far."""
+        return self._hash.hexdigest()
+
+    def fail(self, rule: str, text: str) -> None:
+        """An invariant does not hold; the loop stops behind the present callback."""
+        if self.violation is None and not self.muted:
+            self.violation = Violation(rule, text)
+            self.trace(f"VIOLATION {self.violation}")
+
+    # -- calls
+
+    def begins(self, seat: Seat, readings: Sequence[Reading], now: float) -> None:
+        """A provider is asked."""
+        self.read_calls += 1
+        self.readings += len(readings)
+        chain = seat.provider.chain
+        again = [r for r in readings if (chain, r.index, r.asset.symbol) in self.committed]
+        if again and not (len(readings) == 1 and self.probing(chain)):
+            what = f"{again[0].asset.symbol} of {chain} address {again[0].index}"
+            self.fail("again", f"{seat.name} was asked for {what}, which this scan has committed")
+
+    def ended(self, seat: Seat, outcome: CallError | None, now: float) -> None:
+        """A provider answered, or failed the call as a whole."""
+        chain = seat.provider.chain
+        if outcome is None:
+            self.success_at[chain] = now
+
+    def new_run(self) -> None:
+        """A new process begins."""
+        self.success_at.clear()
+
+    # -- commits
+
+    def open(self, path: Path) -> None:
+        """Look into the database by a connection of our own."""
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._version = 0
+        self._chains = dict(self._database.execute("SELECT number, id FROM chain"))
+        self._assets = dict(self._database.execute("SELECT id, symbol FROM asset"))
+        self._addresses: Mapping[int, str] = dict(self._database.execute("SELECT id, lower(text) FROM address"))
+        self.committed_now()
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def after_disk(self, told: str) -> None:
+        """A call of the writer's ended."""
+        self.trace(told)
+        self.committed_now()
+
+    def committed_now(self) -> None:
+        """Check all that is stored, if anything was committed."""
+        database = self._database
+        if database is None:
+            return
+        version = database.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return
+        self._version = version
+        database.execute("BEGIN")
+        try:
+            self._check(database)
+        finally:
+            database.execute("ROLLBACK")
+
+    def _check(self, database: sqlite3.Connection) -> None:
+        sources = dict(database.execute("SELECT id, name FROM source"))
+        balances = {(a, t): (amount, sources[s], scan) for a, t, amount, s, scan in database.execute(_BALANCES)}
+        gaps = {(a, t): scan for a, t, scan in database.execute("SELECT address_id, asset_id, scan_id FROM gap")}
+        for (address, asset), (amount, source, _) in balances.items():
+            chain, index = self._chains[address >> BITS], address & (1 << BITS) - 1
+            symbol = self._assets[asset]
+            true = self._truth[chain, index, symbol]
+            if int(amount) != true and (source.split("/")[0], self._addresses[address], symbol) not in self.believable:
+                rule = "false zero" if amount == "0" else "wrong amount"
+                self.fail(rule, f"{symbol} of {chain} address {index} is {true}, but {source} is believed to say {amount}")
+        committed: set[Key] = set()
+        for row in database.execute(_TOTALS):
+            self._check_totals(database, row, balances, gaps, committed)
+        self.committed = committed
+        known = set(balances)
+        if not known >= self._known and not self._doubted(gaps, self._known - known):
+            self.fail("lost", f"{len(self._known - known)} known balances are gone")
+        self._known = known
+        self.trace(f"stored {len(balances)} {len(gaps)}")
+
+    def _doubted(self, gaps: Mapping[tuple[int, int], int | None], lost: set[tuple[int, int]]) -> bool:
+        """Whether what is gone was taken back: a quarantined source's word becomes a gap."""
+        return all(key in gaps for key in lost)
+
+    def _check_totals(self, database: Any, row: Any, balances: Any, gaps: Any, committed: set[Key]) -> None:
+        scan, number, readings, assets, read, unread, funded = row
+        chain = self._chains[number]
+        done = list(database.execute(_DONE, (scan, number)))
+        ended = sum(stop - first for first, stop in done) * len(assets.split(","))
+        if read + unread != ended:
+            self.fail("totals", f"{chain}: {read} read and {unread} unread are not the {ended} readings of its chunks")
+        if read + unread > readings:
+            self.fail("totals", f"{chain}: {read} read and {unread} unread are more than the {readings} planned")
+        inside = {index for first, stop in done for index in range(first, stop)}
+        mask, mine, rich = (1 << BITS) - 1, 0, set()
+        for (address, asset), (amount, _, of) in balances.items():
+            if address >> BITS == number and of == scan and address & mask in inside and (address, asset) not in gaps:
+                mine += 1
+                committed.add((chain, address & mask, self._assets[asset]))
+                if amount != "0":
+                    rich.add(address)
+        missing = sum(a >> BITS == number and of == scan for (a, _), of in gaps.items())
+        if (mine, missing, len(rich)) != (read, unread, funded):
+            self.fail(
+                "totals",
+                f"{chain}: {read} read, {unread} unread, {funded} funded are told, {mine}, {missing}, {len(rich)} are stored",
+            )
+        self.history.setdefault(chain, set()).add((read, unread, funded))
+
+    # -- events
+
+    def said(self, event: Event) -> None:
+        """An event came to its reader: it never leads what is stored."""
+        if isinstance(event, ChainProgress):
+            totals = (event.read, event.unread, event.funded)
+            if totals not in self.history.get(event.chain, set()):
+                self.fail("totals", f"{event.chain}: an event says {totals}, which was never stored")
+        elif isinstance(event, ScanTokenError) and event.addresses < 0:
+            self.fail("totals", f"{event.chain}: {event.addresses} addresses of {event.token} fail")
+
+
+_BALANCES = "SELECT address_id, asset_id, amount, source_id, scan_id FROM balance"
+_TOTALS = """SELECT scan_id, chain, readings, assets, read, unread, funded FROM scan_chain c
+    WHERE scan_id = (SELECT max(scan_id) FROM scan_chain d WHERE d.chain = c.chain)"""
+_DONE = "SELECT first, stop FROM chunk WHERE scan_id = ? AND chain = ? AND done_at IS NOT NULL"
+
+
+class End:
+    """How the call ended whose end is being dealt with, if that is `known`."""
+
+    known = False
+    error: CallError | None = None
+
+    def take(self) -> tuple[bool, ReadCode | None]:
+        """Look once."""
+        known, self.known = self.known, False
+        return known, None if self.error is None else self.error.fault
+
+
+class Observed:
+    """A provider, watched at the pool's port."""
+
+    def __init__(self, seat: Seat, watch: Watch, clock: Any, end: "End") -> None:
+        self._real = real = seat.provider
+        self._seat, self._watch, self._clock, self._end = seat, watch, clock, end
+        self.name, self.chain, self.endpoint = real.name, real.chain, real.endpoint
+        self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
+        self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
+        self.prove, self.tip = real.prove, real.tip
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Any:
+        """Ask, and tell."""
+        self._watch.begins(self._seat, readings, self._clock())
+        try:
+            reply = await self._real.read(readings, height)
+        except CallError as error:
+            self._expect(error)
+            raise
+        self._expect(None)
+        return reply
+
+    def _expect(self, error: CallError | None) -> None:
+        self._watch.ended(self._seat, error, self._clock())
+        self._end.error, self._end.known = error, True
+
+
+class WatchedBreaker(Breaker):
+    """The product's breaker beside a second opinion: what it allows is compared with what RESILIENCE.md allows."""
+
+    def __init__(self, policy: Policy, name: str, watch: Watch, end: End) -> None:
+        super().__init__(policy.breaker_threshold, policy.breaker_cooldown)
+        self._end = end
+        self._name, self._watch, self._policy = name, watch, policy
+        self.out: dict[int, tuple[Permit, int]] = {}  # permits that are out, and the era they are of
+        self._era = 0
+        self._is = State.CLOSED
+        self._row = 0
+        self._wait = policy.breaker_cooldown
+        self._opened = 0.0
+        self._calls: list[tuple[float, bool]] = []
+
+    def acquire(self, now: float, longest: float | None = None) -> Permit | None:
+        """Give a permit, if there is one."""
+        permit = super().acquire(now, longest)
+        if permit is None:
+            return None
+        if self._is is State.OPEN:
+            wait = self._wait if longest is None else min(self._wait, longest)
+            if now < self._opened + wait - 1e-6:
+                self._watch.fail("breaker", f"{self._name} is open, and is called {self._opened + wait - now:.3f} s too early")
+            self._turn(State.HALF_OPEN)
+        elif self._is is State.HALF_OPEN and any(era == self._era for _, era in self.out.values()):
+            self._watch.fail("breaker", f"{self._name} is half open, and lets a second call through")
+        self.out[id(permit)] = (permit, self._era)
+        return permit
+
+    def success(self, permit: Permit, now: float) -> None:
+        """Take in a success."""
+        if (fault := self._end.take()[1]) is not None:
+            self._watch.fail("outcome", f"{self._name}: {fault} is taken for a success")
+        if self._back(permit):
+            if self._is is State.HALF_OPEN:
+                self._wait = self._policy.breaker_cooldown
+                self._turn(State.CLOSED)
+            else:
+                self._row = 0
+                self._calls.append((now, True))
+        super().success(permit, now)
+
+    def failure(self, permit: Permit, now: float) -> None:
+        """Take in a failure."""
+        if (fault := self._end.take()[1]) is not None and fault not in FAILURES:
+            self._watch.fail("outcome", f"{self._name}: {fault} counts as a failure")
+        if self._back(permit):
+            if self._is is State.HALF_OPEN:
+                self._wait = min(2 * self._wait, 300.0)
+                self._opens(now)
+            else:
+                self._row += 1
+                self._calls.append((now, False))
+                recent = [ok for at, ok in self._calls if at > now - 30.0]
+                if self._row >= self._policy.breaker_threshold or (len(recent) >= 8 and 2 * sum(recent) <= len(recent)):
+                    self._opens(now)
+        super().failure(permit, now)
+
+    def neutral(self, permit: Permit) -> None:
+        """Take in an end that says nothing."""
+        known, fault = self._end.take()
+        if known and fault in PLAIN:
+            self._watch.fail("outcome", f"{self._name}: {fault} counts as nothing")
+        self._back(permit)
+        super().neutral(permit)
+
+    def _opens(self, now: float) -> None:
+        self._opened = now
+        self._turn(State.OPEN)
+
+    def _turn(self, state: State) -> None:
+        self._is = state
+        self._era += 1
+        self._row = 0
+        self._calls.clear()
+
+    def _back(self, permit: Permit) -> bool:
+        known = self.out.pop(id(permit), None)
+        if known is None:
+            self._watch.fail("permit", f"{self._name}: a permit is given back that is not out")
+            return False
+        return known[1] == self._era
