@@ -116,8 +116,9 @@ class Engine:
     def stop(self, chains: Iterable[str] = ()) -> None:
         """End these chains early, or all: what has ended is committed, the rest is resumed by the next scan."""
         self._stopping |= set(chains) or self._chains.keys()
-        for chain in self._stopping & self._scanners.keys():
-            self._scanners[chain].stop()
+        for chain, scanner in self._scanners.items():
+            if chain in self._stopping:
+                scanner.stop()
 
     @property
     def scanning(self) -> set[str]:
