@@ -117,6 +117,8 @@ def _hosts(dice: Random, chain: str, heals: float) -> list[HostPlan]:
             )
         if dice.random() < 0.3:
             rules.append(Rule(faults=_some(dice, THROTTLED), share=dice.choice((0.02, 0.2))))
+        if Protocol.EVM_RPC in spec.protocols and dice.random() < 0.3:
+            rules.append(Rule(faults=(Fault.SHIFTED_LIST,)))  # another order, which is allowed
         refuses = ((start := dice.uniform(0, heals), start + _log(dice, 1, 100)),) if dice.random() < 0.1 else ()
         plans.append(
             HostPlan(

@@ -18,7 +18,6 @@ from hdscan.sim.host import Entry, Host
 from hdscan.sim.http import Request, http_date, parse_query
 from hdscan.sim.judge import named
 from hdscan.sim.meter import Pulse
-from hdscan.sim.view import STALE_BLOCKS
 from hdscan.sim.world import World
 from hdscan.wire import http
 from tests.simulation.scenario import HostPlan
@@ -28,6 +27,7 @@ EARLY = 0.021  # seconds that a call may come before its time, to make up for a 
 BUNCHED = 0.045  # the same where connections have to be made
 OWN_PAUSE = 1.0
 QUOTA_PAUSE = 3600.0
+RECENT = 5.0  # seconds within which heads are compared
 FRESH = 600.0  # seconds for which a peer's head tells who lies behind
 IDENTITY = ("eth_chainId", "getGenesisHash", "/block-height/0")
 HEAD = ("eth_blockNumber", "getSlot", "/blocks/tip/height", "getMultipleAccounts")
@@ -130,6 +130,7 @@ class Site:
         self.exposed = False  # it stated another chain, and was heard
         self.head_at = float("-inf")  # when it was last heard to name its true head
         self.stale_at = float("-inf")  # and an old one
+        self.known_stale = False  # its peers, who were heard too, show that
         self.forget()
 
     def forget(self) -> None:
@@ -138,20 +139,20 @@ class Site:
         self.meter = Meter(spec.rate, spec.allowance, self._early)
         self._calls: deque[tuple[float, float]] = deque()
         self.paused_until = float("-inf")
-        self._own_pause_until = float("-inf")
+        self._refused_at = float("-inf")
         self.asked_at = float("-inf")
 
     def new_client(self) -> None:
         """Another process asks, that has to find out everything itself."""
         self.exposed = False
+        self.known_stale = False
         self.head_at = self.stale_at = float("-inf")
 
     def begins(self, now: float) -> None:
         """A call was begun."""
         self.asked_at = now
-        until = max(self.paused_until, self._own_pause_until)
-        if now < until - 1e-6:
-            self.watch.fail("pause", f"{self.name} was called {until - now:.3f} s before the end of its pause")
+        if now < self.paused_until - 1e-6:
+            self.watch.fail("pause", f"{self.name} was called {self.paused_until - now:.3f} s before the end of its pause")
 
     def arrived(self, entry: Entry, now: float) -> None:
         """A call went out."""
@@ -172,11 +173,11 @@ class Site:
     def heard(self, entry: Entry, body: bytes | None, now: float) -> None:
         """The client has got the reply to a call."""
         if entry.paused_until is not None:
-            self.paused_until = max(self.paused_until, entry.paused_until)
-        elif entry.answered in THROTTLED and now >= self.paused_until:
-            self._own_pause_until = max(self._own_pause_until, now + OWN_PAUSE if now > self._own_pause_until else now)
-        elif entry.answered == Fault.QUOTA and now >= max(self.paused_until, self._own_pause_until):
-            self.paused_until = now + QUOTA_PAUSE
+            self._refused(entry.paused_until, now)
+        elif entry.at > self._refused_at and entry.answered in THROTTLED:  # not on the wire when the last pause began
+            self._refused(now + OWN_PAUSE, now)
+        elif entry.at > self._refused_at and entry.answered == Fault.QUOTA:
+            self._refused(now + QUOTA_PAUSE, now)
         aggregate = body is not None and AGGREGATE3 in body
         if entry.answered == Fault.WRONG_CHAIN:
             if aggregate or any(method in IDENTITY for method in entry.methods):
@@ -187,23 +188,29 @@ class Site:
             self._stale(entry, now, states_head=aggregate or self.world.family is Family.SOLANA)
         elif entry.answered == "ok" and (aggregate or any(method in HEAD for method in entry.methods)):
             self.head_at = now
+            self.known_stale = False
+            for peer in self.watch.sites[self.chain]:
+                peer.known_stale = peer.known_stale or peer._can_be_judged(now)
+
+    def _refused(self, until: float, now: float) -> None:
+        self.paused_until = max(self.paused_until, until)
+        self._refused_at = now
 
     def _stale(self, entry: Entry, now: float, *, states_head: bool) -> None:
-        peers = sum(site.head_at > now - FRESH for site in self.watch.sites[self.chain] if site is not self)
-        known = states_head or self.stale_at > self.head_at
-        if peers < 2 or not known:
-            self._lied(entry)
         if states_head or any(method in HEAD for method in entry.methods):
             self.stale_at = now
+            self.known_stale = self.known_stale or self._can_be_judged(now)
+        if not self.known_stale:
+            self._lied(entry)
+
+    def _can_be_judged(self, now: float) -> bool:
+        """Whether two peers have named their heads, and we ours shortly before."""
+        peers = sum(site.head_at > now - FRESH for site in self.watch.sites[self.chain] if site is not self)
+        return peers >= 2 and self.stale_at > now - RECENT
 
     def _lied(self, entry: Entry) -> None:
         for text, symbol in named(entry.asks, self.world):
             self.watch.believable.add((self.name, text.lower(), symbol))
-
-    @property
-    def lag(self) -> float:
-        """Seconds by which it lies behind when it is stale."""
-        return STALE_BLOCKS[self.world.family] * self.world.played.interval
 
 
 class InProcess:

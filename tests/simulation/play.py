@@ -318,7 +318,9 @@ class _Process:
                 end = End()
                 seat.provider = Observed(seat, self.watch, self.loop.time, end)
                 for kind in seat.breakers:
-                    seat.breakers[kind] = WatchedBreaker(pool_policy, f"{seat.name} {kind}", self.watch, end)
+                    seat.breakers[kind] = WatchedBreaker(
+                        pool_policy, f"{seat.name} {kind}", seat.provider.chain, self.watch, end, offset
+                    )
         self.engine = Engine(
             self.store,
             self.fleet,
@@ -417,7 +419,7 @@ class _Process:
                     break
 
     def _take(self, event: Event) -> None:
-        self.watch.trace(msgspec.json.encode(event).decode())
+        self.watch.trace(msgspec.json.encode(event).decode().replace(str(self.life.stage.path), "wallet.db"))
         if isinstance(event, ScanState):
             records = [r for chain in self.life.settings.chains if (r := self.store.latest(chain))]
             errors = [error for r in records for error in self.store.token_errors(r.scan_id, r.chain)]
@@ -429,7 +431,7 @@ class _Process:
 
     def _apply(self, event: Event) -> None:
         assert self.live is not None
-        self.watch.said(event)
+        self.watch.said(event, self.loop.time(), self.life.settings.scan.backoff_base)
         self.live.apply(event)
 
     # -- what must be true when a process has ended

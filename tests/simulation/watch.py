@@ -1,5 +1,6 @@
 """The invariants: who is told what happens at the ports, and says at once what must not."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.events import ChainProgress, Event, ScanTokenError
+from hdscan.model.events import ChainProgress, Event, ScanError, ScanTokenError
 from hdscan.model.reading import Reading
 from hdscan.pool.breaker import Breaker, Permit, State
 from hdscan.pool.seat import Policy, Seat
@@ -52,6 +53,7 @@ class Watch:
         self.history: dict[str, set[tuple[int, int, int]]] = {}
         self.readings = self.calls = self.read_calls = 0
         self.success_at: dict[str, float] = {}
+        self.silent_at: dict[str, float] = {}
         self.probing: Callable[[str], bool] = lambda chain: False  # whether the pool asks again to see who is alive
         self.lines: list[str] = []
         self._keep = keep
@@ -94,15 +96,10 @@ class Watch:
             what = f"{again[0].asset.symbol} of {chain} address {again[0].index}"
             self.fail("again", f"{seat.name} was asked for {what}, which this scan has committed")
 
-    def ended(self, seat: Seat, outcome: CallError | None, now: float) -> None:
-        """A provider answered, or failed the call as a whole."""
-        chain = seat.provider.chain
-        if outcome is None:
-            self.success_at[chain] = now
-
     def new_run(self) -> None:
         """A new process begins."""
         self.success_at.clear()
+        self.silent_at.clear()
 
     # -- commits
 
@@ -193,12 +190,17 @@ class Watch:
 
     # -- events
 
-    def said(self, event: Event) -> None:
-        """An event came to its reader: it never leads what is stored."""
+    def said(self, event: Event, now: float, base: float) -> None:
+        """An event came to its reader: it never leads what is stored, and waits begin at `base` seconds after a success."""
         if isinstance(event, ChainProgress):
             totals = (event.read, event.unread, event.funded)
             if totals not in self.history.get(event.chain, set()):
                 self.fail("totals", f"{event.chain}: an event says {totals}, which was never stored")
+        elif isinstance(event, ScanError) and (wait := re.search(r"offered again in ([\d.]+) s", event.error)):
+            before = self.silent_at.get(event.chain, -1.0)
+            if self.success_at.get(event.chain, 0.0) > before and float(wait[1]) > 2 * base + 0.1:
+                self.fail("backoff", f"{event.chain} waits {wait[1]} s at once, though somebody answered a moment ago")
+            self.silent_at[event.chain] = now
         elif isinstance(event, ScanTokenError) and event.addresses < 0:
             self.fail("totals", f"{event.chain}: {event.addresses} addresses of {event.token} fail")
 
@@ -244,16 +246,15 @@ class Observed:
         return reply
 
     def _expect(self, error: CallError | None) -> None:
-        self._watch.ended(self._seat, error, self._clock())
         self._end.error, self._end.known = error, True
 
 
 class WatchedBreaker(Breaker):
     """The product's breaker beside a second opinion: what it allows is compared with what RESILIENCE.md allows."""
 
-    def __init__(self, policy: Policy, name: str, watch: Watch, end: End) -> None:
+    def __init__(self, policy: Policy, name: str, chain: str, watch: Watch, end: End, offset: float) -> None:
         super().__init__(policy.breaker_threshold, policy.breaker_cooldown)
-        self._end = end
+        self._end, self._chain, self._offset = end, chain, offset
         self._name, self._watch, self._policy = name, watch, policy
         self.out: dict[int, tuple[Permit, int]] = {}  # permits that are out, and the era they are of
         self._era = 0
@@ -282,6 +283,7 @@ class WatchedBreaker(Breaker):
         """Take in a success."""
         if (fault := self._end.take()[1]) is not None:
             self._watch.fail("outcome", f"{self._name}: {fault} is taken for a success")
+        self._watch.success_at[self._chain] = now - self._offset
         if self._back(permit):
             if self._is is State.HALF_OPEN:
                 self._wait = self._policy.breaker_cooldown
