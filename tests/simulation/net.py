@@ -170,13 +170,13 @@ class Site:
                         "rate", f"{self.name} got {used:g} units within {seconds:g} s, of which {limit} are allowed"
                     )
 
-    def heard(self, entry: Entry, body: bytes | None, now: float) -> None:
+    def heard(self, entry: Entry, body: bytes | None, *, began: float, now: float) -> None:
         """The client has got the reply to a call."""
         if entry.paused_until is not None:
             self._refused(entry.paused_until, now)
-        elif entry.at > self._refused_at and entry.answered in THROTTLED:  # not on the wire when the last pause began
+        elif began > self._refused_at and entry.answered in THROTTLED:  # not on the wire when the last pause began
             self._refused(now + OWN_PAUSE, now)
-        elif entry.at > self._refused_at and entry.answered == Fault.QUOTA:
+        elif began > self._refused_at and entry.answered == Fault.QUOTA:
             self._refused(now + QUOTA_PAUSE, now)
         aggregate = body is not None and AGGREGATE3 in body
         if entry.answered == Fault.WRONG_CHAIN:
@@ -247,7 +247,7 @@ class InProcess:
             self._watch.trace(f"{now:.6f} {site.name} {','.join(entry.methods)} {entry.items} {asks} {entry.answered}")
             site.arrived(entry, now)
             response = await line.future
-            site.heard(entry, request.body, loop.time())
+            site.heard(entry, request.body, began=began, now=loop.time())
             return response
         except CallError as error:
             self._watch.trace(f"{loop.time():.6f} {site.name} since {began:.6f}: {error.fault}")

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from hdscan.model.errors import ReadCode
 from hdscan.model.events import ChainProgress, Event, ScanError, ScanTokenError
 from hdscan.model.reading import Reading
 from hdscan.pool.seat import Seat
@@ -126,7 +127,9 @@ class Watch:
     def _check(self, database: sqlite3.Connection) -> None:
         sources = dict(database.execute("SELECT id, name FROM source"))
         balances = {(a, t): (amount, sources[s], scan) for a, t, amount, s, scan in database.execute(_BALANCES)}
-        gaps = {(a, t): scan for a, t, scan in database.execute("SELECT address_id, asset_id, scan_id FROM gap")}
+        rows = list(database.execute("SELECT address_id, asset_id, scan_id, code FROM gap"))
+        gaps = {(a, t): scan for a, t, scan, _ in rows}
+        taken_back = {(a, t) for a, t, _, code in rows if code == ReadCode.WRONG_CHAIN}
         for (address, asset), (amount, source, _) in balances.items():
             chain, index = self._chains[address >> BITS], address & (1 << BITS) - 1
             symbol = self._assets[asset]
@@ -139,14 +142,10 @@ class Watch:
             self._check_totals(database, row, balances, gaps, committed)
         self.committed = committed
         known = set(balances)
-        if not known >= self._known and not self._doubted(gaps, self._known - known):
-            self.fail("lost", f"{len(self._known - known)} known balances are gone")
+        if lost := self._known - known - taken_back:
+            self.fail("lost", f"{len(lost)} known balances are gone")
         self._known = known
         self.trace(f"stored {len(balances)} {len(gaps)}")
-
-    def _doubted(self, gaps: Mapping[tuple[int, int], int | None], lost: set[tuple[int, int]]) -> bool:
-        """Whether what is gone was taken back: a quarantined source's word becomes a gap."""
-        return all(key in gaps for key in lost)
 
     def _check_totals(self, database: Any, row: Any, balances: Any, gaps: Any, committed: set[Key]) -> None:
         scan, number, readings, assets, read, unread, funded = row
