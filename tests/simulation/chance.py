@@ -112,9 +112,10 @@ def _hosts(dice: Random, chain: str, heals: float) -> list[HostPlan]:
         if share and dice.random() < 0.8:
             rules.append(Rule(faults=_some(dice, WHOLE), share=share, every=dice.random() < 0.3))
         if dice.random() < 0.5:
-            rules.append(
-                Rule(faults=_some(dice, ITEMS[FAMILIES[chain]]), share=share or 0.2, items=dice.choice((0.1, 0.5, 1.0)))
-            )
+            faults = _some(dice, ITEMS[FAMILIES[chain]])
+            # all ids moved by one would be answers in each other's place, which nobody could see
+            items = dice.choice((0.1, 0.5, 0.5 if Fault.DUPLICATE_ID in faults else 1.0))
+            rules.append(Rule(faults=faults, share=share or 0.2, items=items))
         if dice.random() < 0.3:
             rules.append(Rule(faults=_some(dice, THROTTLED), share=dice.choice((0.02, 0.2))))
         if Protocol.EVM_RPC in spec.protocols and dice.random() < 0.3:

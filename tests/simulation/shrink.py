@@ -43,7 +43,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
             rest = {name: count for name, count in scenario.addresses.items() if name != chain}
             yield replace(scenario, addresses=rest, hosts=tuple(h for h in scenario.hosts if h.spec.chain != chain))
     for at, host in enumerate(scenario.hosts):
-        if sum(other.spec.chain == host.spec.chain for other in scenario.hosts) > 1:
+        # somebody must be there who is well in the end
+        if any(other.spec.chain == host.spec.chain and not other.for_good for other in _without(scenario.hosts, at)):
             yield replace(scenario, hosts=_without(scenario.hosts, at))
     for chain, count in scenario.addresses.items():
         for less in dict.fromkeys((1, count // 2, count - 1)):
