@@ -2,14 +2,18 @@
 
 from random import Random
 
+import msgspec
+
 from hdscan.model.chain import Family
 from hdscan.model.endpoint import Cost, Protocol
 from hdscan.settings import ScanSettings
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec, Throttle
 from hdscan.sim.profile import ITEMS, THROTTLED, TRANSPORT
+from hdscan.sim.world import World
 from tests.simulation.scenario import DiskPlan, HostPlan, How, Interruption, Run, Scenario
 
+replace = msgspec.structs.replace
 FAMILIES = {"btc": Family.BITCOIN, "bsc": Family.EVM, "sol": Family.SOLANA}
 SPOKEN = {
     "btc": ((Protocol.ESPLORA,),),
@@ -29,17 +33,20 @@ def scenario(seed: int) -> Scenario:
     """The world of a seed."""
     dice = Random(f"scenario/{seed}")
     bounded = dice.random() < 0.1
-    chains = dice.sample(sorted(FAMILIES), dice.choice((1, 1, 1, 2, 3)))
+    chains = dice.choice((["bsc"], ["bsc"], ["sol"], ["btc"], ["bsc", "sol"], ["btc", "bsc"], ["bsc", "btc", "sol"]))
     scan = _settings(dice)
     heals = _log(dice, 5, 600) if dice.random() < 0.8 else _log(dice, 600, 5000)
+    most = dice.choice((5, 12, 40))
+    addresses = {chain: dice.randint(1, most if chain != "btc" else max(1, most // 2)) for chain in chains}
     hosts: list[HostPlan] = []
     for chain in chains:
         hosts += _alike(dice, chain) if bounded else _hosts(dice, chain, heals)
-    most = dice.choice((5, 12, 40))
-    runs = (Run(),) if bounded else tuple(_run(dice) for _ in range(dice.choice((0, 1, 1, 1, 2, 3))))
+    if not bounded and dice.random() < 0.25:
+        hosts = _poisoned(dice, hosts, World(seed, addresses))
+    runs = (Run(),) if bounded else tuple(_run(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3))))
     return Scenario(
         seed=seed,
-        addresses={chain: dice.randint(1, most if chain != "btc" else max(1, most // 2)) for chain in chains},
+        addresses=addresses,
         hosts=tuple(hosts),
         scan=scan,
         heals=1e6 if bounded else heals,
@@ -162,10 +169,20 @@ def _outages(dice: Random, heals: float) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
+def _poisoned(dice: Random, hosts: list[HostPlan], world: World) -> list[HostPlan]:
+    """Nobody can read one of a chain's addresses until the world heals."""
+    chain = dice.choice([host.spec.chain for host in hosts])
+    address = world[chain].address(dice.randrange(len(world[chain])))
+    poison = Rule(faults=(dice.choice((Fault.ERROR_OBJECT, Fault.SERVER_ERROR)),), address=address)
+    return [replace(h, rules=(poison, *h.rules)) if h.spec.chain == chain else h for h in hosts]
+
+
 def _own(dice: Random, spec: HostSpec, heals: float) -> list[Rule]:
     """What befalls this host alone."""
     since = round(dice.uniform(0, 30), 3)
     until = round(since + _log(dice, 2, 2000), 3)
+    if Protocol.EVM_MULTICALL in spec.protocols and dice.random() < 0.15:
+        return [always(Fault.WRONG_CHAIN, since=round(dice.uniform(0.5, 5), 3))]  # it says so itself, but not at once
     match dice.randrange(14):
         case 0:
             return [always(Fault.HANG)]
@@ -178,7 +195,7 @@ def _own(dice: Random, spec: HostSpec, heals: float) -> list[Rule]:
         case 4:
             return [Rule(faults=(Fault.TOKENS_FAIL,), token=True, since=since, until=until)]
         case 5:
-            return [always(Fault.WRONG_CHAIN, since=dice.choice((0.0, since)))]
+            return [always(Fault.WRONG_CHAIN, since=dice.choice((0.0, round(dice.uniform(1, 6), 3))))]
         case 6:
             return [always(Fault.STALE, since=dice.choice((0.0, since)), until=until)]
     return []
