@@ -45,9 +45,7 @@ class Ending:
                 raise Violation(
                     "totals", f"{chain}: {record.status} is stored, {told.status} the result, {live.status} was said"
                 )
-            self._check_status(
-                record if not self.life.disk.failed else msgspec.structs.replace(record, status=told.status), chain
-            )
+            self._check_status(msgspec.structs.replace(record, status=live.status, error=live.error), chain)
             self._check_quarantine(chain, plan.scan_id)
         said = {(e.chain, e.token): e.addresses for e in self.live.snapshot().token_errors if e.chain in worked}
         held = {key: e.addresses for key, e in errors.items() if key[0] in worked}
