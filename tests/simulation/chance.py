@@ -43,6 +43,9 @@ def scenario(seed: int) -> Scenario:
         hosts += _alike(dice, chain) if bounded else _hosts(dice, chain, heals)
     if not bounded and dice.random() < 0.25:
         hosts = _poisoned(dice, hosts, World(seed, addresses))
+    if not bounded and dice.random() < 0.1:
+        scan, heals = replace(scan, outage_limit=600.0), round(dice.uniform(100, 550), 3)
+        hosts = _dark(dice, hosts)
     runs = (Run(),) if bounded else tuple(_run(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3))))
     return Scenario(
         seed=seed,
@@ -167,6 +170,13 @@ def _outages(dice: Random, heals: float) -> tuple[Rule, ...]:
         rules.append(always(*faults, since=round(at, 3), until=round(at + length, 3)))
         at += length + _log(dice, 1, 60)
     return tuple(rules)
+
+
+def _dark(dice: Random, hosts: list[HostPlan]) -> list[HostPlan]:
+    """Soon nobody answers anything, until the world heals."""
+    since = round(dice.uniform(0, 5), 3)
+    night = always(*_some(dice, (Fault.SERVER_ERROR, Fault.RESET, Fault.HANG)), since=since)
+    return [HostPlan(replace(host.spec, hidden_rate=None), (night,), host.for_good) for host in hosts]
 
 
 def _poisoned(dice: Random, hosts: list[HostPlan], world: World) -> list[HostPlan]:

@@ -63,6 +63,7 @@ class Life:
         self.settings = settings(self.world, self.sites, stage.path, scenario)
         self.stepped = 0.0  # what the machine's wall clock is off by
         self.runs = 0
+        self.process: Process | None = None
 
     def _lateness(self) -> float:
         scenario = self.scenario
@@ -135,6 +136,20 @@ class Life:
         self.watch.healed = self.disk.mended = True
         for site in self.sites.values():
             site.host.set_rules(site.plan.for_good)
+        if self.process is not None:
+            scan = self.settings.scan
+            patience = 2 * (scan.backoff_max + scan.request_timeout) + 10.0
+            self.loop.call_later(patience, self._look_who_noticed, self.process, self.loop.time(), patience)
+
+    def _look_who_noticed(self, process: Process, healed: float, patience: float) -> None:
+        """Whoever still works in a healed world, and was not told to wait, has been answered by now."""
+        if process is not self.process or process.interrupted or self.disk.failed:
+            return
+        for chain in sorted(process.engine.scanning):
+            held = any(s.paused_until > healed or s.plan.per_minute or s.plan.per_hour for s in self.watch.sites[chain])
+            answered = self.watch.success_at.get(chain, process.began) >= healed
+            if not held and not answered and process.engine._scanners[chain]._pool._has_work:
+                self.watch.fail("heals", f"{chain} healed {patience:.0f} s ago, and was not noticed")
 
     def _complete(self, *, restart: bool) -> None:
         """Whatever happened, a scan that can go on in a healed world completes."""
@@ -182,8 +197,9 @@ class Life:
             if run.step:
                 site.forget()
         self.disk.begin()
-        process = Process(self, request, run)
-        process.play()
+        self.process = Process(self, request, run)
+        self.process.play()
+        self.process = None
         if watch.violation is not None:
             raise watch.violation
 
