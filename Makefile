@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nodes test-nodes crash bench lint lock picture shots chromium
+.PHONY: help demo test nodes test-nodes crash simulate bench lint lock picture shots chromium
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -32,6 +32,10 @@ crash: $(READY) ## kill real scans and fill their disk, 1,000 times; ARGS="--rou
 
 bench: $(READY) ## measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
+
+simulate: SEEDS = 10000
+simulate: $(READY) ## play seeds of a faulty world under virtual time; SEEDS=10000, ARGS="--first 7"
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 lint: $(READY) ## style, types and the import contracts
 	@$(BIN)/ruff check .

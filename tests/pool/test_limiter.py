@@ -234,7 +234,7 @@ def test_a_pause_survives_a_restart():
 
 @settings(max_examples=80, derandomize=True)
 @given(st.floats(0, 10 * DAY), st.integers(1, 30), st.booleans())
-def test_after_a_clock_was_set_back_no_wait_is_longer_than_the_windows_and_a_day(back, calls, paused):
+def test_after_a_clock_was_set_back_no_wait_is_longer_than_it_was(back, calls, paused):
     limiter = Limiter(1, [(MINUTE, 20)])
     drain(limiter, NOW + calls)
     if paused:
@@ -242,7 +242,7 @@ def test_after_a_clock_was_set_back_no_wait_is_longer_than_the_windows_and_a_day
     then = NOW - back
     again = Limiter(1, [(MINUTE, 20)])
     again.restore(limiter.memory(), then)
-    assert again.ready_at(1, then) <= then + (DAY if paused else 2 * MINUTE)
+    assert again.ready_at(1, then) <= then + (300 if paused else 2 * MINUTE)
     again.take(1, again.ready_at(1, then))
 
 

@@ -76,5 +76,5 @@ def test_who_has_a_probe_or_a_check_under_way_or_no_room_can_only_be_waited_for(
 def test_the_reasons_name_everybody():
     together, by_name = seats(Scripted("a", good("a")), Scripted("b", good("b")))
     by_name["a"].why = "chain 97"
-    assert together.reasons() == "a: chain 97; b: not asked"
-    assert Seats([], Policy()).reasons() == "none is configured"
+    assert together.reasons(0.0) == "a: chain 97; b: not asked"
+    assert Seats([], Policy()).reasons(0.0) == "none is configured"

@@ -71,6 +71,7 @@ class Scripted:
         self.capacity = dict.fromkeys(methods, capacity)
         self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
         self.costs_items = costs_items
+        self.overhead = 0
         self.states_head = states_head
         self.behaviour = behaviour
         self.latency = latency

@@ -6,6 +6,7 @@ in `pulls`, what an outcome means in `outcomes`, when a reading ends in `endings
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
@@ -138,7 +139,7 @@ class ChainPool:
         return min(time for time in times if time > now)
 
     def _stop(self, now: float) -> Stop | None:
-        limit, reasons = self._policy.outage_limit, self.seats.reasons
+        limit, reasons = self._policy.outage_limit, partial(self.seats.reasons, now)
         if not self.seats.in_service:
             return Stop(f"no provider is left: {reasons()}")
         held_until = self._held_until(now)

@@ -78,6 +78,7 @@ class LimiterMemory(msgspec.Struct, frozen=True):
     paused_until: float
     announced: bool
     windows: dict[str, list[tuple[float, int]]]
+    paused_at: float = 0.0  # when the pause was begun, 0.0 where an older version kept it
 
 
 class Limiter:
@@ -92,6 +93,7 @@ class Limiter:
         self.windows = [Window(seconds, limit) for seconds, limit in windows]
         self.paused_until = 0.0
         self.paused_since: float | None = None
+        self._paused_at = 0.0
         self.announced = False  # whether the provider told us how long the pause is
         self._next_at = 0.0
         self._spacing = 0.0
@@ -171,6 +173,7 @@ class Limiter:
         until = now + min(wait, LONGEST_PAUSE)
         if until > self.paused_until:
             self.paused_until = until
+            self._paused_at = now
             self.announced = quota or retry_after is not None
 
     def succeeded(self) -> None:
@@ -181,13 +184,15 @@ class Limiter:
     def memory(self) -> LimiterMemory:
         """What has to survive a restart."""
         windows = {f"{w.seconds:.0f}": list(w.buckets) for w in self.windows}
-        return LimiterMemory(self._next_at, self.paused_until, self.announced, windows)
+        return LimiterMemory(self._next_at, self.paused_until, self.announced, windows, self._paused_at)
 
     def restore(self, memory: LimiterMemory, now: float) -> None:
-        """Take over what was known before a restart; a clock set back meanwhile makes no pause longer than a day."""
+        """Take over what was known before a restart; a clock set back meanwhile makes no pause longer than it was."""
+        length = memory.paused_until - memory.paused_at if memory.paused_at else LONGEST_PAUSE
         self._next_at = min(memory.next_at, now + max(1.0, 1.0 / self.ceiling))
         self.announced = memory.announced
-        self.paused_until = min(memory.paused_until, now + LONGEST_PAUSE)
+        self.paused_until = min(memory.paused_until, now + min(length, LONGEST_PAUSE))
+        self._paused_at = min(memory.paused_at, now)
         if self.paused_until > now:
             self.paused_since = now
         for window in self.windows:

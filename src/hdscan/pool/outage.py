@@ -51,6 +51,7 @@ class Outage:
         self.last_success = max(self.last_success, began)
         self.attempt = 0
         self.silent = 0.0
+        self._clock = now  # what passed before it was no silence
         self.relieved = True
         return in_vain
 

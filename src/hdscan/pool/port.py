@@ -12,8 +12,9 @@ class Provider(Protocol):
 
     `methods` names the remote method per kind of call it can serve (a missing kind cannot be served); `capacity` is how many
     units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
-    keys); `costs_items` says that the endpoint counts units, not calls, against its rate. `states_head` is True where every
-    reply names its own height, so that no tip call is needed.
+    keys); `costs_items` says that the endpoint counts units, not calls, against its rate, and `overhead` how many it counts
+    for a call beside its readings (Solana: the clock). `states_head` is True where every reply names its own height, so that no
+    tip call is needed.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Provider(Protocol):
     capacity: Mapping[Kind, int]
     weight: Mapping[Kind, int]
     costs_items: bool
+    overhead: int
     states_head: bool
 
     async def prove(self) -> int | None:

@@ -64,7 +64,7 @@ class Pulls:
             return None
         if seat.limiter.ready_at(seat.least, now) > now:
             return None
-        most = seat.limiter.room(now) if seat.provider.costs_items else float("inf")
+        most = seat.limiter.room(now) - seat.provider.overhead if seat.provider.costs_items else float("inf")
         retries = seat.budget.ready_at(now) <= now
         for kind in self._queue.kinds(seat.name):
             if kind not in seat.breakers or not seat.breakers[kind].allows(now, self._seats.longest(kind, now)):

@@ -93,12 +93,13 @@ class Seat:
 
     def cost(self, items: Sequence[Item]) -> int:
         """What a call with these counts against the endpoint's rate."""
-        return self.units(items) if self.provider.costs_items else 1
+        return self.units(items) + self.provider.overhead if self.provider.costs_items else 1
 
     @property
     def least(self) -> int:
         """What a call with any one reading counts at most."""
-        return max(self.provider.weight.values(), default=1) if self.provider.costs_items else 1
+        provider = self.provider
+        return max(provider.weight.values(), default=1) + provider.overhead if provider.costs_items else 1
 
     def blocked(self, now: float) -> Blockage | None:
         """What keeps the whole provider from being asked, whatever the kind; the ordinary spacing is none."""

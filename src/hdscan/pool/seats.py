@@ -66,7 +66,12 @@ class Seats:
         """When some provider could be asked for one of these kinds at the earliest."""
         return min((self.chance(seat, now, kinds) for seat in self._seats), default=NEVER)
 
-    def reasons(self) -> str:
-        """Every provider with why it was not of use."""
-        told = (f"{seat.name}: {seat.why or seat.last_error or 'not asked'}" for seat in self._seats)
+    def reasons(self, now: float) -> str:
+        """Every provider with why it is not of use."""
+        told = (f"{seat.name}: {seat.why or seat.last_error or _held(seat, now) or 'not asked'}" for seat in self._seats)
         return "; ".join([*told, *self._off]) or "none is configured"
+
+
+def _held(seat: Seat, now: float) -> str | None:
+    blockage = seat.blocked(now)
+    return blockage.reason if blockage else None

@@ -35,6 +35,7 @@ class Remote(ABC):
 
     protocol: Protocol
     states_head = False
+    overhead = 0
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ class SolanaRpc(Remote):
 
     protocol = Protocol.SOLANA_RPC
     states_head = True
+    overhead = 1  # the clock
 
     def __init__(
         self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock, *, commitment: str = "finalized"

@@ -237,6 +237,8 @@ class ChainScanner:
                 await self._write(
                     partial(self._store.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
                 )
+                if job.chunk is None:
+                    self.token_errors.record(read, again=True)
 
     async def _heed_the_rest(self) -> None:
         """Who was quarantined while the scan came to its end: what it said is taken back all the same."""

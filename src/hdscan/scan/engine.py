@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
 
@@ -81,7 +82,10 @@ def _remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | No
 
 
 class Engine:
-    """Runs one scan over a store and a fleet; iterate `run`, and call `stop` to end it early."""
+    """Runs one scan over a store and a fleet; iterate `run`, and call `stop` to end it early.
+
+    `executor` runs the writing calls in place of a thread of its own.
+    """
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class Engine:
         clock: Callable[[], float],
         jitter: Callable[[], float],
         worker: str,
+        executor: Executor | None = None,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -107,6 +112,7 @@ class Engine:
         self._clock = clock
         self._jitter = jitter
         self._worker = worker
+        self._executor = executor
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._scanners: dict[str, ChainScanner] = {}
         self._said: dict[str, ProviderStatus] = {}
@@ -118,8 +124,9 @@ class Engine:
     def stop(self, chains: Iterable[str] = ()) -> None:
         """End these chains early, or all: what has ended is committed, the rest is resumed by the next scan."""
         self._stopping |= set(chains) or self._chains.keys()
-        for chain in self._stopping & self._scanners.keys():
-            self._scanners[chain].stop()
+        for chain, scanner in self._scanners.items():
+            if chain in self._stopping:
+                scanner.stop()
 
     @property
     def scanning(self) -> set[str]:
@@ -132,7 +139,7 @@ class Engine:
 
     async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
         """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
-        with Writer() as write:
+        with Writer(self._executor) as write:
             self.plan = plan = await write(
                 lambda: make_plan(
                     self._store, request, self._assets, seats=self._fleet.seats, largest=self._chunk, now=self._clock()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,10 +18,10 @@ _log = structlog.get_logger()
 
 
 class Writer:
-    """Runs store calls one after the other, away from the event loop."""
+    """Runs store calls one after the other, away from the event loop; `executor` stands in for the thread."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "hdscan-writer")
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._thread = executor or ThreadPoolExecutor(1, "hdscan-writer")
 
     async def __call__(self, call: Callable[[], T]) -> T:
         """The call's result; a StoreError that may pass (disk full, locked) is tried a few times before it is raised."""

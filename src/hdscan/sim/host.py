@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from math import ceil, floor
@@ -10,6 +9,7 @@ from math import ceil, floor
 import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.sim.clock import MACHINE, Clock
 from hdscan.sim.faults import Asked, Fault, FaultPlan, Rule, Trouble
 from hdscan.sim.http import Exchange, Request, http_date, listen
 from hdscan.sim.lines import NOTICE, line_listener
@@ -101,7 +101,10 @@ class Entry(msgspec.Struct):
 
 
 class Host:
-    """A host that serves one chain's world through one speaker. `rules` are its faults; the seed decides every dice."""
+    """A host that serves one chain's world through one speaker. `rules` are its faults; the seed decides every dice.
+
+    `open` lets it listen; whoever calls `serve` reaches it without a socket.
+    """
 
     def __init__(
         self,
@@ -113,14 +116,16 @@ class Host:
         seed: int = 0,
         pulse: Pulse,
         keep_asks: bool = True,
+        clock: Clock = MACHINE,
     ) -> None:
         self.spec = spec
         self.log: list[Entry] = []
         self._world, self._speaker, self._pulse, self._keep_asks = world, speaker, pulse, keep_asks
+        self._clock = clock
         self._seed = f"{seed}/{spec.name}"
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
         self._lines = Protocol.ELECTRUM in spec.protocols
-        self._listener = line_listener(self._serve, self._news, tls=spec.tls) if self._lines else listen(self._serve)
+        self._listener = line_listener(self.serve, self._news, tls=spec.tls) if self._lines else listen(self.serve)
         self.set_rules(rules)
         self.reset()
 
@@ -175,20 +180,21 @@ class Host:
 
     def _news(self) -> View:
         """How it sees the chain when it tells something unasked."""
-        asked = Asked(self._number, time.monotonic() - (self._first or 0.0), (NOTICE,), (), self._world.chain.symbol)
+        asked = Asked(self._number, self._clock.ticks() - (self._first or 0.0), (NOTICE,), (), self._world.chain.symbol)
         return self._view(self._plan.pick(asked))
 
     def _view(self, trouble: Trouble | None) -> View:
         fault = trouble.fault if trouble else None
-        return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN)
+        return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, now=self._clock.wall())
 
-    def _serve(self, request: Request, connection: Exchange) -> None:
-        at = time.monotonic()
+    def serve(self, request: Request, connection: Exchange) -> None:
+        """Take in a request; `connection` is told the reply, or how it breaks, when the latency is over."""
+        at = self._clock.ticks()
         call = self._speaker.hear(request)
         spec = self.spec
         cost = float(call.items) if spec.cost is Cost.ITEM else 1.0
         entry = Entry(
-            self._pulse.since(at), at, time.time(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
+            self._pulse.since(at), at, self._clock.wall(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
         )
         self.log.append(entry)
         if self._first is None:
@@ -237,7 +243,7 @@ class Host:
         if why == Fault.UNAVAILABLE:
             answer = Answer(b"Service Unavailable", 503, text=True)
         how = Throttle.BARE if self._lines else how  # lines have no headers: a pause cannot be announced
-        now, wall = time.monotonic(), time.time()
+        now, wall = self._clock.ticks(), self._clock.wall()
         seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
         headers: tuple[tuple[str, str], ...] = ()
         if how is Throttle.SECONDS:
@@ -257,7 +263,7 @@ class Host:
         entry.answered = answered
 
         def now() -> None:
-            entry.status, entry.sent = answer.status, time.monotonic()
+            entry.status, entry.sent = answer.status, self._clock.ticks()
             connection.reply(answer.status, answer.body, headers + PROSE if answer.text else headers)
 
         self._later(now)

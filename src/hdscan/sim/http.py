@@ -32,6 +32,22 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+class Exchange(Protocol):
+    """What a host needs of whoever brought a request: to reply to it, or to break off."""
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer."""
+
+    def reset(self) -> None:
+        """Break the connection."""
+
+    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
+        """Announce the whole body, send half of it, then reset or close the connection."""
+
+    def flood(self, status: int, body: bytes, megabytes: int) -> None:
+        """Answer with so many MB of white space behind the body."""
+
+
 class Connection(asyncio.Protocol):
     """One client connection: hands requests to `serve` one at a time, and sends what `serve` decides on."""
 
@@ -111,22 +127,6 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
-
-
-class Exchange(Protocol):
-    """What a host can do with a request in hand."""
-
-    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Answer it."""
-
-    def reset(self) -> None:
-        """Break the connection with a TCP reset."""
-
-    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
-        """Send half of the answer, then reset or close the connection."""
-
-    def flood(self, status: int, body: bytes, megabytes: int) -> None:
-        """Answer with `megabytes` MB of white space behind the body, as fast as the client reads."""
 
 
 Serve = Callable[[Request, Exchange], None]

@@ -1,0 +1,113 @@
+"""What must be true when a process of the client has ended."""
+
+from typing import Any
+
+import msgspec
+
+from hdscan.model.scan import Status
+from hdscan.pool.seat import Seat, Standing
+from tests.simulation.ports import WatchedBreaker
+from tests.simulation.scenario import How
+from tests.simulation.watch import Violation
+
+
+class Ending:
+    """The checks; `process` has just ended."""
+
+    def __init__(self, process: Any) -> None:
+        self.life, self.fleet, self.engine = process.life, process.fleet, process.engine
+        self.live, self.store, self.watch, self.loop = process.live, process.store, process.watch, process.loop
+        self.interrupted, self.began = process.interrupted, process.began
+
+    def check(self) -> None:
+        """Raise Violation for what is not."""
+        for seats in self.fleet.seats.values():
+            for seat in seats:
+                self._check_permits(seat)
+        whole = not {How.CLOSE, How.CANCEL} & self.interrupted
+        plan = self.engine.plan
+        if plan is None or not whole:
+            return
+        stored = {record.chain: record for record in self.store.scan(plan.scan_id)}
+        errors = {(e.chain, e.token): e for chain in stored for e in self.store.token_errors(plan.scan_id, chain)}
+        result = self.engine.result
+        if result is None or self.live is None:
+            raise Violation("ends", "a run ended without a result")
+        worked = [record.chain for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
+        for chain in worked:
+            record, told, live = stored[chain], result.chains[chain], self.live.chains[chain]
+            if record.status is Status.RUNNING and not self.life.disk.failed:
+                raise Violation("ends", f"{chain} is left as running")
+            totals = (record.read, record.unread, record.funded)
+            if (told.read, told.unread, told.funded) != totals or (live.read, live.unread, live.funded) != totals:
+                raise Violation("totals", f"{chain}: {totals} are stored, {told} is the result, {live} was said")
+            if live.status is not told.status or (record.status is not told.status and not self.life.disk.failed):
+                raise Violation(
+                    "totals", f"{chain}: {record.status} is stored, {told.status} the result, {live.status} was said"
+                )
+            self._check_status(msgspec.structs.replace(record, status=live.status, error=live.error), chain)
+            self._check_quarantine(chain, plan.scan_id)
+        said = {(e.chain, e.token): e.addresses for e in self.live.snapshot().token_errors if e.chain in worked}
+        held = {key: e.addresses for key, e in errors.items() if key[0] in worked}
+        if said != held and not self.life.disk.failed:
+            raise Violation("totals", f"token errors {said} were said, {held} are stored")
+        self._check_providers(worked)
+
+    def _check_permits(self, seat: Seat) -> None:
+        if seat.in_flight or seat.checking:
+            raise Violation("permit", f"{seat.name} is left with {seat.in_flight} calls in flight, checking: {seat.checking}")
+        for breaker in seat.breakers.values():
+            assert isinstance(breaker, WatchedBreaker)
+            if breaker.out or breaker._probing:
+                raise Violation("permit", f"{breaker._name} never got {len(breaker.out)} permits back")
+
+    def _check_status(self, record: Any, chain: str) -> None:
+        status, error = record.status, record.error or ""
+        full = record.read == record.readings
+        if status is Status.COMPLETED and not full:
+            raise Violation("status", f"{chain} is completed with {record.read} of {record.readings} read")
+        if status is Status.COMPLETED_WITH_GAPS and (full or record.read + record.unread != record.readings):
+            raise Violation("status", f"{chain} has gaps with {record.read}, {record.unread} of {record.readings}")
+        if status is Status.STOPPED and not self.interrupted:
+            raise Violation("status", f"{chain} is stopped, and nobody stopped it")
+        if status is not Status.FAILED:
+            return
+        scan = self.life.settings.scan
+        silent = self.loop.time() - max(self.began, self.watch.success_at.get(chain, self.began))
+        if error.startswith("no provider answered for"):
+            if silent < scan.outage_limit - 1e-3:
+                raise Violation("status", f"{chain} gave up after {silent:.1f} s of silence")
+        elif error.startswith("no provider is left"):
+            out = [seat.standing.out for seat in self.fleet.seats[chain]]
+            if not all(out):
+                raise Violation("status", f"{chain} gave up, and somebody was left")
+        elif error.startswith("every provider is paused"):
+            if self.life.scenario.heals > 1e5:
+                raise Violation("status", f"{chain} gave up: {error}")
+        elif not self.life.disk.failed:
+            raise Violation("status", f"{chain} failed without a reason: {error}")
+
+    def _check_quarantine(self, chain: str, scan_id: int) -> None:
+        gone = [seat.name for seat in self.fleet.seats[chain] if seat.standing is Standing.QUARANTINED]
+        if gone and not self.life.disk.failed:
+            marks = ",".join("?" * len(gone))
+            database = self.watch._database
+            assert database is not None
+            query = "SELECT count(*) FROM balance b JOIN source s ON s.id = b.source_id WHERE b.scan_id = ? AND s.name IN"
+            (count,) = database.execute(f"{query} ({marks})", (scan_id, *gone)).fetchone()
+            if count:
+                raise Violation("quarantine", f"{count} balances of quarantined {', '.join(gone)} are still believed")
+
+    def _check_providers(self, worked: list[str]) -> None:
+        assert self.live is not None
+        said = {status.name: status for status in self.live.snapshot().providers}
+        for status in self.engine.statuses():
+            if status.chain in worked and status.name in said:
+                mine = said[status.name]
+                if (mine.calls, mine.ok, mine.failed, mine.throttled) != (
+                    status.calls,
+                    status.ok,
+                    status.failed,
+                    status.throttled,
+                ):
+                    raise Violation("totals", f"{status.name}: {mine} was said, {status} is so")

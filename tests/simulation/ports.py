@@ -1,0 +1,148 @@
+"""The product's ports and breakers, watched: a second opinion on what the rules of docs/resilience.md allow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import Reading
+from hdscan.pool.breaker import Breaker, Permit, State
+from hdscan.pool.seat import Policy, Seat
+from tests.simulation.watch import Watch
+
+FAILURES = frozenset(
+    {
+        ReadCode.TIMEOUT,
+        ReadCode.UNREACHABLE,
+        ReadCode.SERVER_ERROR,
+        ReadCode.MALFORMED,
+        ReadCode.ITEM_ERROR,
+        ReadCode.REVERTED,
+        ReadCode.EMPTY,
+        ReadCode.MISSING,
+    }
+)
+PLAIN = (ReadCode.TIMEOUT, ReadCode.UNREACHABLE, ReadCode.SERVER_ERROR, ReadCode.MALFORMED)
+
+
+class End:
+    """How the call ended whose end is being dealt with, if that is `known`."""
+
+    known = False
+    error: CallError | None = None
+
+    def take(self) -> tuple[bool, ReadCode | None]:
+        """Look once."""
+        known, self.known = self.known, False
+        return known, None if self.error is None else self.error.fault
+
+
+class Observed:
+    """A provider, watched at the pool's port."""
+
+    def __init__(self, seat: Seat, watch: Watch, clock: Any, end: "End") -> None:
+        self._real = real = seat.provider
+        self._seat, self._watch, self._clock, self._end = seat, watch, clock, end
+        self.name, self.chain, self.endpoint = real.name, real.chain, real.endpoint
+        self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
+        self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
+        self.prove, self.tip = real.prove, real.tip
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Any:
+        """Ask, and tell."""
+        self._watch.begins(self._seat, readings, self._clock())
+        try:
+            reply = await self._real.read(readings, height)
+        except CallError as error:
+            self._expect(error)
+            raise
+        self._expect(None)
+        return reply
+
+    def _expect(self, error: CallError | None) -> None:
+        self._end.error, self._end.known = error, True
+
+
+class WatchedBreaker(Breaker):
+    """The product's breaker beside a second opinion: what it allows is what docs/resilience.md does."""
+
+    def __init__(self, policy: Policy, name: str, chain: str, watch: Watch, end: End, offset: float) -> None:
+        super().__init__(policy.breaker_threshold, policy.breaker_cooldown)
+        self._end, self._chain, self._offset = end, chain, offset
+        self._name, self._watch, self._policy = name, watch, policy
+        self.out: dict[int, tuple[Permit, int]] = {}  # permits that are out, and the era they are of
+        self._era = 0
+        self._is = State.CLOSED
+        self._row = 0
+        self._wait = policy.breaker_cooldown
+        self._opened = 0.0
+        self._calls: list[tuple[float, bool]] = []
+
+    def acquire(self, now: float, longest: float | None = None) -> Permit | None:
+        """Give a permit, if there is one."""
+        permit = super().acquire(now, longest)
+        if permit is None:
+            return None
+        if self._is is State.OPEN:
+            wait = self._wait if longest is None else min(self._wait, longest)
+            if now < self._opened + wait - 1e-6:
+                self._watch.fail("breaker", f"{self._name} is open, and is called {self._opened + wait - now:.3f} s too early")
+            self._turn(State.HALF_OPEN)
+        elif self._is is State.HALF_OPEN and any(era == self._era for _, era in self.out.values()):
+            self._watch.fail("breaker", f"{self._name} is half open, and lets a second call through")
+        self.out[id(permit)] = (permit, self._era)
+        return permit
+
+    def success(self, permit: Permit, now: float) -> None:
+        """Take in a success."""
+        if (fault := self._end.take()[1]) is not None:
+            self._watch.fail("outcome", f"{self._name}: {fault} is taken for a success")
+        self._watch.success_at[self._chain] = now - self._offset
+        if self._back(permit):
+            if self._is is State.HALF_OPEN:
+                self._wait = self._policy.breaker_cooldown
+                self._turn(State.CLOSED)
+            else:
+                self._row = 0
+                self._calls.append((now, True))
+        super().success(permit, now)
+
+    def failure(self, permit: Permit, now: float) -> None:
+        """Take in a failure."""
+        if (fault := self._end.take()[1]) is not None and fault not in FAILURES:
+            self._watch.fail("outcome", f"{self._name}: {fault} counts as a failure")
+        if self._back(permit):
+            if self._is is State.HALF_OPEN:
+                self._wait = min(2 * self._wait, 300.0)
+                self._opens(now)
+            else:
+                self._row += 1
+                self._calls.append((now, False))
+                recent = [ok for at, ok in self._calls if at > now - 30.0]
+                if self._row >= self._policy.breaker_threshold or (len(recent) >= 8 and 2 * sum(recent) <= len(recent)):
+                    self._opens(now)
+        super().failure(permit, now)
+
+    def neutral(self, permit: Permit) -> None:
+        """Take in an end that says nothing."""
+        known, fault = self._end.take()
+        if known and fault in PLAIN:
+            self._watch.fail("outcome", f"{self._name}: {fault} counts as nothing")
+        self._back(permit)
+        super().neutral(permit)
+
+    def _opens(self, now: float) -> None:
+        self._opened = now
+        self._turn(State.OPEN)
+
+    def _turn(self, state: State) -> None:
+        self._is = state
+        self._era += 1
+        self._row = 0
+        self._calls.clear()
+
+    def _back(self, permit: Permit) -> bool:
+        known = self.out.pop(id(permit), None)
+        if known is None:
+            self._watch.fail("permit", f"{self._name}: a permit is given back that is not out")
+            return False
+        return known[1] == self._era
