@@ -39,6 +39,14 @@ def test_any_success_resets_the_count_and_the_clock():
     assert outage.time_left == 600
 
 
+def test_silence_begins_with_the_success_and_not_with_the_look_before_it():
+    outage = Outage(Policy(outage_limit=600))
+    outage.tick(NOW, counts=True)
+    outage.success(NOW + 20, NOW + 25)
+    outage.tick(NOW + 30, counts=True)
+    assert outage.time_left == 595
+
+
 def test_only_the_success_that_ends_an_outage_heals():
     outage = Outage(Policy())
     outage.park(ITEMS, NOW, 0.0)

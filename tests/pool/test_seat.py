@@ -149,6 +149,8 @@ def test_a_call_costs_one_or_its_units_where_items_are_counted():
     assert (a.units(work), a.cost(work), a.least) == (9, 1, 1)
     a.provider.costs_items = True
     assert (a.cost(work), a.least) == (9, 2)
+    a.provider.overhead = 1
+    assert (a.cost(work), a.least) == (10, 3)
 
 
 def test_the_state_shown_is_the_one_that_matters_most():

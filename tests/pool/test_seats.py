@@ -5,7 +5,7 @@ from hdscan.pool.limiter import DAY, Limiter
 from hdscan.pool.seat import Policy, Seat, Standing
 from hdscan.pool.seats import NEVER, Seats
 from tests.pool.test_seat import open_breaker
-from tests.pool.virtual import Scripted, good
+from tests.pool.virtual import START, Scripted, good
 
 NATIVE = {Kind.NATIVE: "n"}
 
@@ -77,4 +77,6 @@ def test_the_reasons_name_everybody():
     together, by_name = seats(Scripted("a", good("a")), Scripted("b", good("b")))
     by_name["a"].why = "chain 97"
     assert together.reasons(0.0) == "a: chain 97; b: not asked"
+    by_name["b"].limiter.throttled(START, 90)
+    assert together.reasons(START).startswith("a: chain 97; b: paused until 20")
     assert Seats([], Policy()).reasons(0.0) == "none is configured"
