@@ -165,6 +165,12 @@ def test_broken_compression_is_no_reply(body: bytes) -> None:
     fails(lambda _: http(body, Content_Encoding="gzip"), ReadCode.MALFORMED)
 
 
+def test_nothing_may_follow_what_was_compressed() -> None:
+    body = gzip.compress(b"x" * 1000)
+    assert "follows" in fails(lambda _: http(body + bytes(2**20), Content_Encoding="gzip"), ReadCode.MALFORMED)
+    assert "follows" in fails(lambda _: http(body + body, Content_Encoding="gzip"), ReadCode.MALFORMED)
+
+
 def test_truncated_compression_is_no_reply() -> None:
     fails(lambda _: http(gzip.compress(b"x" * 100_000)[:60], Content_Encoding="gzip"), ReadCode.UNREACHABLE)
 

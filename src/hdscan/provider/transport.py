@@ -139,6 +139,8 @@ async def _body(reply: aiohttp.ClientResponse) -> bytes:
             body += inflater.decompress(piece, MOST_BYTES + 1 - len(body)) if inflater else piece
         except zlib.error:
             raise malformed("the reply's compression is broken") from None
+        if inflater and inflater.unused_data:  # which would pile up, without a limit
+            raise malformed("something follows the compressed reply")
         if len(body) > MOST_BYTES:
             raise malformed(f"the reply is larger than {MOST_BYTES // 2**20} MiB")
     if inflater and not inflater.eof and body:
