@@ -59,6 +59,7 @@ class Scripted:
         methods: Mapping[Kind, str] = _ALL,
         capacity: int = 10,
         endpoint: str | None = None,
+        operator: str | None = None,
         latency: float = 0.1,
         prove: Callable[[float], Answer] = lambda now: 100,
         states_head: bool = True,
@@ -67,6 +68,7 @@ class Scripted:
         self.name = name
         self.chain = CHAIN.id
         self.endpoint = endpoint or name
+        self.operator = operator or self.endpoint
         self.methods = methods
         self.capacity = dict.fromkeys(methods, capacity)
         self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
@@ -158,8 +160,8 @@ class World:
                 _, _, call, answer = heapq.heappop(self._pending)
                 self.pool.finished(call, answer, self.now)
 
-    def read(self, work: Sequence[Reading], until: float = float("inf")) -> "World":
-        self.pool.submit(0, work)
+    def read(self, work: Sequence[Reading], until: float = float("inf"), *, barred: frozenset[str] = frozenset()) -> "World":
+        self.pool.submit(0, work, barred=barred)
         self.run(until)
         return self
 

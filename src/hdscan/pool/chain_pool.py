@@ -19,7 +19,7 @@ from hdscan.pool.pulls import Pulls
 from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.seat import Policy, Seat, rfc3339
 from hdscan.pool.seats import Seats
-from hdscan.pool.step import Call, CheckCall, Step, Stop
+from hdscan.pool.step import Call, CheckCall, Quarantined, Step, Stop
 
 
 class ChainPool:
@@ -45,9 +45,22 @@ class ChainPool:
 
     # -- work in
 
-    def submit(self, job: int, readings: Sequence[Reading], *, exempt: bool = False) -> None:
-        """New readings for a job (a number of the caller's, >= 0); `exempt` ones don't wait for the retry budget."""
-        self._queue.add(Item(job, reading, exempt=exempt) for reading in readings)
+    def submit(
+        self, job: int, readings: Sequence[Reading], *, exempt: bool = False, barred: frozenset[str] = frozenset()
+    ) -> None:
+        """New readings for a job (a number of the caller's, >= 0); `exempt` ones don't wait for the retry budget.
+
+        The providers named in `barred` are not asked for them; where nobody else is left they end as unread.
+        """
+        self._queue.add(Item(job, reading, exempt=exempt, barred=barred) for reading in readings)
+
+    def operators(self) -> dict[str, str]:
+        """The operator of every provider, by the provider's name."""
+        return {seat.name: seat.provider.operator for seat in self.seats}
+
+    def contradict(self, provider: str, why: str) -> list[Quarantined]:
+        """Two others agree against what a provider said; who is put out of service for it."""
+        return self._outcomes.contradicted(provider, why)
 
     def remember(self, reading: Reading) -> None:
         """A reading that an earlier run could make; asked again where it takes a balance call to see who is alive."""

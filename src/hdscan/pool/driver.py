@@ -25,9 +25,11 @@ class Driver:
         self._defect: BaseException | None = None
         self._tasks: dict[asyncio.Task[None], Call] = {}
 
-    def submit(self, job: int, readings: Sequence[Reading], *, exempt: bool = False) -> None:
+    def submit(
+        self, job: int, readings: Sequence[Reading], *, exempt: bool = False, barred: frozenset[str] = frozenset()
+    ) -> None:
         """Hand in readings; their results come by `deliver`."""
-        self.pool.submit(job, readings, exempt=exempt)
+        self.pool.submit(job, readings, exempt=exempt, barred=barred)
         self._news.set()
 
     async def run(self) -> Stop:

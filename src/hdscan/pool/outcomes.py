@@ -14,6 +14,7 @@ from hdscan.pool.seats import Seats
 from hdscan.pool.step import CheckCall, Quarantined, ReadCall, ShortReply
 
 STALE_RECHECK = 10.0
+CONTRADICTIONS = 2  # audits that a provider may not lose
 PATIENCE = 5  # times that a reading may be answered "too fast" before that counts as a failure of it
 
 
@@ -162,20 +163,32 @@ class Outcomes:
                     seat.standing = Standing.DISABLED
                     seat.why = f"{error.message}; check the key in its `url`"
             case ReadCode.WRONG_CHAIN:
-                self._quarantine(seat.provider.endpoint, error.message)
+                self._endings.notices += self._quarantine(seat.provider.endpoint, error.message, error.fault)
             case ReadCode.STALE:
                 self._set_aside(seat, error.message, now)
             case _:
                 return False
         return True
 
-    def _quarantine(self, endpoint: str, why: str) -> None:
-        """A host of another chain is not asked again, by whatever protocol; what it said is doubted."""
+    def contradicted(self, name: str, why: str) -> list[Quarantined]:
+        """Two others agree against a provider; who is quarantined for it, the second time."""
+        found: list[Quarantined] = []
+        for seat in [seat for seat in self._seats if seat.name == name]:
+            seat.contradicted += 1
+            seat.last_error = why
+            if seat.contradicted >= CONTRADICTIONS:
+                found += self._quarantine(seat.provider.endpoint, why, ReadCode.CONTRADICTED)
+        return found
+
+    def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
+        """A host of another chain, or one that lies, is not asked again, by whatever protocol; what it said is doubted."""
         self._heads.forget(endpoint)
+        found = []
         for seat in self._seats:
             if seat.provider.endpoint == endpoint and seat.standing is not Standing.QUARANTINED:
                 seat.standing, seat.why = Standing.QUARANTINED, why
-                self._endings.notices.append(Quarantined(seat.name, why))
+                found.append(Quarantined(seat.name, why, code))
+        return found
 
     def _lags(self, seat: Seat, head: int, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""

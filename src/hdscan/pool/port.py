@@ -13,12 +13,14 @@ class Provider(Protocol):
     `methods` names the remote method per kind of call it can serve (a missing kind cannot be served); `capacity` is how many
     units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
     keys); `costs_items` says that the endpoint counts units, not calls, against its rate. `states_head` is True where every
-    reply names its own height, so that no tip call is needed.
+    reply names its own height, so that no tip call is needed. `operator` is who runs the endpoint: what two providers of one
+    operator say is one voice.
     """
 
     name: str
     chain: str
     endpoint: str
+    operator: str
     methods: Mapping[Kind, str]
     capacity: Mapping[Kind, int]
     weight: Mapping[Kind, int]

@@ -16,6 +16,7 @@ class Item:
     __slots__ = (
         "answered",
         "attempts",
+        "barred",
         "cap",
         "exempt",
         "failed",
@@ -32,10 +33,11 @@ class Item:
         "vouched",
     )
 
-    def __init__(self, job: int, reading: Reading, *, exempt: bool = False) -> None:
+    def __init__(self, job: int, reading: Reading, *, exempt: bool = False, barred: frozenset[str] = frozenset()) -> None:
         self.job = job
         self.reading = reading
         self.exempt = exempt  # from the retry budget
+        self.barred = barred  # the providers that are not to be asked, whatever becomes of the others
         self.attempts = 0
         self.order = 0  # its place among those that came back
         self.tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
@@ -84,11 +86,11 @@ class _Shelf(NamedTuple):
     urgent: bool
     spared: bool
     separate: bool
-    tried: frozenset[str]
+    closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
         return (
-            provider not in self.tried
+            provider not in self.closed_to
             and (retries or self.urgent or self.spared)
             and call in (Kind.MIXED, self.kind)
             and not (self.separate and call is Kind.MIXED)
@@ -114,9 +116,12 @@ class WorkQueue:
     # -- in
 
     def add(self, items: Iterable[Item]) -> None:
-        """New work, behind what is there."""
+        """New work, behind what is there; what not everybody may be asked is put where the company is chosen."""
         for item in items:
-            self._fresh.setdefault(item.reading.asset.symbol, deque()).append(item)
+            if item.barred:
+                self.give_back([item])
+            else:
+                self._fresh.setdefault(item.reading.asset.symbol, deque()).append(item)
 
     def give_front(self, items: Sequence[Item]) -> None:
         """Work that was taken but not asked, back where it was."""
@@ -134,31 +139,31 @@ class WorkQueue:
 
     def _shelf(self, item: Item) -> deque[Item]:
         spared = item.exempt or not item.failed
-        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried)
+        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried | item.barred)
         return self._shelves.setdefault(key, deque())
 
     # -- out
 
     def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[Item]:
-        """Take out what all who are able have tried; `able` names them per NATIVE and TOKEN."""
+        """Take out what all who are able have tried, or are barred from; `able` names them per NATIVE and TOKEN."""
         stuck: list[Item] = []
         for queue in self._fresh.values():
             if queue and not able[queue[0].reading.kind]:
                 stuck += queue
                 queue.clear()
-        for key in [key for key in self._shelves if able[key.kind] <= key.tried]:
+        for key in [key for key in self._shelves if able[key.kind] <= key.closed_to]:
             stuck += self._shelves.pop(key)
         return stuck
 
     def oldest(self, provider: str, kinds: Collection[Kind]) -> float:
         """The place of the oldest work that came back and is for this provider; infinite where there is none."""
-        places = (items[0].order for key, items in self._shelves.items() if key.kind in kinds and provider not in key.tried)
+        places = (items[0].order for key, items in self._shelves.items() if key.kind in kinds and provider not in key.closed_to)
         return min(places, default=float("inf"))
 
     def kinds(self, provider: str) -> list[Kind]:
         """The kinds of call to try for a provider, in this order."""
         # what must not share a call with the other kind goes first, or it would wait behind all that may
-        apart = [key for key in self._shelves if key.separate and provider not in key.tried]
+        apart = [key for key in self._shelves if key.separate and provider not in key.closed_to]
         first = [min(apart, key=self._turn).kind] if apart else []
         return list(dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=self._next_index)]))
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hdscan.model.errors import ReadCode
 from hdscan.model.reading import BalanceResult, Kind, Reading
 from hdscan.pool.breaker import Permit
 from hdscan.pool.queue import Item
@@ -41,10 +42,11 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """A provider serves another chain: what it said in this scan has to be read again."""
+    """A provider serves another chain, or others contradict it: what it said in this scan has to be read again."""
 
     provider: str
     reason: str
+    code: ReadCode = ReadCode.WRONG_CHAIN
 
 
 class ShortReply(msgspec.Struct, frozen=True):

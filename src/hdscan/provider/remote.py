@@ -8,7 +8,7 @@ from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.identity import endpoint_identity, secrets
+from hdscan.provider.identity import endpoint_identity, host, secrets
 from hdscan.provider.transport import Transport
 from hdscan.wire.http import Request, Response
 
@@ -51,6 +51,7 @@ class Remote(ABC):
         self.name = endpoint.provider_name(self.protocol)
         self.chain = chain.id
         self.endpoint = endpoint_identity(endpoint.url)
+        self.operator = (endpoint.operator or host(endpoint.url)).casefold()
         self.methods = methods
         self.capacity = capacity
         self.weight = weight

@@ -1,4 +1,4 @@
-"""One chain's scan: chunks through the pool, each committed whole, then the final pass over what stayed unread."""
+"""One chain's scan: chunks through the pool, each committed whole, the final pass over what stayed unread, the audit."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 import structlog
 
+from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
@@ -17,23 +18,26 @@ from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.seat import rfc3339
 from hdscan.pool.step import Quarantined, ShortReply, Silence, Step, Stop
+from hdscan.scan.audit import Case, by_company, chosen, contradiction
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
-from hdscan.store import Store
+from hdscan.store import Due, Store
 
 IN_FLIGHT = 4
+PAGE = 5000  # rows that are looked at once for an audit
 BY_USER = Stop("stopped by its user")
 
 _log = structlog.get_logger()
 
 
 class Job(msgspec.Struct, eq=False):
-    """Readings on their way: a chunk, or (None) a part of the final pass."""
+    """Readings on their way: a chunk, or (None) a part of the final pass, or of the audit where there are `cases`."""
 
     number: int
     chunk: Chunk | None
     readings: list[Reading]
     results: list[BalanceResult] = []
+    cases: list[Case] | None = None
 
     @property
     def ended(self) -> bool:
@@ -79,7 +83,8 @@ class ChainScanner:
         self._inbox: asyncio.Queue[Job | Quarantined | None] = asyncio.Queue()
         self._began = self._counted_at = clock()
         self._counted_requests = 0
-        self._ended_before = record.read + record.unread
+        self._quarantines = 0
+        self._ended_before = record.read + record.unread + record.disputed
 
     def stop(self) -> None:
         """Begin no more work; commit what has ended and end as STOPPED."""
@@ -102,13 +107,15 @@ class ChainScanner:
             stop = None if retry else await self._chunks(pool)
             for _ in range(max(passes, 1) if retry else passes):
                 stop = stop or await self._final_pass(pool)
+            stop = stop or await self._audits(pool)
             await self._end_pool(pool)
             await self._heed_the_rest()
             if stop is not None:
                 await self._keep_partial()
             await self._count_the_rest()
             if stop is None:
-                status = Status.COMPLETED_WITH_GAPS if self.record.unread else Status.COMPLETED
+                gaps = self.record.unread or self.record.disputed
+                status = Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED
             elif stop is BY_USER:
                 status = Status.STOPPED
             else:
@@ -158,6 +165,49 @@ class ChainScanner:
             if stop := await self._next(pool):
                 return stop
 
+    async def _audits(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        """Ask other operators about what was read; where that costs a provider its credit, read anew and ask about that too."""
+        plan = await self._write(partial(self._store.audit_of, self.record.scan_id, self.chain.id))
+        while plan is not None:
+            quarantines = self._quarantines
+            stop = await self._audit(pool, plan)
+            if stop is not None or self._quarantines == quarantines:
+                return stop
+            if (stop := await self._final_pass(pool)) is not None:
+                return stop
+        return None
+
+    async def _audit(self, pool: asyncio.Task[Stop], plan: AuditPlan) -> Stop | None:
+        due = partial(self._store.due_for_audit, zeros=plan.percent > 0)
+        pages: list[Callable[..., list[Due]]] = [self._store.disputed, due]
+        after: tuple[int, int] | None = None
+        waiting: list[Case] = []
+        size = self._chunk * len(self._assets)
+        while True:
+            while (pages or waiting) and len(self._jobs) < IN_FLIGHT and not self.stopping:
+                if pages and len(waiting) < size:
+                    found = await self._write(partial(pages[0], self.record.scan_id, self.chain.id, after, PAGE))
+                    waiting += self._cases(found, plan)
+                    after = found[-1].key if len(found) == PAGE else None
+                    if after is None:
+                        del pages[0]
+                else:
+                    self._submit_audit(waiting[:size])
+                    del waiting[:size]
+            if not self._jobs and self._inbox.empty():
+                return BY_USER if self.stopping else None
+            if stop := await self._next(pool):
+                return stop
+
+    def _cases(self, found: Sequence[Due], plan: AuditPlan) -> list[Case]:
+        """Those of the readings that are to be audited."""
+        cases, operators = [], self._pool.operators()
+        for due in found:
+            reading = Reading(due.address.index, due.address.text, self._assets[due.symbol])
+            if chosen(plan.seed, reading, due.balance, plan.percent):
+                cases.append(Case(reading, due.balance, operators, self.chain.head_tolerance))
+        return cases
+
     async def _next(self, pool: asyncio.Task[Stop]) -> Stop | None:
         """Deal with the next thing that happens; a Stop where the pool or the user ended the work."""
         match await self._inbox.get():
@@ -178,6 +228,22 @@ class ChainScanner:
         self._next_job += 1
         self._jobs[job.number] = job
         self._driver.submit(job.number, readings, exempt=exempt)
+
+    def _submit_audit(self, cases: list[Case]) -> None:
+        job = Job(self._next_job, None, [], cases=cases)
+        self._next_job += 1
+        self._jobs[job.number] = job
+        self._pool.remember(cases[0].reading)
+        self._ask(job)
+
+    def _ask(self, job: Job) -> bool:
+        """Ask what is still to be asked of an audit's cases; False where it is nothing."""
+        companies = by_company(job.cases or [])
+        job.readings = [reading for readings in companies.values() for reading in readings]
+        job.results.clear()
+        for barred, readings in companies.items():
+            self._driver.submit(job.number, readings, barred=barred)
+        return bool(companies)
 
     def _deliver(self, step: Step) -> None:
         for number, result in step.ended:
@@ -203,6 +269,9 @@ class ChainScanner:
         """Write a job whole, if it ended whole (B4); memory moves only afterwards."""
         if not job.ended or job.number not in self._jobs:
             return
+        if job.cases is not None:
+            await self._commit_audit(job, job.cases)
+            return
         ids = (self.record.scan_id, self.chain.id)
         commit: Callable[..., ChainScan | None]
         if job.chunk is None:
@@ -213,6 +282,23 @@ class ChainScanner:
             self.token_errors.record(job.results, again=job.chunk is None)
             self._say_progress()
         del self._jobs[job.number]
+
+    async def _commit_audit(self, job: Job, cases: list[Case]) -> None:
+        """Take in a round of answers: ask on where they differ, otherwise write what the audit found."""
+        of = {(case.reading.index, case.reading.asset.symbol): case for case in cases}
+        for result in job.results:
+            of[result.reading.index, result.reading.asset.symbol].take(result.outcome)
+        if self._ask(job):
+            return
+        found = [case.result() for case in cases if not case.void]
+        if found:
+            await self._write_totals(partial(self._store.commit_audit, self.record.scan_id, self.chain.id, found))
+            self._say_progress()
+        del self._jobs[job.number]
+        for audited in found:
+            if audited.lost is not None:
+                for notice in self._pool.contradict(audited.lost, contradiction(audited)):
+                    self._inbox.put_nowait(notice)
 
     async def _write_totals(self, commit: Callable[..., ChainScan | None]) -> bool:
         """Commit, with the time and requests since the last one; False where another worker had done it."""
@@ -233,7 +319,7 @@ class ChainScanner:
         """The readings that are there of chunks that did not end: kept, but their chunks will be read again."""
         for job in self._jobs.values():
             read = [result for result in job.results if isinstance(result.outcome, Balance)]
-            if read:
+            if read and job.cases is None:
                 await self._write(
                     partial(self._store.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
                 )
@@ -245,15 +331,19 @@ class ChainScanner:
                 await self._quarantine(notice)
 
     async def _quarantine(self, notice: Quarantined) -> None:
-        """What a provider of another chain said in this scan is read again: what is in flight at once, the rest as gaps."""
+        """What such a provider said in this scan is read again: what is in flight at once, the rest as gaps."""
+        self._quarantines += 1
         for job in self._jobs.values():
+            if job.cases is not None:
+                self._doubt(job, job.cases, notice.provider)
+                continue
             doubted = [result for result in job.results if _given_by(notice.provider, result)]
             if doubted:
                 job.results[:] = [result for result in job.results if not _given_by(notice.provider, result)]
                 self._driver.submit(job.number, [result.reading for result in doubted])
         scan_id, reason = self.record.scan_id, f"{notice.provider} was quarantined: {notice.reason}"
         count = await self._write(
-            lambda: self._store.quarantine(scan_id, self.chain.id, notice.provider, reason, self._clock())
+            lambda: self._store.quarantine(scan_id, self.chain.id, notice.provider, reason, self._clock(), code=notice.code)
         )
         if count:
             records = await self._write(lambda: self._store.scan(scan_id))
@@ -262,7 +352,16 @@ class ChainScanner:
         text = f"{notice.provider} is quarantined: {notice.reason}"
         if count:
             text += f"; {count} balances that it gave are read again"
-        self._say_error(ReadCode.WRONG_CHAIN.value, text)
+        self._say_error(notice.code.value, text)
+
+    def _doubt(self, job: Job, cases: list[Case], provider: str) -> None:
+        """An audit in which the provider had a say begins anew; what it has just answered is asked of others."""
+        for case in cases:
+            case.doubt(provider)
+        doubted = {(r.reading.index, r.reading.asset.symbol) for r in job.results if _given_by(provider, r)}
+        for case in cases:
+            if (case.reading.index, case.reading.asset.symbol) in doubted:
+                case.void = True
 
     async def _fail(self, failure: StoreError) -> None:
         """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
@@ -287,7 +386,7 @@ class ChainScanner:
     def progress(self) -> ChainProgress:
         """Where the chain stands: totals of the last commit, with this run's rate."""
         record, now = self.record, self._clock()
-        ended = record.read + record.unread
+        ended = record.read + record.unread + record.disputed
         rate = max(0, ended - self._ended_before) / max(now - self._began, 1e-9)
         left = record.readings - ended
         return msgspec.structs.replace(stands(record), rate=round(rate, 3), eta=round(left / rate, 1) if rate > 0 else None)
@@ -320,6 +419,9 @@ def stands(record: ChainScan) -> ChainProgress:
         seconds=round(record.seconds, 3),
         requests=record.requests,
         error=record.error,
+        audited=record.audited,
+        disputed=record.disputed,
+        unaudited=record.unaudited,
     )
 
 

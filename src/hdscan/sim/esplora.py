@@ -63,7 +63,7 @@ class Esplora:
         if not self._world.valid(text):
             return Answer(b"Invalid Bitcoin address", 400, text=True)
         held = self._world.holdings(text)
-        confirmed, change = view.amount(held.amounts[0]), held.unconfirmed
+        confirmed, change = view.amount(held.amounts[0], text, 0), held.unconfirmed
         used = confirmed > 0 or held.noise & 3 == 0
         spent = held.noise * 97 if used and held.noise & 4 else 0
         received = (1 + (held.noise & 15)) if used else 0

@@ -10,11 +10,11 @@ from math import ceil, floor
 import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
-from hdscan.sim.faults import Asked, Fault, FaultPlan, Rule, Trouble
+from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
 from hdscan.sim.http import Connection, Listener, Request, http_date
 from hdscan.sim.meter import Meter, Pulse
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
-from hdscan.sim.view import View
+from hdscan.sim.view import Lie, View
 from hdscan.sim.world import ChainWorld
 
 FLOOD_MEGABYTES = 64
@@ -203,7 +203,8 @@ class Host:
         elif fault is Fault.RESET:
             self._later(connection.reset)
         elif fault is not Fault.HANG:
-            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN)
+            lie = Lie(fault, trouble.share, self._seed) if trouble is not None and fault in LIES else None
+            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie)
             answer = self._speaker.answer(call, view, trouble)
             if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
                 reset = fault is Fault.RESET_MID_BODY
