@@ -19,7 +19,7 @@ COIN = Asset("bsc", "BNB", 18)
 USDT = Asset("bsc", "USDT", 18, "0x" + "5" * 40)
 START = 1_700_000_000.0
 
-Answer = Reply | CallError | int | None
+Answer = Reply | CallError | int | str | None
 Behaviour = Callable[[Sequence[Reading], float], Answer]
 _ALL = {Kind.NATIVE: "native", Kind.TOKEN: "token", Kind.MIXED: "mixed"}
 
@@ -63,6 +63,7 @@ class Scripted:
         latency: float = 0.1,
         prove: Callable[[float], Answer] = lambda now: 100,
         states_head: bool = True,
+        names_blocks: bool = False,
         costs_items: bool = False,
     ) -> None:
         self.name = name
@@ -74,6 +75,8 @@ class Scripted:
         self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
         self.costs_items = costs_items
         self.states_head = states_head
+        self.names_blocks = names_blocks
+        self.block: Callable[[int, float], str | CallError] = lambda height, now: f"block {height}"
         self.behaviour = behaviour
         self.latency = latency
         self.proof = prove
@@ -87,6 +90,9 @@ class Scripted:
     async def tip(self) -> int:
         raise AssertionError("virtual worlds answer by `answer`")
 
+    async def block_hash(self, height: int) -> str:
+        raise AssertionError("virtual worlds answer by `answer`")
+
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         raise AssertionError("virtual worlds answer by `answer`")
 
@@ -98,6 +104,8 @@ class Scripted:
         if isinstance(call, ReadCall):
             self.asked.append((now, call.readings))
             return self.behaviour(call.readings, now)
+        if call.block is not None:
+            return self.block(call.block, now)
         self.checks.append(now)
         return self.proof(now)
 

@@ -25,8 +25,8 @@ EPILOG = """Examples:
   hdscan scan
   hdscan balances
 
-Data goes to stdout, progress and log to stderr. Exit codes: 0 all read, 1 failed, 2 usage, 3 a scan ended with unread or disputed
-readings, 4 configuration or key, 130 interrupted."""
+Data goes to stdout, progress and log to stderr. Exit codes: 0 all read, 1 failed, 2 usage, 3 something is unread or disputed,
+4 configuration or key, 130 interrupted."""
 
 PIPE_CLOSED = 128 + 13  # as a shell reports a program that SIGPIPE ended
 

@@ -11,6 +11,7 @@ from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Reading
+from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.outage import Outage
@@ -38,9 +39,17 @@ class ChainPool:
         self._queue = WorkQueue()
         self._outage = Outage(policy)
         self._endings = Endings(chain, self.seats, self._queue, self._outage, jitter)
-        heads = Heads(chain.head_tolerance)
-        self._pulls = Pulls(self.seats, heads, self._queue)
-        self._outcomes = Outcomes(self.seats, heads, self._queue, self._endings, policy)
+        heads, blocks = Heads(chain.head_tolerance), Blocks()
+        self._pulls = Pulls(self.seats, heads, blocks, self._queue)
+        self._outcomes = Outcomes(
+            chain=chain,
+            seats=self.seats,
+            heads=heads,
+            blocks=blocks,
+            queue=self._queue,
+            endings=self._endings,
+            policy=policy,
+        )
         self._silence_counts = False
 
     # -- work in
@@ -110,8 +119,8 @@ class ChainPool:
 
     # -- how calls end
 
-    def finished(self, call: Call, outcome: Reply | int | CallError | None, now: float) -> None:
-        """How a call ended: a Reply, a head (None where a proof names none), or why it failed as a whole."""
+    def finished(self, call: Call, outcome: Reply | int | str | CallError | None, now: float) -> None:
+        """How a call ended: a Reply, a head (None where a proof names none), a block's hash, or why it failed as a whole."""
         self.calls_in_flight -= 1
         if isinstance(call, CheckCall):
             call.seat.checking = False

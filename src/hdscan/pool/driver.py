@@ -65,10 +65,12 @@ class Driver:
                 timer.cancel()
 
     async def _perform(self, call: Call) -> None:
-        outcome: Reply | int | CallError | None
+        outcome: Reply | int | str | CallError | None
         try:
             if isinstance(call, ReadCall):
                 outcome = await call.seat.provider.read(call.readings, call.height)
+            elif call.block is not None:
+                outcome = await call.seat.provider.block_hash(call.block)
             else:
                 outcome = await (call.seat.provider.prove() if call.proof else call.seat.provider.tip())
         except CallError as error:

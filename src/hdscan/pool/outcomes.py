@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
+from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
+from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.retry_after import retry_after
 from hdscan.pool.seat import Policy, Seat, Standing
 from hdscan.pool.seats import Seats
-from hdscan.pool.step import CheckCall, Quarantined, ReadCall, ShortReply
+from hdscan.pool.step import CheckCall, Quarantined, ReadCall, Reorged, ShortReply
 
 STALE_RECHECK = 10.0
 CONTRADICTIONS = 2  # audits that a provider may not lose
@@ -21,24 +23,42 @@ PATIENCE = 5  # times that a reading may be answered "too fast" before that coun
 class Outcomes:
     """Takes in how calls ended. Pure: `now` is an argument."""
 
-    def __init__(self, seats: Seats, heads: Heads, queue: WorkQueue, endings: Endings, policy: Policy) -> None:
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        seats: Seats,
+        heads: Heads,
+        blocks: Blocks,
+        queue: WorkQueue,
+        endings: Endings,
+        policy: Policy,
+    ) -> None:
+        self._chain = chain
         self._seats = seats
         self._heads = heads
+        self._blocks = blocks
         self._queue = queue
         self._endings = endings
         self._policy = policy
 
     # -- checks
 
-    def checked(self, call: CheckCall, outcome: int | CallError | None, now: float) -> None:
-        """A proof or a question for the head ended; one that was not answered is unknown, not wrong."""
+    def checked(self, call: CheckCall, outcome: int | str | CallError | None, now: float) -> None:
+        """A proof or a question for a head or a block ended; one that was not answered is unknown, not wrong."""
         seat = call.seat
         if isinstance(outcome, CallError):
+            if call.block is not None:
+                self._blocks.unanswered(seat.provider.endpoint)
             self._check_failed(seat, outcome, now)
             return
         seat.ok += 1
         seat.check_failures = 0
         seat.check_at = 0.0
+        if isinstance(outcome, str):
+            assert call.block is not None
+            self._named(seat, call.block, outcome)
+            return
         if seat.standing.out or (seat.standing is Standing.UNPROVEN and not call.proof):
             return  # it was asked for its head while it was still trusted
         doubted = seat.standing is not Standing.TRUSTED
@@ -190,9 +210,28 @@ class Outcomes:
                 found.append(Quarantined(seat.name, why, code))
         return found
 
+    def _named(self, seat: Seat, height: int, block: str) -> None:
+        fork = self._blocks.named(seat.provider.endpoint, height, block)
+        if fork is not None and not seat.standing.out:
+            why = f"its block at {fork} is another than before" if fork else "all of its blocks that are known are others"
+            self._reorged(seat.provider.endpoint, fork, why)
+
+    def _reorged(self, endpoint: str, fork: int, why: str) -> None:
+        """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block."""
+        for seat in self._seats:
+            if seat.provider.endpoint == endpoint:
+                margin = 0 if seat.provider.states_head else self._chain.head_tolerance
+                self._endings.notices.append(Reorged(seat.name, max(0, fork - margin), why))
+
     def _lags(self, seat: Seat, head: int, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
-        self._heads.record(seat.provider.endpoint, head, now)
+        endpoint = seat.provider.endpoint
+        top = self._heads.fell(endpoint, head)
+        if top is not None and self._chain.family is not Family.SOLANA:  # what is finalized stays
+            self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}")
+        self._heads.record(endpoint, head, now)
+        if seat.provider.names_blocks:
+            self._blocks.head(endpoint, head)
         lags = {endpoint: (said, lag) for endpoint, said, lag in self._heads.laggards(now)}
         for other in self._seats:
             if other.provider.endpoint in lags and other.standing is Standing.TRUSTED:

@@ -13,8 +13,8 @@ class Provider(Protocol):
     `methods` names the remote method per kind of call it can serve (a missing kind cannot be served); `capacity` is how many
     units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
     keys); `costs_items` says that the endpoint counts units, not calls, against its rate. `states_head` is True where every
-    reply names its own height, so that no tip call is needed. `operator` is who runs the endpoint: what two providers of one
-    operator say is one voice.
+    reply names its own height, so that no tip call is needed; `names_blocks` where `block_hash` can be asked. `operator` is
+    who runs the endpoint: what two providers of one operator say is one voice.
     """
 
     name: str
@@ -26,12 +26,16 @@ class Provider(Protocol):
     weight: Mapping[Kind, int]
     costs_items: bool
     states_head: bool
+    names_blocks: bool
 
     async def prove(self) -> int | None:
         """Prove the chain in one or two calls and return the head where known; CallError WRONG_CHAIN if it is another."""
 
     async def tip(self) -> int:
         """The provider's head: block height or slot; CallError otherwise."""
+
+    async def block_hash(self, height: int) -> str:
+        """The hash of the provider's block at a height; CallError otherwise."""
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Ask for these readings in exactly one HTTP call; `height` is the last tip, for replies that name none.

@@ -26,10 +26,11 @@ class ReadCall(msgspec.Struct, frozen=True, eq=False):
 
 
 class CheckCall(msgspec.Struct, frozen=True, eq=False):
-    """A call that proves the provider's chain (`proof`) or asks for its head, to be made now."""
+    """A call that proves the provider's chain (`proof`), asks for a block's hash or for the head, to be made now."""
 
     seat: Seat
     proof: bool
+    block: int | None = None
 
 
 Call = ReadCall | CheckCall
@@ -49,6 +50,14 @@ class Quarantined(msgspec.Struct, frozen=True):
     code: ReadCode = ReadCode.WRONG_CHAIN
 
 
+class Reorged(msgspec.Struct, frozen=True):
+    """What a provider said at a height from `fork` on has to be read again: its chain is no longer that one."""
+
+    provider: str
+    fork: int
+    reason: str
+
+
 class ShortReply(msgspec.Struct, frozen=True):
     """A provider returned fewer items than were asked (B3)."""
 
@@ -63,7 +72,7 @@ class Silence(msgspec.Struct, frozen=True):
     seconds: float | None
 
 
-Notice = Quarantined | ShortReply | Silence
+Notice = Quarantined | Reorged | ShortReply | Silence
 
 
 class Step(msgspec.Struct, frozen=True):

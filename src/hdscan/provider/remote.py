@@ -35,6 +35,7 @@ class Remote(ABC):
 
     protocol: Protocol
     states_head = False
+    names_blocks = False
 
     def __init__(
         self,
@@ -70,6 +71,10 @@ class Remote(ABC):
     @abstractmethod
     async def tip(self) -> int:
         """Ask for the provider's head: block height or slot; CallError otherwise."""
+
+    async def block_hash(self, height: int) -> str:
+        """Ask for the hash of the block at a height; only of those that say `names_blocks`."""
+        raise NotImplementedError
 
     @abstractmethod
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:

@@ -90,10 +90,9 @@ class Case:
             case 4 if self._decided and outcome.amount != self._decided[0].amount and self._comparable(outcome):
                 self._lost = outcome.source
 
-    def doubt(self, provider: str) -> None:
-        """What a provider said is taken back; without it the case decides nothing."""
-        if any(answer.source == provider for answer in self.answers):
-            self.void, self.question = True, None
+    def give_up(self) -> None:
+        """One of its answers was taken back: the case decides nothing."""
+        self.void, self.question = True, None
 
     def _unanswered(self, asked: Question | None, outcome: Unread) -> None:
         if len(self.answers) == 1:

@@ -12,18 +12,19 @@ from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
-from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.seat import rfc3339
-from hdscan.pool.step import Quarantined, ShortReply, Silence, Step, Stop
+from hdscan.pool.step import Quarantined, Reorged, ShortReply, Silence, Step, Stop
 from hdscan.scan.audit import Case, by_company, chosen, contradiction
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
 from hdscan.store import Due, Store
 
 IN_FLIGHT = 4
+ROUNDS = 8  # times that what was taken back is read anew
 PAGE = 5000  # rows that are looked at once for an audit
 BY_USER = Stop("stopped by its user")
 
@@ -79,11 +80,11 @@ class ChainScanner:
         self._jobs: dict[int, Job] = {}
         self._next_job = 0
         self._chunk = chunk
-        # what happens is dealt with one after the other: a job ended, a provider was quarantined, None: look who ended the work
-        self._inbox: asyncio.Queue[Job | Quarantined | None] = asyncio.Queue()
+        # what happens is dealt with one after the other: a job ended, answers are doubted, None: look who ended the work
+        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | None] = asyncio.Queue()
         self._began = self._counted_at = clock()
         self._counted_requests = 0
-        self._quarantines = 0
+        self._unsettled = False  # something was taken back since the last pass began
         self._ended_before = record.read + record.unread + record.disputed
 
     def stop(self) -> None:
@@ -106,8 +107,9 @@ class ChainScanner:
             self._say_progress()
             stop = None if retry else await self._chunks(pool)
             for _ in range(max(passes, 1) if retry else passes):
+                self._unsettled = False
                 stop = stop or await self._final_pass(pool)
-            stop = stop or await self._audits(pool)
+            stop = stop or await self._settle(pool)
             await self._end_pool(pool)
             await self._heed_the_rest()
             if stop is not None:
@@ -165,15 +167,17 @@ class ChainScanner:
             if stop := await self._next(pool):
                 return stop
 
-    async def _audits(self, pool: asyncio.Task[Stop]) -> Stop | None:
-        """Ask other operators about what was read; where that costs a provider its credit, read anew and ask about that too."""
+    async def _settle(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        """Audit, where that is planned, and read anew what was taken back meanwhile, which is audited too."""
         plan = await self._write(partial(self._store.audit_of, self.record.scan_id, self.chain.id))
-        while plan is not None:
-            quarantines = self._quarantines
-            stop = await self._audit(pool, plan)
-            if stop is not None or self._quarantines == quarantines:
-                return stop
-            if (stop := await self._final_pass(pool)) is not None:
+        for _ in range(ROUNDS):
+            stop = None
+            if self._unsettled:
+                self._unsettled = False
+                stop = await self._final_pass(pool)
+            if stop is None and plan is not None:
+                stop = await self._audit(pool, plan)
+            if stop is not None or not self._unsettled:
                 return stop
         return None
 
@@ -213,8 +217,8 @@ class ChainScanner:
         match await self._inbox.get():
             case Job() as job:
                 await self._commit(job)
-            case Quarantined() as notice:
-                await self._quarantine(notice)
+            case Quarantined() | Reorged() as notice:
+                await self._take_back(notice)
         if not pool.done() and not self.stopping:
             return None
         for job in list(self._jobs.values()):
@@ -253,7 +257,7 @@ class ChainScanner:
                 self._inbox.put_nowait(job)
         for notice in step.notices:
             match notice:
-                case Quarantined():
+                case Quarantined() | Reorged():
                     self._inbox.put_nowait(notice)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)
@@ -325,43 +329,36 @@ class ChainScanner:
                 )
 
     async def _heed_the_rest(self) -> None:
-        """Who was quarantined while the scan came to its end: what it said is taken back all the same."""
+        """What was doubted while the scan came to its end is taken back all the same."""
         while not self._inbox.empty():
-            if isinstance(notice := self._inbox.get_nowait(), Quarantined):
-                await self._quarantine(notice)
+            if isinstance(notice := self._inbox.get_nowait(), Quarantined | Reorged):
+                await self._take_back(notice)
 
-    async def _quarantine(self, notice: Quarantined) -> None:
+    async def _take_back(self, notice: Quarantined | Reorged) -> None:
         """What such a provider said in this scan is read again: what is in flight at once, the rest as gaps."""
-        self._quarantines += 1
+        self._unsettled = True
+        fork = notice.fork if isinstance(notice, Reorged) else None
         for job in self._jobs.values():
+            doubted = [result for result in job.results if _doubtful(result.outcome, notice.provider, fork)]
             if job.cases is not None:
-                self._doubt(job, job.cases, notice.provider)
-                continue
-            doubted = [result for result in job.results if _given_by(notice.provider, result)]
-            if doubted:
-                job.results[:] = [result for result in job.results if not _given_by(notice.provider, result)]
+                _doubt(job.cases, doubted, notice.provider, fork)
+            elif doubted:
+                job.results[:] = [result for result in job.results if result not in doubted]
                 self._driver.submit(job.number, [result.reading for result in doubted])
-        scan_id, reason = self.record.scan_id, f"{notice.provider} was quarantined: {notice.reason}"
+        if isinstance(notice, Reorged):
+            code, what = ReadCode.REORG, f"the chain of {notice.provider} was reorganised: {notice.reason}"
+        else:
+            code, what = notice.code, f"{notice.provider} is quarantined: {notice.reason}"
+        scan_id = self.record.scan_id
         count = await self._write(
-            lambda: self._store.quarantine(scan_id, self.chain.id, notice.provider, reason, self._clock(), code=notice.code)
+            lambda: self._store.take_back(scan_id, self.chain.id, notice.provider, what, self._clock(), code=code, height=fork)
         )
         if count:
             records = await self._write(lambda: self._store.scan(scan_id))
             self.record = next(record for record in records if record.chain == self.chain.id)
             self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
-        text = f"{notice.provider} is quarantined: {notice.reason}"
-        if count:
-            text += f"; {count} balances that it gave are read again"
-        self._say_error(notice.code.value, text)
-
-    def _doubt(self, job: Job, cases: list[Case], provider: str) -> None:
-        """An audit in which the provider had a say begins anew; what it has just answered is asked of others."""
-        for case in cases:
-            case.doubt(provider)
-        doubted = {(r.reading.index, r.reading.asset.symbol) for r in job.results if _given_by(provider, r)}
-        for case in cases:
-            if (case.reading.index, case.reading.asset.symbol) in doubted:
-                case.void = True
+            what += f"; {count} balances that it gave are read again"
+        self._say_error(code.value, what)
 
     async def _fail(self, failure: StoreError) -> None:
         """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
@@ -425,5 +422,17 @@ def stands(record: ChainScan) -> ChainProgress:
     )
 
 
-def _given_by(provider: str, result: BalanceResult) -> bool:
-    return isinstance(result.outcome, Balance) and result.outcome.source == provider
+def _doubtful(outcome: Balance | Unread, provider: str, fork: int | None) -> bool:
+    """Whether an amount is doubted: a provider's, from a height on where there is a fork."""
+    if not isinstance(outcome, Balance) or outcome.source != provider:
+        return False
+    return fork is None or (outcome.height is not None and outcome.height >= fork)
+
+
+def _doubt(cases: list[Case], doubted: Sequence[BalanceResult], provider: str, fork: int | None) -> None:
+    """An audit in which a doubted answer has a say begins anew."""
+    keys = {(result.reading.index, result.reading.asset.symbol) for result in doubted}
+    for case in cases:
+        said = any(_doubtful(answer, provider, fork) for answer in case.answers)
+        if said or (case.reading.index, case.reading.asset.symbol) in keys:
+            case.give_up()

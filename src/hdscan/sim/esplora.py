@@ -76,4 +76,4 @@ class Esplora:
     def _hash(self, height: int, view: View) -> bytes:
         if height == 0:
             return view.identity.encode()
-        return b"00000000" + hashlib.sha256(f"{view.identity}{height}".encode()).hexdigest()[8:].encode()
+        return b"00000000" + hashlib.sha256(f"{view.identity}{height}{view.branch(height)}".encode()).hexdigest()[8:].encode()

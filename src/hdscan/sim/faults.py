@@ -37,6 +37,9 @@ class Fault(StrEnum):
     FALSE_ZEROS = "false_zeros"  # zero where there is money
     OLD_VALUES = "old_values"  # half of the true amount
     SHIFTED_VALUES = "shifted_values"  # the amount of the next address
+    # the last two blocks, and all that follow while it holds, are of a branch that ends with it: other hashes (Bitcoin), other
+    # balances (7 more than the true ones)
+    ORPHANED = "orphaned"
     # some items of a reply
     ITEM_ERRORS = "item_errors"  # JSON-RPC: error items; Multicall3: reverted; Etherscan: no number
     NULL_RESULT = "null_result"  # JSON-RPC: result null

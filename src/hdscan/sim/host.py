@@ -130,6 +130,7 @@ class Host:
         self.log = []
         self._number = 0
         self._first: float | None = None
+        self._branch: int | None = None
         self._paused_until = 0.0
         spec = self.spec
         rate = spec.hidden_rate or spec.rate
@@ -204,7 +205,8 @@ class Host:
             self._later(connection.reset)
         elif fault is not Fault.HANG:
             lie = Lie(fault, trouble.share, self._seed) if trouble is not None and fault in LIES else None
-            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie)
+            branch = self._orphan() if fault is Fault.ORPHANED else None
+            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch)
             answer = self._speaker.answer(call, view, trouble)
             if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
                 reset = fault is Fault.RESET_MID_BODY
@@ -215,6 +217,12 @@ class Host:
                 self._send(entry, connection, Answer(answer.body[: len(answer.body) // 2]), fault.value)
             else:
                 self._send(entry, connection, answer, entry.answered)
+
+    def _orphan(self) -> int:
+        """The first block of the host's branch, which is so from the first request on that is answered from it."""
+        if self._branch is None:
+            self._branch = self._world.height(time.time()) - 1
+        return self._branch
 
     def _refuse(self, entry: Entry, connection: Connection, how: Throttle, why: str) -> None:
         """Say 429 (or 503) in the host's way; a pause that is announced begins or goes on."""

@@ -28,7 +28,8 @@ class Lie(msgspec.Struct, frozen=True):
 class View:
     """A chain as one node sees it now.
 
-    Honest, `stale` (an older head, half of the balances), of another chain (`wrong`), or with a `lie` about some amounts.
+    Honest, `stale` (an older head, half of the balances), of another chain (`wrong`), with a `lie` about some amounts, or on
+    a branch whose blocks are others from the height `branch` on (balances too).
     """
 
     def __init__(
@@ -38,13 +39,14 @@ class View:
         stale: bool = False,
         wrong: bool = False,
         lie: Lie | None = None,
+        branch: int | None = None,
         now: float | None = None,
     ) -> None:
         lag = STALE_BLOCKS[world.family] if stale else 0
         self.world = world
         self.time = (time.time() if now is None else now) - lag * world.played.interval
         self.head = world.height(self.time)
-        self._stale, self._wrong, self._lie = stale, wrong, lie
+        self._stale, self._wrong, self._lie, self._branch = stale, wrong, lie, branch
 
     @property
     def identity(self) -> str:
@@ -54,6 +56,10 @@ class View:
             return true
         return str(int(true) + 41) if self.world.family is Family.EVM else true[:-4] + true[-4:][::-1]
 
+    def branch(self, height: int) -> str:
+        """Tell apart the blocks of one height: the branch that this node's block there is of."""
+        return "orphaned" if self._branch is not None and height >= self._branch else ""
+
     def held(self, text: str, at: int) -> int:
         """Return what this node says an address holds of the chain's `at`-th asset."""
         return self.amount(self.world.holdings(text).amounts[at], text, at)
@@ -62,7 +68,7 @@ class View:
         """Return what this node says where the truth about an address and asset is `true` base units."""
         if self._lie is not None and self._lie.about(text, at):
             return self._false(true, text, at, self._lie.fault)
-        if self._wrong:
+        if self._wrong or self._branch is not None:
             return true + 7
         return true // 2 if self._stale else true
 

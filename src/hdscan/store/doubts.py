@@ -62,7 +62,7 @@ _RECOUNT = text(f"""
 """)  # noqa: S608 own constant
 
 _DOUBTED = """balance.address_id >= :low AND balance.address_id < :high AND balance.scan_id = :scan
-    AND (balance.source_id = :source OR balance.height >= :height)"""
+    AND balance.source_id = :source AND (:height IS NULL OR balance.height >= :height)"""
 _DOUBT = text(f"""
     INSERT INTO gap (address_id, asset_id, scan_id, code, error, attempts, providers)
     SELECT address_id, asset_id, :scan, :code, :error, 1, :providers FROM balance WHERE {_DOUBTED}
@@ -243,18 +243,17 @@ def take_back(
     scan_id: int,
     chain: str,
     *,
-    source: str | None,
+    source: str,
     height: int | None,
     code: ReadCode,
     error: str,
     now: float,
 ) -> int:
-    """Take back what a source said in a scan, or what was read at a height or above; what was known before comes back."""
+    """Take back what a source said in a scan, or of that what is from a height on; what was known before comes back."""
     number = registry.chain_number(connection, chain)
     low, high = span(number)
-    source_id = None if source is None else SourceIds(connection).get(source)
-    doubted = {"low": low, "high": high, "scan": scan_id, "source": source_id, "height": height}
-    providers = msgspec.json.encode({} if source is None else {source: error}).decode()
+    doubted = {"low": low, "high": high, "scan": scan_id, "source": SourceIds(connection).get(source), "height": height}
+    providers = msgspec.json.encode({source: error}).decode()
     why = {"code": code.value, "error": error, "providers": providers}
     before = scans.recount(connection, scan_id, chain)
     count = connection.execute(_DOUBT, doubted | why).rowcount
@@ -263,8 +262,8 @@ def take_back(
     for first, stop in scans.ranges(connection, scan_id, number, 0, high - low, done=False):
         connection.execute(_UNCOUNT, {"low": low + first, "high": low + stop, "scan": scan_id})
     connection.execute(_FORGET_AUDITS, doubted)
-    if source is not None:  # what it confirmed is as good as not audited
-        connection.execute(_FORGET_VOTES, doubted | {"said": f"%{msgspec.json.encode(source).decode()}%"})
+    # what it confirmed is as good as not audited
+    connection.execute(_FORGET_VOTES, doubted | {"said": f"%{msgspec.json.encode(source).decode()}%"})
     connection.execute(_PUT_BACK, doubted)
     connection.execute(_DROP, doubted)
     for statement in (_RESTORE, _END_DISPUTE, _END_AUDIT):
@@ -275,13 +274,11 @@ def take_back(
     return count + len(disputes)
 
 
-def _doubted_disputes(
-    connection: Connection, doubted: Mapping[str, Any], source: str | None, height: int | None
-) -> Iterator[Key]:
+def _doubted_disputes(connection: Connection, doubted: Mapping[str, Any], source: str, height: int | None) -> Iterator[Key]:
     bounds = {name: doubted[name] for name in ("low", "high", "scan")}
     for address, asset, stored in connection.execute(_DISPUTES, bounds):
         for said in _decoded(stored):
-            if said.source == source or (height is not None and said.height is not None and said.height >= height):
+            if said.source == source and (height is None or (said.height is not None and said.height >= height)):
                 yield address, asset
                 break
 

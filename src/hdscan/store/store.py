@@ -267,22 +267,23 @@ class Store:
         with self._database.write() as connection:
             return doubts.audited(connection, scan_id, chain, found, now=now, seconds=seconds, requests=requests)
 
-    def quarantine(
-        self, scan_id: int, chain: str, source: str, error: str, now: float, *, code: ReadCode = ReadCode.WRONG_CHAIN
+    def take_back(
+        self,
+        scan_id: int,
+        chain: str,
+        source: str,
+        error: str,
+        now: float,
+        *,
+        code: ReadCode = ReadCode.WRONG_CHAIN,
+        height: int | None = None,
     ) -> int:
-        """Take back every balance that a source gave in a scan: it becomes a gap of this code; how many they were.
+        """Take back every balance that a source gave in a scan, or those from a height on; how many they were.
 
-        What was known before that scan comes back; the totals follow.
+        Each becomes a gap of this code; what was known before that scan comes back; the totals follow.
         """
         with self._database.write() as connection:
-            return doubts.take_back(connection, scan_id, chain, source=source, height=None, code=code, error=error, now=now)
-
-    def take_back_from(self, scan_id: int, chain: str, height: int, error: str, now: float) -> int:
-        """Take back every balance that a scan read at a height or above (`reorg`); otherwise as `quarantine`."""
-        with self._database.write() as connection:
-            return doubts.take_back(
-                connection, scan_id, chain, source=None, height=height, code=ReadCode.REORG, error=error, now=now
-            )
+            return doubts.take_back(connection, scan_id, chain, source=source, height=height, code=code, error=error, now=now)
 
     # -- what is known
 
