@@ -182,7 +182,7 @@ class Outcomes:
                 if not seat.standing.out:
                     seat.standing = Standing.DISABLED
                     seat.why = f"{error.message}; check the key in its `url`"
-            case ReadCode.WRONG_CHAIN:
+            case ReadCode.WRONG_CHAIN | ReadCode.CONTRADICTED:
                 self._endings.notices += self._quarantine(seat.provider.endpoint, error.message, error.fault)
             case ReadCode.STALE:
                 self._set_aside(seat, error.message, now)
