@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hdscan.model.reading import Balance, Reading
+from hdscan.model.reading import Attempt, Balance, Reading
 
 
 class AuditOutcome(StrEnum):
@@ -28,7 +28,7 @@ class Audited(msgspec.Struct, frozen=True):
     """An audit that ended: every answer in the order asked, the first being the scan's own.
 
     `amount` is the answer that stands, None where the reading is disputed; `error` says why nobody else could answer;
-    `lost` is the provider that two others contradict.
+    `lost` is the provider that two others contradict; `failed` are attempts that came to nothing.
     """
 
     reading: Reading
@@ -37,3 +37,4 @@ class Audited(msgspec.Struct, frozen=True):
     amount: Balance | None
     error: str | None = None
     lost: str | None = None
+    failed: tuple[Attempt, ...] = ()

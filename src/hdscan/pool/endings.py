@@ -171,7 +171,7 @@ class Endings:
         if item.job == PROBE_JOB:
             self._probing = False
         else:
-            self.ended.append((item.job, BalanceResult(item.reading, outcome)))
+            self.ended.append((item.job, BalanceResult(item.reading, outcome, tuple(item.history))))
 
     def _unread(self, item: Item, now: float, code: ReadCode | None) -> None:
         reasons: dict[str, str] = {}

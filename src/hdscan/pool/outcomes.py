@@ -88,7 +88,7 @@ class Outcomes:
             self.failed(call, CallError(ReadCode.MALFORMED, text), now)
             return
         if seat.standing is not Standing.TRUSTED or (reply.head is not None and self._lags(seat, reply.head, now)):
-            self._distrusted(call)
+            self._distrusted(call, now)
             return
         seat.ok += 1
         breaker = seat.breakers[call.kind]
@@ -111,11 +111,11 @@ class Outcomes:
         self._queue.give_back(missing + failed)
         self._endings.success(call.began, now, heals=alone and breaker.since is None)
 
-    def _distrusted(self, call: ReadCall) -> None:
+    def _distrusted(self, call: ReadCall, now: float) -> None:
         """What is not to be believed (any more) says nothing: the readings are untouched, others may be asked."""
         call.seat.breakers[call.kind].neutral(call.permit)
         for item in call.items:
-            item.blame(call.seat.name, ReadError(ReadCode.STALE, call.seat.why or call.seat.standing))
+            item.blame(call.seat.name, ReadError(ReadCode.STALE, call.seat.why or call.seat.standing), now)
         self._queue.give_back(call.items)
 
     def _fail_alone(self, item: Item, seat: Seat, error: ReadError, now: float) -> None:
@@ -133,12 +133,12 @@ class Outcomes:
         if len(call.items) == 1:
             self._fail_alone(missing[0], seat, error, now)
         else:
-            self._halve(missing, seat, error, len(call.items))
+            self._halve(missing, seat, error, len(call.items), now)
 
-    def _halve(self, items: Sequence[Item], seat: Seat, error: ReadError, asked: int) -> None:
+    def _halve(self, items: Sequence[Item], seat: Seat, error: ReadError, asked: int, now: float) -> None:
         """Ask these again at once, in calls of half the size."""
         for item in items:
-            item.blame(seat.name, error)
+            item.blame(seat.name, error, now)
             item.cap = min(item.cap, asked // 2)
             item.urgent = True
 
@@ -150,14 +150,14 @@ class Outcomes:
         if self._common_fault(seat, error, now):
             breaker.neutral(call.permit)
             for item in items:
-                item.blame(seat.name, reason)
+                item.blame(seat.name, reason, now)
                 item.throttled += error.fault is ReadCode.THROTTLED
                 if item.throttled > PATIENCE:
                     item.fail(seat.name, reason, now)  # it seems that it is about this reading, whatever the words
         elif error.fault is ReadCode.TOO_LARGE and len(items) > 1:
             breaker.neutral(call.permit)
             seat.sizes[call.kind].refused(seat.units(items), now)
-            self._halve(items, seat, reason, len(items))
+            self._halve(items, seat, reason, len(items), now)
         else:
             if error.fault is ReadCode.TOO_LARGE:
                 breaker.neutral(call.permit)

@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from hdscan.model.reading import Kind, ReadError, Reading
+from hdscan.model.reading import Attempt, Kind, ReadError, Reading
 
 NO_CAP = 1 << 30
+REMEMBERED = 12  # attempts of an item
 KINDS = (Kind.NATIVE, Kind.TOKEN)
 
 
@@ -21,6 +22,7 @@ class Item:
         "exempt",
         "failed",
         "failed_in",
+        "history",
         "job",
         "order",
         "reading",
@@ -42,6 +44,7 @@ class Item:
         self.order = 0  # its place among those that came back
         self.tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
         self.reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
+        self.history: list[Attempt] = []  # the latest attempts that failed
         self.since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
         self.answered = False  # a good reply failed it since it was last offered: somebody is alive
         self.vouched = False  # everybody failed it, then something succeeded: if that happens again, it is the reading's fault
@@ -52,8 +55,9 @@ class Item:
         self.separate = False  # never again in one call with the other kind
         self.urgent = False  # fetched again at once: outside the retry budget
 
-    def blame(self, provider: str, error: ReadError) -> None:
+    def blame(self, provider: str, error: ReadError, now: float) -> None:
         """Remember why this provider did not read it."""
+        self.history = [*self.history[1 - REMEMBERED :], Attempt(provider, error.code, error.message, now)]
         self.reasons.pop(provider, None)
         self.reasons[provider] = error
 
@@ -63,7 +67,7 @@ class Item:
             self.since = now
         self.failed = True
         self.tried |= {provider}
-        self.blame(provider, error)
+        self.blame(provider, error, now)
 
     def offer_again(self) -> None:
         """Forget who failed it, not why: everybody may be asked again."""

@@ -17,7 +17,7 @@ from hashlib import blake2b
 import msgspec
 
 from hdscan.model.audit import Audited, AuditOutcome
-from hdscan.model.reading import Balance, Reading, Unread
+from hdscan.model.reading import Attempt, Balance, Reading, Unread
 
 _DIGEST = 8  # bytes
 
@@ -63,6 +63,7 @@ class Case:
         self._error: str | None = None
         self._decided: tuple[Balance, Balance | None] | None = None  # what stands, and the odd one of a third operator
         self._lost: str | None = None
+        self._failed: tuple[Attempt, ...] = ()
 
     def barred(self) -> frozenset[str]:
         """The providers that the question is not for."""
@@ -73,9 +74,10 @@ class Case:
                 return frozenset(self._operators.keys() - {provider})
         return frozenset()
 
-    def take(self, outcome: Balance | Unread) -> None:
+    def take(self, outcome: Balance | Unread, failed: tuple[Attempt, ...] = ()) -> None:
         """How the question ended; the next one, if there is one, stands in `question`."""
         asked, self.question = self.question, None
+        self._failed += failed
         if self.void:
             return
         if isinstance(outcome, Unread):
@@ -125,6 +127,9 @@ class Case:
 
     def result(self) -> Audited:
         """How it ended, once there is no question left."""
+        return msgspec.structs.replace(self._found(), failed=self._failed)
+
+    def _found(self) -> Audited:
         first, answers = self.answers[0], tuple(self.answers)
         if len(answers) == 1:
             return Audited(self.reading, AuditOutcome.UNAUDITED, answers, first, self._error)

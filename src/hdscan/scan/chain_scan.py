@@ -291,7 +291,7 @@ class ChainScanner:
         """Take in a round of answers: ask on where they differ, otherwise write what the audit found."""
         of = {(case.reading.index, case.reading.asset.symbol): case for case in cases}
         for result in job.results:
-            of[result.reading.index, result.reading.asset.symbol].take(result.outcome)
+            of[result.reading.index, result.reading.asset.symbol].take(result.outcome, result.failed)
         if self._ask(job):
             return
         found = [case.result() for case in cases if not case.void]

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
-from hdscan.model.reading import Balance, BalanceResult
+from hdscan.model.reading import Attempt, Balance, BalanceResult
 from hdscan.model.scan import ChainScan, Chunk
-from hdscan.store import addresses, registry, scans
+from hdscan.store import addresses, attempts, registry, scans
 from hdscan.store.database import many
 from hdscan.store.scans import Totals
 from hdscan.store.schema import span
@@ -84,6 +84,7 @@ def chunk(
     put(connection, scan_id, reads, [ends])
     connection.execute(_END_GAPS, {"low": ends[0], "high": ends[1], "assets": list(assets)})
     many(connection, _PUT_GAP, unread.values())
+    attempts.keep(connection, scan_id, chain, _failed(connection, scan_id, chain, assets, results))
     more = Totals(len(reads), len(unread), scans.funded(connection, scan_id, *ends))
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
 
@@ -105,6 +106,8 @@ def final(
     more = _end_gaps(connection, scan_id, {key: row for key, row in reads.items() if key in waiting})
     tried = [(row[3], row[4], row[5], row[6], *key) for key, row in unread.items() if key in waiting]
     many(connection, _TRIED_AGAIN, tried)
+    failed = _failed(connection, scan_id, chain, assets, results)
+    attempts.keep(connection, scan_id, chain, {key: each for key, each in failed.items() if key in waiting})
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
 
 
@@ -150,6 +153,15 @@ def _split(
     if len(reads) + len(unread) != len(results) or not reads.keys().isdisjoint(unread):
         raise StoreError(f"the same reading ended twice in one commit of {chain}; nothing of it was written")
     return reads, unread
+
+
+def _failed(
+    connection: Connection, scan_id: int, chain: str, assets: dict[int, Asset], results: Sequence[BalanceResult]
+) -> dict[Key, Sequence[Attempt]]:
+    """What failed before the readings ended, of those with which something did."""
+    low, _ = span(registry.chain_number(connection, chain))
+    asset_ids = AssetIds({asset: key for key, asset in assets.items()}, scan_id)
+    return {(low + each.reading.index, asset_ids[each.reading.asset]): each.failed for each in results if each.failed}
 
 
 def _check_whole(

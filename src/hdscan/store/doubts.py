@@ -11,7 +11,7 @@ from hdscan.model.audit import Audited, AuditOutcome
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import Answer, ChainScan, disagreement
-from hdscan.store import registry, scans
+from hdscan.store import attempts, registry, scans
 from hdscan.store.commits import AssetIds, Key, SourceIds, balance_values, put
 from hdscan.store.database import many
 from hdscan.store.scans import Totals
@@ -195,6 +195,7 @@ def audited(
     many(connection, _DROP_BALANCE, gone)
     many(connection, _PUT_DISPUTE, [(*key, scan_id, _encoded(by_key[key].answers)) for key in gone])
     many(connection, _PUT_AUDIT, [_row(key, each, scan_id) for key, each in by_key.items()])
+    attempts.keep(connection, scan_id, chain, {key: each.failed for key, each in by_key.items() if each.failed})
     funded += sum(scans.funded(connection, scan_id, address, address + 1) for address in touched)
     disputes = len(gone - before) - len(before & new.keys())
     counts = {"audited": _answered(by_key) - _answered(outcomes), "unaudited": _silent(by_key) - _silent(outcomes)}

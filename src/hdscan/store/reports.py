@@ -96,6 +96,13 @@ def balances(
             yield balance_row(part, names, row)
 
 
+def rows_of(connection: Connection, part: Part, address: int) -> dict[int, BalanceRow]:
+    """The rows of one address (by its id), by asset id."""
+    names = sources(connection)
+    values = {"low": address, "high": address + 1, "assets": list(part.assets)}
+    return {row[3]: balance_row(part, names, row) for row in connection.execute(_BALANCES, values)}
+
+
 def sources(connection: Connection) -> dict[int, str]:
     """The names of the providers that ever gave a balance, by id."""
     return {row.id: row.name for row in connection.execute(_SOURCES)}

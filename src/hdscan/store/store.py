@@ -18,6 +18,7 @@ from hdscan.model.audit import Audited, AuditPlan
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.events import ScanTokenError
+from hdscan.model.explain import Known
 from hdscan.model.page import Page, Sort
 from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import (
@@ -31,7 +32,7 @@ from hdscan.model.scan import (
     ScanRecord,
     Status,
 )
-from hdscan.store import addresses, commits, doubts, memory, pages, registry, reports, scans, sqlite
+from hdscan.store import addresses, commits, doubts, known, memory, pages, registry, reports, scans, sqlite
 from hdscan.store.addresses import Added
 from hdscan.store.database import Database
 from hdscan.store.migrate import open_schema
@@ -330,6 +331,11 @@ class Store:
         """At most `limit` rows of `gaps`; cursor, limit and errors are those of `balance_page`."""
         with self._database.read() as connection:
             return pages.gaps(connection, self._current(connection), chain, cursor=cursor, limit=limit)
+
+    def known(self, chain: str, address: str) -> list[Known] | None:
+        """What is known of an address, an item for every asset of its chain; None where it is not among the chain's."""
+        with self._database.read() as connection:
+            return known.of_address(connection, self._current(connection), chain, address)
 
     # -- what outlives a process
 
