@@ -51,7 +51,7 @@ def _why(known: Known, kind: Kind, status: ProviderStatus, seats: Mapping[str, S
     failed = [attempt for attempt in known.attempts if attempt.provider == status.name]
     if failed:
         said.append(f"failed {len(failed)} times in the last scan, at last: {failed[-1].error}")
-    return "; ".join(said) or f"not asked: {_excuse(known, kind, status, seats)}"
+    return "; ".join(dict.fromkeys(said)) or f"not asked: {_excuse(known, kind, status, seats)}"
 
 
 def _excuse(known: Known, kind: Kind, status: ProviderStatus, seats: Mapping[str, Seat]) -> str:

@@ -57,7 +57,7 @@ def _parts(row: Explained) -> Iterator[Text | Table | str]:
         yield f"  could not be read by the last scan: {clean(row.gap.error)} ({row.gap.code}, {row.gap.attempts} tries)"
     if row.audit is not None:
         yield f"  {_audit(row.audit)}"
-        for answer in row.audit.answers:
+        for answer in row.audit.answers if row.audit.answers != balance.answers else ():
             yield f"    {_said(answer, balance)}"
     for attempt in row.attempts:
         yield f"  {attempt.at[:19].replace('T', ' ')}  {attempt.provider}: {clean(attempt.error)} ({attempt.code})"
