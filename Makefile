@@ -10,16 +10,25 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint lock picture
+.PHONY: help demo test nodes test-nodes crash bench lint lock picture shots chromium
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: $(READY) ## scan three simulated chains through faulty providers and compare with the truth
 	@$(BIN)/hdscan demo $(ARGS)
 
 test: $(READY) ## run the tests; ARGS="-k name" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+nodes: $(READY) ## fetch anvil, bitcoind, ElectrumX and surfpool from the package registries into .nodes, for `make test`
+	@tests/nodes/install.sh
+
+test-nodes: nodes ## hold every reading beside what those nodes say by another way, and print the table
+	@$(BIN)/python -m pytest tests/nodes $(ARGS)
+
+crash: $(READY) ## kill real scans and fill their disk, 1,000 times; ARGS="--rounds N --seed S"
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 bench: $(READY) ## measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
@@ -33,15 +42,26 @@ lint: $(READY) ## style, types and the import contracts
 picture: $(READY) ## draw the pictures of the README from a real run
 	@$(BIN)/python docs/picture.py
 
+shots: $(READY) ## take the README's pictures of the dashboard from a real run; needs Chromium
+	@$(BIN)/python -m docs.shots
+
+chromium: ## install the browser of the page's tests (Debian; as root or with sudo)
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 || sudo=sudo; \
+	$$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends chromium; }
+
 # The locks hold for every supported Python and platform, and every file's hash. `make lock ARGS=--upgrade` moves to the newest.
 lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
 lock: export UV_NO_CONFIG = 1
 lock: COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --quiet
-lock: ## write requirements.txt and requirements-dev.txt anew from pyproject.toml
+lock: ## write requirements.txt, requirements-dev.txt and those of tests/nodes anew
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv $$tmp && $$tmp/bin/pip install -qq $(UV) && \
 	$$tmp/bin/$(COMPILE) --extra dev $(ARGS) -o requirements-dev.txt && \
-	$$tmp/bin/$(COMPILE) -c requirements-dev.txt -o requirements.txt
+	$$tmp/bin/$(COMPILE) -c requirements-dev.txt -o requirements.txt && cd tests/nodes/locks && \
+	for name in build electrumx-1.16.0 electrumx-1.20.0 libraries; do \
+		case $$name in libraries) deps=--no-deps;; *) deps=;; esac; \
+		$$tmp/bin/$(subst pyproject.toml,$$name.in,$(COMPILE)) --no-header $$deps $(ARGS) -o $$name.txt || exit; \
+	done
 
 $(READY): requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hdscan needs Python 3.11 or newer with its venv module; none of $(CANDIDATES) is." \

@@ -2,10 +2,10 @@
 
 import sys
 
-from bench import ceiling, committing, decoding, memory, paging, reading
+from bench import ceiling, committing, decoding, memory, paging, reading, streaming
 from bench.table import heading
 
-MODULES = (decoding, reading, committing, paging, ceiling, memory)
+MODULES = (decoding, reading, committing, paging, streaming, ceiling, memory)
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 

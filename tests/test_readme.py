@@ -45,6 +45,7 @@ HOSTS = tuple(  # they bear all pages at once, each at the rate that they publis
     HostSpec(name=f"{chain}-host", chain=chain, protocols=protocols, rate=500, hidden_rate=1e6, burst=1e3, latency=0.002)
     for chain, protocols in {"btc": (Protocol.ESPLORA,), "bsc": EVM, "sol": (Protocol.SOLANA_RPC,), "polygon": EVM}.items()
 )
+LINES = HostSpec(name="btc-lines", chain="btc", protocols=(Protocol.ELECTRUM,), rate=500, hidden_rate=1e6, burst=1e3, tls=True)
 SPANS = {"per_minute": "a minute", "per_hour": "an hour", "per_day": "a day", "per_month": "a month"}
 NONE = "\N{EN DASH}"  # in a cell of a table
 MNEMONIC = " ".join(["abandon"] * 11 + ["about"])  # BIP-39's vector
@@ -88,7 +89,7 @@ def first_cells(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulated]:
     """A host per chain, all well."""
-    running = Simulated(Config(addresses=20, hosts=HOSTS, chains=CHAINS))
+    running = Simulated(Config(addresses=20, hosts=(*HOSTS, LINES), chains=CHAINS))
     yield running
     running.close()
 
@@ -201,8 +202,9 @@ def test_every_row_works(simulated: Simulated, tmp_path: Path, monkeypatch: pyte
     parsed = tomllib.loads(rows)
     row = (parsed.get("chain") or parsed.get("endpoint") or parsed["token"])[0]
     chain = row["id"] if "id" in row else row["chain"]
-    host = next(each for each in simulated.endpoints if each.chain == chain)
-    mine = re.sub(r'(?m)^url = "https://[a-z]+\.example[^"]*"', f'url = "{host.url}"', rows)
+    lines = row.get("protocol") == Protocol.ELECTRUM
+    host = next(each for each in simulated.endpoints if each.chain == chain and (Protocol.ELECTRUM in each.protocols) == lines)
+    mine = re.sub(r'(?m)^url = "(?:https|ssl)://[a-z]+\.example[^"]*"', f'url = "{host.url}"', rows)
     if "endpoint" not in parsed:
         mine += f'\n[[endpoint]]\nname = "host"\nchain = "{chain}"\nprotocol = "evm-rpc"\nurl = "{host.url}"\nrate = 100\n'
     (tmp_path / "hdscan.toml").write_text(mine.replace('catalogue = "also"', ""))

@@ -238,11 +238,38 @@ def test_a_key_comes_from_the_environment_and_switches_its_endpoint_on(home: Hom
         ("[[endpoint]]\nname = 'x'\nchain = 'btc'", "[[endpoint]] 1 (x): 'protocol' is missing"),
         (
             endpoint(protocol="'electrum'"),
-            "[[endpoint]] 1 (mine): protocol 'electrum' is not spoken yet; use an esplora host",
+            "[[endpoint]] 1 (mine): url has to be a full address such as ssl://host:port",
+        ),
+        (
+            endpoint(protocol="'electrum'", url="'ssl://mine.example'"),
+            "[[endpoint]] 1 (mine): url has to be a full address such as ssl://host:port",
+        ),
+        (
+            endpoint(protocol="'electrum'", url="'tcp://mine.example:50001'"),
+            "[[endpoint]] 1 (mine): url has to begin with ssl:// (tcp:// is for hosts on this machine only)",
+        ),
+        (
+            endpoint(protocol="'electrum'", url="'https://mine.example:443'"),
+            "[[endpoint]] 1 (mine): url has to begin with ssl:// (tcp:// is for hosts on this machine only)",
+        ),
+        (
+            endpoint(protocol="['electrum', 'esplora']"),
+            "[[endpoint]] 1 (mine): protocol 'electrum' has a url of its own kind; give the others a row of theirs",
+        ),
+        (endpoint(tls="'pin'"), "[[endpoint]] 1 (mine): tls is for electrum hosts with a url of ssl:// only"),
+        (
+            endpoint(protocol="'electrum'", url="'tcp://127.0.0.1:50001'", tls="'pin'"),
+            "[[endpoint]] 1 (mine): tls is for electrum hosts with a url of ssl:// only",
+        ),
+        (
+            endpoint(protocol="'electrum'", url="'ssl://mine.example:50002'", tls="'sha256:00'"),
+            "[[endpoint]] 1 (mine): tls: has to be system, pin, or sha256: and the 64 hexadecimal digits of a certificate's"
+            " fingerprint",
         ),
         (
             endpoint(protocol="'evm-rpc'"),
-            "[[endpoint]] 1 (mine): protocol 'evm-rpc' is not one of a bitcoin chain; it can be one of esplora",
+            "[[endpoint]] 1 (mine): protocol 'evm-rpc' is not one of a bitcoin chain; it can be one of esplora, blockchair,"
+            " electrum",
         ),
         (endpoint(protocol="[]"), "[[endpoint]] 1 (mine): protocol has to name at least one, and each once"),
         (endpoint() + endpoint(), "[[endpoint]] 2 (mine): the same as [[endpoint]] 1 (mine)"),
@@ -323,6 +350,7 @@ def test_http_is_allowed_on_this_machine(home: Home, host: str) -> None:
         ("HDSCAN_SCAN_CHUNKS", "5", "environment: unknown variable HDSCAN_SCAN_CHUNKS; did you mean 'HDSCAN_SCAN_CHUNK'?"),
         ("HDSCAN_SCAN_CHUNK", CANARY, "HDSCAN_SCAN_CHUNK: chunk: expected int, got str"),
         ("HDSCAN_LOG_LEVEL", CANARY, "HDSCAN_LOG_LEVEL: log_level: has to be one of debug, info, warning, error"),
+        ("HDSCAN_SCAN_CHUNK", "\udcff", "HDSCAN_SCAN_CHUNK: is not UTF-8 text"),
         ("HDSCAN_DB", CANARY, "db has to be sqlite:///path/to/file or postgresql://…"),
     ],
 )

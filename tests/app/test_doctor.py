@@ -229,3 +229,23 @@ def test_the_worst_finding_decides() -> None:
     findings = [Finding("a", Level.OK, ""), Finding("b", Level.FAIL, ""), Finding("c", Level.WARN, "")]
     assert checkup(findings).status is Level.FAIL
     assert checkup(findings[:1]).status is Level.OK
+
+
+def test_an_electrum_host_is_asked_over_tls_and_its_certificate_remembered(tmp_path: Path) -> None:
+    lines = HostSpec(name="lines", chain="btc", protocols=(Protocol.ELECTRUM,), rate=100, latency=0.0, tls=True)
+
+    async def play() -> None:
+        async with City(WORLD, (lines,)) as city:
+            settings = settings_of(city, tmp_path)
+            with Wallet(settings) as opened:
+                for _ in range(2):
+                    found = await examined(settings)
+                    assert "proves to serve btc" in found["provider lines"].message
+                name = "pin:" + city.endpoints[0].url.removeprefix("ssl://")
+                assert name in opened.store.load_memory()
+                opened.store.save_memory({name: msgspec.json.encode("0" * 64)})
+                found = await examined(settings)
+                assert found["provider lines"].level is Level.WARN
+                assert "its certificate is not the one that is pinned" in found["provider lines"].message
+
+    asyncio.run(asyncio.wait_for(play(), 30))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +22,8 @@ import pytest
 
 from hdscan import cli
 from hdscan.model.endpoint import Protocol
-from hdscan.sim.host import HostSpec
+from hdscan.sim.faults import Rule
+from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.process import Config, Ready
 
 DEADLINE = 60.0  # seconds after which a process that should have ended is killed, and its test fails
@@ -153,12 +154,27 @@ class Simulated:
         self._process.stdin.write(msgspec.json.encode(config) + b"\n")
         self._process.stdin.flush()
         ready = msgspec.json.decode(self._process.stdout.readline(), type=Ready)
-        self.endpoints, self._control = ready.endpoints, ready.control
+        self.endpoints, self.control = ready.endpoints, ready.control
 
     def heal(self) -> None:
         """Let everything go well from now on."""
-        with urllib.request.urlopen(f"{self._control}/faults", b'"none"', timeout=10):
-            pass
+        self.set_faults("none")
+
+    def set_faults(self, faults: str | Mapping[str, tuple[Rule, ...]]) -> None:
+        """Switch the faults of every host, as City.set_faults."""
+        self._control_server("faults", msgspec.json.encode(faults))
+
+    def reset(self) -> None:
+        """Empty the logs and begin every host's time anew."""
+        self._control_server("reset", b"")
+
+    def log(self, host: str) -> list[Entry]:
+        """One host's log."""
+        return msgspec.json.decode(self._control_server(f"log?host={host}"), type=list[Entry])
+
+    def _control_server(self, path: str, body: bytes | None = None) -> bytes:
+        with urllib.request.urlopen(f"{self.control}/{path}", body, timeout=10) as reply:
+            return bytes(reply.read())
 
     def close(self) -> None:
         """End it."""
@@ -169,10 +185,21 @@ class Simulated:
         rows = []
         for each in self.endpoints:
             row = {"name": each.name, "chain": each.chain, "protocol": list(each.protocols), "url": each.url, "rate": each.rate}
+            if each.tls != "system":
+                row["tls"] = each.tls
             rows.append(
                 "[[endpoint]]\n" + "".join(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in row.items())
             )
         return QUICK + "\n".join(rows)
+
+
+def simulation(hdscan: Hdscan, *hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
+    """Begin a simulation, write its hosts into a home's hdscan.toml, and import its addresses there; it is to be closed."""
+    simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
+    (hdscan.home / "hdscan.toml").write_text(simulated.toml())
+    for chain in {host.chain for host in hosts}:
+        hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
+    return simulated
 
 
 @pytest.fixture
@@ -197,16 +224,12 @@ def start(hdscan: Hdscan) -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def simulate(hdscan: Hdscan) -> Iterator[Callable[..., Simulated]]:
-    """Begin a simulation, write its hosts into hdscan.toml, and import its addresses."""
+    """Begin simulations that end with the test."""
     begun: list[Simulated] = []
 
-    def begin(*hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
-        simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
-        begun.append(simulated)
-        (hdscan.home / "hdscan.toml").write_text(simulated.toml())
-        for chain in {host.chain for host in hosts}:
-            hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
-        return simulated
+    def begin(*hosts: HostSpec, **members: Any) -> Simulated:
+        begun.append(simulation(hdscan, *hosts, **members))
+        return begun[-1]
 
     yield begin
     for each in begun:

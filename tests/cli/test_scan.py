@@ -205,34 +205,6 @@ def test_a_reader_that_goes_away_stops_the_scan_in_order(hdscan: Hdscan, simulat
     assert hdscan.json("status", "--json")["status"] == "stopped"
 
 
-def test_a_key_in_a_url_appears_nowhere(hdscan: Hdscan, simulate: Simulate) -> None:
-    simulate(BSC, addresses=5, faults={"node": (Rule(faults=(Fault.BAD_KEY,), every=True),)})
-    config = hdscan.home / "hdscan.toml"
-    config.write_text(
-        config.read_text()
-        .replace("\nrate", "/v2/canary-0123456789\nrate")
-        .replace('"\n/v2', "/v2")
-        .replace("789\nrate", '789"\nrate')
-    )
-    assert "canary" in config.read_text()
-    said = []
-    for call in (
-        "--log-level debug scan --chain bsc",
-        "--log-json --log-level debug scan --jsonl",
-        "config show",
-        "config show --json",
-        "providers",
-        "providers --json",
-        "gaps --json",
-        "status",
-    ):
-        done = hdscan(*call.split())
-        said.append(done.out + done.err)
-    assert "canary" not in "".join(said)
-    for path in hdscan.database.parent.iterdir():
-        assert b"canary" not in path.read_bytes()
-
-
 # -- doubt
 
 PAIR = tuple(

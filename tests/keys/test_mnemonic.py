@@ -36,6 +36,11 @@ def test_fifteen_and_twenty_one_words_are_mnemonics() -> None:
     assert len(to_seed("abandon " * 20 + "admit", "")) == 64
 
 
+def test_a_passphrase_that_is_no_text_is_refused() -> None:
+    with pytest.raises(KeyFault, match="passphrase is not UTF-8"):
+        to_seed(" ".join(["abandon"] * 11 + ["about"]), "secret\udcff")
+
+
 def test_the_passphrase_is_taken_as_it_is_but_normalised() -> None:
     composed, decomposed = (unicodedata.normalize(form, " é ") for form in ("NFC", "NFD"))
     assert composed != decomposed

@@ -273,3 +273,27 @@ def test_a_reading_that_is_always_answered_too_fast_ends_when_others_are_read():
     world.check(readings(20))
     assert [result.reading.index for result in world.unread()] == [3]
     assert world.unread()[0].error.code is ReadCode.THROTTLED
+
+
+def absent(asked, now):
+    """What a provider says that leaves zeros out: every reading but the first has to be stated by another."""
+    left_out = ReadError(ReadCode.ABSENT, "not named")
+    return Reply((balance(asked[0], now, "terse"), *[left_out] * (len(asked) - 1)))
+
+
+def test_what_a_provider_leaves_out_as_a_zero_is_asked_of_another_at_once_and_as_no_retry():
+    other = Scripted("other", good("other"), capacity=1)
+    world = World(Scripted("terse", absent, capacity=100), other, rates={"terse": 1, "other": 50})
+    world.read(readings(400))
+    world.check(readings(400))
+    assert not world.unread()
+    assert world.seats["terse"].last_error is None
+    assert world.seats["terse"].breakers[Kind.NATIVE].state == "closed"
+    assert world.elapsed < 10  # 400 at 50 a second; within the retry budget alone it would take 30 s
+
+
+def test_what_nobody_else_can_confirm_stays_unread_and_is_no_zero():
+    world = World(Scripted("terse", absent, capacity=5), Scripted("dead", failing())).read(readings(5))
+    unread = [result.error for result in world.unread()]
+    assert len(unread) == 4
+    assert all("not named" in error.providers["terse"] for error in unread)

@@ -23,6 +23,8 @@ BSC = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 20)
 SOLANA = Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, SOL_GENESIS, 150)
 CHAINS = {
     Protocol.ESPLORA: BTC,
+    Protocol.BLOCKCHAIR: BTC,
+    Protocol.ELECTRUM: BTC,
     Protocol.ETHERSCAN: BSC,
     Protocol.EVM_RPC: BSC,
     Protocol.EVM_MULTICALL: BSC,

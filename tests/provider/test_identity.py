@@ -30,6 +30,12 @@ def test_a_key_is_found_and_never_shown(url: str) -> None:
     assert identity != endpoint_identity(url.replace(KEY, "fedcba9876543210"))
 
 
+def test_a_key_is_found_however_it_is_written() -> None:
+    found = secrets("https://h.example/?token=ab%2Fcd+ef%3D")
+    assert {"ab/cd ef=", "ab%2Fcd%20ef%3D", "ab%2Fcd+ef%3D"} <= set(found)
+    assert "dXNlcjpwYXNzd29yZA==" in secrets("https://user:password@h.example")
+
+
 def test_rows_of_one_host_and_key_are_one_endpoint() -> None:
     assert endpoint_identity(f"https://h/a?apikey={KEY}") == endpoint_identity(f"https://h/b?chainid=1&apikey={KEY}")
     assert endpoint_identity("https://blockstream.info/api") == endpoint_identity("https://blockstream.info/testnet/api")

@@ -248,3 +248,27 @@ async def test_a_cancelled_call_leaves_breaker_and_readings_untouched(tmp_path: 
         await on.scan()
         assert on.result.status is Status.COMPLETED
         on.assert_all_true()
+
+
+BLOCKCHAIR = host("terse", protocols=(Protocol.BLOCKCHAIR,), rate=50, published_batch=3)
+
+
+@pytest.mark.parametrize("fault", [None, Fault.SHORT_LIST, Fault.FOREIGN_ID, Fault.ERROR_OBJECT, Fault.EMPTY_OBJECT])
+@played
+async def test_zeros_that_are_left_out_count_only_once_another_states_them(tmp_path: Path, fault: Fault | None) -> None:
+    faults = {"terse": [script(fault)]} if fault else "none"
+    async with stage(tmp_path, (BLOCKCHAIR, host("good", rate=100)), faults=faults, addresses=100) as on:
+        await on.scan()
+        on.assert_all_true()
+        sources = {row.source for row in on.wallet.balances("btc") if row.amount == "0"}
+        assert sources == {"good"}
+        assert "terse" in {row.source for row in on.wallet.balances("btc")}
+
+
+@played
+async def test_who_leaves_zeros_out_reads_alone_only_what_is_funded(tmp_path: Path) -> None:
+    async with stage(tmp_path, (BLOCKCHAIR,), addresses=40) as on:
+        await on.scan()
+        empty = sum(not row.amounts["BTC"] for row in on.world["btc"].truth())
+        assert on.verdicts() == {Verdict.EXACT: 40 - empty, Verdict.UNREAD: empty}
+        assert {gap.code for gap in on.wallet.gaps("btc")} == {ReadCode.ABSENT}

@@ -52,6 +52,11 @@ class Talk:
         async with self._session.post(self.url, json=body) as reply:
             return Answered(reply.status, dict(reply.headers), await reply.read())
 
+    async def form(self, fields: dict[str, str]) -> Answered:
+        """Post a form for Blockchair's balances."""
+        async with self._session.post(self.url + "/addresses/balances", data=fields) as reply:
+            return Answered(reply.status, dict(reply.headers), await reply.read())
+
     async def rpc(self, method: str, *params: Any) -> Any:
         answered = await self.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
         return answered.json
@@ -60,6 +65,8 @@ class Talk:
         """Ask for one native balance in the host's protocol."""
         chain = self.host.spec.chain
         address = self.world[chain].address(index)
+        if Protocol.BLOCKCHAIR in self.host.spec.protocols:
+            return await self.form({"addresses": address})
         if chain == "btc":
             return await self.get(f"/address/{address}")
         if chain == "sol":

@@ -64,6 +64,25 @@ def test_esplora_names_tip_and_genesis():
     converse(story, host())
 
 
+def test_blockchair_names_only_what_holds_something():
+    async def story(talk: Talk) -> None:
+        world = talk.world["btc"]
+        rows = list(world.truth())
+        reply = await talk.form({"addresses": ",".join([*(row.address for row in rows), "1nonsense", world.chain.id])})
+        assert reply.json["data"] == {row.address: row.amounts["BTC"] for row in rows if row.amounts["BTC"]}
+        assert abs(reply.json["context"]["state"] - world.height(time.time())) <= 1
+        assert talk.log[0].asks[0] == (rows[0].address, "BTC")
+        empty = next(row.address for row in rows if not row.amounts["BTC"])
+        assert (await talk.get(f"/addresses/balances?addresses={empty}")).json["data"] == []
+        block = (await talk.get("/dashboards/block/0")).json["data"]["0"]["block"]
+        assert block == {"id": 0, "hash": world.chain.identity}
+        tip = (await talk.get("/stats")).json["data"]["best_block_height"]
+        assert abs(tip - world.height(time.time())) <= 1
+        assert (await talk.get("/nothing")).status == 404
+
+    converse(story, host(protocols=(Protocol.BLOCKCHAIR,)))
+
+
 def test_etherscan_lists_twenty_balances():
     async def story(talk: Talk) -> None:
         rows = list(talk.world["bsc"].truth())[:20]

@@ -93,3 +93,23 @@ def test_a_lock_that_cannot_be_made_says_so(store: Store, path: Path) -> None:
     sqlite.lock_path(path).mkdir()
     with pytest.raises(StoreError, match="lock of the database"), store.writer_lock("scan"):
         pass
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE scan_chain SET status = 'x'",
+        "UPDATE scan_chain SET assets = '[1'",
+        "UPDATE scan_chain SET assets = '[99]'",
+        "UPDATE scan_chain SET seconds = 'x'",
+        "UPDATE chunk SET stop = 9223372036854775807, done_at = 1",
+    ],
+)
+def test_a_row_that_hdscan_did_not_write_is_said_in_one_sentence(store: Store, path: Path, damage: str) -> None:
+    fill(store, 3)
+    scan_id = begin(store, 3)
+    commit(store, scan_id, chunks(store, scan_id)[0], whole(chunks(store, scan_id)[0]))
+    execute(path, damage)
+    with pytest.raises(StoreError, match=r"holds what hdscan did not write \(\w+ in a row\); keep a copy"):
+        store.latest("bsc")
+        store.check()

@@ -64,3 +64,15 @@ def test_a_holder_that_has_not_said_its_name_yet_is_another_process(store: Store
         lock_path(path).write_text("")
         with pytest.raises(LockedError, match="another process"), store.writer_lock("scan"):
             pass
+
+
+def test_the_lock_holds_on_a_full_disk_which_has_no_room_for_a_name(store: Store, path: Path) -> None:
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    command = [sys.executable, "-c", full + HOLD, f"sqlite:///{path}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match="another process is writing"), store.writer_lock("scan"):
+            pytest.fail("it is held")
+        process.communicate("")
+    assert process.returncode == 0

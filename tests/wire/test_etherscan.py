@@ -1,5 +1,6 @@
 """Etherscan's replies: matched by account, a sentence is never a balance."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire import etherscan
+from hdscan.wire.http import Response
 from tests.wire.samples import BNB, USDT, bodies, evm, load, reply
 
 RECORDED: dict[str, Any] = load("etherscan.json")
@@ -132,3 +134,19 @@ def test_any_bytes_are_one_outcome_per_address_or_a_call_error(body: bytes) -> N
             assert isinstance(decode(reply(body)), int | ReadError)
         except CallError:
             continue
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        lambda body: etherscan.balances(body, [READINGS[0]]),
+        etherscan.token_balance,
+        etherscan.number,
+    ],
+)
+def test_a_status_or_result_said_twice_is_no_answer(decode: Callable[[Response], object]) -> None:
+    account = f'[{{"account":"{READINGS[0].address}","balance":"5"}}]'
+    for result in (account, '"5"', '"0x5"'):
+        for twice in (f'"status":"0","status":"1","result":{result}', f'"status":"1","result":{result},"result":{result}'):
+            with pytest.raises(CallError):
+                decode(reply("{" + twice + "}"))

@@ -1,12 +1,13 @@
 """Every recorded refusal is read as what it is: own code before status, status before text."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.wire import esplora, etherscan, jsonrpc
+from hdscan.wire import blockchair, esplora, etherscan, jsonrpc
 from hdscan.wire.failure import CODES, SHOWN, TEXTS, Dialect, OwnError, failure, own_fault, shown
 from hdscan.wire.http import Response
 from tests.wire.samples import evm, load, reply
@@ -16,6 +17,8 @@ RECORDED: list[dict[str, Any]] = load("failures.json")
 
 DECODERS: dict[Dialect, Callable[[Response], object]] = {
     Dialect.ESPLORA: lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
+    Dialect.BLOCKCHAIR: lambda response: blockchair.balances(response, [evm(0)]),
+    Dialect.ELECTRUM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.ELECTRUM),
     Dialect.ETHERSCAN: lambda response: etherscan.balances(response, [evm(0), evm(1)]),
     Dialect.EVM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.EVM),
     Dialect.SOLANA: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.SOLANA),
@@ -76,3 +79,13 @@ def test_a_providers_text_is_shown_as_one_short_plain_line() -> None:
     assert shown("<html><script>evil()</script>\n<b>503</b>\x1b[31m\u202e no\tserver</html>") == "503 [31m no server"
     assert len(shown("x" * 10_000)) == SHOWN
     assert shown("") == ""
+
+
+def test_no_character_that_cannot_be_printed_is_shown() -> None:
+    assert shown("rate\ufefflimit \ue000\U0010fcec\u2060\x00!") == "rate limit !"
+
+
+def test_a_text_of_megabytes_is_shown_at_once() -> None:
+    began = time.thread_time()
+    shown("<script" * 2**20)
+    assert time.thread_time() - began < 1  # it took hours

@@ -1,6 +1,7 @@
 """JSON-RPC replies are matched by id, never by position; nothing unsure is an answer."""
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -133,6 +134,29 @@ def test_results_that_come_with_an_http_error_do_not_count() -> None:
     with pytest.raises(CallError) as caught:
         jsonrpc.decode(reply([item(n) for n in range(3)], 502), BATCH, Dialect.EVM)
     assert caught.value.fault is ReadCode.SERVER_ERROR
+
+
+def test_a_member_is_not_repeated_in_the_shadow_of_an_item_that_has_none() -> None:
+    for twice in ('"result":"0x1","result":"0x0"', '"error":{"code":1,"message":"x"},"error":null,"result":"0x0"'):
+        one, other = f'{{"id":{BATCH.first},{twice}}}', f'{{"id":{BATCH.first + 1},"error":{{"result":"x"}}}}'
+        assert fails(f"[{one},{other}]") is ReadCode.MALFORMED
+
+
+def test_a_longer_list_than_was_asked_is_refused_at_once() -> None:
+    began = time.thread_time()
+    assert fails(b"[" + b"0," * 2**20 + b"0]") is ReadCode.MALFORMED
+    with pytest.raises(CallError):
+        jsonrpc.decode(reply(b"[" + b"0," * 2**20 + b"0]", 500), BATCH, Dialect.EVM)
+    assert time.thread_time() - began < 3  # it took minutes
+
+
+@pytest.mark.parametrize(
+    "error", ["[" + "[]," * 2**20 + "0]", '"\\ud800"', '{"message":"\\udfff"}', "1" * 5000, "[" * 900 + "]" * 900]
+)
+def test_an_error_that_cannot_be_read_is_shown_as_it_is_written(error: str) -> None:
+    with pytest.raises(CallError) as caught:
+        decode(f'{{"id":{SINGLE.first},"error":{error}}}', BATCH)
+    assert 0 < len(caught.value.message) < 250
 
 
 def test_a_repeated_member_is_refused() -> None:

@@ -269,3 +269,10 @@ def test_any_bytes_are_one_outcome_per_reading_or_a_call_error(answer: bytes) ->
             decode(msgspec.Raw(answer))
         except CallError:
             continue
+
+
+def test_the_owner_of_an_account_is_shown_without_what_cannot_be_printed() -> None:
+    answer = result(holding(5, 1) | {"owner": "Token\x08\ufeff\u202e"}, None, clock())
+    (outcome,) = solana.read(answer, solana.ask([token(1)], "finalized")).outcomes
+    assert isinstance(outcome, ReadError)
+    assert outcome.message.isprintable()

@@ -61,3 +61,17 @@ def test_a_repeated_member_is_refused() -> None:
     refuse_repeats(b'{"a":1}', {b'"a"': 1})
     with pytest.raises(CallError, match="more than once"):
         refuse_repeats(b'{"a":1,"a":2}', {b'"a"': 1})
+
+
+@pytest.mark.parametrize("name", [rb"b\u0061lance", rb"balanc\u0065", rb"tx\u005fsum", rb"x\u0031"])
+def test_a_member_cannot_be_repeated_by_writing_its_name_in_escapes(name: bytes) -> None:
+    with pytest.raises(CallError, match="escapes"):
+        refuse_repeats(b'{"balance":1,"' + name + b'":2}', {b'"balance"': 1})
+    refuse_repeats(rb'{"balance":1,"more":"\u003c\u0027\u00e9\n"}', {b'"balance"': 1})  # as HTML-safe encoders write
+
+
+def test_what_is_not_utf8_is_refused_where_nobody_looks_too() -> None:
+    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    for body in (b'{"more":"\xff"}', b'{"more":{"\xc0\x80":1}}'):
+        with pytest.raises(CallError, match="not JSON"):
+            decode(decoder, body, "the reply")

@@ -41,7 +41,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
         for provider in providers:
             provider.sent = _told(limiter, clock)
         seats[endpoint.chain] += [Seat(p, p.protocol.value, limiter, policy(settings)) for p in providers]
-    return Fleet(seats, limiters, off)
+    return Fleet(seats, limiters, off, transport.pins)
 
 
 def _check_canaries(chain: Chain) -> None:

@@ -12,11 +12,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet takes a cell t
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
-def csv_lines(rows: Iterable[msgspec.Struct], fields: tuple[str, ...]) -> Iterator[str]:
+def csv_lines(rows: Iterable[msgspec.Struct], fields: tuple[str, ...], *, header: bool = True) -> Iterator[str]:
     """A header and a line per row, in memory that doesn't grow with their number."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(fields)
+    if header:
+        writer.writerow(fields)
     for row in rows:
         writer.writerow([cell(getattr(row, field)) for field in fields])
         yield buffer.getvalue()

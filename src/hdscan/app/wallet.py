@@ -34,7 +34,7 @@ from hdscan.keys.derive import Deriver
 from hdscan.keys.listing import BadLine, parse
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
-from hdscan.model.events import ChainProgress, Event, ScanTokenError
+from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanResult, Status
 from hdscan.provider.transport import AioTransport
@@ -215,7 +215,7 @@ class Wallet:
         """The chains that are being scanned by this wallet."""
         return self._engine.scanning if self._engine is not None else set()
 
-    def state(self) -> tuple[list[ChainProgress], list[ScanTokenError]]:
+    def state(self) -> tuple[list[ChainProgress], list[TokenError]]:
         """Where the last scan of every chain stands, and which of their tokens fail, as stored."""
         records = self.chains()
         errors = [error for record in records for error in self.store.token_errors(record.scan_id, record.chain)]
@@ -264,8 +264,8 @@ class Wallet:
 
     def providers(self) -> list[ProviderStatus]:
         """Every configured provider as it stands, or, where no scan is running here, as it was last seen."""
-        if self._engine is not None:
-            return list(self._engine.statuses())
+        if (engine := self._engine) is not None:  # asked from any thread
+            return list(engine.statuses())
         fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
         seen = {status.name: status for status in self.store.providers()}
         return [

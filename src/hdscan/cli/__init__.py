@@ -12,10 +12,10 @@ from typing import Annotated
 import structlog
 import typer
 
-from hdscan.app import LogLevel
+from hdscan.app import LogLevel, masked
 from hdscan.cli import addresses, config, demo, doctor, explain, reports, scan, serve
 from hdscan.cli.follow import CONFIG, FAILED, INTERRUPTED, OK, USAGE
-from hdscan.cli.output import OutputClosed, clean, masked, write
+from hdscan.cli.output import OutputClosed, clean, write
 from hdscan.cli.session import Session
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 

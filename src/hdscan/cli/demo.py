@@ -48,13 +48,14 @@ def demo(
     here = session(context)
     # what the faults do to single calls is not a user's business here, unless the log is what was asked for
     log.configure(here.log_level or ("info" if here.log_json else "error"), as_json=bool(here.log_json))
+    token = read_token(None)
     if serve and as_json:
         raise InputError("--serve shows the demo on a page: it does not go with --json")
     request, as_log = DemoRequest(addresses, seed, faults), bool(here.log_json)
-    return run(_served(request, Lines(log_json=as_log)) if serve else _demo(request, display(log_json=as_log), as_json))
+    return run(_served(request, Lines(log_json=as_log), token) if serve else _demo(request, display(log_json=as_log), as_json))
 
 
-async def _served(request: DemoRequest, shown: Display) -> int:
+async def _served(request: DemoRequest, shown: Display, token: str | None) -> int:
     """Show it on the dashboard until a signal comes; the exit code."""
     _cancel_on_sigterm()
     try:
@@ -62,7 +63,7 @@ async def _served(request: DemoRequest, shown: Display) -> int:
             _say_what(request, shown)
             await demo.import_addresses()
             with demo.wallet.held("demo"):
-                return await serving(demo.wallet, shown, "127.0.0.1", 0, token=read_token(None), begin=True)
+                return await serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
     except asyncio.CancelledError:
         return INTERRUPTED
 

@@ -15,7 +15,16 @@ from rich.text import Text
 
 from hdscan.cli.output import clean, duration
 from hdscan.model.errors import ReadCode
-from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress, ScanState, ScanTokenError
+from hdscan.model.events import (
+    ChainProgress,
+    Event,
+    ScanComplete,
+    ScanError,
+    ScanProgress,
+    ScanState,
+    ScanTokenError,
+    TokenError,
+)
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
 LINE_EVERY = 30.0  # seconds between plain lines
@@ -83,7 +92,7 @@ def _open_words(progress: ChainProgress) -> str:
     return f"{progress.unread:,}" + (f" + {progress.disputed:,} disputed" if progress.disputed else "")
 
 
-def token_words(event: ScanTokenError) -> str:
+def token_words(event: TokenError) -> str:
     """A token's failure, or its end, in one line."""
     if event.addresses == 0:
         return clean(f"{event.chain}: {event.token} can be read again")
@@ -155,7 +164,7 @@ class Picture:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._chains: dict[str, ChainProgress] = {}
         self._providers: dict[str, ProviderStatus] = {}
-        self._tokens: dict[tuple[str, str], ScanTokenError] = {}
+        self._tokens: dict[tuple[str, str], TokenError] = {}
         self._silent: set[str] = set()  # chains of which nobody answers
         self._at: dict[str, float] = {}  # when a chain's last progress came, to count its clock on
         self._live = Live(console=self._console, auto_refresh=False, get_renderable=self.render, vertical_overflow="crop")

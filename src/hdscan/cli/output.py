@@ -1,7 +1,6 @@
 """What goes to stdout (data in the asked form, streamed) and how text for people is made safe and readable."""
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -16,7 +15,6 @@ from hdscan.model.errors import InputError
 
 BLOCK = 1 << 16  # characters that are collected before they are written
 WIDE = 1000  # columns of a table that goes to a file or a pipe: nothing is folded there
-SECRET = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -120,11 +118,6 @@ def duration(seconds: float | None) -> str:
 def clean(text: str) -> str:
     """Foreign text without control characters: a host's words must not move the cursor."""
     return "".join(char if char.isprintable() else " " for char in text)
-
-
-def masked(text: str) -> str:
-    """A sentence without what has the form of a key or a mnemonic: it may repeat what was typed at the wrong place."""
-    return SECRET.sub("…", text)
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:

@@ -25,8 +25,8 @@ EPILOG = """Examples:
   HDSCAN_TOKEN=… hdscan serve                 programs send Authorization: Bearer …
   hdscan serve --host 0.0.0.0 --allow-remote --token-file token.txt
 
-The link works once: it gives the browser a cookie. The connection is not encrypted: from another machine use an SSH tunnel
-or a proxy that speaks TLS. Ctrl-C ends it; a scan that is running then is resumed by the next one."""
+The link works once: it gives the browser a cookie. The connection is not encrypted: from another machine use an SSH tunnel.
+Ctrl-C ends it; a scan that is running then is resumed by the next one."""
 
 VARIABLE = "HDSCAN_TOKEN"
 

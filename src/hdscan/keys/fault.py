@@ -22,6 +22,7 @@ _SECRETS = tuple(
         (r"[^\W\d_]{2,8}(?:[\s,;]+[^\W\d_]{2,8}){11,23}", "a mnemonic: `hdscan derive --seed-stdin` makes addresses of it"),
     )
 )
+_IN_A_SENTENCE = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
 _FAMILIES = {
     Family.BITCOIN: ("a Bitcoin", re.compile(rf"(?:bcrt|bc|tb)1[a-z0-9]{{6,87}}|[123mn]{_B58}{{25,34}}")),
     Family.EVM: ("an EVM", re.compile(r"0x[0-9a-fA-F]{40}")),
@@ -35,6 +36,11 @@ _ANY_BECH32 = re.compile(r"([a-z]{1,10})1[ac-hj-np-z02-9]{8,}", re.IGNORECASE)
 _VALUES = {character: value for value, character in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32, _BECH32M = 1, 0x2BC830A3
+
+
+def masked(text: str) -> str:
+    """A sentence without what has the form of a key or a mnemonic: it may repeat what was typed at the wrong place."""
+    return _IN_A_SENTENCE.sub("…", text)
 
 
 def recognise(text: str) -> str | None:

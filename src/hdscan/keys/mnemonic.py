@@ -14,7 +14,7 @@ _ENGLISH = wallycore.bip39_get_wordlist("en")
 def to_seed(mnemonic: str, passphrase: str) -> bytes:
     """The 64-byte seed of English words, whatever their case and spacing, and a passphrase taken as it is (BIP-39).
 
-    Raises KeyFault if the number of words, a word or the checksum is wrong.
+    Raises KeyFault if the number of words, a word or the checksum is wrong, or the passphrase holds surrogates.
     """
     words = unicodedata.normalize("NFKD", mnemonic).lower().split()
     if len(words) not in WORD_COUNTS:
@@ -27,8 +27,11 @@ def to_seed(mnemonic: str, passphrase: str) -> bytes:
         valid = False
     if not valid:
         raise KeyFault(_fault(words))
-    salt = "mnemonic" + unicodedata.normalize("NFKD", passphrase)
-    return hashlib.pbkdf2_hmac("sha512", sentence.encode(), salt.encode(), 2048)
+    try:
+        salt = f"mnemonic{unicodedata.normalize('NFKD', passphrase)}".encode()
+    except UnicodeEncodeError:
+        raise KeyFault("the passphrase is not UTF-8 text") from None
+    return hashlib.pbkdf2_hmac("sha512", sentence.encode(), salt, 2048)
 
 
 def _fault(words: list[str]) -> str:

@@ -9,6 +9,8 @@ class Protocol(StrEnum):
     """The protocols that hdscan speaks; each is one file in `wire` and one in `provider`."""
 
     ESPLORA = "esplora"
+    BLOCKCHAIR = "blockchair"
+    ELECTRUM = "electrum"
     ETHERSCAN = "etherscan"
     EVM_RPC = "evm-rpc"
     EVM_MULTICALL = "evm-multicall"
@@ -27,7 +29,8 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `url` is the full base and may hold a key; only its scheme and host are ever shown. `rate` is calls (or items, see
     `cost`) per second; the other windows are None where unpublished. `batch` caps the items per call. `disabled` is why it
-    is off, e.g. a key that is not set, or None.
+    is off, e.g. a key that is not set, or None. `tls` is which certificate an Electrum host may have: one that the "system"
+    trusts, the one that it showed first ("pin"), or the one of this fingerprint ("sha256:…").
     """
 
     name: str
@@ -43,6 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     batch: int | None = None
     operator: str | None = None
     disabled: str | None = None
+    tls: str = "system"
 
     def provider_name(self, protocol: Protocol) -> str:
         """The provider's name: the endpoint's, with the protocol behind it where the endpoint speaks several."""

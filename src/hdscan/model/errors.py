@@ -78,6 +78,7 @@ class ReadCode(StrEnum):
     REVERTED = "reverted"  # the contract call failed
     EMPTY = "empty"  # no contract answered: not a zero
     MISSING = "missing"  # the reply left this item out
+    ABSENT = "absent"  # left out by a provider that leaves zeros out: no zero until another says so
     UNAVAILABLE = "unavailable"  # open, paused or out of quota for longer than a reading waits
     NO_PROVIDER = "no_provider"  # nobody configured can read this
 

@@ -36,7 +36,7 @@ class ScanProgress(ChainProgress, frozen=True, kw_only=True, tag_field="event", 
     """A chunk of a chain was committed."""
 
 
-class ScanTokenError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_token_error"):
+class TokenError(msgspec.Struct, frozen=True):
     """Readings of a token fail (B7): how many addresses (0: none any more), why in words and as a code, and where."""
 
     chain: str
@@ -47,7 +47,11 @@ class ScanTokenError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_t
     providers: Mapping[str, str]
 
 
-class ScanError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_error"):
+class ScanTokenError(TokenError, frozen=True, tag_field="event", tag="scan_token_error"):
+    """A token's failure began, changed or is over."""
+
+
+class ChainError(msgspec.Struct, frozen=True):
     """A chain cannot go on, or something happened that its user has to know (a quarantined provider, an outage).
 
     `at` is RFC 3339 in UTC.
@@ -57,6 +61,10 @@ class ScanError(msgspec.Struct, frozen=True, tag_field="event", tag="scan_error"
     code: str
     error: str
     at: str
+
+
+class ScanError(ChainError, frozen=True, tag_field="event", tag="scan_error"):
+    """It happened now."""
 
 
 class ScanComplete(ChainProgress, frozen=True, kw_only=True, tag_field="event", tag="scan_complete"):
@@ -73,8 +81,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     scan_id: int | None
     running: bool
     chains: Mapping[str, ChainProgress]
-    token_errors: tuple[ScanTokenError, ...]
-    errors: tuple[ScanError, ...]
+    token_errors: tuple[TokenError, ...]
+    errors: tuple[ChainError, ...]
     providers: tuple[ProviderStatus, ...]
 
 

@@ -122,7 +122,8 @@ class Outcomes:
         item.fail(seat.name, error, now)
         item.answered = True
         item.failed_in = 1
-        seat.last_error = error.message
+        if error.code is not ReadCode.ABSENT:  # which is a way of answering
+            seat.last_error = error.message
 
     def _short(self, call: ReadCall, missing: Sequence[Item], reply: Reply, now: float) -> None:
         """What a short reply left out is fetched again at once, in halves down to single readings (B3)."""

@@ -38,7 +38,7 @@ class Provider(Protocol):
         """The hash of the provider's block at a height; CallError otherwise."""
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Ask for these readings in exactly one HTTP call; `height` is the last tip, for replies that name none.
+        """Ask for these readings in exactly one call; `height` is the last tip, for replies that name none.
 
         Raises CallError when the call failed as a whole.
         """

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Attempt, Kind, ReadError, Reading
 
 NO_CAP = 1 << 30
@@ -62,10 +63,10 @@ class Item:
         self.reasons[provider] = error
 
     def fail(self, provider: str, error: ReadError, now: float) -> None:
-        """This provider failed it; it goes to another."""
+        """This provider failed it, or left it out as a zero (ABSENT: to ask again is no retry); it goes to another."""
         if not self.tried:
             self.since = now
-        self.failed = True
+        self.failed = self.failed or error.code is not ReadCode.ABSENT
         self.tried |= {provider}
         self.blame(provider, error, now)
 

@@ -1,1 +1,1 @@
-"""Who answers: one file per protocol, readings in and results out over HTTP; `catalogue.toml` holds the hosts."""
+"""Who answers: one file per protocol, readings in, results out, over HTTP or lines; `catalogue.toml` holds the hosts."""

@@ -1,10 +1,12 @@
 """Endpoint URLs: what may be shown of one, what of one is a key, and who is the same caller to the same host."""
 
 import re
+from base64 import b64encode
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from hdscan.model.errors import ConfigError
 
@@ -27,13 +29,21 @@ def host(url: str) -> str:
 def secrets(url: str) -> tuple[str, ...]:
     """Find the keys that a URL holds: userinfo, query values named like a key or as long, path segments as long.
 
-    Each as written and decoded.
+    Each decoded and in every way that it may be written; userinfo also as it goes out (RFC 7617).
     """
     parts = _split(url)
     found = [part for part in (parts.username, parts.password) if part]
+    if found:
+        user, password = (unquote(part or "") for part in (parts.username, parts.password))
+        found.append(b64encode(f"{user}:{password}".encode()).decode())
     found += [value for name, value in parse_qsl(parts.query) if KEY_NAMES.search(name) or len(value) >= KEY_LENGTH]
     found += [segment for segment in parts.path.split("/") if len(segment) >= KEY_LENGTH]
-    return tuple(dict.fromkeys(form for key in found if len(key) >= SHORTEST_KEY for form in (key, unquote(key))))
+    return tuple(dict.fromkeys(form for key in found if len(key) >= SHORTEST_KEY for form in _forms(key)))
+
+
+def _forms(key: str) -> Iterator[str]:
+    for text in (key, unquote(key)):
+        yield from (text, quote(text, safe=""), quote(text), quote_plus(text))
 
 
 def endpoint_identity(url: str) -> str:
@@ -44,12 +54,15 @@ def endpoint_identity(url: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def check_url(url: str) -> None:
-    """Refuse a URL that is not https, unless its host is this machine; raises ConfigError."""
+def check_url(url: str, *, lines: bool = False) -> None:
+    """Refuse a URL without TLS, unless its host is this machine: https, or ssl://host:port for lines; raises ConfigError."""
     parts = _split(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    secure, plain, form = ("ssl", "tcp", "ssl://host:port") if lines else ("https", "http", "https://")
+    bare = parts.port is not None and parts.netloc.lower() == _host(parts) and parts.path in ("", "/") and not parts.query
+    if (bare or not lines) and (parts.scheme == secure or (parts.scheme == plain and _is_loopback(parts.hostname or ""))):
         return
-    raise ConfigError(f"{redact(url)}: a provider's `url` must begin with https:// (http:// is for this machine only)")
+    what = "be" if lines else "begin with"
+    raise ConfigError(f"{redact(url)}: a provider's `url` must {what} {form} ({plain}:// is for this machine only)")
 
 
 def _split(url: str) -> SplitResult:

@@ -87,7 +87,7 @@ class Remote(ABC):
 
     @abstractmethod
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Ask for these readings in one HTTP call; CallError when it failed as a whole."""
+        """Ask for these readings in one call; CallError when it failed as a whole."""
 
     async def _with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read, and in the place that is kept free for it a funded address; CONTRADICTED if that is called zero."""

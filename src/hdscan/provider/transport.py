@@ -1,33 +1,45 @@
-"""Carry requests over HTTP: one session for all hosts, bounded in time, size and connections; errors become CallError here."""
+"""Carry requests over HTTP, and lines over TCP: bounded in time, size and connections; errors become CallError here."""
 
+import asyncio
 import zlib
 from collections.abc import Callable
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Protocol, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.provider.identity import check_url
+from hdscan.provider.dial import dial
+from hdscan.provider.identity import check_url, endpoint_identity
+from hdscan.provider.session import MOST_BYTES, Session
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import malformed
 
-MOST_BYTES = 8 * 2**20  # of a reply, after decompression
 PER_HOST = 64  # connections; a provider has at most 32 calls in flight, and a host may be two providers
 PIECE = 65536
 
 
 class Transport(Protocol):
-    """What a provider needs of the network."""
+    """What a provider needs of the network.
+
+    `seconds` is what any exchange may take; `pins` are the certificates' fingerprints by endpoint, to be kept over a restart.
+    """
+
+    seconds: float
+    pins: dict[str, str]
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """Exchange one request below a base URL for its reply; raises CallError where there is none.
 
         `sent` is called when the request goes out, which is later than now where a connection has to be made.
         """
+
+    async def dial(self, url: str, tls: str) -> Session:
+        """Connect to ssl://host:port or tcp://host:port; raises CallError where it is not to be had, or not to be believed."""
 
 
 class AioTransport:
@@ -38,7 +50,9 @@ class AioTransport:
 
     def __init__(self, request_timeout: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=request_timeout)
-        self._seconds = request_timeout
+        self.seconds = request_timeout
+        self.pins: dict[str, str] = {}
+        self._dialled: WeakSet[Session] = WeakSet()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,13 +80,16 @@ class AioTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        for session in tuple(self._dialled):
+            session.close()
+        await asyncio.sleep(0)  # for the loop to let go of them
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """Exchange one request for its reply; raises CallError TIMEOUT, UNREACHABLE or MALFORMED (too large, not HTTP)."""
         check_url(base_url)
         assert self._session is not None, "the transport is not open"
         url = URL(join(base_url, request), encoded=True)
-        headers = {"Content-Type": "application/json"} if request.body is not None else None
+        headers = {"Content-Type": request.content} if request.body is not None else None
         try:
             async with self._session.request(
                 request.method, url, data=request.body, headers=headers, allow_redirects=False, trace_request_ctx=sent
@@ -80,9 +97,16 @@ class AioTransport:
                 body = await _body(reply)
                 return Response(reply.status, {name.lower(): value for name, value in reply.headers.items()}, body)
         except TimeoutError:
-            raise CallError(ReadCode.TIMEOUT, f"no reply within {self._seconds:g} s") from None
+            raise CallError(ReadCode.TIMEOUT, f"no reply within {self.seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
+
+    async def dial(self, url: str, tls: str) -> Session:
+        """Make a connection that lasts until it is closed; raises CallError UNREACHABLE."""
+        session, fingerprint = await dial(url, tls, self.pins.get(endpoint_identity(url)), Session)
+        session.fingerprint = fingerprint
+        self._dialled.add(session)
+        return session
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -65,7 +65,7 @@ class ChainScanner:
         worker: str,
     ) -> None:
         self.chain = chain
-        self.record = record
+        self.record = msgspec.structs.replace(record, status=Status.RUNNING, error=None)  # as `run` is about to store it
         self.token_errors = token_errors
         self.stopping = False
         self.ended = False

@@ -1,7 +1,7 @@
 """A whole scan: every chain at once, its events in one stream, what was learned about the endpoints kept over a restart."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -26,26 +26,31 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
+PINNED = "pin:"
 TICK = 1.0  # seconds between looks at the providers
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """Everybody who can be asked: seats per chain, the limiter per endpoint, and those that are off and say why."""
+    """Everybody who can be asked: seats per chain, the limiter per endpoint, and those that are off and say why.
+
+    `pins` are the fingerprints of certificates that hosts showed first, by endpoint; its owner and this share it.
+    """
 
     seats: Mapping[str, Sequence[Seat]]
     limiters: Mapping[str, Limiter]
     off: Sequence[ProviderStatus]
+    pins: MutableMapping[str, str]
 
     def statuses(self, now: float) -> tuple[ProviderStatus, ...]:
         """Every provider as it stands."""
         return (*(seat.status(now) for seats in self.seats.values() for seat in seats), *self.off)
 
     def memory(self) -> dict[str, bytes]:
-        """What was learned and has to survive a restart: quotas and pauses per endpoint, batch sizes per provider and kind."""
+        """What was learned and has to survive a restart: quotas, pauses and pins per endpoint, batch sizes per provider."""
         memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self.limiters.items()}
         for name, size in self._sizes():
             memory[name] = msgspec.json.encode(size.memory())  # null where a size has grown back
-        return memory
+        return memory | {f"{PINNED}{endpoint}": msgspec.json.encode(pin) for endpoint, pin in self.pins.items()}
 
     def restore(self, memory: Mapping[str, bytes], now: float) -> None:
         """Take over what an earlier process learned."""
@@ -55,6 +60,9 @@ class Fleet(msgspec.Struct, frozen=True):
         for name, size in self._sizes():
             if lesson := _remembered(memory, name, BatchMemory):
                 size.restore(lesson, now)
+        for name in memory:
+            if name.startswith(PINNED) and (pin := _remembered(memory, name, str)):
+                self.pins[name.removeprefix(PINNED)] = pin
 
     def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
         for seats in self.seats.values():
@@ -167,7 +175,7 @@ class Engine:
             watch.cancel()
             for defect in await asyncio.gather(watch, return_exceptions=True):
                 if isinstance(defect, Exception):
-                    _log.error("watch_ended", defect=repr(defect))
+                    _log.error("watch_ended", defect=type(defect).__name__)
             await self._keep(write)
             self._events.put_nowait(None)
 

@@ -147,11 +147,13 @@ def _retry(store: Store, chains: Sequence[str]) -> Plan:
 
 
 def _resume(store: Store, request: ScanRequest, chains: Sequence[str]) -> Plan | None:
-    latest = [record for chain in chains if (record := store.latest(chain)) and record.status.resumable]
+    latest = [record for chain in chains if (record := store.latest(chain))]
+    unfinished = [record for record in latest if record.status.resumable]
     if request.assets:
         wanted = {symbol.upper() for symbol in request.assets}
-        latest = [record for record in latest if {symbol.upper() for symbol in record.assets} == wanted]
-    if not latest:
+        unfinished = [record for record in unfinished if {symbol.upper() for symbol in record.assets} == wanted]
+    if not unfinished:
         return None
-    scan_id = max(record.scan_id for record in latest)
-    return Plan(scan_id, tuple(record for record in store.scan(scan_id) if record.chain in chains), retry=False)
+    scan_id = max(record.scan_id for record in unfinished)
+    # a chain that a newer scan has taken over is no longer of this one: its chunks are gone
+    return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry=False)

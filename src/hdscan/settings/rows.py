@@ -15,7 +15,7 @@ from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 PROTOCOLS = {
-    Family.BITCOIN: (Protocol.ESPLORA,),
+    Family.BITCOIN: (Protocol.ESPLORA, Protocol.BLOCKCHAIR, Protocol.ELECTRUM),
     Family.EVM: (Protocol.ETHERSCAN, Protocol.EVM_RPC, Protocol.EVM_MULTICALL),
     Family.SOLANA: (Protocol.SOLANA_RPC,),
 }
@@ -146,12 +146,16 @@ class Register(msgspec.Struct):
         words = [row.protocol] if isinstance(row.protocol, str) else row.protocol
         unset = [name for name in VARIABLE.findall(row.url) if not self.environ.get(name)]
         url = row.url if unset else VARIABLE.sub(lambda match: self.environ[match.group(1)], row.url)
+        protocols = _protocols(where, family, words)
+        lines = Protocol.ELECTRUM in protocols
         if not unset:
-            _check_url(where, url)
+            _check_url(where, url, lines=lines)
+        if row.tls != "system" and not url.startswith("ssl://"):
+            raise ConfigError(f"{where}: tls is for electrum hosts with a url of ssl:// only")
         return Endpoint(
             name=row.name,
             chain=row.chain,
-            protocols=_protocols(where, family, words),
+            protocols=protocols,
             url=url,
             rate=row.rate,
             per_minute=row.per_minute,
@@ -162,6 +166,7 @@ class Register(msgspec.Struct):
             batch=row.batch,
             operator=row.operator,
             disabled=f"off until {' and '.join(unset)} is set in the environment" if unset else None,
+            tls=row.tls,
         )
 
 
@@ -174,26 +179,29 @@ def _only_once(places: dict[object, str], key: object, where: str) -> None:
 def _protocols(where: str, family: Family, words: Sequence[str]) -> tuple[Protocol, ...]:
     spoken = tuple(str(protocol) for protocol in PROTOCOLS[family])
     for word in words:
-        if word == "electrum":
-            raise ConfigError(f"{where}: protocol 'electrum' is not spoken yet; use an esplora host")
         if word not in spoken:
             raise ConfigError(f"{where}: protocol '{word}' is not one of a {family} chain{did_you_mean(word, spoken)}")
     if not words or len(set(words)) < len(words):
         raise ConfigError(f"{where}: protocol has to name at least one, and each once")
+    if Protocol.ELECTRUM in words and len(words) > 1:
+        raise ConfigError(f"{where}: protocol 'electrum' has a url of its own kind; give the others a row of theirs")
     return tuple(Protocol(word) for word in words)
 
 
-def _check_url(where: str, url: str) -> None:
-    """ConfigError unless `url` is https, or http to this machine; never echoes it, as it may hold a key."""
+def _check_url(where: str, url: str, *, lines: bool) -> None:
+    """ConfigError unless `url` has TLS (https, or ssl://host:port for `lines`) or is this machine's; it may hold a key."""
+    form = "ssl://host:port" if lines else "https://host/path, with keys as ${NAME}"
+    secure, plain = ("ssl", "tcp") if lines else ("https", "http")
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host = None
-    if not host or "${" in url or any(char.isspace() or not char.isprintable() for char in url):
-        raise ConfigError(f"{where}: url has to be a full address such as https://host/path, with keys as ${{NAME}}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ConfigError(f"{where}: url has to begin with https:// (http:// is for hosts on this machine only)")
+        host = port = None
+    bare = not lines or (port and "@" not in url and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}")
+    if not host or not bare or "${" in url or any(char.isspace() or not char.isprintable() for char in url):
+        raise ConfigError(f"{where}: url has to be a full address such as {form}")
+    if parts.scheme != secure and not (parts.scheme == plain and _is_loopback(host)):
+        raise ConfigError(f"{where}: url has to begin with {secure}:// ({plain}:// is for hosts on this machine only)")
 
 
 def _is_loopback(host: str) -> bool:

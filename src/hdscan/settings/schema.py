@@ -117,6 +117,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost: Cost = Cost.CALL
     batch: Count | None = None
     operator: str | None = None
+    tls: Annotated[str, Meta(pattern=r"^(system|pin|sha256:[0-9a-f]{64})\Z")] = "system"
     network: Network | None = None
 
 
@@ -148,6 +149,8 @@ def parse(kind: type[T], raw: object, where: str, *, strict: bool = True, known:
         return msgspec.convert(raw, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_reason(str(error))}") from None
+    except UnicodeEncodeError:
+        raise ConfigError(f"{where}: is not UTF-8 text") from None
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -163,6 +166,8 @@ def _reason(message: str) -> str:
         return re.sub(r"^Object missing required field (\w+)$", r"'\1' is missing", text)
     key = re.match(r"\$\.(\w+)", path)
     name = key.group(1) if key else path
+    if name == "tls" and "regex" in text:
+        return "tls: has to be system, pin, or sha256: and the 64 hexadecimal digits of a certificate's fingerprint"
     if "regex" in text:
         return f"{name}: holds characters that cannot stand there, or too many of them"
     if name in CHOICES:

@@ -6,6 +6,8 @@ from typing import Self
 
 from hdscan.model.chain import Family
 from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.sim.blockchair import Blockchair
+from hdscan.sim.electrum import Electrum
 from hdscan.sim.esplora import Esplora
 from hdscan.sim.etherscan import Etherscan
 from hdscan.sim.evm import EvmNode
@@ -21,6 +23,8 @@ from hdscan.sim.world import ChainWorld, World
 
 SPEAKERS: Mapping[Protocol, Callable[[ChainWorld, HostSpec], Speaker]] = {
     Protocol.ESPLORA: lambda world, _: Esplora(world),
+    Protocol.BLOCKCHAIR: lambda world, _: Blockchair(world),
+    Protocol.ELECTRUM: lambda world, _: Electrum(world),
     Protocol.ETHERSCAN: lambda world, _: Etherscan(world),
     Protocol.EVM_RPC: lambda world, spec: EvmNode(world, spec.gas_cap),
     Protocol.EVM_MULTICALL: lambda world, spec: EvmNode(world, spec.gas_cap),

@@ -11,7 +11,8 @@ import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
-from hdscan.sim.http import Connection, Listener, Request, http_date
+from hdscan.sim.http import Exchange, Request, http_date, listen
+from hdscan.sim.lines import NOTICE, line_listener
 from hdscan.sim.meter import Meter, Pulse
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import Lie, View
@@ -53,7 +54,7 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     `rate` (calls or items per second, by `cost`) is what the host publishes and is judged by; it enforces `hidden_rate`
     where given. `batch` is the enforced cap of items per call, `published_batch` the cap that the client is told. `latency` is
     the mean in seconds, jittered by half. A refusal pauses the host for `pause` seconds, announced as `throttle` says.
-    `gas_cap` is the number of subcalls that one aggregate3 may hold.
+    `gas_cap` is the number of subcalls that one aggregate3 may hold. `tls` is for Electrum, with a certificate of its own.
     """
 
     name: str
@@ -70,6 +71,7 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     pause: float = 1.0
     gas_cap: int = 5_000
     operator: str | None = None
+    tls: bool = False
 
     @property
     def allowance(self) -> float:
@@ -117,7 +119,8 @@ class Host:
         self._world, self._speaker, self._pulse, self._keep_asks = world, speaker, pulse, keep_asks
         self._seed = f"{seed}/{spec.name}"
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
-        self._listener = Listener(self._serve)
+        self._lines = Protocol.ELECTRUM in spec.protocols
+        self._listener = line_listener(self._serve, self._news, tls=spec.tls) if self._lines else listen(self._serve)
         self.set_rules(rules)
         self.reset()
 
@@ -157,16 +160,32 @@ class Host:
             cost=spec.cost,
             batch=spec.published_batch,
             operator=spec.operator,
+            tls="pin" if spec.tls else "system",
         )
 
     def _path(self) -> str:
+        if self._lines:
+            return ""
         if Protocol.ESPLORA in self.spec.protocols:
             return "/api"
+        if Protocol.BLOCKCHAIR in self.spec.protocols:
+            return "/bitcoin"
         if Protocol.ETHERSCAN in self.spec.protocols:
             return f"/v2/api?chainid={self._world.chain.identity}&apikey=simulated"
         return "/" if Protocol.SOLANA_RPC in self.spec.protocols else ""
 
-    def _serve(self, request: Request, connection: Connection) -> None:
+    def _news(self) -> View:
+        """How it sees the chain when it tells something unasked."""
+        asked = Asked(self._number, time.monotonic() - (self._first or 0.0), (NOTICE,), (), self._world.chain.symbol)
+        return self._view(self._plan.pick(asked))
+
+    def _view(self, trouble: Trouble | None) -> View:
+        fault = trouble.fault if trouble else None
+        lie = Lie(fault, trouble.share, self._seed) if trouble is not None and fault in LIES else None
+        branch = self._orphan() if fault is Fault.ORPHANED else None
+        return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch)
+
+    def _serve(self, request: Request, connection: Exchange) -> None:
         at = time.monotonic()
         call = self._speaker.hear(request)
         spec = self.spec
@@ -188,7 +207,7 @@ class Host:
         else:
             self._answer(entry, connection, call, self._plan.pick(asked))
 
-    def _answer(self, entry: Entry, connection: Connection, call: Call, trouble: Trouble | None) -> None:
+    def _answer(self, entry: Entry, connection: Exchange, call: Call, trouble: Trouble | None) -> None:
         fault = trouble.fault if trouble else None
         if fault is not None:
             entry.answered = fault.value
@@ -204,10 +223,7 @@ class Host:
         elif fault is Fault.RESET:
             self._later(connection.reset)
         elif fault is not Fault.HANG:
-            lie = Lie(fault, trouble.share, self._seed) if trouble is not None and fault in LIES else None
-            branch = self._orphan() if fault is Fault.ORPHANED else None
-            view = View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch)
-            answer = self._speaker.answer(call, view, trouble)
+            answer = self._speaker.answer(call, self._view(trouble), trouble)
             if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
                 reset = fault is Fault.RESET_MID_BODY
                 self._later(lambda: connection.reply_in_part(answer.status, answer.body, reset=reset))
@@ -224,11 +240,12 @@ class Host:
             self._branch = self._world.height(time.time()) - 1
         return self._branch
 
-    def _refuse(self, entry: Entry, connection: Connection, how: Throttle, why: str) -> None:
+    def _refuse(self, entry: Entry, connection: Exchange, how: Throttle, why: str) -> None:
         """Say 429 (or 503) in the host's way; a pause that is announced begins or goes on."""
         answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
         if why == Fault.UNAVAILABLE:
             answer = Answer(b"Service Unavailable", 503, text=True)
+        how = Throttle.BARE if self._lines else how  # lines have no headers: a pause cannot be announced
         now, wall = time.monotonic(), time.time()
         seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
         headers: tuple[tuple[str, str], ...] = ()
@@ -244,7 +261,7 @@ class Host:
         self._send(entry, connection, answer, why, headers)
 
     def _send(
-        self, entry: Entry, connection: Connection, answer: Answer, answered: str, headers: tuple[tuple[str, str], ...] = ()
+        self, entry: Entry, connection: Exchange, answer: Answer, answered: str, headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         entry.answered = answered
 

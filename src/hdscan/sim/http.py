@@ -7,12 +7,13 @@ framework's CPU: the client under test shares the machine with it.
 import asyncio
 import re
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -34,7 +35,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 class Connection(asyncio.Protocol):
     """One client connection: hands requests to `serve` one at a time, and sends what `serve` decides on."""
 
-    def __init__(self, serve: "Serve", peers: "set[Connection]") -> None:
+    def __init__(self, serve: "Serve", peers: "set[Peer]") -> None:
         self._serve, self._peers = serve, peers
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -90,9 +91,7 @@ class Connection(asyncio.Protocol):
     def reset(self) -> None:
         """Break the connection with a TCP reset."""
         if self._transport is not None:
-            linger = struct.pack("ii", 1, 0)
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self._transport.abort()
+            reset(self._transport)
 
     def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
         """Announce the whole body, send half of it, then reset or close the connection."""
@@ -114,24 +113,50 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
 
-Serve = Callable[[Request, Connection], None]
+class Exchange(Protocol):
+    """What a host can do with a request in hand."""
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer it."""
+
+    def reset(self) -> None:
+        """Break the connection with a TCP reset."""
+
+    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
+        """Send half of the answer, then reset or close the connection."""
+
+    def flood(self, status: int, body: bytes, megabytes: int) -> None:
+        """Answer with `megabytes` MB of white space behind the body, as fast as the client reads."""
+
+
+Serve = Callable[[Request, Exchange], None]
+
+
+class Peer(Protocol):
+    """A client's connection, as far as a listener knows it."""
+
+    def reset(self) -> None:
+        """Break it."""
+
+
+Make = Callable[[set[Peer]], asyncio.Protocol]
 
 
 class Listener:
-    """A server socket on a free loopback port."""
+    """A server socket on a free loopback port; a connection that `make` makes is in the set that it is given while it lives."""
 
-    def __init__(self, serve: Serve) -> None:
-        self._serve = serve
-        self._peers: set[Connection] = set()
+    def __init__(self, make: Make, scheme: str = "http", tls: ssl.SSLContext | None = None) -> None:
+        self._make, self._scheme, self._tls = make, scheme, tls
+        self._peers: set[Peer] = set()
         self._server: asyncio.AbstractServer | None = None
         self.url = ""
 
     async def open(self) -> str:
         """Listen; return the base URL without a slash at its end."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self._serve, self._peers), "127.0.0.1", 0, backlog=1024)
+        server = await loop.create_server(lambda: self._make(self._peers), "127.0.0.1", 0, backlog=1024, ssl=self._tls)
         self._server = server
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.url = f"{self._scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return self.url
 
     async def close(self) -> None:
@@ -142,6 +167,18 @@ class Listener:
                 peer.reset()
             await self._server.wait_closed()
             self._server = None
+
+
+def listen(serve: Serve) -> Listener:
+    """Make a listener that speaks HTTP."""
+    return Listener(lambda peers: Connection(serve, peers))
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Break a connection with a TCP reset."""
+    linger = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
 
 
 def parse_query(query: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ from hdscan.sim.chains import MAINNET, SimChain
 from hdscan.sim.city import City
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import Entry, HostSpec
-from hdscan.sim.http import Connection, Listener, Request
+from hdscan.sim.http import Exchange, Request, listen
 from hdscan.sim.judge import Judgement
 from hdscan.sim.topology import DEMO
 from hdscan.sim.world import World
@@ -71,7 +71,7 @@ class Control:
     def __init__(self, city: City) -> None:
         self._city = city
 
-    def serve(self, request: Request, connection: Connection) -> None:
+    def serve(self, request: Request, connection: Exchange) -> None:
         """Answer one request: 404 for an unknown path or name, 400 for a body that can't be read."""
         try:
             connection.reply(200, self._answer(request))
@@ -99,7 +99,7 @@ class Control:
 
 async def _simulate(config: Config) -> None:
     city = City(config.world(), config.hosts, faults=config.faults, keep_asks=config.keep_asks)
-    control = Listener(Control(city).serve)
+    control = listen(Control(city).serve)
     loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
     def watch() -> None:

@@ -36,9 +36,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees the database as of one moment."""
-        with self._explained(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        """A connection that sees the database as of one moment; a row that can't be one of ours is a StoreError too."""
+        try:
+            with self._explained(), self.engine.connect() as connection, connection.begin():
+                yield connection
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise sqlite.not_ours(error, self.path) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

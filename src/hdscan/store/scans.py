@@ -9,7 +9,7 @@ from hdscan.model.address import Address
 from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
-from hdscan.model.events import ScanTokenError
+from hdscan.model.events import TokenError
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.store import registry
 from hdscan.store.database import many
@@ -191,12 +191,12 @@ def a_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address
     return None if row is None else (Address(chain, row.id - low, row.text, row.path), row.symbol)
 
 
-def token_errors(connection: Connection, scan_id: int, chain: str) -> list[ScanTokenError]:
+def token_errors(connection: Connection, scan_id: int, chain: str) -> list[TokenError]:
     """The tokens of which a scan has unread readings: how many, and why."""
     low, high = span(registry.chain_number(connection, chain))
     rows = connection.execute(_TOKEN_ERRORS, {"low": low, "high": high, "scan": scan_id})
     return [
-        ScanTokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
+        TokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
         for symbol, error, code, count, providers in rows
     ]
 
@@ -260,14 +260,14 @@ def _records(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) ->
         for each in connection.execute(_AUDITS, {"scan": scan_id})
     }
     return tuple(
-        ChainScan(
-            **{
+        msgspec.convert(
+            {
                 **row._asdict(),
                 **audits.get((row.scan_id, row.chain), {}),
                 "chain": chains[row.chain],
-                "status": Status(row.status),
-                "assets": tuple(known[key].symbol for key in msgspec.json.decode(row.assets)),
-            }
+                "assets": tuple(known[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
+            },
+            ChainScan,
         )
         for row in rows
     )

@@ -122,6 +122,14 @@ def explain(error: BaseException | None, path: Path) -> StoreError:
     return StoreError(f"the database {path} failed: {meaning}", may_pass=name.startswith(_MAY_PASS))
 
 
+def not_ours(error: Exception, path: Path) -> StoreError:
+    """That a row holds what hdscan never writes, by what it led to."""
+    what = f"{type(error).__name__} in a row"
+    return StoreError(
+        f"the database {path} holds what hdscan did not write ({what}); keep a copy of it and take the last good backup"
+    )
+
+
 @contextmanager
 def writer_lock(path: Path, command: str) -> Iterator[None]:
     """Hold `<path>.lock` (flock: the kernel gives it back however the process ends); LockedError names who has it."""
@@ -135,7 +143,8 @@ def writer_lock(path: Path, command: str) -> Iterator[None]:
         except BlockingIOError:
             raise LockedError(_held(file, path)) from None
         os.ftruncate(file, 0)
-        os.pwrite(file, msgspec.json.encode(Holder(os.getpid(), command, rfc3339(time.time()))), 0)
+        with suppress(OSError):  # on a full disk the lock holds all the same, without a name
+            os.pwrite(file, msgspec.json.encode(Holder(os.getpid(), command, rfc3339(time.time()))), 0)
         yield
         os.ftruncate(file, 0)
     finally:

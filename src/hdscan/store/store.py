@@ -17,7 +17,7 @@ from hdscan.model.address import Address
 from hdscan.model.audit import Audited, AuditPlan
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.errors import InputError, ReadCode
-from hdscan.model.events import ScanTokenError
+from hdscan.model.events import TokenError
 from hdscan.model.explain import Known
 from hdscan.model.page import Page, Sort
 from hdscan.model.reading import BalanceResult
@@ -172,7 +172,7 @@ class Store:
         with self._database.read() as connection:
             return scans.gaps(connection, scan_id, chain, after, limit)
 
-    def token_errors(self, scan_id: int, chain: str) -> list[ScanTokenError]:
+    def token_errors(self, scan_id: int, chain: str) -> list[TokenError]:
         """The tokens of which a scan counts readings as unread, with the latest address's reason (B7)."""
         with self._database.read() as connection:
             return scans.token_errors(connection, scan_id, chain)

@@ -69,8 +69,10 @@ class Access:
         for pair in header.decode("latin-1").split(";"):
             name, _, value = pair.strip().partition("=")
             until, _, signature = value.partition(".")
-            if name == self.cookie and re.fullmatch(r"[0-9]{1,12}", until, re.ASCII) and int(until) > now:
-                return hmac.compare_digest(signature.encode(), self._signature(until).encode())
+            if name != self.cookie or not re.fullmatch(r"[0-9]{1,12}", until) or int(until) <= now:
+                continue  # another port may have set one of the same name
+            if hmac.compare_digest(signature.encode(), self._signature(until).encode()):
+                return True
         return False
 
     def _signature(self, until: str) -> str:

@@ -1,47 +1,47 @@
 """The HTTP API: what the command line knows and does, under /api/v1. docs/api.md tells it to its users."""
 
 import asyncio
+import re
 import traceback
 from collections.abc import AsyncIterator, Mapping
-from contextlib import closing
-from importlib.metadata import version
-from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
 import structlog
 from litestar import Controller, Litestar, MediaType, Request, Response, Router, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import HeaderParameter, Parameter, QueryParameter
+from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
+from litestar.routes import HTTPRoute
 
-from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
+from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset, masked
 from hdscan.model.errors import InputError, ScanRefused, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
+from hdscan.web.described import CHANGES, READS, description, errors
 from hdscan.web.errors import CODES, Envelope, Fault
-from hdscan.web.guard import Gone, Refused
+from hdscan.web.guard import Refused
 from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
 from hdscan.web.page import index, static
 from hdscan.web.scans import ScanConflict, Scans
-from hdscan.web.stream import EventStream
+from hdscan.web.stream import SILENCE, EventStream
 from hdscan.web.totals import Totals
 
 _log = structlog.get_logger()
 
-BLOCK = 500  # CSV lines that are made at once
+BLOCK = 1000  # CSV lines that are made at once
+LOOKING = 3  # searches of the whole wallet at once: each has a connection and keeps a core busy
+BAD_SHOWN = 100  # bad addresses that are named one by one
 BIGGEST = 2**31 - 1
 
-OneChain = Annotated[str | None, Parameter(description="Only this chain.")]
-OneAsset = Annotated[str | None, Parameter(description="Only this asset's symbol.")]
-Funded = Annotated[bool, Parameter(description="Only amounts above zero.")]
-Cursor = Annotated[str | None, Parameter(description="`next` of the page before, of the same query.")]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="How many items at most.")]
+OneChain = Annotated[str | None, QueryParameter(description="Only this chain.")]
+OneAsset = Annotated[str | None, QueryParameter(description="Only this asset's symbol.")]
+Funded = Annotated[bool, QueryParameter(description="Only amounts above zero.")]
+Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before, of the same query.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many items at most.")]
 
 
 class ScanAnswer(msgspec.Struct, frozen=True):
@@ -116,23 +116,24 @@ class Refusal(Exception):
 class Scanning(Controller):
     """What is scanned, and how it stands."""
 
-    @get("/status", sync_to_thread=False)
-    def status(self, hub: Hub) -> Snapshot:
+    @get("/status", sync_to_thread=False, responses=READS)
+    def status(self, hub: NamedDependency[Hub]) -> Snapshot:
         """How every chain stands, as of the last event."""
         return hub.live.snapshot()
 
-    @get("/events", media_type="text/event-stream")
+    @get("/events", media_type="text/event-stream", responses=READS)
     async def events(
         self,
-        hub: Hub,
+        hub: NamedDependency[Hub],
+        silence: NamedDependency[float],
         last_event_id: Annotated[str | None, QueryParameter(name="last_event_id")] = None,
         last_seen: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> EventStream:
         """What happens, as Server-Sent Events that begin with the whole state."""
-        return EventStream(hub, last_event_id if last_seen is None else last_seen)
+        return EventStream(hub, last_event_id if last_seen is None else last_seen, silence)
 
-    @post("/scans", status_code=202)
-    async def start(self, scans: Scans, wallet: Wallet, data: Start) -> Begun:
+    @post("/scans", status_code=202, responses=CHANGES)
+    async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Start]) -> Begun:
         """Begin a scan, or go on with one that did not end."""
         if data.restart and data.retry:
             raise InputError("restart reads everything, retry only what is unread: choose one")
@@ -141,32 +142,35 @@ class Scanning(Controller):
         assets = tuple(find_asset(wallet.settings, asset, data.chains) for asset in data.assets)
         return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry, data.audit)))
 
-    @post("/scans/stop", status_code=202)
-    async def stop(self, scans: Scans, wallet: Wallet, data: Stop) -> Begun:
+    @post("/scans/stop", status_code=202, responses=CHANGES)
+    async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Stop]) -> Begun:
         """End the running scan, or some of its chains; what has been read is kept."""
         for chain in data.chains:
             wallet.chain(chain)
         return Begun(scans.stop(data.chains))
 
-    @get("/scans", sync_to_thread=True)
+    @get("/scans", sync_to_thread=True, responses=READS)
     def scans(
-        self, wallet: Wallet, before: Annotated[int | None, Parameter(ge=1, le=BIGGEST)] = None, limit: Limit = 100
+        self,
+        wallet: NamedDependency[Wallet],
+        before: Annotated[int | None, QueryParameter(ge=1, le=BIGGEST)] = None,
+        limit: Limit = 100,
     ) -> Page[ScanAnswer]:
         """Every scan, newest first."""
         records = wallet.store.scans(before, limit)
         more = records[-1].scan_id if len(records) == limit else None
         return Page(tuple(_answer(each) for each in records), None if more is None else str(more))
 
-    @get("/scans/{scan_id:int}", sync_to_thread=True)
-    def scan(self, wallet: Wallet, scan_id: Annotated[int, Parameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
+    @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
+    def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
         """One scan."""
         record = wallet.store.scan_record(scan_id)
         if record is None:
             raise NotFoundException(f"there is no scan {scan_id}")
         return _answer(record)
 
-    @get("/providers", sync_to_thread=True)
-    def providers(self, wallet: Wallet) -> Items:
+    @get("/providers", sync_to_thread=True, responses=READS)
+    def providers(self, wallet: NamedDependency[Wallet]) -> Items:
         """Every provider as it stands now."""
         return Items(tuple(wallet.providers()))
 
@@ -174,98 +178,92 @@ class Scanning(Controller):
 class Known(Controller):
     """What is held, what is not known, and the addresses themselves."""
 
-    @get("/balances", sync_to_thread=True)
-    def balances(
+    @get("/balances", responses=READS)
+    async def balances(
         self,
         *,
-        wallet: Wallet,
-        totals: Totals,
+        wallet: NamedDependency[Wallet],
+        totals: NamedDependency[Totals],
+        looking: NamedDependency[asyncio.Semaphore],
         chain: OneChain = None,
         asset: OneAsset = None,
         funded: Funded = False,
-        q: Annotated[str | None, Parameter(max_length=200, description="A part of the address or its path.")] = None,
-        sort: Sort = Sort.INDEX,
+        q: Annotated[str | None, QueryParameter(max_length=200, description="A part of the address or its path.")] = None,
+        sort: FromQuery[Sort] = Sort.INDEX,
         cursor: Cursor = None,
         limit: Limit = 100,
     ) -> BalancePage:
         """Every address and asset, page by page, and the totals."""
         symbol = _chosen(wallet, chain, asset)
-        page = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
-        return BalancePage(page.items, page.next, totals.of(chain, symbol))
 
-    @get("/balances.csv", media_type="text/csv")
+        def page() -> BalancePage:
+            found = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+            return BalancePage(found.items, found.next, totals.of(chain, symbol))
+
+        async with looking:
+            return await asyncio.to_thread(page)
+
+    @get("/balances.csv", media_type="text/csv", responses=READS)
     async def balances_csv(
-        self, wallet: Wallet, chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
+        self, wallet: NamedDependency[Wallet], chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
     ) -> Stream:
         """Every address and asset as CSV."""
         symbol = _chosen(wallet, chain, asset)
         headers = {"content-disposition": 'attachment; filename="balances.csv"'}
-        return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv; charset=utf-8", headers=headers)
+        return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv", headers=headers)
 
-    @get("/gaps", sync_to_thread=True)
-    def gaps(self, wallet: Wallet, chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100) -> Page[Gap]:
+    @get("/gaps", sync_to_thread=True, responses=READS)
+    def gaps(
+        self, wallet: NamedDependency[Wallet], chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100
+    ) -> Page[Gap]:
         """What the last scans could not read, and why."""
         _chosen(wallet, chain, None)
         return wallet.store.gap_page(chain, cursor=cursor, limit=limit)
 
-    @post("/addresses", status_code=200)
-    async def add(self, wallet: Wallet, data: Add) -> Imported:
+    @post("/addresses", status_code=200, responses=CHANGES)
+    async def add(self, wallet: NamedDependency[Wallet], totals: NamedDependency[Totals], data: JSONBody[Add]) -> Imported:
         """Add addresses; with a bad one none, unless `skip_invalid`."""
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
+        totals.forget()
         if done.bad and not data.skip_invalid:
-            text = f"{len(done.bad):,} bad addresses, so nothing was imported; mend them, or leave them out with skip_invalid"
-            raise Refusal(422, Fault("bad_input", text, {"bad": done.bad}))
+            bad = "1 bad address" if len(done.bad) == 1 else f"{len(done.bad):,} bad addresses"
+            text = f"{bad}, so nothing was imported; mend what is bad, or leave it out with skip_invalid"
+            raise Refusal(422, Fault("bad_input", text, {"bad": done.bad[:BAD_SHOWN]}))
         if not (done.added or done.known):
             raise InputError("there is no address to import")
-        return done
+        return msgspec.structs.replace(done, bad=done.bad[:BAD_SHOWN])
 
 
-class Described(Controller):
-    """The description of the API itself."""
-
-    path = "/api/v1"
-
-    @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
-    def schema(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
-        """OpenAPI 3.1."""
-        return request.app.openapi_schema.to_schema()
-
-
-@get("/healthz", sync_to_thread=False)
+@get("/healthz", sync_to_thread=False, responses=errors())
 def healthz() -> Health:
     """Whether the server answers."""
     return Health()
 
 
-@get("/readyz", sync_to_thread=True)
-def readyz(wallet: Wallet) -> Health:
-    """Whether the database can be read."""
+@get("/readyz", sync_to_thread=True, responses=READS)
+def readyz(wallet: NamedDependency[Wallet]) -> Health:
+    """Whether the database can be read, and is still where it was opened."""
+    if not (path := wallet.store.beside("")).exists():
+        raise StoreError(f"{path} is gone; what is written now is lost when the server ends")
     wallet.chains()
     return Health()
 
 
-@get("/metrics", sync_to_thread=True, media_type="application/openmetrics-text")
-def metrics(metered: Metrics) -> Response[bytes]:
+@get("/metrics", sync_to_thread=True, media_type="application/openmetrics-text", responses=READS)
+def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
     """Everything counted, as OpenMetrics."""
     return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
 
 
-def make_app(wallet: Wallet, hub: Hub, scans: Scans) -> Litestar:
-    """The routes over a wallet, its events and its scans."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "totals": Totals(wallet), "metered": Metrics(wallet, hub)}
+def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -> Litestar:
+    """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "silence": silence}
+    given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub), "looking": asyncio.Semaphore(LOOKING)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
         exception_handlers={Exception: _refuse},
-        openapi_config=OpenAPIConfig(
-            title="hdscan",
-            version=version("hdscan"),
-            # a plain one, in place of a page that loads scripts
-            openapi_controller=Described,  # type: ignore[arg-type]
-            components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
-            security=[{"bearer": []}],
-            use_handler_docstrings=True,
-        ),
+        openapi_config=description(),
         logging_config=None,
         debug=False,
     )
@@ -275,16 +273,28 @@ def _always(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _refuse(_request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
+def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
     """Every error as the one envelope."""
     status, fault = _fault(error)
-    return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON)
+    fault = Fault(fault.code, masked(fault.message), fault.detail)  # it may repeat what was asked
+    headers = {"allow": _methods(request)} if status == 405 else {}
+    return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def _methods(request: Request[Any, Any, Any]) -> str:
+    """What a 405 has to name (RFC 9110, section 15.5.6); Litestar does not."""
+    path = "/" + "/".join(part for part in request.scope["path"].split("/") if part)
+    for route in request.app.routes:
+        pattern = re.sub(r"{\w+:int}", "-?[0-9]+", re.sub(r"{\w+:str}", "[^/]+", route.path))
+        if isinstance(route, HTTPRoute) and re.fullmatch(pattern, path):
+            return ", ".join(sorted(route.methods))
+    return ""
 
 
 def _fault(error: Exception) -> tuple[int, Fault]:
     found = 500, Fault("internal", f"a defect in hdscan ({type(error).__name__})")
     match error:
-        case Refused() | Gone():
+        case Refused():
             raise error  # the guard's
         case Refusal():
             found = error.status, error.fault
@@ -296,8 +306,10 @@ def _fault(error: Exception) -> tuple[int, Fault]:
             found = 422, Fault(error.code, str(error))
         case StoreError():
             found = 503, Fault("store", str(error))
-        case ValidationException():
-            found = 422, Fault("bad_input", error.detail, error.extra)
+        case ValidationException(extra=list(wrong)):
+            found = 422, Fault("bad_input", "; ".join(f"{each['key']}: {each['message']}" for each in wrong))
+        case UnicodeDecodeError() | RecursionError():  # the decoder's, which the framework doesn't take for a client's fault
+            found = 400, Fault("bad_request", "the body is not JSON: no UTF-8 text, or nested too deep")
         case HTTPException(status_code=status) if status in CODES:
             found = status, Fault(CODES[status], error.detail)
         case _:
@@ -318,7 +330,10 @@ def _answer(record: ScanRecord) -> ScanAnswer:
 
 
 async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: bool) -> AsyncIterator[str]:
-    with closing(wallet.balances(chain, asset, funded=funded)) as rows:
-        lines = csv_lines(rows, BalanceRow.__struct_fields__)
-        while block := await asyncio.to_thread(lambda: "".join(islice(lines, BLOCK))):
-            yield block
+    """Page by page, so that whoever reads slowly holds no view of the database open."""
+    cursor, fields = None, BalanceRow.__struct_fields__
+    while True:
+        page = await asyncio.to_thread(wallet.store.balance_page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
+        yield "".join(csv_lines(page.items, fields, header=cursor is None))
+        if (cursor := page.next) is None:
+            return

@@ -18,9 +18,8 @@ from hdscan.web.access import Access
 from hdscan.web.asgi import App, Message, Receive, Scope, Send
 from hdscan.web.errors import CODES, Envelope, Fault
 
+MOST_HEADERS = 16 * 1024  # bytes
 MOST_BODY = 1 << 20  # bytes
-BODY_SECONDS = 30.0
-SEND_SECONDS = 10.0
 SAFE = ("GET", "HEAD", "OPTIONS")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -49,15 +48,23 @@ class Refused(Exception):
         self.message = message
 
 
-class Gone(Exception):
-    """The client takes nothing any more."""
+class Patience(msgspec.Struct, frozen=True):
+    """How long a client is waited for, in seconds: to send its headers, its whole body, and to take an answer."""
+
+    headers: float = 10.0
+    body: float = 30.0
+    answer: float = 10.0
+
+
+PATIENCE = Patience()
 
 
 class Guard:
     """The server's outermost layer; `names` are the hosts that it answers to besides those of the loopback."""
 
-    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = ()) -> None:
+    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = (), patience: Patience = PATIENCE) -> None:
         self._app = app
+        self._patience = patience
         self._access = access
         self._port = port
         self._hosts = {
@@ -71,22 +78,22 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        out = _Out(send, abort=scope["state"].get("abort", lambda: None))
+        out = _Out(send, self._patience.answer, scope)
         try:
-            headers = _headers(scope["headers"])
+            headers = _headers(scope)
             self._check_host(headers[b"host"], scope["server"])
             if scope["method"] == "GET" and scope["path"] == "/" and b"code=" in scope["query_string"]:
                 await self._exchange(scope["query_string"], headers, out)
             else:
                 self._check_caller(scope["method"], headers)
-                await self._app(scope, _In(receive, headers), out)
+                await self._app(scope, _In(receive, headers, self._patience.body), out)
         except Refused as refused:
             await self._refuse(refused, scope["path"] == "/", out)
-        except Gone:
-            _log.info("client_cut_off", path=scope["path"])
         except Exception as error:
             _log.error("request_failed", path=scope["path"], defect=type(error).__name__)
             await self._refuse(Refused(500, "a defect in hdscan"), False, out)
+        finally:
+            out.close()
 
     def _check_host(self, given: list[bytes], server: tuple[str, int | None] | None) -> None:
         if len(given) != 1:
@@ -101,7 +108,8 @@ class Guard:
             raise Refused(401, SIGN_IN)
         if method in SAFE:
             return
-        origins = [each in {b"http://" + host for host in self._hosts} for each in headers[b"origin"]]
+        own = [b"http://" + each.lower() for each in headers[b"host"]]  # checked before
+        origins = [each.lower() in own for each in headers[b"origin"]]
         sites = [each == b"same-origin" or (by_token and each == b"none") for each in headers[b"sec-fetch-site"]]
         if not all(origins + sites) or not (by_token or origins or sites):
             raise Refused(403, "a page of another site may change nothing here")
@@ -126,23 +134,35 @@ class Guard:
             out.abort()
             return
         more = [(b"connection", b"close")] if refused.status in (408, 413, 500) else []
-        if refused.status == 401:
-            more.append((b"www-authenticate", b"Bearer"))
         if page and refused.status == 401:
-            body, kind = self._sign_in, b"text/html; charset=utf-8"
+            more += [(b"content-type", b"text/html; charset=utf-8"), (b"www-authenticate", b"Bearer")]
+            await _answer(out, refused.status, self._sign_in, more)
         else:
-            body, kind = msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message))), b"application/json"
-        await _answer(out, refused.status, body, [(b"content-type", kind), *more])
+            headers, body = refusal(refused)
+            await _answer(out, refused.status, body, [*headers, *more])
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+def refusal(refused: Refused) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The headers and the body that tell it, as every error of the API is told."""
+    headers = [(b"content-type", b"application/json")]
+    if refused.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers, msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message)))
+
+
+def _headers(scope: Scope) -> Headers:
     found: Headers = defaultdict(list)
-    for name, value in raw:
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    for name, value in scope["headers"]:
         found[name.lower()].append(value)
+        size += len(name) + len(value)
+    if size > MOST_HEADERS:
+        raise Refused(400, f"a request's line and headers have at most {MOST_HEADERS:,} bytes")
     return found
 
 
 def _netloc(address: str, port: int) -> bytes:
+    address = address.removeprefix("::ffff:")  # IPv4 at a socket for both (RFC 4291, section 2.5.5.2)
     return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
 
 
@@ -155,18 +175,19 @@ async def _answer(out: "_Out", status: int, body: bytes, headers: list[tuple[byt
 class _In:
     """The body on its way in: of bounded size, and within a deadline."""
 
-    def __init__(self, receive: Receive, headers: Headers) -> None:
+    def __init__(self, receive: Receive, headers: Headers, seconds: float) -> None:
         self._receive = receive
+        self._until = asyncio.get_running_loop().time() + seconds
         self._size = 0
         self._whole = False
-        if any(not each.isdigit() or int(each) > MOST_BODY for each in headers[b"content-length"]):
+        if any(not each.isdigit() or len(each) > 9 or int(each) > MOST_BODY for each in headers[b"content-length"]):
             raise Refused(413, f"a body has at most {MOST_BODY:,} bytes")
 
     async def __call__(self) -> Message:
         if self._whole:
             return await self._receive()  # waits for the client to go
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
             raise Refused(408, "the body of the request did not come in time") from None
@@ -179,11 +200,19 @@ class _In:
 
 
 class _Out:
-    """The answer on its way out: with the headers that all have, and cut off where it is not taken."""
+    """The answer on its way out: with the headers that all have, and cut off where it is not taken.
 
-    def __init__(self, send: Send, abort: Callable[[], None]) -> None:
+    One timer watches over all of an answer's sends: a deadline for each would cost a stream of events more than the sending.
+    """
+
+    def __init__(self, send: Send, seconds: float, scope: Scope) -> None:
         self._send = send
-        self.abort = abort
+        self._seconds = seconds
+        self._path = scope["path"]
+        self.abort: Callable[[], None] = scope["state"].get("abort", lambda: None)
+        self._clock = asyncio.get_running_loop().time
+        self._since: float | None = None  # when the send began that is under way
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -192,9 +221,19 @@ class _Out:
             given = {name.lower() for name, _ in message["headers"]}
             missing = [(name, value) for name, value in ALWAYS.items() if name not in given]
             message["headers"] = [*message["headers"], *missing]
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._send(message)
-        except TimeoutError:
+        self._since = self._clock()
+        await self._send(message)
+        self._since = None
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        """Cut off where a send has waited too long: it ends as with any client that goes. Or look again when one could have."""
+        waited = 0.0 if self._since is None else self._clock() - self._since
+        if waited >= self._seconds:
+            _log.info("client_cut_off", path=self._path)
             self.abort()
-            raise Gone from None
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds - waited, self._look)

@@ -7,19 +7,20 @@ from typing import TypeVar
 import msgspec
 
 from hdscan.model.events import (
+    ChainError,
     ChainProgress,
     Event,
     ProviderChanged,
     Reason,
-    ScanError,
     ScanProgress,
     ScanState,
     ScanTokenError,
     Snapshot,
+    TokenError,
 )
 from hdscan.model.scan import ProviderStatus, Status
 
-T = TypeVar("T", ChainProgress, ProviderStatus)
+T = TypeVar("T", ChainError, ChainProgress, ProviderStatus, TokenError)
 
 ERRORS = 20  # the last ones are kept
 
@@ -28,24 +29,24 @@ class Live:
     """The chains, token errors, errors and providers as of the last event."""
 
     def __init__(
-        self, chains: Iterable[ChainProgress], token_errors: Iterable[ScanTokenError], providers: Iterable[ProviderStatus]
+        self, chains: Iterable[ChainProgress], token_errors: Iterable[TokenError], providers: Iterable[ProviderStatus]
     ) -> None:
         self.chains = {each.chain: each for each in chains}
         self._token_errors = {(each.chain, each.token): each for each in token_errors}
-        self._errors: deque[ScanError] = deque(maxlen=ERRORS)
+        self._errors: deque[ChainError] = deque(maxlen=ERRORS)
         self._providers = {each.name: each for each in providers}
 
     def apply(self, event: Event) -> None:
         """Take an event's values for what is."""
         match event:
             case ChainProgress():
-                self.chains[event.chain] = _plain(event, ChainProgress)
-            case ScanTokenError(addresses=0):
+                self.chains = self.chains | {event.chain: _plain(event, ChainProgress)}  # other threads read it
+            case TokenError(addresses=0):
                 self._token_errors.pop((event.chain, event.token), None)
-            case ScanTokenError():
-                self._token_errors[event.chain, event.token] = event
-            case ScanError():
-                self._errors.append(event)
+            case TokenError():
+                self._token_errors[event.chain, event.token] = _plain(event, TokenError)
+            case ChainError():
+                self._errors.append(_plain(event, ChainError))
             case ProviderStatus():
                 self._providers[event.name] = _plain(event, ProviderStatus)
             case ScanState():
@@ -57,8 +58,12 @@ class Live:
         standing = {(each.chain, each.token) for each in state.token_errors}
         for key, each in self._token_errors.items():
             if each.chain in state.chains and key not in standing:
-                said.append(msgspec.structs.replace(each, addresses=0))
-        said += [each for each in state.token_errors if self._token_errors.get((each.chain, each.token)) != each]
+                said.append(ScanTokenError(**msgspec.structs.asdict(each) | {"addresses": 0}))
+        said += [
+            ScanTokenError(**msgspec.structs.asdict(each))
+            for each in state.token_errors
+            if self._token_errors.get((each.chain, each.token)) != each
+        ]
         said += [
             ProviderChanged(**msgspec.structs.asdict(each))
             for each in state.providers

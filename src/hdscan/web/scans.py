@@ -7,7 +7,7 @@ import msgspec
 import structlog
 
 from hdscan.app import ScanRequest, Wallet
-from hdscan.model.errors import HdscanError
+from hdscan.model.errors import HdscanError, ScanRefused
 from hdscan.model.events import ScanComplete, ScanError, ScanState
 from hdscan.model.scan import Status
 from hdscan.web.hub import Hub
@@ -43,10 +43,13 @@ class Scans:
     async def start(self, request: ScanRequest) -> int:
         """Begin a scan; its id. ScanConflict while one is running, ScanRefused or StoreError where it cannot begin."""
         async with self._beginning:
+            if self._closing:
+                raise ScanRefused("the server is ending; begin the scan when it runs again")
             if self.scan_id is not None:
                 raise ScanConflict(self.scan_id)
             if self._task is not None:
                 await self._task  # its chains have ended, and it is about to
+            self._scan_id = None
             began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._run(request, began))
             return await asyncio.shield(began)
@@ -62,9 +65,11 @@ class Scans:
     async def close(self) -> None:
         """Stop the running scan and wait until what it has read is committed."""
         self._closing = True
-        if self._task is not None:
-            self._wallet.stop()
-            await self._task
+        self._wallet.stop()
+        async with self._beginning:
+            if self._task is not None:
+                self._wallet.stop()
+                await self._task
 
     async def _run(self, request: ScanRequest, began: asyncio.Future[int]) -> None:
         try:
@@ -82,7 +87,7 @@ class Scans:
         except HdscanError as error:
             self._failed(error, began)
         except Exception as error:
-            _log.error("scan_ended", defect=repr(error))
+            _log.error("scan_ended", defect=type(error).__name__)
             self._failed(error, began)
 
     def _failed(self, error: Exception, began: asyncio.Future[int]) -> None:

@@ -5,11 +5,12 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import h11
 import msgspec
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,15 +19,15 @@ from hdscan.app import ScanRequest, Wallet
 from hdscan.model.errors import InputError
 from hdscan.web.access import Access, load_secret
 from hdscan.web.api import make_app
-from hdscan.web.guard import Guard
+from hdscan.web.asgi import App
+from hdscan.web.guard import ALWAYS, MOST_HEADERS, PATIENCE, Guard, Patience, Refused, refusal
 from hdscan.web.hub import Hub
 from hdscan.web.live import Live
 from hdscan.web.scans import Scans
 
-HEADER_SECONDS = 10.0
-MOST_HEADERS = 16 * 1024  # bytes
 MOST_CONNECTIONS = 1000
-GRACE_SECONDS = 1
+GRACE_SECONDS = 0.5  # to take what was sent, at the end
+TASK_SECONDS = 1  # for what goes on without a client, at the end
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -40,13 +41,17 @@ class Address(msgspec.Struct, frozen=True):
 class Connection(H11Protocol):
     """A connection that has to send its headers in time, and that the application can cut off."""
 
+    header_seconds = PATIENCE.headers
+    answer_seconds = PATIENCE.answer
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Begin to wait for a request; one connection too many is cut off, for on a 503 an EventSource never comes again."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "abort": transport.abort}
         self._wait()
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Wait on until the headers are whole."""
@@ -61,8 +66,29 @@ class Connection(H11Protocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the form of every error; where an answer is under way, cut it off."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()
+            return
+        headers, body = refusal(Refused(400, "this is no HTTP request that can be read"))
+        headers += [(b"content-length", str(len(body)).encode()), (b"connection", b"close"), *ALWAYS.items()]
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, and cut off a client that does not take the end of this answer."""
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.answer_seconds, self._cut_off_if_stalled)
+
+    def _cut_off_if_stalled(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     def _wait(self) -> None:
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+        self._deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
@@ -70,11 +96,25 @@ class Connection(H11Protocol):
             self._deadline = None
 
 
-class _Uvicorn(uvicorn.Server):
+class Server(uvicorn.Server):
+    """Uvicorn, which leaves signals to whoever runs it and at its end waits for no client that takes nothing."""
+
+    ended: asyncio.Task[None]
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever runs this server."""
+        """Leave signals alone."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let who is being answered have what there is, but not for long."""
+        cut = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._cut_off)
+        await super().shutdown(sockets)
+        cut.cancel()
+
+    def _cut_off(self) -> None:
+        for connection in self.server_state.connections:
+            connection.transport.abort()
 
 
 def bind(address: Address) -> socket.socket:
@@ -100,6 +140,7 @@ async def serve(
     begin: bool,
     ready: Callable[[str], None],
     until: asyncio.Event,
+    patience: Patience = PATIENCE,
 ) -> None:
     """Serve a wallet until `until` is set; `ready` gets the link that lets a browser in, once. `begin` starts a scan.
 
@@ -111,36 +152,51 @@ async def serve(
         hub = Hub(Live(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
         scans = Scans(wallet, hub, _now)
         access = Access(load_secret(wallet.store.beside(".secret")), token, port)
-        guard = Guard(make_app(wallet, hub, scans), access, port, address.names)
-        server = _Uvicorn(_config(guard))
-        serving = asyncio.create_task(server.serve([listener]))
-        serving.add_done_callback(lambda _: until.set())
-        name = f"[{host}]" if ":" in host else host
-        ready(f"http://{name}:{port}/?code={access.code}")
-        try:
-            if begin:
-                await scans.start(ScanRequest())
-            await until.wait()
-        finally:
-            hub.close()
-            server.should_exit = True
-            await asyncio.gather(scans.close(), serving)
+        guard = Guard(make_app(wallet, hub, scans), access, port, address.names, patience)
+        async with listening(guard, listener, patience) as server:
+            server.ended.add_done_callback(lambda _: until.set())
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 what listens everywhere listens here
+            name = f"[{host}]" if ":" in host else host
+            ready(f"http://{name}:{port}/?code={access.code}")
+            try:
+                if begin:
+                    await scans.start(ScanRequest())
+                await until.wait()
+            finally:
+                hub.close()
+                server.should_exit = True
+                await scans.close()
 
 
-def _config(app: Any) -> uvicorn.Config:
+@asynccontextmanager
+async def listening(app: App, listener: socket.socket, patience: Patience = PATIENCE) -> AsyncIterator["Server"]:
+    """Answer what comes in at a listening socket, until the block is left."""
+    server = Server(_config(app, patience))
+    server.ended = asyncio.create_task(server.serve([listener]))
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await server.ended
+
+
+def _config(app: Any, patience: Patience) -> uvicorn.Config:
+    class Timed(Connection):
+        header_seconds = patience.headers
+        answer_seconds = patience.answer
+
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard says what is worth it
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=Timed,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=MOST_HEADERS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=TASK_SECONDS,
     )
 
 

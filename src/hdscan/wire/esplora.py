@@ -7,6 +7,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
+from hdscan.wire.bitcoin import MAX_MONEY
 from hdscan.wire.failure import Dialect, failure
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, refuse_repeats
@@ -16,7 +17,6 @@ GENESIS = Request(path="/block-height/0")
 
 _HEIGHT = re.compile(rb"[0-9]{1,9}")
 _HASH = re.compile(rb"[0-9a-f]{64}")
-MAX_MONEY = 21_000_000 * 10**8  # satoshi, Bitcoin's consensus/amount.h; what an address ever received may be more
 Satoshi = Annotated[int, msgspec.Meta(ge=0)]
 
 

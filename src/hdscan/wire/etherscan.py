@@ -64,7 +64,7 @@ def balances(response: Response, readings: Sequence[Reading]) -> list[int | Read
     if all(balance is _LEFT_OUT for balance in found.values()):
         raise malformed("the reply has none of the accounts that were asked")
     once = len(reply.result)
-    refuse_repeats(response.body, {b'"result"': 1, b'"account"': once, b'"balance"': once})
+    refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1, b'"account"': once, b'"balance"': once})
     return [found[reading.address.lower()] for reading in readings]
 
 
@@ -72,7 +72,7 @@ def token_balance(response: Response) -> int | ReadError:
     """Decode one token balance in its base units; raises CallError for a refusal."""
     reply = _reply(response)
     if isinstance(reply.result, str) and reply.status == "1":
-        refuse_repeats(response.body, {b'"result"': 1})
+        refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
         return _amount(reply.result)
     return _refused(response, reply, 1)
 
@@ -86,6 +86,7 @@ def number(response: Response) -> int:
         value = quantity(reply.result)
     except Malformed:
         raise failure(response, Dialect.ETHERSCAN, _refusal(reply)) from None
+    refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
     if value >= 2**63:
         raise malformed("the number is beyond 63 bits")
     return value

@@ -15,13 +15,15 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.wire.http import Response
 
 SHOWN = 200  # characters of a provider's own text in an error
-READ = 4096  # bytes of a body that are looked at for a text
+READ = 4096  # bytes of a body, characters of an error, that are looked at for a text
 
 
 class Dialect(StrEnum):
     """Whose codes are spoken."""
 
     ESPLORA = "esplora"
+    BLOCKCHAIR = "blockchair"
+    ELECTRUM = "electrum"
     ETHERSCAN = "etherscan"
     EVM = "evm"
     SOLANA = "solana"
@@ -59,6 +61,15 @@ TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first that occurs decides
 )
 
 CODES: dict[tuple[Dialect, int], ReadCode] = {
+    (Dialect.BLOCKCHAIR, 402): ReadCode.QUOTA,  # the day's allowance is spent
+    (Dialect.BLOCKCHAIR, 429): ReadCode.THROTTLED,
+    (Dialect.BLOCKCHAIR, 430): ReadCode.QUOTA,  # blocked for having exceeded a limit several times; it takes hours
+    (Dialect.BLOCKCHAIR, 434): ReadCode.QUOTA,  # the same
+    (Dialect.BLOCKCHAIR, 435): ReadCode.THROTTLED,  # more than 5 a second while they are busy
+    (Dialect.BLOCKCHAIR, 436): ReadCode.THROTTLED,  # another limit on number or complexity, lifted after some time
+    (Dialect.BLOCKCHAIR, 437): ReadCode.THROTTLED,  # the same
+    (Dialect.ELECTRUM, -101): ReadCode.THROTTLED,  # ElectrumX: excessive resource usage; it hangs up, and forgets within hours
+    (Dialect.ELECTRUM, -102): ReadCode.TIMEOUT,  # ElectrumX: server busy, its own 30 s are over
     (Dialect.EVM, 3): ReadCode.REVERTED,  # geth: execution reverted
     (Dialect.EVM, 30): ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
     (Dialect.EVM, 31): ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3
@@ -87,12 +98,13 @@ REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCod
 WHOLE_CALL = frozenset({ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.STALE})
 """What is said of a caller or a node, though it may come as an item's error."""
 
-_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>|[\x00-\x20\x7f-\x9f\u2028-\u202e]+", re.DOTALL | re.IGNORECASE)
+_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 def shown(text: str) -> str:
     """Cut a provider's text to one plain line of at most 200 characters."""
-    line = " ".join(_MARKUP.sub(" ", text).split())
+    plain = _MARKUP.sub(" ", text[:READ])  # cut first: a text of megabytes would take hours
+    line = " ".join("".join(character if character.isprintable() else " " for character in plain).split())
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 

@@ -6,15 +6,19 @@ import msgspec
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request below an endpoint's base URL: `path` begins with '/' or is empty; `query` is appended to the base's own."""
+    """A request below an endpoint's base URL: `path` begins with '/' or is empty; `query` is appended to the base's own.
+
+    `content` is the media type of the body.
+    """
 
     path: str = ""
     query: Mapping[str, str] = {}
     body: bytes | None = None
+    content: str = "application/json"
 
     @property
     def method(self) -> str:
-        """POST where there is a body (JSON), else GET."""
+        """POST where there is a body, else GET."""
         return "GET" if self.body is None else "POST"
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import WHOLE_CALL, Dialect, OwnError, failure, own_fault, shown
+from hdscan.wire.failure import READ, WHOLE_CALL, Dialect, OwnError, failure, own_fault, shown
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode as strictly
 from hdscan.wire.strict import malformed, refuse_repeats
@@ -40,28 +40,41 @@ class _Frame(msgspec.Struct, frozen=True):
 class _Item(msgspec.Struct, frozen=True):
     id: Any = msgspec.UNSET
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: Any = None
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error: one of null is none."""
+        return self.error is not msgspec.UNSET and bytes(self.error) != b"null"
+
+
+SEARCHED = 100
+"""Items of a reply with an HTTP error that are searched for an error of the host's own."""
+
+LONGEST_ERROR = 2**16
+"""Bytes; what is longer is no error object, and is shown as a text."""
 
 NO_ARRAYS = frozenset({-32600, -32601, -32700})
 """Invalid request, unknown method, parse error: how hosts without batches refuse an array (Alethio/memento#16, for one)."""
 
 _LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this id out")
 _encoder = msgspec.json.Encoder()
+_anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _replies: msgspec.json.Decoder[list[msgspec.Raw] | _Item] = msgspec.json.Decoder(list[msgspec.Raw] | _Item)
 _item: msgspec.json.Decoder[_Item] = msgspec.json.Decoder(_Item)
 
 
-def encode(calls: Sequence[Call]) -> Batch:
-    """Encode calls of (method, params).
+def encode(calls: Sequence[Call], first: int | None = None) -> Batch:
+    """Encode calls of (method, params), with ids from `first` on where many share a connection.
 
-    The ids follow from what is asked, so that a reply to another question (a proxy's mix-up) does not fit this one.
+    Otherwise the ids follow from what is asked, so that a reply to another question (a proxy's mix-up) does not fit this one.
     """
     params = [_encoder.encode(call[1]) for call in calls]
-    first = 1
-    for text in params:
-        first = zlib.crc32(text, first)
-    first &= 0x3FFFFFFF
+    if first is None:
+        first = 1
+        for text in params:
+            first = zlib.crc32(text, first)
+        first &= 0x3FFFFFFF
     items = [
         _Frame(first + number, method, msgspec.Raw(text))
         for number, ((method, _), text) in enumerate(zip(calls, params, strict=True))
@@ -96,7 +109,7 @@ def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.R
     if response.status != 200:
         raise _refusal(response, batch, dialect, first_error(response.body))
     items = _items(response, batch, dialect)
-    errors = [own_error(item.error) for item in items if item.error is not None]
+    errors = [own_error(item.error) for item in items if item.failed]
     if len(errors) == len(items) and errors:
         refusal = next((own for own in errors if own_fault(own, dialect) in WHOLE_CALL), None)
         if refusal is None and all(_place(item, batch) is None for item in items):
@@ -105,7 +118,7 @@ def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.R
             raise _refusal(response, batch, dialect, refusal)
     answers: list[msgspec.Raw | OwnError | ReadError] = [_LEFT_OUT] * batch.count
     for item in items:
-        if item.id is None and item.error is not None:
+        if item.id is None and item.failed:
             continue  # of a request whose id the host could not read
         place = _place(item, batch)
         if place is None or answers[place] is not _LEFT_OUT:
@@ -113,9 +126,14 @@ def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.R
         answers[place] = _answer(item)
     if all(answer is _LEFT_OUT for answer in answers):
         raise malformed("the reply answers nothing that was asked")
-    once = len(items)
-    refuse_repeats(response.body, {b'"result"': once} if errors else {b'"result"': once, b'"id"': once})
+    refuse_repeats(response.body, {f'"{name}"'.encode(): _stands(name, items) for name in ("result", "id", "error")})
     return answers
+
+
+def _stands(name: str, items: Sequence[_Item]) -> int:
+    """How often a member's name stands in these items, in what their errors hold too."""
+    quoted = f'"{name}"'.encode()
+    return sum((getattr(item, name) is not msgspec.UNSET) + bytes(item.error or b"").count(quoted) for item in items)
 
 
 def _place(item: _Item, batch: Batch) -> int | None:
@@ -130,9 +148,11 @@ def _items(response: Response, batch: Batch, dialect: Dialect) -> list[_Item]:
         by_text = failure(response, dialect)  # prose in place of JSON may say why
         raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
     if not isinstance(replies, _Item):
+        if len(replies) > batch.count:
+            raise malformed(f"{len(replies)} answers to {batch.count} calls")
         return [_item_of(raw) for raw in replies]
     if batch.count > 1:
-        if replies.error:
+        if replies.failed:
             raise _refusal(response, batch, dialect, own_error(replies.error))
         raise malformed("one object for a batch")
     return [replies]
@@ -154,7 +174,7 @@ def _item_of(raw: msgspec.Raw) -> _Item:
 
 
 def _answer(item: _Item) -> msgspec.Raw | OwnError | ReadError:
-    if item.error is not None:
+    if item.failed:
         if item.result is not msgspec.UNSET and bytes(item.result) != b"null":
             return ReadError(ReadCode.MALFORMED, "the reply has a result and an error")
         return own_error(item.error)
@@ -169,12 +189,17 @@ def first_error(body: bytes) -> OwnError | None:
         replies = strictly(_replies, body, "the reply")
     except CallError:
         return None
-    items = [replies] if isinstance(replies, _Item) else map(_item_of, replies)
-    return next((own_error(item.error) for item in items if item.error is not None), None)
+    items = [replies] if isinstance(replies, _Item) else map(_item_of, replies[:SEARCHED])
+    return next((own_error(item.error) for item in items if item.failed), None)
 
 
-def own_error(error: object) -> OwnError:
+def own_error(raw: msgspec.Raw | msgspec.UnsetType) -> OwnError:
     """Read a JSON-RPC error object, or what stands in its place; texts in `data` belong to it."""
+    written = bytes(raw or b"")
+    try:
+        error = strictly(_anything, written[:LONGEST_ERROR], "the error")
+    except CallError:
+        return OwnError(None, shown(written[:READ].decode("utf-8", "replace")))
     if not isinstance(error, dict):
         return OwnError(None, shown(str(error)))
     code = error.get("code")

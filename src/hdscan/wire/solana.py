@@ -15,6 +15,7 @@ from solders.token.associated import get_associated_token_address
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.failure import shown
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import Malformed, decode, malformed, refuse_repeats
 
@@ -198,7 +199,7 @@ def _token_units(account: _Account | None, program: str, reading: Reading) -> in
     if account.owner == SYSTEM and not data:
         return 0
     if account.owner != program:
-        raise Malformed(f"the associated token account belongs to program {account.owner[:44]}")
+        raise Malformed(f"the associated token account belongs to program {shown(account.owner[:44])}")
     if len(data) != SLICE:
         raise Malformed(f"{len(data)} bytes where {SLICE} of a token account belong")
     if (str(Pubkey(data[:32])), str(Pubkey(data[32:64]))) != (reading.asset.contract, reading.address):

@@ -10,6 +10,7 @@ from hdscan.model.errors import CallError, ReadCode
 T = TypeVar("T")
 
 MAX_UINT256 = 2**256 - 1
+_ESCAPED = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|3[0-9])")  # a letter, a digit or _, which nobody escapes
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 
 
@@ -29,6 +30,8 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: st
     limit are refused; integers of any size stay exact. Raises CallError MALFORMED.
     """
     try:
+        if isinstance(body, bytes) and not body.isascii():
+            body.decode()  # msgspec doesn't look into members that nobody asked for
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise malformed(f"{what}: {error}") from None
@@ -39,8 +42,10 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: st
 def refuse_repeats(body: bytes, most: dict[bytes, int]) -> None:
     """Refuse a reply in which a member stands more often than it can: of two, nobody knows which one is meant (RFC 8259, 4).
 
-    `most` gives quoted names and how often each may stand. Raises CallError MALFORMED.
+    `most` gives quoted names and how often each may stand, however they are written. Raises CallError MALFORMED.
     """
+    if b"\\u00" in body and _ESCAPED.search(body):
+        raise malformed("a member may stand twice: there are letters that are written as escapes")
     for name, times in most.items():
         if body.count(name) > times:
             raise malformed(f"the member {name.decode()} stands more than once")

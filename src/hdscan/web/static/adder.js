@@ -36,7 +36,8 @@ class Adder extends HTMLElement {
       changed("addresses");
     } catch (error) {
       const bad = error.detail?.bad ?? [];
-      this.show(error.message, true, bad);
+      const refused = `${many(bad.length, "line", "lines")} cannot be used, so nothing was added.`;
+      this.show(bad.length ? refused : error.message, true, bad);
       this.skip.hidden = !bad.length || bad.length >= lines.length;
     } finally {
       submit.disabled = false;
@@ -46,9 +47,10 @@ class Adder extends HTMLElement {
 
   show(text, isError, bad = []) {
     this.skip.hidden = true;
-    const items = bad.slice(0, SHOWN).map(({ number, reason }) => h("li", {}, h("b", {}, `Line ${number}`), ` ${reason}`));
+    const line = ({ number, reason }) => h("li", {}, h("b", {}, `Line ${number}`), ` ${reason}`);
+    const items = bad.slice(0, SHOWN).map(line);
     if (bad.length > SHOWN) items.push(h("li", {}, `and ${count(bad.length - SHOWN)} more`));
-    this.result.replaceChildren(h("p", { class: isError ? "error" : "" }, text), ...(items.length ? [h("ul", {}, ...items)] : []));
+    this.result.replaceChildren(h("p", { class: isError ? "error" : "" }, text), h("ul", {}, ...items));
   }
 }
 

@@ -4,13 +4,15 @@ import { h, keyed, put, stamp } from "./dom.js";
 import { count, many, words } from "./format.js";
 import { paced } from "./pace.js";
 import { Pages } from "./pages.js";
+import { isResumable } from "./state.js";
 import { on, store } from "./store.js";
 
 const ROWS = 25;
 const PACE = 3_000; // ms between two looks while a scan runs
 
-const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read will be listed here, with every provider's own reason."];
+const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read is listed here, with every provider's own reason."];
 const SO_FAR = ["Nothing is unread so far.", "The scan is still running: what no provider can read will be listed here."];
+const EARLY = ["Nothing of what was asked for is unread.", "The scan ended early: what it did not come to is not listed here. Resume reads it."];
 const RELIEF = ["Nothing that was asked for is unread.", "Every answer is in: no reading failed that the last scan asked for."];
 
 class Gaps extends HTMLElement {
@@ -40,10 +42,11 @@ class Gaps extends HTMLElement {
   }
 
   drawEmpty() {
-    const { scan_id, running } = store.state;
-    const [lead, note] = scan_id === null ? UNASKED : running ? SO_FAR : RELIEF;
+    const { scan_id, running, chains } = store.state;
+    const early = Object.values(chains).some(isResumable);
+    const [lead, note] = scan_id === null ? UNASKED : running ? SO_FAR : early ? EARLY : RELIEF;
     const place = this.querySelector(".empty");
-    place.classList.toggle("good", scan_id !== null);
+    place.classList.toggle("good", scan_id !== null && !early);
     put(place, { lead, note });
   }
 

@@ -11,7 +11,7 @@ import { on, setTotals, store } from "./store.js";
 const PACE = 2_000; // ms
 
 /** Ask for the totals, at most once in two seconds. */
-export const refreshTotals = paced(async () => {
+const refreshTotals = paced(async () => {
   const answer = await get("balances", { limit: 1 }).catch(() => null); // the connection's state is shown by the header
   if (answer) setTotals(answer.totals);
 }, PACE);
@@ -19,7 +19,7 @@ export const refreshTotals = paced(async () => {
 on(["progress", "addresses"], refreshTotals);
 
 /** What of a total isn't in its amount: "12 unread, 3 stale with 1.5 BTC not added". */
-export function missingWords(total) {
+function missingWords(total) {
   const unread = total.unread ? [`${count(total.unread)} unread`] : [];
   const held = `${coins(total.stale_amount, total.decimals)} ${total.asset}`;
   const stale = total.stale ? [`${count(total.stale)} stale with ${held} not added`] : [];
@@ -56,10 +56,11 @@ function update(row, total, digits) {
   const all = total.read + total.stale + total.unread + total.disputed;
   const pending = signed(total.unconfirmed, total.decimals);
   const funded = total.funded ?? 0;
+  const zero = total.read - funded;
   const of = `of ${many(all, "address", "addresses")}`;
   const fundedWords = total.funded === null ? `none ${of} read` : `${partial ? "≥ " : ""}${count(funded)} ${of} funded`;
-  const parts = [["funded", funded], ["zero", total.read - funded], ["stale", total.stale], ["unread", total.unread], ["disputed", total.disputed]];
-  const label = `${count(funded)} funded, ${count(total.read - funded)} empty, ${count(total.stale)} stale, ${count(total.unread)} unread, ${count(total.disputed)} disputed`;
+  const parts = [["funded", funded], ["zero", zero], ["stale", total.stale], ["unread", total.unread], ["disputed", total.disputed]];
+  const label = parts.map(([kind, size]) => `${count(size)} ${kind === "zero" ? "read, empty" : kind}`).join(", ");
   const value = total.amount === null ? null : coins(total.amount, total.decimals);
   put(row, {
     chain: total.chain,

@@ -1,6 +1,6 @@
 // How often the page may ask.
 
-/** A function that calls `work` at once, then at most every `ms`, never twice at a time, and not while nobody looks at the page. */
+/** A function that calls `work` at once, then at most every `ms`, never twice at a time, nor while nobody looks at the page. */
 export function paced(work, ms) {
   let wanted = false;
   let busy = false;

@@ -2,7 +2,10 @@
 
 import { get } from "./api.js";
 
-/** The pages of a resource: `query()` gives its parameters, `draw(answer, first)` shows a page whose first row is number `first`, `fail(error)` says why none came. */
+/**
+ * The pages of a resource: `query()` gives its parameters, `draw(answer, first)` shows a page whose first row is that number,
+ * `fail(error)` says why none came; `previous` and `next` are its buttons.
+ */
 export class Pages {
   constructor({ path, limit, query, draw, fail, previous, next }) {
     Object.assign(this, { path, limit, query, draw, fail, previous, next });

@@ -2,7 +2,7 @@
 
 import { h, svg } from "./dom.js";
 
-/** An amount's text as a node: exact digits, grouped by space that isn't copied; `digits` aligns the decimal points of a column. */
+/** An amount's text, exact, its groups apart by space that isn't copied; `digits` aligns the points of a column. */
 export function amount(text, digits = null) {
   const [, before, whole, fraction] = /^(\D*)(\d+)(\..*)?$/.exec(text);
   const head = whole.length % 3 || 3;
@@ -35,18 +35,19 @@ export function fractionDigits(text) {
 const THIN = 1; // percent: as thin as a part can be that isn't nothing
 const PATTERNS = { stale: "url(#hatch)", unread: "url(#dots)" };
 
-/** A bar of `[kind, size]` parts of `total`, described by `label`; the widest part gives way where others are too thin to be seen. */
+/** A bar of `[kind, size]` parts of `total`; the widest part gives way where others would be too thin to be seen. */
 export function bar(parts, total, label) {
-  const shown = parts.filter(([, size]) => size > 0).map(([kind, size]) => ({ kind, width: Math.max(THIN, (100 * size) / total) }));
-  const excess = shown.reduce((sum, each) => sum + each.width, 0) - 100;
-  if (excess > 0) shown.reduce((widest, each) => (each.width > widest.width ? each : widest)).width -= excess;
+  const shown = parts.filter(([, size]) => size > 0);
+  const widths = shown.map(([, size]) => Math.max(THIN, (100 * size) / total));
+  const excess = widths.reduce((sum, width) => sum + width, 0) - 100;
+  if (excess > 0) widths[widths.indexOf(Math.max(...widths))] -= excess;
   const drawn = svg("svg", { class: "bar", role: "img", "aria-label": label });
   drawn.append(svg("rect", { class: "track", width: "100%", height: "100%" }));
   let x = 0;
-  for (const { kind, width } of shown) {
-    const place = { x: `${x.toFixed(3)}%`, width: `${width.toFixed(3)}%`, height: "100%" };
+  for (const [at, [kind]] of shown.entries()) {
+    const place = { x: `${x.toFixed(3)}%`, width: `${widths[at].toFixed(3)}%`, height: "100%" };
     drawn.append(svg("rect", { class: kind, fill: PATTERNS[kind] ?? null, ...place }));
-    x += width;
+    x += widths[at];
   }
   return drawn;
 }

@@ -61,7 +61,9 @@ function update(row, provider) {
     throttled: count(provider.throttled),
     error: provider.last_error ?? "",
   });
-  for (const name of ["failed", "throttled"]) row.querySelector(`[data-f=${name}]`).classList.toggle("some", provider[name] > 0);
+  for (const name of ["failed", "throttled"]) {
+    row.querySelector(`[data-f=${name}]`).classList.toggle("some", provider[name] > 0);
+  }
 }
 
 customElements.define("hd-providers", Providers);

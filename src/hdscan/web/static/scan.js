@@ -14,11 +14,11 @@ class Scan extends HTMLElement {
     this.rows = this.querySelector(".chains");
     this.message = this.querySelector("[data-testid=message]");
     this.buttons = Object.fromEntries([...this.querySelectorAll("button")].map((each) => [each.dataset.testid, each]));
-    const begin = (more) => () => this.ask("scans", () => ({ ...this.chosen(), ...more }));
-    this.buttons.start.addEventListener("click", begin({}));
-    this.buttons.retry.addEventListener("click", begin({ retry: true }));
-    this.buttons.restart.addEventListener("click", begin({ restart: true }));
-    this.buttons.stop.addEventListener("click", () => this.ask("scans/stop", () => ({ chains: this.chosen().chains ?? [] })));
+    const { start, stop, retry, restart } = this.buttons;
+    start.addEventListener("click", () => this.ask("scans", {}, start.textContent === "Resume" ? "goes on" : "has begun"));
+    retry.addEventListener("click", () => this.ask("scans", { retry: true }, "reads again what was unread"));
+    restart.addEventListener("click", () => this.ask("scans", { restart: true }, "has begun"));
+    stop.addEventListener("click", () => this.ask("scans/stop", {}, "stops; what was read is kept"));
     this.querySelector("details").addEventListener("change", ({ target }) => {
       this.left[target.name][target.checked ? "delete" : "add"](target.value);
       this.drawButtons();
@@ -48,21 +48,23 @@ class Scan extends HTMLElement {
     const done = chains.reduce((sum, each) => sum + each.read + each.unread + each.disputed, 0);
     document.title = state.running && all ? `${Math.floor((100 * done) / all)} % · hdscan` : "hdscan";
     if (!before?.known) return;
+    if (before.running && !state.running && !this.message.classList.contains("error")) this.say("", false);
     const news = chains.filter((each) => each.status !== before.chains[each.chain]?.status).map(sentence);
     if (news.length) announce(news.join(". "));
   }
 
   drawTrouble({ token_errors, errors }) {
-    keyed(this.querySelector(".token-errors"), token_errors, (each) => `${each.chain} ${each.token}`, () => stamp("token-error"), updateTokenError);
-    const notices = errors.toReversed();
-    keyed(this.querySelector(".notices"), notices, (each) => `${each.at} ${each.chain} ${each.error}`, () => stamp("notice"), updateNotice);
+    const tokenKey = (each) => `${each.chain} ${each.token}`;
+    keyed(this.querySelector(".token-errors"), token_errors, tokenKey, () => stamp("token-error"), updateTokenError);
+    const noticeKey = (each) => `${each.at} ${each.chain} ${each.error}`;
+    keyed(this.querySelector(".notices"), errors.toReversed(), noticeKey, () => stamp("notice"), updateNotice);
     this.querySelector(".trouble").hidden = !token_errors.length && !errors.length;
   }
 
   choice(kind, names) {
     const place = this.querySelector(`[data-choice=${kind}]`);
-    const make = (name) => h("label", {}, h("input", { type: "checkbox", name: kind, value: name, checked: true }), h("span", {}, name));
-    keyed(place, names, (name) => name, make, () => {});
+    const box = (name) => h("input", { type: "checkbox", name: kind, value: name, checked: true });
+    keyed(place, names, (name) => name, (name) => h("label", {}, box(name), h("span", {}, name)), () => {});
     place.closest("fieldset").hidden = !names.length;
   }
 
@@ -78,7 +80,7 @@ class Scan extends HTMLElement {
     retry.textContent = `Retry ${count(unread)} unread`;
     start.hidden = !idle;
     stop.hidden = !state.running;
-    retry.hidden = !idle || !unread;
+    retry.hidden = !idle || !unread || chosen.some(isResumable);
     restart.hidden = !idle || !chosen.length;
     if (focused?.hidden && this.contains(focused)) this.querySelector("button:not([hidden])")?.focus();
     const left = [...this.left.chain, ...this.left.asset];
@@ -97,12 +99,13 @@ class Scan extends HTMLElement {
     return body;
   }
 
-  async ask(path, bodyOf) {
+  async ask(path, more, done) {
     this.say("", false);
     for (const button of Object.values(this.buttons)) button.setAttribute("aria-busy", "true");
     try {
-      const { scan_id } = await post(path, bodyOf());
-      this.say(path === "scans" ? `Scan ${scan_id} has begun.` : `Scan ${scan_id} is stopping; what was read is kept.`, false);
+      const { chains, assets } = this.chosen();
+      const { scan_id } = await post(path, path === "scans" ? { chains, assets, ...more } : { chains });
+      this.say(`Scan ${scan_id} ${done}.`, false);
     } catch (error) {
       this.say(error.message, true);
     } finally {
@@ -133,8 +136,9 @@ function updateChain(row, chain) {
     readings: count(chain.readings),
     unread: count(chain.unread),
     funded: count(chain.funded),
-    rate: running ? perSecond(chain.rate) : "–",
-    eta: !running ? "–" : chain.eta === null ? "unknown" : duration(chain.eta),
+    first: running && !chain.read && !chain.unread ? "the first part is under way" : "",
+    rate: running && chain.rate ? perSecond(chain.rate) : "–",
+    eta: running && chain.eta !== null ? duration(chain.eta) : "–",
     seconds: duration(chain.seconds),
     requests: count(chain.requests),
     scan: `scan ${chain.scan_id}`,

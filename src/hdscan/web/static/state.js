@@ -1,4 +1,4 @@
-// What the page knows of the scan, as a pure function of the events of /api/v1/events (docs/api.md): no DOM, clock or network here.
+// What the page knows of the scan, as a pure function of its events (docs/api.md): no DOM, clock or network here.
 
 const NOTICES = 20; // as many as the server keeps
 
@@ -41,8 +41,9 @@ function withChains(state, chains) {
 }
 
 function withTokenError(errors, data) {
-  const others = errors.filter((each) => each.chain !== data.chain || each.token !== data.token);
-  return data.addresses ? [...others, data] : others;
+  const isIt = (each) => each.chain === data.chain && each.token === data.token;
+  if (!data.addresses) return errors.filter((each) => !isIt(each));
+  return errors.some(isIt) ? errors.map((each) => (isIt(each) ? data : each)) : [...errors, data];
 }
 
 function withProvider(providers, data) {

@@ -1,0 +1,183 @@
+"""Events to 50 followers, beside bare writes of the same frames to as many sockets; and what ten followers cost a scan."""
+
+import asyncio
+import secrets
+import selectors
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import process_time
+
+import uvloop
+
+from bench.table import row
+from hdscan.app import ScanRequest, Wallet
+from hdscan.app.demo import simulated_settings
+from hdscan.model.endpoint import Protocol
+from hdscan.model.events import ScanError
+from hdscan.sim.host import HostSpec
+from hdscan.sim.process import Config, Simulation
+from hdscan.sim.world import World
+from hdscan.web.access import Access
+from hdscan.web.api import make_app
+from hdscan.web.guard import Guard
+from hdscan.web.hub import Hub, frame
+from hdscan.web.live import Live
+from hdscan.web.scans import Scans
+from hdscan.web.server import Address, bind, listening
+
+CLIENTS, EVENTS = 50, 1_000
+DASHBOARDS, ADDRESSES, PAIRS = 10, 20_000, 5
+TOKEN = secrets.token_urlsafe(32)
+EVENT = ScanError("btc", "outage", "every provider of btc fails; the last one said: HTTP 503", "2026-11-23T10:00:00.000Z")
+
+
+@asynccontextmanager
+async def _followers(port: int, count: int, come: Callable[[], bool]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that follows with so many sockets, from when all have come to when the server closes them."""
+    command = (sys.executable, "-m", "bench.streaming", str(port), str(count), TOKEN)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    while not come():  # noqa: ASYNC110 nothing tells of it
+        await asyncio.sleep(0.05)
+    try:
+        yield process
+    finally:
+        await process.wait()
+
+
+async def _spent(publish: Callable[[], None], process: asyncio.subprocess.Process, end: Callable[[], None]) -> float:
+    """CPU seconds of one event after the other; every follower has to get all of them."""
+    begin = process_time()
+    for _ in range(EVENTS):
+        publish()
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    spent = process_time() - begin
+    end()
+    out, _ = await process.communicate()
+    assert int(out) == EVENTS, f"a follower got {int(out)}"
+    return spent
+
+
+@asynccontextmanager
+async def _served(wallet: Wallet) -> AsyncIterator[tuple[int, Hub, Scans]]:
+    with bind(Address("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        hub = Hub(Live([], [], wallet.providers()), secrets.token_hex(8))
+        scans = Scans(wallet, hub, str)
+        guard = Guard(make_app(wallet, hub, scans), Access(b"", TOKEN, port), port)
+        async with listening(guard, listener):
+            yield port, hub, scans
+            hub.close()
+
+
+async def _through_the_server(folder: Path) -> float:
+    settings = simulated_settings(World(seed=1, addresses=1), (), folder / "bench.db")
+    with Wallet(settings) as wallet:
+        async with (
+            _served(wallet) as (port, hub, _),
+            _followers(port, CLIENTS, lambda: len(hub.subscriptions) == CLIENTS) as it,
+        ):
+            return await _spent(lambda: hub.publish(EVENT), it, hub.close)
+
+
+class _Bare(asyncio.Protocol):
+    def __init__(self, asked: set[asyncio.Transport]) -> None:
+        self._asked = asked
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._asked.add(self._transport)
+
+
+async def _bare(_folder: Path) -> float:
+    asked = set[asyncio.Transport]()
+    server = await asyncio.get_running_loop().create_server(lambda: _Bare(asked), "127.0.0.1", 0)
+    seq = iter(range(1, EVENTS + 1))
+
+    def publish() -> None:
+        data = frame(EVENT, b"0123456789abcdef-%d" % next(seq))
+        for transport in asked:
+            transport.write(data)
+
+    def end() -> None:
+        for transport in asked:
+            transport.close()
+
+    async with server, _followers(server.sockets[0].getsockname()[1], CLIENTS, lambda: len(asked) == CLIENTS) as process:
+        return await _spent(publish, process, end)
+
+
+async def _scan(wallet: Wallet, followers: int) -> float:
+    """CPU seconds of a scan with so many followers."""
+    async with _served(wallet) as (port, hub, scans):
+        async with _followers(port, followers, lambda: len(hub.subscriptions) == followers):
+            begin = process_time()
+            await scans.start(ScanRequest(restart=True))
+            while hub.live.snapshot().running:  # noqa: ASYNC110 nothing tells of it
+                await asyncio.sleep(0.05)
+            spent = process_time() - begin
+            hub.close()
+        await scans.close()
+    return spent
+
+
+async def _scans(folder: Path) -> list[tuple[float, float]]:
+    """Without and with followers, in turn."""
+    host = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=1e5, burst=1e5, latency=0.0)
+    async with Simulation(Config(addresses={"bsc": ADDRESSES}, hosts=(host,), keep_asks=False)) as sim:
+        with Wallet(simulated_settings(sim.world, sim.endpoints, folder / "bench.db")) as wallet:
+            await wallet.import_addresses("bsc", sim.world["bsc"].addresses())
+            await _scan(wallet, 0)  # the first one fills what later ones replace
+            return [(await _scan(wallet, 0), await _scan(wallet, DASHBOARDS)) for _ in range(PAIRS)]
+
+
+def run() -> None:
+    """A row for the events and one for the scan; CPU of the server alone, for the followers are another process."""
+    with TemporaryDirectory() as name:
+        bare, served = (min(uvloop.run(way(Path(name))) for _ in range(3)) for way in (_bare, _through_the_server))
+    row(
+        f"{EVENTS:,} events to {CLIENTS} followers each",
+        f"{EVENTS / served:,.0f} /s per core",
+        f"{served / bare:.1f} times its CPU",
+        f"bare writes; {1e6 * served / EVENTS / CLIENTS:.0f} µs an event and follower",
+    )
+    with TemporaryDirectory() as name:
+        pairs = uvloop.run(_scans(Path(name)))
+    slower = [followed / alone - 1 for alone, followed in pairs]
+    row(
+        f"scan of {3 * ADDRESSES:,} readings, {DASHBOARDS} followers",
+        f"{median(followed for _, followed in pairs):.2f} s of CPU",
+        f"{median(slower):+.1%}",
+        f"no follower; {PAIRS} pairs, {min(slower):+.1%} to {max(slower):+.1%}",
+    )
+
+
+def _follow(port: int, count: int, token: str) -> None:
+    """Read all sockets to their end; print how many events the one got that got the fewest."""
+    waiting = selectors.DefaultSelector()
+    seen: dict[socket.socket, bytes] = {}
+    for _ in range(count):
+        connection = socket.create_connection(("127.0.0.1", port))
+        ask = f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        connection.sendall(ask.encode())
+        waiting.register(connection, selectors.EVENT_READ)
+        seen[connection] = b""
+    while waiting.get_map():
+        for key, _ in waiting.select():
+            assert isinstance(key.fileobj, socket.socket)
+            if data := key.fileobj.recv(1 << 16):
+                seen[key.fileobj] += data
+            else:
+                waiting.unregister(key.fileobj)
+    print(min((data.count(b"event: scan_error\n") for data in seen.values()), default=0))
+
+
+if __name__ == "__main__":
+    _follow(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,46 @@
+"""Bitcoin through Blockchair: a hundred addresses a call, of which it names those that hold something."""
+
+from collections.abc import Sequence
+
+from hdscan.model.chain import Chain
+from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Kind, Reading
+from hdscan.provider.remote import Clock, Remote, most_items
+from hdscan.provider.transport import Transport
+from hdscan.wire import blockchair
+
+MOST = 100  # of the 25,000 it takes: most addresses are empty, and each of those goes to another provider
+
+
+class Blockchair(Remote):
+    """Reads confirmed satoshi with the height they are of; what it does not name is for another provider to read."""
+
+    protocol = Protocol.BLOCKCHAIR
+    states_head = True
+
+    def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
+        super().__init__(
+            endpoint,
+            chain,
+            transport,
+            clock,
+            capacity={Kind.NATIVE: most_items(endpoint, MOST)},
+            methods={Kind.NATIVE: "addresses/balances"},
+            weight={Kind.NATIVE: 1},
+        )
+
+    async def prove(self) -> int:
+        """Compare the hash of the first block, in whose reply the height stands too."""
+        block_hash, height = blockchair.genesis(await self._ask(blockchair.GENESIS))
+        self._require(block_hash)
+        return height
+
+    async def tip(self) -> int:
+        """Ask for the tip's height."""
+        return blockchair.height(await self._ask(blockchair.STATS))
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        """Read the addresses that hold something; the others come back as ABSENT."""
+        stated, found = blockchair.balances(await self._ask(blockchair.balances_request(readings)), readings)
+        return self._reply(found, stated, stated)

@@ -1,0 +1,77 @@
+"""Make a TCP or TLS connection to a host, and decide whether its certificate is to be believed."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from hashlib import sha256
+from socket import gaierror
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.provider.identity import check_url
+
+SYSTEM, PIN, EXACT = "system", "pin", "sha256:"
+
+P = TypeVar("P", bound=asyncio.Protocol)
+
+
+async def dial(url: str, tls: str, known: str | None, make: Callable[[], P]) -> tuple[P, str | None]:
+    """Connect to ssl://host:port or tcp://host:port; return what `make` made of it, and the certificate's SHA-256 in hex.
+
+    `tls` is the policy of `Endpoint.tls`, `known` the fingerprint that the host showed first, None where it showed none yet.
+    Raises CallError UNREACHABLE. Nothing is sent to a host whose certificate is not believed.
+    """
+    check_url(url, lines=True)
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    secure = parts.scheme == "ssl"
+    loop = asyncio.get_running_loop()
+    try:
+        transport, protocol = await loop.create_connection(
+            make,
+            parts.hostname,
+            parts.port,
+            ssl=_context(tls) if secure else None,
+            server_hostname=parts.hostname if secure else None,
+        )
+    except (OSError, ValueError) as error:
+        raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
+    if not secure:
+        return protocol, None
+    fingerprint = sha256(transport.get_extra_info("ssl_object").getpeercert(binary_form=True)).hexdigest()
+    expected = tls.removeprefix(EXACT) if tls.startswith(EXACT) else known if tls == PIN else None
+    if expected is not None and fingerprint != expected:
+        transport.abort()
+        raise CallError(ReadCode.UNREACHABLE, _changed(expected, fingerprint))
+    return protocol, fingerprint
+
+
+def _context(tls: str) -> ssl.SSLContext:
+    if tls == SYSTEM:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # wallets' hosts sign their certificates themselves: the fingerprint decides
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _changed(expected: str, fingerprint: str) -> str:
+    return (
+        f"its certificate is not the one that is pinned (sha256 {expected}), so nothing was sent: if its operator confirms the "
+        f'new one, write tls = "{EXACT}{fingerprint}" into its row'
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong without an address."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"the host's certificate is refused ({error.verify_message})"
+        return f'no TLS connection: {why}; if the host signs its own, set tls = "pin" in its row'
+    if isinstance(error, ssl.SSLError):
+        return "no TLS connection: the host's protocol is refused"
+    if isinstance(error, gaierror):
+        return "the host's name cannot be resolved"
+    detail = error.strerror if isinstance(error, OSError) else None
+    return "no connection" + (f": {detail}" if detail and "/" not in detail and "(" not in detail else "")

@@ -1,0 +1,79 @@
+"""Blockchair's API v2 for Bitcoin: balances of many addresses (only those above zero), statistics, the first block.
+
+Shapes: https://blockchair.com/api/docs ; every reply has a `context` with its code, and the last block's height as `state`.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.http import Request, parse_query
+from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
+
+MOST_ADDRESSES = 25_000
+BALANCES, STATS, BLOCK = "/addresses/balances", "/stats", "/dashboards/block/"
+TOO_MANY = "You have sent too many requests"
+_encode = msgspec.json.Encoder().encode
+
+
+class Blockchair:
+    """Speaks Blockchair for one Bitcoin world."""
+
+    def __init__(self, world: ChainWorld) -> None:
+        self._world = world
+
+    def hear(self, request: Request) -> Call:
+        """Understand a path below the chain's; the addresses of a form or a query, a call being one item."""
+        path = request.path.removeprefix("/bitcoin")
+        if path != BALANCES:
+            return Call((path,), 1, (), ())
+        form = parse_query(request.body.decode("latin-1")) if request.verb == "POST" else request.query
+        addresses = tuple(dict.fromkeys(form.get("addresses", "").split(",")))
+        asks: tuple[Ask, ...] = tuple((text, self._world.chain.symbol) for text in addresses)
+        return Call((path,), 1, asks, addresses)
+
+    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+        """Answer with what is known; an empty, unseen or invalid address is left out."""
+        (path,), addresses = call.methods, call.work
+        assert isinstance(addresses, tuple)
+        if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
+            return _refusal(500, "Internal server error", 200)
+        if path == BALANCES:
+            if len(addresses) > MOST_ADDRESSES:
+                return _refusal(400, "Too many addresses")
+            return _reply(self._balances(addresses, view, trouble), view)
+        if path == STATS:
+            return _reply({"blocks": view.head + 1, "best_block_height": view.head}, view)
+        if path == f"{BLOCK}0":
+            return _reply({"0": {"block": {"id": 0, "hash": view.identity}, "transactions": []}}, view)
+        return _refusal(404, "Not found")
+
+    def throttled(self, *, disguised: bool) -> Answer:
+        """Return the code and a sentence; the disguised form has them in its body alone."""
+        return _refusal(429, TOO_MANY, 200 if disguised else 429)
+
+    def too_large(self, cap: int) -> Answer:
+        """Return what nginx says to a form that is too long."""
+        return Answer(b"<html><h1>413 Request Entity Too Large</h1></html>", 413, text=True)
+
+    def _balances(self, addresses: tuple[str, ...], view: View, trouble: Trouble | None) -> dict[str, int] | list[int]:
+        held = {text: view.held(text, 0) for text in addresses if self._world.valid(text)}
+        found = {text: amount for text, amount in held.items() if amount}
+        named = list(found)
+        hit = trouble.victims(False for _ in named) if trouble else set()
+        if trouble is not None and trouble.fault is Fault.SHORT_LIST:
+            found = {text: found[text] for at, text in enumerate(named) if at not in hit}
+        elif trouble is not None and trouble.fault is Fault.FOREIGN_ID:
+            found[self._world.address(0) + "x"] = 1
+        return found or []  # as PHP writes an empty object
+
+
+def _reply(data: Any, view: View) -> Answer:
+    return Answer(_encode({"data": data, "context": {"code": 200, "state": view.head, "request_cost": 1}}))
+
+
+def _refusal(code: int, error: str, status: int | None = None) -> Answer:
+    return Answer(_encode({"data": None, "context": {"code": code, "error": error}}), status or code)

@@ -1,0 +1,107 @@
+"""The Electrum protocol 1.4 to 1.6: JSON-RPC, a message a line (electrum-protocol.readthedocs.io)."""
+
+import re
+from hashlib import sha256
+from typing import Annotated, Any
+
+import msgspec
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
+from hdscan.wire.bitcoin import MAX_MONEY, script_pubkey
+from hdscan.wire.jsonrpc import Answer, Call
+from hdscan.wire.strict import decode, malformed, refuse_repeats
+
+HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # has to be the first on a connection
+GENESIS: Call = ("blockchain.block.header", (0,))
+TIP: Call = ("blockchain.headers.subscribe", ())  # every new block is told from then on
+OVERUSED = b"excessive resource usage"  # ElectrumX's last words before it hangs up
+
+_SPOKEN = re.compile(r"1\.[4-6](\.\d{1,3}){0,2}", re.ASCII)
+_HEADER = re.compile(r"[0-9a-f]{160}")
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A line from the host: the ids that it answers, or what it tells unasked (`tip`: a new block's height)."""
+
+    ids: tuple[int, ...] = ()
+    unasked: bool = False
+    tip: int | None = None
+
+
+class _Line(msgspec.Struct, frozen=True):
+    id: Any = None
+    method: str | None = None
+    params: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Tip(msgspec.Struct, frozen=True):
+    height: Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
+
+
+class _Balance(msgspec.Struct, frozen=True):
+    confirmed: Annotated[int, msgspec.Meta(ge=0, le=MAX_MONEY)]
+    unconfirmed: Annotated[int, msgspec.Meta(ge=-MAX_MONEY, le=MAX_MONEY)]
+
+
+_lines: msgspec.json.Decoder[list[_Line] | _Line] = msgspec.json.Decoder(list[_Line] | _Line)
+_version = msgspec.json.Decoder(tuple[str, str])
+_header = msgspec.json.Decoder(str)
+_tip = msgspec.json.Decoder(_Tip)
+_tips = msgspec.json.Decoder(tuple[_Tip])
+_balance = msgspec.json.Decoder(_Balance)
+
+
+def hear(line: bytes) -> Heard:
+    """Tell whom a line is for; raises CallError where it is not JSON, or none of this protocol's."""
+    found = decode(_lines, line, "the line")
+    if isinstance(found, _Line) and found.method is not None:
+        known = found.method == TIP[0]
+        return Heard(unasked=True, tip=decode(_tips, found.params, "the notice of a block")[0].height if known else None)
+    items = [found] if isinstance(found, _Line) else found
+    return Heard(tuple(item.id for item in items if type(item.id) is int))
+
+
+def script_hash(address: str) -> str:
+    """Name an address as the protocol does: SHA-256 of its scriptPubKey, reversed, in hexadecimal; ValueError for none."""
+    return sha256(script_pubkey(address)).digest()[::-1].hex()
+
+
+def balance_call(address: str) -> Call | ReadError:
+    """Ask for an address's balance; an error where it is none of Bitcoin's."""
+    try:
+        return "blockchain.scripthash.get_balance", (script_hash(address),)
+    except ValueError as error:
+        return ReadError(ReadCode.ITEM_ERROR, f"the address {error}")
+
+
+def balance(answer: Answer) -> tuple[int, int] | ReadError:
+    """Decode an address's confirmed and unconfirmed balance in satoshi; the second may be negative."""
+    if isinstance(answer, ReadError):
+        return answer
+    try:
+        found = decode(_balance, answer, "the balance")
+        refuse_repeats(bytes(answer), {b'"confirmed"': 1, b'"unconfirmed"': 1})
+    except CallError as error:
+        return ReadError(error.fault, error.message)
+    return found.confirmed, found.unconfirmed
+
+
+def tip(answer: msgspec.Raw) -> int:
+    """Decode the tip's height; raises CallError."""
+    return decode(_tip, answer, "the tip").height
+
+
+def block_hash(answer: msgspec.Raw) -> str:
+    """Work out a block's hash from its header of 80 bytes, so that the host cannot just name the right one."""
+    header = decode(_header, answer, "the block header")
+    if not _HEADER.fullmatch(header):
+        raise malformed("the block header is not one")
+    return sha256(sha256(bytes.fromhex(header)).digest()).digest()[::-1].hex()
+
+
+def check_version(answer: msgspec.Raw) -> None:
+    """Check that the host speaks 1.4 to 1.6 with us; raises CallError."""
+    _, spoken = decode(_version, answer, "the reply to server.version")
+    if not _SPOKEN.fullmatch(spoken):
+        raise CallError(ReadCode.SERVER_ERROR, "the host speaks another version of the protocol than 1.4 to 1.6")

@@ -1,0 +1,11 @@
+"""What looks like a secret is not repeated."""
+
+from hdscan.keys.fault import masked
+
+
+def test_a_sentence_about_what_was_typed_does_not_repeat_a_secret() -> None:
+    words = "abandon ability able about above absent absorb abstract absurd abuse access accident"
+    assert masked(f"Got unexpected extra arguments ({words})") == "Got unexpected extra arguments (…)"
+    assert masked(f"/home/me/{words}: No such file") == "/home/me/…: No such file"
+    assert masked(f"No such command '{'xprv9s21ZrQH143K' * 7}'.") == "No such command '…'."
+    assert masked("No such command 'scna'.") == "No such command 'scna'."

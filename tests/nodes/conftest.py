@@ -1,0 +1,33 @@
+"""Tests against nodes that others wrote. Those of a node that is not installed are left out, which one line says."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.nodes.process import NODES
+from tests.nodes.stage import TABLE, table
+
+NEEDS = {
+    "anvil": ("test_anvil.py", ["npm", "libraries"]),
+    "bitcoind and ElectrumX": ("test_bitcoin.py", ["bitcoin", "electrumx-1.16.0", "electrumx-1.20.0", "libraries"]),
+    "surfpool": ("test_surfpool.py", ["npm"]),
+}
+MISSING = {
+    node: test for node, (test, parts) in NEEDS.items() if not all((NODES / f"{part}.installed").exists() for part in parts)
+}
+collect_ignore = list(MISSING.values())
+
+
+@pytest.fixture(autouse=True)
+def _no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but what a test configures."""
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was compared."""
+    if TABLE:
+        terminalreporter.section("readings beside the nodes' own answers")
+        for line in table():
+            terminalreporter.write_line(line)

@@ -1,0 +1,211 @@
+"""Bitcoin on bitcoind's regtest: all four scripts, the mempool, a reorganisation.
+
+Through two ElectrumX, the newest and one of the years before, and an Esplora that BDK takes for one.
+"""
+
+import asyncio
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hdscan.app import Script, from_extended
+from hdscan.model.chain import Chain, Family, Network
+from hdscan.model.events import ScanProgress
+from hdscan.model.scan import BalanceRow
+from tests.nodes.bitcoin import GENESIS, SCRIPTS, Bitcoin, bitcoind, fund
+from tests.nodes.electrumx import ElectrumX, electrumx
+from tests.nodes.esplora import esplora
+from tests.nodes.process import NODES
+from tests.nodes.stage import compare, row, scan, wallet_on
+
+REGTEST = 'network = "testnet"\n[scan]\nchunk = 250'  # bcrt1… is a testnet's; the first block tells which
+CHAIN = row("chain", id="btc", family="bitcoin", symbol="BTC", genesis=GENESIS)
+
+
+@pytest.fixture(scope="module")
+def bitcoin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitcoin]:
+    """A node whose mempool empties some addresses, and pays to others and to some that never had anything."""
+    with bitcoind(tmp_path_factory.mktemp("bitcoin") / "node") as node:
+        kept = fund(node)
+        empty = [address for address, (satoshi, _) in node.held().items() if not satoshi][::100]
+        node.spend(kept[:40], change=empty[0])
+        node.pay({address: 7000 + n for n, address in enumerate(empty[1:] + kept[60:70])})
+        yield node
+
+
+@pytest.fixture(scope="module")
+def servers(bitcoin: Bitcoin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ElectrumX]]:
+    """Both versions."""
+    home = tmp_path_factory.mktemp("electrumx")
+    with electrumx(home / "old", "1.16.0", bitcoin) as old, electrumx(home / "new", "1.20.0", bitcoin) as new:
+        yield {"electrum 1.16": old, "electrum 1.20": new}
+
+
+@pytest.fixture(scope="module")
+def url(bitcoin: Bitcoin, servers: dict[str, ElectrumX]) -> Iterator[str]:
+    with esplora(bitcoin, servers["electrum 1.20"]) as url:
+        yield url
+
+
+class Host(msgspec.Struct, frozen=True):
+    """Who is asked: its name, its row with a rate at which a scan takes some seconds, and who has to have caught up."""
+
+    name: str
+    row: str
+    server: ElectrumX
+
+
+@pytest.fixture(params=["esplora", "electrum 1.16", "electrum 1.20, TLS"])
+def host(request: pytest.FixtureRequest, servers: dict[str, ElectrumX], url: str) -> Host:
+    members: dict[str, object] = {"name": "host", "chain": "btc"}
+    if request.param == "esplora":
+        row_ = row("endpoint", **members, protocol="esplora", url=url, rate=500.0)
+        return Host(request.param, row_, servers["electrum 1.20"])
+    server = servers[request.param.partition(",")[0]]
+    if "TLS" in request.param:
+        members |= {"url": f"ssl://127.0.0.1:{server.tls_port}", "tls": "pin"}
+    else:
+        members |= {"url": f"tcp://127.0.0.1:{server.port}"}
+    row_ = row("endpoint", **members, protocol="electrum", rate=10.0)
+    return Host(request.param, row_, server)
+
+
+@pytest.fixture(scope="module")
+def bdk() -> Any:
+    sys.path.append(str(NODES / "libraries"))
+    try:
+        return import_module("bdkpython")
+    finally:
+        sys.path.remove(str(NODES / "libraries"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_another_wallet_finds_through_this_esplora_what_the_node_holds(
+    bitcoin: Bitcoin, url: str, bdk: Any, script: str
+) -> None:
+    addresses = bitcoin.addresses[SCRIPTS.index(script) :: len(SCRIPTS)]
+    descriptor = bdk.Descriptor(bitcoin.descriptors[script], bdk.NetworkKind.TEST)
+    wallet = bdk.Wallet.create_single(descriptor, bdk.Network.REGTEST, bdk.Persister.new_in_memory())
+    revealed = wallet.reveal_addresses_to(bdk.KeychainKind.EXTERNAL, len(addresses) - 1)
+    assert [str(each.address) for each in revealed] == addresses
+    wallet.apply_update(bdk.EsploraClient(url).sync(wallet.start_sync_with_revealed_spks().build(), 16))
+    held = bitcoin.held()
+    assert wallet.balance().total.to_sat() == sum(sum(held[address]) for address in addresses) > 0
+    assert wallet.latest_checkpoint().height == bitcoin.height
+
+
+@pytest.mark.parametrize(("descriptor", "script"), list(zip(SCRIPTS, Script, strict=True)))
+def test_the_addresses_of_an_extended_key_are_those_that_the_node_derives(
+    bitcoin: Bitcoin, descriptor: str, script: Script
+) -> None:
+    """A regtest address differs from a testnet one in its first letters and its checksum alone."""
+
+    def payload(address: str) -> str:
+        return address.partition("1")[2][:-6] if address.startswith(("tb1", "bcrt1")) else address
+
+    chain = Chain("btc", Family.BITCOIN, Network.TESTNET, "BTC", 8, GENESIS, 1)
+    found = re.search(r"\[\w+(/[\dh/]+)\](tpub\w+)/0/\*", bitcoin.descriptors[descriptor])
+    assert found is not None
+    theirs = bitcoin.addresses[SCRIPTS.index(descriptor) :: len(SCRIPTS)]
+    ours = list(from_extended(chain, found[2], script, 0).addresses(0, len(theirs)))
+    assert [payload(address) for address, _ in ours] == [payload(address) for address in theirs]
+    assert ours[-1][1] == f"m{found[1]}/0/{len(theirs) - 1}".replace("h", "'")
+
+
+def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoin: Bitcoin, host: Host, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with wallet_on(tmp_path, "btc", [CHAIN, host.row], bitcoin.addresses, REGTEST) as wallet:
+            seconds = await scan(wallet)
+            held = bitcoin.held()
+            assert {waiting > 0 for _, waiting in held.values() if waiting} == {True, False}
+            truth = {(address, "BTC"): (each,) for address, each in held.items()}
+            compare("bitcoind", host.name, seconds, wallet.balances("btc"), truth)
+
+    asyncio.run(run())
+
+
+def seconds_of(each: BalanceRow) -> float:
+    """When it was read, in unix seconds."""
+    return datetime.fromisoformat(str(each.observed_at)).timestamp()
+
+
+def test_a_reorganisation_during_a_scan_leaves_what_was_true_before_it_or_after_it(
+    bitcoin: Bitcoin, host: Host, tmp_path: Path
+) -> None:
+    """The block that confirmed all that waited is replaced by two that hold nothing.
+
+    Until a server has read the mempool anew, what the lost block held is nowhere to it, and it says so: (confirmed
+    without that block, 0). No single host can be caught at that: it is counted apart, and allowed in those moments only.
+    """
+    window: list[float] = []
+
+    def reorganise() -> None:
+        window.append(time.time())
+        bitcoin("invalidateblock", bitcoin("getbestblockhash"))
+        bitcoin.mine_empty(2)
+        host.server.until_level()
+        window.append(time.time())
+
+    async def run() -> None:
+        async with wallet_on(tmp_path, "btc", [CHAIN, host.row], bitcoin.addresses, REGTEST) as wallet:
+            change = threading.Thread(target=reorganise)
+
+            def on(event: object) -> None:
+                if isinstance(event, ScanProgress) and event.read and change.ident is None:
+                    change.start()
+                if isinstance(event, ScanProgress) and event.read >= len(bitcoin.addresses) // 2:
+                    change.join()  # stops this scan's loop: what is left is read of the new chain, however slow the machine
+
+            seconds = await scan(wallet, on)
+            after.update(bitcoin.held())
+            rows = list(wallet.balances("btc"))
+            truth = {(each.address, "BTC"): {before[each.address], after[each.address]} for each in rows}
+            meanwhile = [each.address for each in rows if window[0] <= seconds_of(each) <= window[1]]
+            between = {(address, "BTC"): (after[address][0], 0) for address in meanwhile}
+            compare("bitcoind, reorganised", host.name, seconds, rows, truth, between)
+            changed = [each for each in rows if before[each.address] != after[each.address]]
+            seen = {(int(each.amount or -1), int(each.unconfirmed or 0)) == before[each.address] for each in changed}
+            assert seen == {True, False}, "what was read is all of before or all of after"
+
+            seconds = await scan(wallet)
+            truth = {(address, "BTC"): {after[address]} for address in after}
+            compare("bitcoind, the scan after that", host.name, seconds, wallet.balances("btc"), truth)
+
+    bitcoin.mine()
+    host.server.until_level()
+    before, after = bitcoin.held(), {}
+    asyncio.run(run())
+
+
+def test_a_host_that_hangs_up_on_who_asks_too_much_costs_nothing_beside_another(
+    bitcoin: Bitcoin, servers: dict[str, ElectrumX], tmp_path: Path
+) -> None:
+    some = bitcoin.addresses[:2000]
+    common = {"chain": "btc", "protocol": "electrum", "rate": 5.0}
+
+    async def run() -> None:
+        rows = [
+            row("endpoint", name="mean", url=f"tcp://127.0.0.1:{mean.port}", **common),
+            row("endpoint", name="generous", url=f"tcp://127.0.0.1:{servers['electrum 1.20'].port}", **common),
+        ]
+        async with wallet_on(tmp_path, "btc", [CHAIN, *rows], some, REGTEST) as wallet:
+            seconds = await scan(wallet)
+            truth = {(address, "BTC"): (each,) for address, each in bitcoin.held().items() if address in some}
+            compare("bitcoind", "electrum 1.20, two, one hangs up", seconds, wallet.balances("btc"), truth)
+            found = {status.name: status for status in wallet.providers()}
+            assert found["mean"].ok
+            # ElectrumX closes at the item that is too much, and says why only where that was no batch
+            assert found["mean"].failed + found["mean"].throttled
+            assert found["generous"].failed + found["generous"].throttled == 0
+
+    with electrumx(tmp_path / "mean", "1.20.0", bitcoin, soft=390, hard=400) as mean:
+        asyncio.run(run())

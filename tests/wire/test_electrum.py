@@ -1,0 +1,151 @@
+"""Electrum's lines: whom they are for, and what they say."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
+from hdscan.wire import electrum, jsonrpc
+from hdscan.wire.electrum import Heard
+from hdscan.wire.failure import Dialect
+from tests.wire.samples import bodies, load, reply
+
+RECORDED: dict[str, Any] = load("electrum.json")
+KEYS = ["id", "method", "params", "result", "error", "jsonrpc", "height", "confirmed", "unconfirmed"]
+NOTICE = json.dumps(RECORDED["notice"]).encode()
+
+
+def raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(value if isinstance(value, bytes) else json.dumps(value).encode())
+
+
+def test_an_address_is_asked_for_by_its_script_hash() -> None:
+    assert electrum.script_hash(RECORDED["address"]) == RECORDED["script_hash"]
+    assert electrum.balance_call(RECORDED["address"]) == ("blockchain.scripthash.get_balance", (RECORDED["script_hash"],))
+
+
+def test_what_is_no_address_is_an_error_of_its_own() -> None:
+    found = electrum.balance_call("bc1qnonsense")
+    assert isinstance(found, ReadError)
+    assert found.code is ReadCode.ITEM_ERROR
+    assert "nonsense" not in found.message
+
+
+def test_a_balance_has_both_parts_and_the_second_may_be_negative() -> None:
+    assert electrum.balance(raw(RECORDED["balance"])) == (103_873_966, -23_684_400)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"confirmed": 5},
+        {"unconfirmed": 5},
+        {"confirmed": -1, "unconfirmed": 0},
+        {"confirmed": "5", "unconfirmed": 0},
+        {"confirmed": 1.0, "unconfirmed": 0},
+        {"confirmed": True, "unconfirmed": 0},
+        {"confirmed": 21 * 10**14 + 1, "unconfirmed": 0},
+        {"confirmed": 0, "unconfirmed": -21 * 10**14 - 1},
+        {"confirmed": None, "unconfirmed": None},
+        None,
+        [],
+        0,
+        b'{"confirmed":0,"confirmed":5,"unconfirmed":0}',
+    ],
+)
+def test_what_is_no_balance_is_malformed_and_no_zero(answer: object) -> None:
+    found = electrum.balance(raw(answer))
+    assert isinstance(found, ReadError)
+    assert found.code is ReadCode.MALFORMED
+
+
+def test_the_first_blocks_hash_is_worked_out_from_its_header() -> None:
+    assert electrum.block_hash(raw(RECORDED["header"])) == RECORDED["genesis"]
+    assert electrum.block_hash(raw(RECORDED["header"].replace("29ab5f49", "29ab5f48"))) != RECORDED["genesis"]
+
+
+@pytest.mark.parametrize("header", ["", "00", "zz" * 80, RECORDED["genesis"], RECORDED["header"] + "00", None, 5])
+def test_what_is_no_header_proves_nothing(header: object) -> None:
+    with pytest.raises(CallError) as caught:
+        electrum.block_hash(raw(header))
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+@pytest.mark.parametrize("tip", [{}, {"height": -1}, {"height": 10**9}, {"height": "5"}, 5, None])
+def test_a_tip_has_a_height(tip: object) -> None:
+    assert electrum.tip(raw(RECORDED["tip"])) == 977_072
+    with pytest.raises(CallError):
+        electrum.tip(raw(tip))
+
+
+def test_versions_from_1_4_to_1_6_are_spoken() -> None:
+    for version in ("1.4", "1.4.2", "1.5", "1.6", "1.6.0"):
+        electrum.check_version(raw(["any", version]))
+    for version in ("1.3", "1.7", "2.4", "1.40", "1.4.", ""):
+        with pytest.raises(CallError):
+            electrum.check_version(raw(["any", version]))
+    for other in (None, [], ["1.4"], "1.4", {"1": "1.4"}):
+        with pytest.raises(CallError):
+            electrum.check_version(raw(other))
+
+
+@pytest.mark.parametrize(
+    ("line", "heard"),
+    [
+        ({"id": 7, "result": 1}, Heard((7,))),
+        ([{"id": 7, "result": 1}, {"id": 8, "error": {}}, {"id": None}, {"id": "9"}], Heard((7, 8))),
+        ({"id": None, "error": {"code": -32700}}, Heard()),
+        ([], Heard()),
+        (RECORDED["notice"], Heard(unasked=True, tip=977_073)),
+        ({"method": "server.ping", "params": ["00"]}, Heard(unasked=True)),
+        ({"id": True, "result": 1}, Heard()),
+    ],
+)
+def test_a_line_tells_whom_it_is_for(line: object, heard: Heard) -> None:
+    assert electrum.hear(json.dumps(line).encode()) == heard
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"nonsense", b"5", b'"id"', b"[5]", b'{"id":1}{"id":2}', b"[" * 100_000, NOTICE.replace(b"977073", b"-1")]
+)
+def test_a_line_that_is_none_of_the_protocols_is_malformed(line: bytes) -> None:
+    with pytest.raises(CallError) as caught:
+        electrum.hear(line)
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+def test_many_calls_of_a_connection_never_share_an_id() -> None:
+    first = jsonrpc.encode([electrum.TIP] * 3, 1)
+    second = jsonrpc.encode([electrum.TIP] * 2, first.first + first.count)
+    assert [call["id"] for call in json.loads(first.body)] + [call["id"] for call in json.loads(second.body)] == [1, 2, 3, 4, 5]
+
+
+def test_an_error_of_one_script_hash_is_its_own() -> None:
+    batch = jsonrpc.encode([electrum.TIP] * 2, 1)
+    refused = {"code": 1, "message": "00 is not a valid script hash"}
+    bad, good = jsonrpc.decode(reply([{"id": 2, "result": 5}, {"id": 1, "error": refused}]), batch, Dialect.ELECTRUM)
+    assert isinstance(bad, ReadError)
+    assert bad.code is ReadCode.ITEM_ERROR
+    assert not isinstance(good, ReadError)
+
+
+@given(bodies(NOTICE, KEYS))
+def test_any_line_is_heard_or_a_call_error(line: bytes) -> None:
+    try:
+        heard = electrum.hear(line)
+    except CallError:
+        return
+    assert heard.tip is None or 0 <= heard.tip < 10**9
+    assert not (heard.ids and heard.unasked)
+
+
+@given(bodies(json.dumps(RECORDED["balance"]).encode(), KEYS))
+def test_any_answer_is_a_balance_or_an_error(body: bytes) -> None:
+    found = electrum.balance(raw(body))
+    if not isinstance(found, ReadError):
+        assert 0 <= found[0] <= 21 * 10**14
