@@ -8,7 +8,7 @@ import pytest
 
 from hdscan.settings import load, template
 from hdscan.settings.load import VARIABLES
-from hdscan.settings.schema import ChainRow, EndpointRow, ScanSettings, TokenRow, TopLevel
+from hdscan.settings.schema import CanaryRow, ChainRow, EndpointRow, ScanSettings, TokenRow, TopLevel
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -18,6 +18,7 @@ TABLES = {
     "`[[endpoint]]`": EndpointRow,
     "`[[chain]]`": ChainRow,
     "`[[token]]`": TokenRow,
+    "`[[canary]]`": CanaryRow,
 }
 
 

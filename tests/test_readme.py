@@ -26,6 +26,7 @@ from hdscan.cli.reports import StatusRow
 from hdscan.model import events
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.errors import ReadCode
+from hdscan.model.explain import Explained
 from hdscan.model.scan import BalanceRow, Gap, ProviderState, ProviderStatus, ScanResult
 from hdscan.pool.port import Provider
 from hdscan.settings import load
@@ -279,6 +280,7 @@ SHAPES = {
     "status": StatusRow,
     "balances": BalanceRow,
     "gaps": Gap,
+    "explain": Explained,
     "providers": ProviderStatus,
     "demo": DemoReport,
     "doctor": Checkup,

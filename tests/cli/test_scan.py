@@ -19,9 +19,10 @@ Start = Callable[..., Running]
 SLOW = HostSpec(name="slow", chain="btc", protocols=(Protocol.ESPLORA,), rate=10, latency=0.002)
 RESULT = ["scan_id", "status", "chains"]
 CHAIN = ["status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"]
+CHAIN += ["audited", "disputed", "unaudited"]
 BALANCE = [  # scripts rely on these
     *("chain", "index", "path", "address", "asset", "amount", "unconfirmed", "decimals"),
-    *("height", "observed_at", "source", "state", "error"),
+    *("height", "observed_at", "source", "state", "error", "answers"),
 ]
 PROVIDER = [
     *("name", "chain", "protocol", "state", "breaker", "rate"),
@@ -202,3 +203,61 @@ def test_a_reader_that_goes_away_stops_the_scan_in_order(hdscan: Hdscan, simulat
     running.process.stdout.close()
     assert running.process.wait() == 141
     assert hdscan.json("status", "--json")["status"] == "stopped"
+
+
+# -- doubt
+
+PAIR = tuple(
+    HostSpec(name=name, chain="btc", protocols=(Protocol.ESPLORA,), rate=500, latency=0.002) for name in ("liar", "honest")
+)
+LIES = {"liar": (Rule(faults=(Fault.FALSE_ZEROS,), items=0.7),)}
+
+
+def test_what_operators_disagree_about_is_shown_everywhere_and_ends_with_3(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulated = simulate(*PAIR, faults=LIES)
+    done = hdscan.process("scan", "--audit", "100")
+    assert done.code == 3
+    rows = hdscan.lines("balances", "--jsonl")
+    disputed = [row for row in rows if row["state"] == "disputed"]
+    count = len(disputed)
+    assert count > 0
+    for row in disputed:
+        assert row["amount"] is None
+        assert {answer["source"] for answer in row["answers"]} == {"liar", "honest"}
+        assert str(truth(simulated, "btc")["btc", row["index"], "BTC"]) in {answer["amount"] for answer in row["answers"]}
+    assert f"{count} readings are disputed" in done.err
+    assert f"{count} disputed" in done.out
+    assert "≥" in done.out
+    assert f"30 readings audited, {count} disputed, 0 not audited" in hdscan("status").out
+    result = hdscan.json("status", "--json")
+    assert result["status"] == "completed_with_gaps"
+    assert result["chains"]["btc"]["disputed"] == count
+    text = hdscan("balances").out
+    assert "Operators disagree about these" in text
+    assert disputed[0]["address"] in text
+    cells = list(csv.DictReader(io.StringIO(hdscan("balances", "--csv").out)))
+    assert [row["amount"] for row in cells if row["state"] == "disputed"] == [""] * count
+    assert all(msgspec.json.decode(row["answers"]) for row in cells if row["state"] == "disputed")
+    explained = hdscan("explain", disputed[0]["address"]).out
+    assert "disputed: there is no amount; operators disagree: " in explained
+    assert "audit of scan 1: disputed" in explained
+    assert "ready  said " in explained
+    assert explained.count("liar said ") + explained.count("honest said ") == 3, "every answer once"
+    (found,) = hdscan.json("explain", disputed[0]["address"], "--json")
+    assert found["balance"] == disputed[0]
+    simulated.heal()
+    again = hdscan.process("scan", "--retry", "--json")
+    assert again.code == 0
+    assert known(hdscan) == truth(simulated, "btc")
+
+
+@pytest.mark.parametrize("percent", ["-1", "100.5", "many"])
+def test_an_audit_of_no_percentage_is_a_wrong_call(hdscan: Hdscan, percent: str) -> None:
+    assert hdscan("scan", "--audit", percent).code == 2
+
+
+def test_explain_of_a_foreign_address_is_one_sentence(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulate(BTC)
+    ended = hdscan("explain", "nonsense")
+    assert ended.code == 2
+    assert ended.err == "hdscan: this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE\n"

@@ -284,3 +284,38 @@ def test_who_is_off_is_named_where_nobody_is_left():
     stop = pool.step(START).stop
     assert stop is not None
     assert stop.reason == "no provider is left: helius: HELIUS_API_KEY is not set"
+
+
+def test_what_nobody_may_be_asked_ends_at_once_while_somebody_is_able() -> None:
+    world = World(Scripted("a", good("a")), Scripted("b", good("b")))
+    work = readings(3)
+    world.read(work, barred=frozenset({"a", "b"}))
+    assert {result.error.code for result in world.results if result.error} == {ReadCode.NO_PROVIDER}
+    assert len(world.results) == 3
+    assert not any(provider.asked for provider in world.providers)
+    (error,) = {result.error.message for result in world.results if result.error}
+    assert "a: not asked: this question was for another operator" in error
+
+
+def test_what_only_a_dead_provider_may_be_asked_ends_while_another_lives() -> None:
+    world = World(Scripted("alive", good("alive")), Scripted("dead", failing()))
+    world.pool.remember(readings(1, first=9)[0])  # what was read before tells who is alive
+    world.read(readings(2), barred=frozenset({"alive"}))
+    assert [result.error is not None for result in world.results] == [True, True]
+    assert world.stop is None
+    assert world.elapsed < 120
+
+
+def test_two_lost_audits_put_a_host_out_of_service_with_all_its_protocols() -> None:
+    world = World(
+        Scripted("a", good("a"), endpoint="host"), Scripted("a2", good("a2"), endpoint="host"), Scripted("b", good("b"))
+    )
+    assert world.pool.contradict("a", "it said 0") == []
+    assert world.seats["a"].standing is not Standing.QUARANTINED
+    assert [(n.provider, n.code) for n in world.pool.contradict("a", "again")] == [
+        ("a", ReadCode.CONTRADICTED),
+        ("a2", ReadCode.CONTRADICTED),
+    ]
+    assert world.pool.contradict("gone", "it is configured no more") == []
+    world.read(readings(5))
+    assert not world.providers[0].asked

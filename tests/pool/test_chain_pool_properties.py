@@ -327,3 +327,24 @@ def test_a_step_is_cheap_however_much_came_back(kind):
         now += 0.05
     assert spent / steps < 0.002
     assert CHAIN.id == "bsc"
+
+
+@some
+@given(worlds(anything), st.integers(1, 40), st.data())
+def test_who_is_barred_is_never_asked_and_everything_ends(world, n, data):
+    names = [provider.name for provider in world.providers]
+    barred = frozenset(data.draw(st.lists(st.sampled_from(names), min_size=1)))
+    plain, closed = readings(n, COIN, USDT), readings(n, COIN, USDT, first=1000)
+    inner = world.pool.step
+
+    def step(now):
+        step = inner(now)
+        for call in step.calls:
+            for item in call.items if isinstance(call, ReadCall) else ():
+                assert call.seat.name not in item.barred
+        return step
+
+    world.pool.step = step
+    world.pool.submit(0, closed, barred=barred)
+    world.read(plain)
+    world.check_all([*plain, *closed])

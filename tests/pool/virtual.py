@@ -19,7 +19,7 @@ COIN = Asset("bsc", "BNB", 18)
 USDT = Asset("bsc", "USDT", 18, "0x" + "5" * 40)
 START = 1_700_000_000.0
 
-Answer = Reply | CallError | int | None
+Answer = Reply | CallError | int | str | None
 Behaviour = Callable[[Sequence[Reading], float], Answer]
 _ALL = {Kind.NATIVE: "native", Kind.TOKEN: "token", Kind.MIXED: "mixed"}
 
@@ -59,20 +59,25 @@ class Scripted:
         methods: Mapping[Kind, str] = _ALL,
         capacity: int = 10,
         endpoint: str | None = None,
+        operator: str | None = None,
         latency: float = 0.1,
         prove: Callable[[float], Answer] = lambda now: 100,
         states_head: bool = True,
+        names_blocks: bool = False,
         costs_items: bool = False,
     ) -> None:
         self.name = name
         self.chain = CHAIN.id
         self.endpoint = endpoint or name
+        self.operator = operator or self.endpoint
         self.methods = methods
         self.capacity = dict.fromkeys(methods, capacity)
         self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
         self.costs_items = costs_items
         self.overhead = 0
         self.states_head = states_head
+        self.names_blocks = names_blocks
+        self.block: Callable[[int, float], str | CallError] = lambda height, now: f"block {height}"
         self.behaviour = behaviour
         self.latency = latency
         self.proof = prove
@@ -86,6 +91,9 @@ class Scripted:
     async def tip(self) -> int:
         raise AssertionError("virtual worlds answer by `answer`")
 
+    async def block_hash(self, height: int) -> str:
+        raise AssertionError("virtual worlds answer by `answer`")
+
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         raise AssertionError("virtual worlds answer by `answer`")
 
@@ -97,6 +105,8 @@ class Scripted:
         if isinstance(call, ReadCall):
             self.asked.append((now, call.readings))
             return self.behaviour(call.readings, now)
+        if call.block is not None:
+            return self.block(call.block, now)
         self.checks.append(now)
         return self.proof(now)
 
@@ -159,8 +169,8 @@ class World:
                 _, _, call, answer = heapq.heappop(self._pending)
                 self.pool.finished(call, answer, self.now)
 
-    def read(self, work: Sequence[Reading], until: float = float("inf")) -> "World":
-        self.pool.submit(0, work)
+    def read(self, work: Sequence[Reading], until: float = float("inf"), *, barred: frozenset[str] = frozenset()) -> "World":
+        self.pool.submit(0, work, barred=barred)
         self.run(until)
         return self
 

@@ -32,6 +32,14 @@ def test_a_balance_has_both_parts_the_given_height_and_the_time() -> None:
     assert asked[0].method == "GET"
 
 
+def test_a_block_is_known_by_the_hash_at_its_height() -> None:
+    found, asked = conversation(
+        Protocol.ESPLORA, lambda _: http(BTC_GENESIS), lambda provider: provider.block_hash(977), "/api"
+    )
+    assert found == BTC_GENESIS
+    assert [each.target for each in asked] == ["/api/block-height/977"]
+
+
 def test_it_takes_one_native_reading_a_call() -> None:
     async def sizes(provider: Any) -> Any:
         return provider.capacity, provider.weight, set(provider.methods), provider.states_head

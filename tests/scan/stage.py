@@ -16,6 +16,7 @@ from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.events import Event, ScanComplete, ScanError, ScanProgress, ScanTokenError
 from hdscan.model.scan import BalanceRow, ProviderStatus, ScanResult
 from hdscan.settings import ScanSettings
+from hdscan.sim.chains import MAINNET, SimChain
 from hdscan.sim.city import City, Faults
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.judge import named
@@ -140,12 +141,13 @@ async def stage(
     addresses: int | dict[str, int] = 50,
     scan: ScanSettings = QUICK,
     more: tuple[Endpoint, ...] = (),
+    played_chains: tuple[SimChain, ...] = MAINNET,
     **settings: Any,
 ) -> AsyncIterator[Stage]:
     """Set a stage: `addresses` on every chain that has hosts; `more` are endpoints beside the simulated ones."""
     chains = dict.fromkeys(spec.chain for spec in hosts)
     counts = {chain: addresses if isinstance(addresses, int) else addresses.get(chain, 0) for chain in chains}
-    world = World(seed=11, addresses=counts, funded=0.6)
+    world = World(seed=11, addresses=counts, funded=0.6, chains=played_chains)
     async with City(world, hosts, faults=faults) as city:
         quick = msgspec.structs.replace(scan, **settings)
         with Wallet(simulated_settings(world, (*city.endpoints, *more), path / "wallet.db", quick)) as wallet:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hdscan.model.audit import Audited, AuditOutcome
 from hdscan.model.chain import Network
 from hdscan.model.errors import InputError
 from hdscan.model.page import Page, Sort
@@ -31,6 +32,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             for chunk in chunks(store, scan_id):
                 keys = [(index, symbol) for index in range(chunk.first, chunk.stop) for symbol in ("BNB", "USDT")]
                 commit(store, scan_id, chunk, whole(chunk, {key: outcome(fate, at) for key in keys}))
+        doubted = store.due_for_audit(scan_id, "bsc", None, 6, zeros=True)
+        found = [
+            Audited(result(due.key[0], due.symbol, due.balance).reading, AuditOutcome.DISPUTED, (due.balance, said(7)), None)
+            for due in doubted
+        ]
+        store.commit_audit(scan_id, "bsc", found, now=NOW, seconds=0.0, requests=0)
         store.add_addresses("bsc", [(address(COUNT + i), None) for i in range(5)])
         yield store
 

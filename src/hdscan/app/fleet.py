@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from hdscan.keys.address import canonical
+from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.seat import Policy, Seat
@@ -22,6 +25,8 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
     seats: dict[str, list[Seat]] = {chain: [] for chain in settings.chains}
     limiters: dict[str, Limiter] = {}
     off: list[ProviderStatus] = []
+    for chain in settings.chains.values():
+        _check_canaries(chain)
     for endpoint in settings.endpoints:
         if endpoint.disabled is not None:
             off += [_disabled(endpoint, protocol, endpoint.disabled) for protocol in endpoint.protocols]
@@ -37,6 +42,14 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             provider.sent = _told(limiter, clock)
         seats[endpoint.chain] += [Seat(p, p.protocol.value, limiter, policy(settings)) for p in providers]
     return Fleet(seats, limiters, off, transport.pins)
+
+
+def _check_canaries(chain: Chain) -> None:
+    for text in chain.canaries:
+        try:
+            canonical(chain, text)
+        except InputError as error:
+            raise ConfigError(f"[[canary]] of {chain.id}: {text} {error}") from None
 
 
 def _told(limiter: Limiter, clock: Callable[[], float]) -> Callable[[], None]:

@@ -27,12 +27,15 @@ from typing import Self
 
 import msgspec
 
+from hdscan.app.explain import explain
 from hdscan.app.fleet import make_fleet, policy
+from hdscan.keys.address import canonical
 from hdscan.keys.derive import Deriver
 from hdscan.keys.listing import BadLine, parse
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
 from hdscan.model.events import ChainProgress, Event, TokenError
+from hdscan.model.explain import Explained
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanResult, Status
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.chain_scan import stands
@@ -238,6 +241,26 @@ class Wallet:
     def gaps(self, chain: str | None = None) -> Iterator[Gap]:
         """What the last scan could not read, and why."""
         return self.store.gaps(chain)
+
+    def explain(self, address: str, chain: str | None = None, asset: str | None = None) -> list[Explained]:
+        """All that is known of an address, per chain and asset, and why each provider was or was not asked.
+
+        InputError where no chain has it.
+        """
+        found: list[Explained] = []
+        statuses = self.providers()
+        fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
+        for each in self.settings.chains.values() if chain is None else [self.chain(chain)]:
+            try:
+                known = self.store.known(each.id, canonical(each, address))
+            except InputError:
+                continue  # it is none of this chain's
+            seats = {seat.name: seat for seat in fleet.seats[each.id]}
+            mine = [status for status in statuses if status.chain == each.id]
+            found += explain(known or (), each.symbol, self.store.latest(each.id), seats, mine)
+        if not found:
+            raise InputError("this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE")
+        return [each for each in found if asset is None or each.balance.asset == asset]
 
     def providers(self) -> list[ProviderStatus]:
         """Every configured provider as it stands, or, where no scan is running here, as it was last seen."""

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from hdscan.app import LogLevel, masked
-from hdscan.cli import addresses, config, demo, doctor, reports, scan, serve
+from hdscan.cli import addresses, config, demo, doctor, explain, reports, scan, serve
 from hdscan.cli.follow import CONFIG, FAILED, INTERRUPTED, OK, USAGE
 from hdscan.cli.output import OutputClosed, clean, write
 from hdscan.cli.session import Session
@@ -25,7 +25,7 @@ EPILOG = """Examples:
   hdscan scan
   hdscan balances
 
-Data goes to stdout, progress and log to stderr. Exit codes: 0 all read, 1 failed, 2 usage, 3 a scan ended with unread readings,
+Data goes to stdout, progress and log to stderr. Exit codes: 0 all read, 1 failed, 2 usage, 3 something is unread or disputed,
 4 configuration or key, 130 interrupted."""
 
 PIPE_CLOSED = 128 + 13  # as a shell reports a program that SIGPIPE ended
@@ -47,6 +47,7 @@ app.command("scan", epilog=scan.EPILOG)(scan.scan)
 app.command("status", epilog=reports.STATUS_EPILOG)(reports.status)
 app.command("balances", epilog=reports.BALANCES_EPILOG)(reports.balances)
 app.command("gaps", epilog=reports.GAPS_EPILOG)(reports.gaps)
+app.command("explain", epilog=explain.EPILOG)(explain.explain)
 app.command("providers", epilog=reports.PROVIDERS_EPILOG)(reports.providers)
 app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("demo", epilog=demo.EPILOG)(demo.demo)

@@ -74,14 +74,22 @@ def display(*, log_json: bool = False) -> Display:
 
 def words(progress: ChainProgress) -> str:
     """Where a chain stands, in one line."""
-    ended = progress.read + progress.unread
+    ended = progress.read + progress.unread + progress.disputed
     parts = [f"{progress.chain}: {ended:,} of {progress.readings:,} readings", f"{progress.unread:,} unread"]
+    parts += [f"{progress.disputed:,} disputed"] if progress.disputed else []
+    parts += [f"{progress.audited:,} audited"] if progress.audited else []
+    parts += [f"{progress.unaudited:,} not audited"] if progress.unaudited else []
     if progress.status is Status.RUNNING:
         parts += [f"{progress.rate:,.0f}/s"] + ([f"{duration(progress.eta)} left"] if progress.eta is not None else [])
     else:
         parts += [f"{progress.funded:,} addresses funded", f"{progress.requests:,} requests", duration(progress.seconds)]
         parts.append(progress.status.replace("_", " "))
     return ", ".join(parts)
+
+
+def _open_words(progress: ChainProgress) -> str:
+    """What has no amount: unread, and disputed where there is anything."""
+    return f"{progress.unread:,}" + (f" + {progress.disputed:,} disputed" if progress.disputed else "")
 
 
 def token_words(event: TokenError) -> str:
@@ -219,7 +227,7 @@ class Picture:
         for number, column in enumerate(columns):
             table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
         for progress in self._chains.values():
-            ended = progress.read + progress.unread
+            ended = progress.read + progress.unread + progress.disputed
             bar = ProgressBar(total=max(progress.readings, 1), completed=ended, width=24 if wide else 10)
             if progress.chain in self._silent:
                 left = Text("no answer", style="yellow")
@@ -232,7 +240,7 @@ class Picture:
                 Text(progress.chain, style="bold"),
                 bar,
                 f"{ended:,}/{progress.readings:,}",
-                Text(f"{progress.unread:,}", style="yellow" if progress.unread else "dim"),
+                Text(_open_words(progress), style="yellow" if progress.unread or progress.disputed else "dim"),
                 f"{progress.rate:,.0f}",
                 left,
             ]

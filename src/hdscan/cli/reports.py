@@ -20,7 +20,7 @@ from hdscan.cli.totals import totals_table
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
 
 PAGE = 50  # rows of a table for people; the other forms give all
-COUNTS = ("addresses", "readings", "read", "unread", "funded", "requests")
+COUNTS = ("addresses", "readings", "read", "unread", "disputed", "funded", "requests")
 CALLS = ("calls", "ok", "failed", "throttled")
 
 STATUS_EPILOG = """Examples:
@@ -34,7 +34,7 @@ BALANCES_EPILOG = """Examples:
   hdscan balances --chain bsc --asset usdt --funded
   hdscan balances --csv > balances.csv
 
-Totals add what was read; stale amounts stand apart, and what is unread is never taken for zero.
+Totals add what was read; stale amounts stand apart, and what is unread or disputed is never taken for zero.
 Amounts in JSON and CSV are integers of base units: satoshi, wei, lamport."""
 
 GAPS_EPILOG = """Examples:
@@ -64,6 +64,9 @@ class StatusRow(msgspec.Struct, frozen=True):
     seconds: float
     requests: int
     error: str | None
+    audited: int
+    disputed: int
+    unaudited: int
 
 
 def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
@@ -97,6 +100,9 @@ def _show_status(rows: list[StatusRow]) -> None:
         show("Where no scan is running any more, it was killed; go on with: hdscan scan")
     if any(row.unread for row in rows):
         show("See what is unread with: hdscan gaps; try it again with: hdscan scan --retry")
+    for row in rows:
+        if row.audited or row.unaudited:
+            show(f"{row.chain}: {row.audited:,} readings audited, {row.disputed:,} disputed, {row.unaudited:,} not audited")
 
 
 def balances(
@@ -122,7 +128,7 @@ def balances(
 
 
 def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> None:
-    totals = [total for total in wallet.totals(chain, symbol) if total.read or total.stale or total.unread]
+    totals = [total for total in wallet.totals(chain, symbol) if total.read or total.stale or total.unread or total.disputed]
     if not totals:
         show("There are no addresses; add some with: hdscan import --chain btc FILE")
         return
@@ -135,14 +141,27 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         show("", made)
     if next(rows, None) is not None:
         show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
+    if any(total.disputed for total in totals):
+        disputed = (row for row in wallet.balances(chain, symbol) if row.state is BalanceState.DISPUTED)
+        show("", "Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
+        show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)))
     unread = sum(total.unread for total in totals)
     if unread:
         show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
 
 
+def _answers(row: BalanceRow) -> str:
+    """Who says what, in whole coins."""
+    return ", ".join(
+        f"{answer.source}: {coins(answer.amount, row.decimals)} {clean(row.asset)}"
+        + ("" if answer.height is None else f" at {answer.height}")
+        for answer in row.answers or ()
+    )
+
+
 def _cells(row: BalanceRow) -> list[Text | str]:
     """A balance as a table's row; an amount that is not known is a word, never a number."""
-    amount = "unread" if row.amount is None else coins(row.amount, row.decimals)
+    amount = row.state.value if row.amount is None else coins(row.amount, row.decimals)
     if row.unconfirmed not in (None, "0"):
         pending = coins(row.unconfirmed or 0, row.decimals)
         amount += f" ({'' if pending.startswith('-') else '+'}{pending})"

@@ -23,10 +23,11 @@ EPILOG = """Examples:
   hdscan scan                            every chain that has addresses
   hdscan scan --chain btc --asset usdt   some chains, some assets
   hdscan scan --retry                    only what the last scan left unread
+  hdscan scan --audit 5                  ask another operator about all that is held, and 5 % of the zeros
   hdscan scan --watch 3600               again every hour
   hdscan scan --jsonl > events.jsonl     for a program
 
-Exit code: 0 all read, 1 failed, 3 something is unread, 130 stopped by Ctrl-C or SIGTERM.
+Exit code: 0 all read, 1 failed, 3 something is unread or disputed, 130 stopped by Ctrl-C or SIGTERM.
 A scan that was stopped, failed or killed is resumed by the next one."""
 
 
@@ -43,6 +44,12 @@ def scan(
         bool, typer.Option("--restart", metavar="", help="Begin a new scan, whatever became of the last.")
     ] = False,
     retry: Annotated[bool, typer.Option("--retry", metavar="", help="Read only what the last scan left unread.")] = False,
+    audit: Annotated[
+        float | None,
+        typer.Option(
+            "--audit", metavar="N", min=0, max=100, help="Ask other operators too: about all that is held, and N % of zeros."
+        ),
+    ] = None,
     watch: Annotated[
         float | None, typer.Option("--watch", metavar="SECONDS", min=1, help="Scan again every so many seconds.")
     ] = None,
@@ -63,7 +70,7 @@ def scan(
             wallet.chain(name)
         for name in asset or ():
             find_asset(settings, name, chain)
-        request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry)
+        request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry, audit)
         return run(_scan(wallet, request, shown, as_form, watch))
 
 
@@ -109,4 +116,11 @@ def next_steps(result: ScanResult) -> list[str]:
         lines.append(
             f"{unread:,} readings are unread (they are not zeros). See them: hdscan gaps. Try again: hdscan scan --retry"
         )
+    if disputed := sum(chain.disputed for chain in result.chains.values()):
+        lines.append(
+            f"{disputed:,} readings are disputed: operators disagree, so they have no amount. Who says what: hdscan balances."
+            " Ask again: hdscan scan --retry"
+        )
+    if unaudited := sum(chain.unaudited for chain in result.chains.values()):
+        lines.append(f"{unaudited:,} readings are not audited: no other operator could answer. Ask again: hdscan scan --retry")
     return lines

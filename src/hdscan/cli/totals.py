@@ -15,13 +15,18 @@ def amount_words(total: AssetTotal) -> str:
 
 
 def _at_least(total: AssetTotal) -> str:
-    return "≥ " if total.unread or total.stale else ""
+    return "≥ " if _partial(total) else ""
+
+
+def _partial(total: AssetTotal) -> bool:
+    return bool(total.unread or total.stale or total.disputed)
 
 
 def total_words(total: AssetTotal, width: int = 0) -> str:
     """An asset's total in words, the amount right-aligned in `width` columns; what is unread or stale is said beside it."""
     amount = amount_words(total)
     missing = [f"{total.unread:,} unread"] if total.unread else []
+    missing += [f"{total.disputed:,} disputed"] if total.disputed else []
     if total.stale:
         missing.append(f"{total.stale:,} stale with {coins(total.stale_amount, total.decimals)} {total.asset} not added")
     if not amount:
@@ -36,8 +41,8 @@ def totals_table(totals: Iterable[AssetTotal]) -> Table:
     made = table("chain", "asset", "total", "funded", "of", "unconfirmed", right=("funded", "of", "unconfirmed"))
     for each in every:
         pending = "" if each.unconfirmed in (None, "0") else coins(each.unconfirmed or 0, each.decimals)
-        words = Text(total_words(each, width), style="yellow" if each.unread or each.stale else "")
+        words = Text(total_words(each, width), style="yellow" if _partial(each) else "")
         funded = "" if each.funded is None else f"{_at_least(each)}{each.funded:,}"
-        counts = funded, f"{each.read + each.stale + each.unread:,}"
+        counts = funded, f"{each.read + each.stale + each.unread + each.disputed:,}"
         made.add_row(each.chain, clean(each.asset), words, *counts, pending)
     return made

@@ -24,7 +24,8 @@ class Chain(msgspec.Struct, frozen=True):
     """One chain as configured.
 
     `identity` is what a provider must prove: the genesis hash (Bitcoin hex, Solana base58) or the EIP-155 chain id in decimal
-    (EVM); `head_tolerance`, in blocks or slots, is how far a head may lie behind its peers'.
+    (EVM); `head_tolerance`, in blocks or slots, is how far a head may lie behind its peers'. `canaries` are addresses that
+    are known to hold its own coin: who calls one zero lies.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Chain(msgspec.Struct, frozen=True):
     decimals: int
     identity: str
     head_tolerance: int
+    canaries: tuple[str, ...] = ()
 
 
 class Asset(msgspec.Struct, frozen=True):

@@ -70,6 +70,8 @@ class ReadCode(StrEnum):
     QUOTA = "quota"  # 402 or a spent daily or monthly allowance
     BAD_KEY = "bad_key"  # 401/403: the provider refuses our key
     WRONG_CHAIN = "wrong_chain"  # the provider serves another chain
+    CONTRADICTED = "contradicted"  # others agree against the provider
+    REORG = "reorg"  # the block that it was read at is no longer of the chain
     STALE = "stale"  # the provider's head is behind its peers'
     TOO_LARGE = "too_large"  # more items than the provider takes
     ITEM_ERROR = "item_error"  # the provider answered this item with an error

@@ -11,7 +11,7 @@ from hdscan.model.scan import ProviderStatus, Status
 class ChainProgress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a chain stands: `rate` in readings per second, `eta` in seconds or None, `seconds` and `requests` so far.
 
-    `error` is why it failed.
+    `error` is why it failed; `audited`, `disputed` and `unaudited` count the readings of an audit.
     """
 
     chain: str
@@ -27,6 +27,9 @@ class ChainProgress(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     requests: int
     error: str | None = None
+    audited: int = 0
+    disputed: int = 0
+    unaudited: int = 0
 
 
 class ScanProgress(ChainProgress, frozen=True, kw_only=True, tag_field="event", tag="scan_progress"):

@@ -56,6 +56,15 @@ class ReadError(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class Attempt(msgspec.Struct, frozen=True, gc=False):
+    """A try that failed: whose, why, and when (unix seconds)."""
+
+    provider: str
+    code: ReadCode
+    message: str
+    at: float
+
+
 class Unread(msgspec.Struct, frozen=True, gc=False):
     """A reading that ended without an amount: the deciding reason, and every provider's own (provider name -> reason)."""
 
@@ -66,10 +75,14 @@ class Unread(msgspec.Struct, frozen=True, gc=False):
 
 
 class BalanceResult(msgspec.Struct, frozen=True, gc=False):
-    """How a reading ended: an amount or an error, never both, and no zero by default (B1)."""
+    """How a reading ended: an amount or an error, never both, and no zero by default (B1).
+
+    `failed` are the latest attempts before it that failed, the oldest first.
+    """
 
     reading: Reading
     outcome: Balance | Unread
+    failed: tuple[Attempt, ...] = ()
 
     @property
     def error(self) -> Unread | None:

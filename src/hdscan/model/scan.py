@@ -1,9 +1,11 @@
 """The state of a scan and of what it knows, as stored, shown and sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
+
+from hdscan.model.audit import AuditPlan
 
 
 class Status(StrEnum):
@@ -30,12 +32,16 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 class ChainPlan(msgspec.Struct, frozen=True):
-    """What a new scan is to read of one chain: asset symbols, the number of addresses, and addresses per chunk."""
+    """What a new scan is to read of one chain: asset symbols, the number of addresses, and addresses per chunk.
+
+    `audit` says that it is to be audited, and how.
+    """
 
     chain: str
     assets: tuple[str, ...]
     addresses: int
     chunk: int
+    audit: AuditPlan | None = None
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -49,8 +55,10 @@ class Chunk(msgspec.Struct, frozen=True):
 class ChainScan(msgspec.Struct, frozen=True):
     """One chain within one scan; the totals are those of the last commit.
 
-    `addresses` is planned, `readings` planned (addresses times assets), `read` + `unread` ended so far, `funded` the number
-    of addresses on which an amount above zero was read, `seconds` spent scanning over all runs, `requests` HTTP calls.
+    `addresses` is planned, `readings` planned (addresses times assets), `read` + `unread` + `disputed` ended so far, `funded`
+    the number of addresses on which an amount above zero was read, `seconds` spent scanning over all runs, `requests` HTTP
+    calls. `audit` is the percentage of zeros that are audited, None where nothing is; of the readings `audited` were answered
+    by another operator (the disputed among them), `unaudited` could not be.
     """
 
     scan_id: int
@@ -65,6 +73,10 @@ class ChainScan(msgspec.Struct, frozen=True):
     seconds: float
     requests: int
     error: str | None = None
+    audit: float | None = None
+    audited: int = 0
+    disputed: int = 0
+    unaudited: int = 0
 
 
 class ScanRecord(msgspec.Struct, frozen=True):
@@ -86,6 +98,9 @@ class ChainResult(msgspec.Struct, frozen=True):
     funded: int
     seconds: float
     requests: int
+    audited: int
+    disputed: int
+    unaudited: int
 
 
 class ScanResult(msgspec.Struct, frozen=True):
@@ -102,10 +117,30 @@ class BalanceState(StrEnum):
     READ = "read"  # by the last scan that asked
     STALE = "stale"  # the last scan could not read it; the earlier amount stays
     UNREAD = "unread"  # never read: no amount
+    DISPUTED = "disputed"  # operators disagree: no amount, but every answer
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What one provider said about a reading: base units as decimal strings, block or slot, RFC 3339 in UTC."""
+
+    source: str
+    amount: str
+    unconfirmed: str | None
+    height: int | None
+    observed_at: str
+
+
+def disagreement(answers: Sequence[Answer]) -> str:
+    """Who says what, in a sentence; amounts are base units."""
+    said = (f"{a.source} says {a.amount}" + (f" at {a.height}" if a.height is not None else "") for a in answers)
+    return f"operators disagree: {', '.join(said)}"
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
-    """One address and asset as known: a line of `balances --jsonl`. Amounts are base units as decimal strings."""
+    """One address and asset as known: a line of `balances --jsonl`. Amounts are base units as decimal strings.
+
+    `answers` are all that there are where the reading is disputed, otherwise None.
+    """
 
     chain: str
     index: int
@@ -120,10 +155,12 @@ class BalanceRow(msgspec.Struct, frozen=True):
     source: str | None
     state: BalanceState
     error: str | None
+    answers: tuple[Answer, ...] | None = None
 
 
 class AssetTotal(msgspec.Struct, frozen=True):
-    """An asset summed over a chain: `amount` adds `read` rows only; stale ones stand apart; unread ones are only counted.
+    """An asset summed over a chain: `amount` adds `read` rows only; stale ones stand apart; unread and disputed ones are
+    only counted.
 
     Where nothing was read, `amount` and `funded` are None: no zero was read either.
     """
@@ -138,6 +175,7 @@ class AssetTotal(msgspec.Struct, frozen=True):
     stale: int
     unread: int
     funded: int | None
+    disputed: int = 0
 
 
 class Gap(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Reading
+from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.outage import Outage
@@ -20,7 +21,7 @@ from hdscan.pool.pulls import Pulls
 from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.seat import Policy, Seat, rfc3339
 from hdscan.pool.seats import Seats
-from hdscan.pool.step import Call, CheckCall, Step, Stop
+from hdscan.pool.step import Call, CheckCall, Quarantined, Step, Stop
 
 
 class ChainPool:
@@ -39,16 +40,37 @@ class ChainPool:
         self._queue = WorkQueue()
         self._outage = Outage(policy)
         self._endings = Endings(chain, self.seats, self._queue, self._outage, jitter)
-        heads = Heads(chain.head_tolerance)
-        self._pulls = Pulls(self.seats, heads, self._queue)
-        self._outcomes = Outcomes(self.seats, heads, self._queue, self._endings, policy)
+        heads, blocks = Heads(chain.head_tolerance), Blocks()
+        self._pulls = Pulls(self.seats, heads, blocks, self._queue)
+        self._outcomes = Outcomes(
+            chain=chain,
+            seats=self.seats,
+            heads=heads,
+            blocks=blocks,
+            queue=self._queue,
+            endings=self._endings,
+            policy=policy,
+        )
         self._silence_counts = False
 
     # -- work in
 
-    def submit(self, job: int, readings: Sequence[Reading], *, exempt: bool = False) -> None:
-        """New readings for a job (a number of the caller's, >= 0); `exempt` ones don't wait for the retry budget."""
-        self._queue.add(Item(job, reading, exempt=exempt) for reading in readings)
+    def submit(
+        self, job: int, readings: Sequence[Reading], *, exempt: bool = False, barred: frozenset[str] = frozenset()
+    ) -> None:
+        """New readings for a job (a number of the caller's, >= 0); `exempt` ones don't wait for the retry budget.
+
+        The providers named in `barred` are not asked for them; where nobody else is left they end as unread.
+        """
+        self._queue.add(Item(job, reading, exempt=exempt, barred=barred) for reading in readings)
+
+    def operators(self) -> dict[str, str]:
+        """The operator of every provider, by the provider's name."""
+        return {seat.name: seat.provider.operator for seat in self.seats}
+
+    def contradict(self, provider: str, why: str) -> list[Quarantined]:
+        """Two others agree against what a provider said; who is put out of service for it."""
+        return self._outcomes.contradicted(provider, why)
 
     def remember(self, reading: Reading) -> None:
         """A reading that an earlier run could make; asked again where it takes a balance call to see who is alive."""
@@ -98,8 +120,8 @@ class ChainPool:
 
     # -- how calls end
 
-    def finished(self, call: Call, outcome: Reply | int | CallError | None, now: float) -> None:
-        """How a call ended: a Reply, a head (None where a proof names none), or why it failed as a whole."""
+    def finished(self, call: Call, outcome: Reply | int | str | CallError | None, now: float) -> None:
+        """How a call ended: a Reply, a head (None where a proof names none), a block's hash, or why it failed as a whole."""
         self.calls_in_flight -= 1
         if isinstance(call, CheckCall):
             call.seat.checking = False

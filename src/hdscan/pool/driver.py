@@ -25,9 +25,11 @@ class Driver:
         self._defect: BaseException | None = None
         self._tasks: dict[asyncio.Task[None], Call] = {}
 
-    def submit(self, job: int, readings: Sequence[Reading], *, exempt: bool = False) -> None:
+    def submit(
+        self, job: int, readings: Sequence[Reading], *, exempt: bool = False, barred: frozenset[str] = frozenset()
+    ) -> None:
         """Hand in readings; their results come by `deliver`."""
-        self.pool.submit(job, readings, exempt=exempt)
+        self.pool.submit(job, readings, exempt=exempt, barred=barred)
         self._news.set()
 
     async def run(self) -> Stop:
@@ -63,10 +65,12 @@ class Driver:
                 timer.cancel()
 
     async def _perform(self, call: Call) -> None:
-        outcome: Reply | int | CallError | None
+        outcome: Reply | int | str | CallError | None
         try:
             if isinstance(call, ReadCall):
                 outcome = await call.seat.provider.read(call.readings, call.height)
+            elif call.block is not None:
+                outcome = await call.seat.provider.block_hash(call.block)
             else:
                 outcome = await (call.seat.provider.prove() if call.proof else call.seat.provider.tip())
         except CallError as error:

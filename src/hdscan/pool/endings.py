@@ -18,10 +18,12 @@ from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
 from hdscan.pool.outage import Outage
 from hdscan.pool.queue import NO_CAP, Item, WorkQueue
+from hdscan.pool.seat import Seat
 from hdscan.pool.seats import Seats
 from hdscan.pool.step import Notice, Silence
 
 PROBE_JOB = -1
+BARRED = "this question was for another operator"
 
 Able = Mapping[Kind, frozenset[str]]
 
@@ -97,10 +99,9 @@ class Endings:
 
     def _conclude(self, item: Item, able: Able, now: float) -> bool:
         """Whether a stuck item could be dealt with; otherwise it is to be parked."""
-        kind = item.reading.kind
         if item.job == PROBE_JOB:
             self._end_probe(now)
-        elif any(able.values()) and not any(seat.serves(kind) for seat in self._seats.in_service):
+        elif any(able.values()) and not any(self._may_ask(seat, item) for seat in self._seats.in_service):
             self._unread(item, now, ReadCode.NO_PROVIDER)
         elif item.tried and self._alive(item):
             self._split_or_end(item, able, now)
@@ -114,7 +115,7 @@ class Endings:
         """Something succeeded: the parked are offered again, or have shown by now that it is not the chain's fault."""
         kept: list[Item] = []
         for item in self._outage.release():
-            reachable = bool(able[item.reading.kind])
+            reachable = bool(able[item.reading.kind] - item.barred)
             failed_again = item.vouched and bool(item.tried)
             if self._alive(item) and (failed_again or not reachable):
                 self._split_or_end(item, able, now)
@@ -127,12 +128,15 @@ class Endings:
                 self._queue.give_back([item])
         self._outage.parked = kept
 
+    def _may_ask(self, seat: Seat, item: Item) -> bool:
+        return seat.serves(item.reading.kind) and seat.name not in item.barred
+
     def _alive(self, item: Item) -> bool:
         return item.answered or (item.since is not None and self._outage.last_success > item.since)
 
     def _split_or_end(self, item: Item, able: Able, now: float) -> None:
         """A call that fails as a whole everywhere is asked in halves, so that one poisonous reading costs only itself."""
-        if item.failed_in > 1 and able[item.reading.kind]:
+        if item.failed_in > 1 and able[item.reading.kind] - item.barred:
             item.split()
             self._queue.give_back([item])
         else:
@@ -167,7 +171,7 @@ class Endings:
         if item.job == PROBE_JOB:
             self._probing = False
         else:
-            self.ended.append((item.job, BalanceResult(item.reading, outcome)))
+            self.ended.append((item.job, BalanceResult(item.reading, outcome, tuple(item.history))))
 
     def _unread(self, item: Item, now: float, code: ReadCode | None) -> None:
         reasons: dict[str, str] = {}
@@ -175,7 +179,8 @@ class Endings:
             if not seat.serves(item.reading.kind):
                 continue
             known = item.reasons.get(seat.name)
-            reasons[seat.name] = known.message if known else f"not asked: {seat.excuse(item.reading.kind, now)}"
+            excuse = BARRED if seat.name in item.barred else seat.excuse(item.reading.kind, now)
+            reasons[seat.name] = known.message if known else f"not asked: {excuse}"
         if code is None:
             code = list(item.reasons.values())[-1].code if item.reasons else ReadCode.UNAVAILABLE
         text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

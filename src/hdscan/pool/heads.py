@@ -9,14 +9,25 @@ class Heads:
     def __init__(self, tolerance: int) -> None:
         self._tolerance = tolerance
         self._heads: dict[str, tuple[int, float]] = {}
+        self._tops: dict[str, int] = {}
 
     def record(self, endpoint: str, head: int, now: float) -> None:
         """An endpoint named its head."""
         self._heads[endpoint] = (head, now)
+        if head < self._tops.get(endpoint, 0) - self._tolerance and not self.lag(endpoint, head):
+            self._tops[endpoint] = head
+        self._tops[endpoint] = max(head, self._tops.get(endpoint, head))
+
+    def fell(self, endpoint: str, head: int) -> int | None:
+        """The endpoint's highest head so far, where `head` lies below it by more than the tolerance, and peers don't say that
+        it is merely late."""
+        top = self._tops.get(endpoint, head)
+        return top if head < top - self._tolerance and not self.lag(endpoint, head) else None
 
     def forget(self, endpoint: str) -> None:
         """An endpoint is no peer: it serves another chain."""
         self._heads.pop(endpoint, None)
+        self._tops.pop(endpoint, None)
 
     def at(self, endpoint: str) -> float | None:
         """When the endpoint last named its head."""

@@ -2,42 +2,63 @@
 
 from collections.abc import Sequence
 
+from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
+from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.retry_after import retry_after
 from hdscan.pool.seat import Policy, Seat, Standing
 from hdscan.pool.seats import Seats
-from hdscan.pool.step import CheckCall, Quarantined, ReadCall, ShortReply
+from hdscan.pool.step import CheckCall, Quarantined, ReadCall, Reorged, ShortReply
 
 STALE_RECHECK = 10.0
+CONTRADICTIONS = 2  # audits that a provider may not lose
 PATIENCE = 5  # times that a reading may be answered "too fast" before that counts as a failure of it
 
 
 class Outcomes:
     """Takes in how calls ended. Pure: `now` is an argument."""
 
-    def __init__(self, seats: Seats, heads: Heads, queue: WorkQueue, endings: Endings, policy: Policy) -> None:
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        seats: Seats,
+        heads: Heads,
+        blocks: Blocks,
+        queue: WorkQueue,
+        endings: Endings,
+        policy: Policy,
+    ) -> None:
+        self._chain = chain
         self._seats = seats
         self._heads = heads
+        self._blocks = blocks
         self._queue = queue
         self._endings = endings
         self._policy = policy
 
     # -- checks
 
-    def checked(self, call: CheckCall, outcome: int | CallError | None, now: float) -> None:
-        """A proof or a question for the head ended; one that was not answered is unknown, not wrong."""
+    def checked(self, call: CheckCall, outcome: int | str | CallError | None, now: float) -> None:
+        """A proof or a question for a head or a block ended; one that was not answered is unknown, not wrong."""
         seat = call.seat
         if isinstance(outcome, CallError):
+            if call.block is not None:
+                self._blocks.unanswered(seat.provider.endpoint)
             self._check_failed(seat, outcome, now)
             return
         seat.ok += 1
         seat.check_failures = 0
         seat.check_at = 0.0
+        if isinstance(outcome, str):
+            assert call.block is not None
+            self._named(seat, call.block, outcome)
+            return
         if seat.standing.out or (seat.standing is Standing.UNPROVEN and not call.proof):
             return  # it was asked for its head while it was still trusted
         doubted = seat.standing is not Standing.TRUSTED
@@ -67,7 +88,7 @@ class Outcomes:
             self.failed(call, CallError(ReadCode.MALFORMED, text), now)
             return
         if seat.standing is not Standing.TRUSTED or (reply.head is not None and self._lags(seat, reply.head, now)):
-            self._distrusted(call)
+            self._distrusted(call, now)
             return
         seat.ok += 1
         breaker = seat.breakers[call.kind]
@@ -90,11 +111,11 @@ class Outcomes:
         self._queue.give_back(missing + failed)
         self._endings.success(call.began, now, heals=alone and breaker.since is None)
 
-    def _distrusted(self, call: ReadCall) -> None:
+    def _distrusted(self, call: ReadCall, now: float) -> None:
         """What is not to be believed (any more) says nothing: the readings are untouched, others may be asked."""
         call.seat.breakers[call.kind].neutral(call.permit)
         for item in call.items:
-            item.blame(call.seat.name, ReadError(ReadCode.STALE, call.seat.why or call.seat.standing))
+            item.blame(call.seat.name, ReadError(ReadCode.STALE, call.seat.why or call.seat.standing), now)
         self._queue.give_back(call.items)
 
     def _fail_alone(self, item: Item, seat: Seat, error: ReadError, now: float) -> None:
@@ -113,12 +134,12 @@ class Outcomes:
         if len(call.items) == 1:
             self._fail_alone(missing[0], seat, error, now)
         else:
-            self._halve(missing, seat, error, len(call.items))
+            self._halve(missing, seat, error, len(call.items), now)
 
-    def _halve(self, items: Sequence[Item], seat: Seat, error: ReadError, asked: int) -> None:
+    def _halve(self, items: Sequence[Item], seat: Seat, error: ReadError, asked: int, now: float) -> None:
         """Ask these again at once, in calls of half the size."""
         for item in items:
-            item.blame(seat.name, error)
+            item.blame(seat.name, error, now)
             item.cap = min(item.cap, asked // 2)
             item.urgent = True
 
@@ -130,14 +151,14 @@ class Outcomes:
         if self._common_fault(seat, error, now):
             breaker.neutral(call.permit)
             for item in items:
-                item.blame(seat.name, reason)
+                item.blame(seat.name, reason, now)
                 item.throttled += error.fault is ReadCode.THROTTLED
                 if item.throttled > PATIENCE:
                     item.fail(seat.name, reason, now)  # it seems that it is about this reading, whatever the words
         elif error.fault is ReadCode.TOO_LARGE and len(items) > 1:
             breaker.neutral(call.permit)
             seat.sizes[call.kind].refused(seat.units(items), now)
-            self._halve(items, seat, reason, len(items))
+            self._halve(items, seat, reason, len(items), now)
         else:
             if error.fault is ReadCode.TOO_LARGE:
                 breaker.neutral(call.permit)
@@ -162,25 +183,56 @@ class Outcomes:
                 if not seat.standing.out:
                     seat.standing = Standing.DISABLED
                     seat.why = f"{error.message}; check the key in its `url`"
-            case ReadCode.WRONG_CHAIN:
-                self._quarantine(seat.provider.endpoint, error.message)
+            case ReadCode.WRONG_CHAIN | ReadCode.CONTRADICTED:
+                self._endings.notices += self._quarantine(seat.provider.endpoint, error.message, error.fault)
             case ReadCode.STALE:
                 self._set_aside(seat, error.message, now)
             case _:
                 return False
         return True
 
-    def _quarantine(self, endpoint: str, why: str) -> None:
-        """A host of another chain is not asked again, by whatever protocol; what it said is doubted."""
+    def contradicted(self, name: str, why: str) -> list[Quarantined]:
+        """Two others agree against a provider; who is quarantined for it, the second time."""
+        found: list[Quarantined] = []
+        for seat in [seat for seat in self._seats if seat.name == name]:
+            seat.contradicted += 1
+            seat.last_error = why
+            if seat.contradicted >= CONTRADICTIONS:
+                found += self._quarantine(seat.provider.endpoint, why, ReadCode.CONTRADICTED)
+        return found
+
+    def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
+        """A host of another chain, or one that lies, is not asked again, by whatever protocol; what it said is doubted."""
         self._heads.forget(endpoint)
+        found = []
         for seat in self._seats:
             if seat.provider.endpoint == endpoint and seat.standing is not Standing.QUARANTINED:
                 seat.standing, seat.why = Standing.QUARANTINED, why
-                self._endings.notices.append(Quarantined(seat.name, why))
+                found.append(Quarantined(seat.name, why, code))
+        return found
+
+    def _named(self, seat: Seat, height: int, block: str) -> None:
+        fork = self._blocks.named(seat.provider.endpoint, height, block)
+        if fork is not None and not seat.standing.out:
+            why = f"its block at {fork} is another than before" if fork else "all of its blocks that are known are others"
+            self._reorged(seat.provider.endpoint, fork, why)
+
+    def _reorged(self, endpoint: str, fork: int, why: str) -> None:
+        """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block."""
+        for seat in self._seats:
+            if seat.provider.endpoint == endpoint:
+                margin = 0 if seat.provider.states_head else self._chain.head_tolerance
+                self._endings.notices.append(Reorged(seat.name, max(0, fork - margin), why))
 
     def _lags(self, seat: Seat, head: int, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
-        self._heads.record(seat.provider.endpoint, head, now)
+        endpoint = seat.provider.endpoint
+        top = self._heads.fell(endpoint, head)
+        if top is not None and self._chain.family is not Family.SOLANA:  # what is finalized stays
+            self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}")
+        self._heads.record(endpoint, head, now)
+        if seat.provider.names_blocks:
+            self._blocks.head(endpoint, head)
         lags = {endpoint: (said, lag) for endpoint, said, lag in self._heads.laggards(now)}
         for other in self._seats:
             if other.provider.endpoint in lags and other.standing is Standing.TRUSTED:

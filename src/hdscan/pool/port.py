@@ -14,24 +14,30 @@ class Provider(Protocol):
     units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
     keys); `costs_items` says that the endpoint counts units, not calls, against its rate, and `overhead` how many it counts
     for a call beside its readings (Solana: the clock). `states_head` is True where every reply names its own height, so that no
-    tip call is needed.
+    tip call is needed; `names_blocks` where `block_hash` can be asked. `operator` is who runs the endpoint: what two providers
+    of one operator say is one voice.
     """
 
     name: str
     chain: str
     endpoint: str
+    operator: str
     methods: Mapping[Kind, str]
     capacity: Mapping[Kind, int]
     weight: Mapping[Kind, int]
     costs_items: bool
     overhead: int
     states_head: bool
+    names_blocks: bool
 
     async def prove(self) -> int | None:
         """Prove the chain in one or two calls and return the head where known; CallError WRONG_CHAIN if it is another."""
 
     async def tip(self) -> int:
         """The provider's head: block height or slot; CallError otherwise."""
+
+    async def block_hash(self, height: int) -> str:
+        """The hash of the provider's block at a height; CallError otherwise."""
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Ask for these readings in exactly one call; `height` is the last tip, for replies that name none.

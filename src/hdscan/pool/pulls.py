@@ -1,5 +1,6 @@
 """Who takes what now: checks that are due, and the next call of every provider that may make one (work-stealing)."""
 
+from hdscan.pool.blocks import Blocks
 from hdscan.pool.heads import Heads
 from hdscan.pool.queue import Item, WorkQueue, kind_of
 from hdscan.pool.seat import Seat, Standing
@@ -13,19 +14,23 @@ JUDGED = 3  # endpoints among which one can be seen to lie behind
 class Pulls:
     """Gives out calls, each with its permit taken and its cost counted. Pure: `now` is an argument."""
 
-    def __init__(self, seats: Seats, heads: Heads, queue: WorkQueue) -> None:
+    def __init__(self, seats: Seats, heads: Heads, blocks: Blocks, queue: WorkQueue) -> None:
         self._seats = seats
         self._heads = heads
+        self._blocks = blocks
         self._queue = queue
         self._began: float | None = None
 
     def checks(self, now: float) -> list[CheckCall]:
-        """Proofs and questions for the head that are due; one question per endpoint, whoever speaks to it."""
+        """Proofs, and questions for a head or a block, that are due; one question per endpoint, whoever speaks to it."""
         calls: list[CheckCall] = []
         asking = {seat.provider.endpoint for seat in self._seats if seat.checking and seat.standing is Standing.TRUSTED}
         for seat in self._seats:
             endpoint = seat.provider.endpoint
-            if not seat.needs_check(now, self._heads.at(endpoint)) or seat.limiter.ready_at(1, now) > now:
+            block = self._block(seat, now)
+            if block is None and not seat.needs_check(now, self._heads.at(endpoint)):
+                continue
+            if seat.limiter.ready_at(1, now) > now:
                 continue
             if seat.standing is Standing.TRUSTED:
                 if endpoint in asking:
@@ -34,8 +39,14 @@ class Pulls:
             seat.limiter.take(1, now)
             seat.checking = True
             seat.calls += 1
-            calls.append(CheckCall(seat, proof=seat.standing is Standing.UNPROVEN))
+            calls.append(CheckCall(seat, seat.standing is Standing.UNPROVEN, block))
         return calls
+
+    def _block(self, seat: Seat, now: float) -> int | None:
+        """The height at which it is to be asked for its block."""
+        if not seat.provider.names_blocks or seat.standing is not Standing.TRUSTED or seat.checking or now < seat.check_at:
+            return None
+        return self._blocks.question(seat.provider.endpoint)
 
     def reads(self, now: float) -> list[ReadCall]:
         """One call each in turn, so that nobody takes all of the last work."""

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hdscan.model.errors import ReadCode
-from hdscan.model.reading import Kind, ReadError, Reading
+from hdscan.model.reading import Attempt, Kind, ReadError, Reading
 
 NO_CAP = 1 << 30
+REMEMBERED = 12  # attempts of an item
 KINDS = (Kind.NATIVE, Kind.TOKEN)
 
 
@@ -17,10 +18,12 @@ class Item:
     __slots__ = (
         "answered",
         "attempts",
+        "barred",
         "cap",
         "exempt",
         "failed",
         "failed_in",
+        "history",
         "job",
         "order",
         "reading",
@@ -33,14 +36,16 @@ class Item:
         "vouched",
     )
 
-    def __init__(self, job: int, reading: Reading, *, exempt: bool = False) -> None:
+    def __init__(self, job: int, reading: Reading, *, exempt: bool = False, barred: frozenset[str] = frozenset()) -> None:
         self.job = job
         self.reading = reading
         self.exempt = exempt  # from the retry budget
+        self.barred = barred  # the providers that are not to be asked, whatever becomes of the others
         self.attempts = 0
         self.order = 0  # its place among those that came back
         self.tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
         self.reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
+        self.history: list[Attempt] = []  # the latest attempts that failed
         self.since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
         self.answered = False  # a good reply failed it since it was last offered: somebody is alive
         self.vouched = False  # everybody failed it, then something succeeded: if that happens again, it is the reading's fault
@@ -51,8 +56,9 @@ class Item:
         self.separate = False  # never again in one call with the other kind
         self.urgent = False  # fetched again at once: outside the retry budget
 
-    def blame(self, provider: str, error: ReadError) -> None:
+    def blame(self, provider: str, error: ReadError, now: float) -> None:
         """Remember why this provider did not read it."""
+        self.history = [*self.history[1 - REMEMBERED :], Attempt(provider, error.code, error.message, now)]
         self.reasons.pop(provider, None)
         self.reasons[provider] = error
 
@@ -62,7 +68,7 @@ class Item:
             self.since = now
         self.failed = self.failed or error.code is not ReadCode.ABSENT
         self.tried |= {provider}
-        self.blame(provider, error)
+        self.blame(provider, error, now)
 
     def offer_again(self) -> None:
         """Forget who failed it, not why: everybody may be asked again."""
@@ -85,11 +91,11 @@ class _Shelf(NamedTuple):
     urgent: bool
     spared: bool
     separate: bool
-    tried: frozenset[str]
+    closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
         return (
-            provider not in self.tried
+            provider not in self.closed_to
             and (retries or self.urgent or self.spared)
             and call in (Kind.MIXED, self.kind)
             and not (self.separate and call is Kind.MIXED)
@@ -115,9 +121,12 @@ class WorkQueue:
     # -- in
 
     def add(self, items: Iterable[Item]) -> None:
-        """New work, behind what is there."""
+        """New work, behind what is there; what not everybody may be asked is put where the company is chosen."""
         for item in items:
-            self._fresh.setdefault(item.reading.asset.symbol, deque()).append(item)
+            if item.barred:
+                self.give_back([item])
+            else:
+                self._fresh.setdefault(item.reading.asset.symbol, deque()).append(item)
 
     def give_front(self, items: Sequence[Item]) -> None:
         """Work that was taken but not asked, back where it was."""
@@ -135,31 +144,31 @@ class WorkQueue:
 
     def _shelf(self, item: Item) -> deque[Item]:
         spared = item.exempt or not item.failed
-        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried)
+        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried | item.barred)
         return self._shelves.setdefault(key, deque())
 
     # -- out
 
     def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[Item]:
-        """Take out what all who are able have tried; `able` names them per NATIVE and TOKEN."""
+        """Take out what all who are able have tried, or are barred from; `able` names them per NATIVE and TOKEN."""
         stuck: list[Item] = []
         for queue in self._fresh.values():
             if queue and not able[queue[0].reading.kind]:
                 stuck += queue
                 queue.clear()
-        for key in [key for key in self._shelves if able[key.kind] <= key.tried]:
+        for key in [key for key in self._shelves if able[key.kind] <= key.closed_to]:
             stuck += self._shelves.pop(key)
         return stuck
 
     def oldest(self, provider: str, kinds: Collection[Kind]) -> float:
         """The place of the oldest work that came back and is for this provider; infinite where there is none."""
-        places = (items[0].order for key, items in self._shelves.items() if key.kind in kinds and provider not in key.tried)
+        places = (items[0].order for key, items in self._shelves.items() if key.kind in kinds and provider not in key.closed_to)
         return min(places, default=float("inf"))
 
     def kinds(self, provider: str) -> list[Kind]:
         """The kinds of call to try for a provider, in this order."""
         # what must not share a call with the other kind goes first, or it would wait behind all that may
-        apart = [key for key in self._shelves if key.separate and provider not in key.tried]
+        apart = [key for key in self._shelves if key.separate and provider not in key.closed_to]
         first = [min(apart, key=self._turn).kind] if apart else []
         return list(dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=self._next_index)]))
 

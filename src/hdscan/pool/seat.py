@@ -38,7 +38,7 @@ class Standing(StrEnum):
     UNPROVEN = "unproven"  # its chain was not checked yet
     TRUSTED = "trusted"
     STALE = "stale"  # its head is behind its peers'
-    QUARANTINED = "quarantined"  # it serves another chain
+    QUARANTINED = "quarantined"  # it serves another chain, or others contradict it
     DISABLED = "disabled"  # it refuses our key, or has none
 
     @property
@@ -74,6 +74,7 @@ class Seat:
         self.checking = False
         self.check_failures = 0
         self.check_failed_since: float | None = None
+        self.contradicted = 0  # audits that it lost
         self.calls = self.ok = self.failed = self.throttled = 0
         self.last_error: str | None = None
         self._policy = policy

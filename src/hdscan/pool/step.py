@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hdscan.model.errors import ReadCode
 from hdscan.model.reading import BalanceResult, Kind, Reading
 from hdscan.pool.breaker import Permit
 from hdscan.pool.queue import Item
@@ -25,10 +26,11 @@ class ReadCall(msgspec.Struct, frozen=True, eq=False):
 
 
 class CheckCall(msgspec.Struct, frozen=True, eq=False):
-    """A call that proves the provider's chain (`proof`) or asks for its head, to be made now."""
+    """A call that proves the provider's chain (`proof`), asks for a block's hash or for the head, to be made now."""
 
     seat: Seat
     proof: bool
+    block: int | None = None
 
 
 Call = ReadCall | CheckCall
@@ -41,9 +43,18 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """A provider serves another chain: what it said in this scan has to be read again."""
+    """A provider serves another chain, or others contradict it: what it said in this scan has to be read again."""
 
     provider: str
+    reason: str
+    code: ReadCode = ReadCode.WRONG_CHAIN
+
+
+class Reorged(msgspec.Struct, frozen=True):
+    """What a provider said at a height from `fork` on has to be read again: its chain is no longer that one."""
+
+    provider: str
+    fork: int
     reason: str
 
 
@@ -61,7 +72,7 @@ class Silence(msgspec.Struct, frozen=True):
     seconds: float | None
 
 
-Notice = Quarantined | ShortReply | Silence
+Notice = Quarantined | Reorged | ShortReply | Silence
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ class Esplora(Remote):
     """Reads confirmed and unconfirmed satoshi; replies name no height."""
 
     protocol = Protocol.ESPLORA
+    names_blocks = True
 
     def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
         super().__init__(
@@ -34,6 +35,10 @@ class Esplora(Remote):
     async def tip(self) -> int:
         """Ask for the tip's height."""
         return esplora.height(await self._ask(esplora.TIP))
+
+    async def block_hash(self, height: int) -> str:
+        """Ask for the hash at a height."""
+        return esplora.block_hash(await self._ask(esplora.block_request(height)))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read one address."""

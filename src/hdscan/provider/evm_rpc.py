@@ -19,6 +19,7 @@ class EvmRpc(Remote):
     """Reads wei and token units at the latest block; replies name no height."""
 
     protocol = Protocol.EVM_RPC
+    takes_canaries = True
 
     def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
         most = most_items(endpoint, MOST)
@@ -54,6 +55,9 @@ class EvmRpc(Remote):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances of one kind."""
+        return await self._with_canary(self._read, readings, height)
+
+    async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         answers = await self._answers([evm.balance_call(reading) for reading in readings])
         found = [
             answer if isinstance(answer, ReadError) else evm.balance(answer, reading)

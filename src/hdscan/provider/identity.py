@@ -21,6 +21,11 @@ def redact(url: str) -> str:
     return f"{parts.scheme}://{_host(parts)}"
 
 
+def host(url: str) -> str:
+    """Name the host and port of a URL."""
+    return _host(_split(url))
+
+
 def secrets(url: str) -> tuple[str, ...]:
     """Find the keys that a URL holds: userinfo, query values named like a key or as long, path segments as long.
 
@@ -44,8 +49,8 @@ def _forms(key: str) -> Iterator[str]:
 def endpoint_identity(url: str) -> str:
     """Name who asks whom: host and port, and a digest of the key; rows that share it share rate, quota and pause."""
     keys = secrets(url)
-    host = _host(_split(url))
-    return f"{host}#{sha256(chr(0).join(keys).encode()).hexdigest()[:12]}" if keys else host
+    digest = sha256(chr(0).join(keys).encode()).hexdigest()[:12]
+    return f"{host(url)}#{digest}" if keys else host(url)
 
 
 @lru_cache(maxsize=256)

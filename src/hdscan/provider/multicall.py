@@ -19,6 +19,7 @@ class Multicall(Remote):
 
     protocol = Protocol.EVM_MULTICALL
     states_head = True
+    takes_canaries = True
 
     def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
         # beside another protocol `batch` is about the items of that one's calls
@@ -44,6 +45,9 @@ class Multicall(Remote):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances of any kind at one block."""
+        return await self._with_canary(self._read, readings, height)
+
+    async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         block, found = await self._call(readings)
         return self._reply(found, block.number, block.number)
 

@@ -1,18 +1,23 @@
 """What every provider has in common: its names, sizes and clock, and the way to its host."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from hdscan.model.chain import Chain
+import msgspec
+
+from hdscan.model.chain import Asset, Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.identity import endpoint_identity, secrets
+from hdscan.provider.identity import endpoint_identity, host, secrets
 from hdscan.provider.transport import Transport
 from hdscan.wire.http import Request, Response
 
 Clock = Callable[[], float]
+Read = Callable[[Sequence[Reading], int | None], Awaitable[Reply]]
+
+FEW = 20  # places of a call: with fewer none is given to a canary
 
 
 def most_items(endpoint: Endpoint, best: int) -> int:
@@ -36,6 +41,8 @@ class Remote(ABC):
     protocol: Protocol
     states_head = False
     overhead = 0
+    names_blocks = False
+    takes_canaries = False
 
     def __init__(
         self,
@@ -52,8 +59,12 @@ class Remote(ABC):
         self.name = endpoint.provider_name(self.protocol)
         self.chain = chain.id
         self.endpoint = endpoint_identity(endpoint.url)
+        self.operator = (endpoint.operator or host(endpoint.url)).casefold()
         self.methods = methods
-        self.capacity = capacity
+        wary = self.takes_canaries and not costs_items and min(capacity.values()) >= FEW
+        self._canaries = [Reading(-1, text, Asset(chain.id, chain.symbol, chain.decimals)) for text in chain.canaries if wary]
+        self._refused = 1 << 30  # readings of the smallest call that was too large with a canary
+        self.capacity = {kind: most - 1 for kind, most in capacity.items()} if self._canaries else capacity
         self.weight = weight
         self.costs_items = costs_items
         self.sent: Callable[[], None] | None = None
@@ -71,9 +82,32 @@ class Remote(ABC):
     async def tip(self) -> int:
         """Ask for the provider's head: block height or slot; CallError otherwise."""
 
+    async def block_hash(self, height: int) -> str:
+        """Ask for the hash of the block at a height; only of those that say `names_blocks`."""
+        raise NotImplementedError
+
     @abstractmethod
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Ask for these readings in one call; CallError when it failed as a whole."""
+
+    async def _with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
+        """Read, and in the place that is kept free for it a funded address; CONTRADICTED if that is called zero."""
+        if not self._canaries or len(readings) < 2 or len(readings) + 1 >= self._refused:
+            return await read(readings, height)
+        canary = self._canaries[0]
+        self._canaries.append(self._canaries.pop(0))
+        try:
+            reply = await read([*readings, canary], height)
+        except CallError as error:
+            if error.fault is ReadCode.TOO_LARGE:
+                self._refused = min(self._refused, len(readings) + 1)
+            raise
+        said = reply.outcomes[-1]
+        if isinstance(said, Balance) and said.amount == 0:
+            raise CallError(
+                ReadCode.CONTRADICTED, f"called {canary.address} empty, which [[canary]] of {self.chain} says is funded"
+            )
+        return msgspec.structs.replace(reply, outcomes=reply.outcomes[:-1])
 
     async def _ask(self, request: Request) -> Response:
         response = await self._transport.send(self._url, request, self.sent)

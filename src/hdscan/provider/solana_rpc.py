@@ -22,6 +22,7 @@ class SolanaRpc(Remote):
     protocol = Protocol.SOLANA_RPC
     states_head = True
     overhead = 1  # the clock
+    takes_canaries = True
 
     def __init__(
         self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock, *, commitment: str = "finalized"
@@ -54,6 +55,9 @@ class SolanaRpc(Remote):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read accounts; what a short reply leaves open comes back as MISSING."""
+        return await self._with_canary(self._read, readings, height)
+
+    async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         asked = solana.ask(readings, self._commitment)
         found = solana.read(await self._call(asked.call), asked)
         reply = self._reply(found.outcomes, found.slot, found.slot)

@@ -1,4 +1,4 @@
-"""One chain's scan: chunks through the pool, each committed whole, then the final pass over what stayed unread."""
+"""One chain's scan: chunks through the pool, each committed whole, the final pass over what stayed unread, the audit."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,32 +8,37 @@ from functools import partial
 import msgspec
 import structlog
 
+from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
-from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.seat import rfc3339
-from hdscan.pool.step import Quarantined, ShortReply, Silence, Step, Stop
+from hdscan.pool.step import Quarantined, Reorged, ShortReply, Silence, Step, Stop
+from hdscan.scan.audit import Case, by_company, chosen, contradiction
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
-from hdscan.store import Store
+from hdscan.store import Due, Store
 
 IN_FLIGHT = 4
+ROUNDS = 8  # times that what was taken back is read anew
+PAGE = 5000  # rows that are looked at once for an audit
 BY_USER = Stop("stopped by its user")
 
 _log = structlog.get_logger()
 
 
 class Job(msgspec.Struct, eq=False):
-    """Readings on their way: a chunk, or (None) a part of the final pass."""
+    """Readings on their way: a chunk, or (None) a part of the final pass, or of the audit where there are `cases`."""
 
     number: int
     chunk: Chunk | None
     readings: list[Reading]
     results: list[BalanceResult] = []
+    cases: list[Case] | None = None
 
     @property
     def ended(self) -> bool:
@@ -75,11 +80,12 @@ class ChainScanner:
         self._jobs: dict[int, Job] = {}
         self._next_job = 0
         self._chunk = chunk
-        # what happens is dealt with one after the other: a job ended, a provider was quarantined, None: look who ended the work
-        self._inbox: asyncio.Queue[Job | Quarantined | None] = asyncio.Queue()
+        # what happens is dealt with one after the other: a job ended, answers are doubted, None: look who ended the work
+        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | None] = asyncio.Queue()
         self._began = self._counted_at = clock()
         self._counted_requests = 0
-        self._ended_before = record.read + record.unread
+        self._unsettled = False  # something was taken back since the last pass began
+        self._ended_before = record.read + record.unread + record.disputed
 
     def stop(self) -> None:
         """Begin no more work; commit what has ended and end as STOPPED."""
@@ -101,14 +107,17 @@ class ChainScanner:
             self._say_progress()
             stop = None if retry else await self._chunks(pool)
             for _ in range(max(passes, 1) if retry else passes):
+                self._unsettled = False
                 stop = stop or await self._final_pass(pool)
+            stop = stop or await self._settle(pool)
             await self._end_pool(pool)
             await self._heed_the_rest()
             if stop is not None:
                 await self._keep_partial()
             await self._count_the_rest()
             if stop is None:
-                status = Status.COMPLETED_WITH_GAPS if self.record.unread else Status.COMPLETED
+                gaps = self.record.unread or self.record.disputed
+                status = Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED
             elif stop is BY_USER:
                 status = Status.STOPPED
             else:
@@ -158,13 +167,58 @@ class ChainScanner:
             if stop := await self._next(pool):
                 return stop
 
+    async def _settle(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        """Audit, where that is planned, and read anew what was taken back meanwhile, which is audited too."""
+        plan = await self._write(partial(self._store.audit_of, self.record.scan_id, self.chain.id))
+        for _ in range(ROUNDS):
+            stop = None
+            if self._unsettled:
+                self._unsettled = False
+                stop = await self._final_pass(pool)
+            if stop is None and plan is not None:
+                stop = await self._audit(pool, plan)
+            if stop is not None or not self._unsettled:
+                return stop
+        return None
+
+    async def _audit(self, pool: asyncio.Task[Stop], plan: AuditPlan) -> Stop | None:
+        due = partial(self._store.due_for_audit, zeros=plan.percent > 0)
+        pages: list[Callable[..., list[Due]]] = [self._store.disputed, due]
+        after: tuple[int, int] | None = None
+        waiting: list[Case] = []
+        size = self._chunk * len(self._assets)
+        while True:
+            while (pages or waiting) and len(self._jobs) < IN_FLIGHT and not self.stopping:
+                if pages and len(waiting) < size:
+                    found = await self._write(partial(pages[0], self.record.scan_id, self.chain.id, after, PAGE))
+                    waiting += self._cases(found, plan)
+                    after = found[-1].key if len(found) == PAGE else None
+                    if after is None:
+                        del pages[0]
+                else:
+                    self._submit_audit(waiting[:size])
+                    del waiting[:size]
+            if not self._jobs and self._inbox.empty():
+                return BY_USER if self.stopping else None
+            if stop := await self._next(pool):
+                return stop
+
+    def _cases(self, found: Sequence[Due], plan: AuditPlan) -> list[Case]:
+        """Those of the readings that are to be audited."""
+        cases, operators = [], self._pool.operators()
+        for due in found:
+            reading = Reading(due.address.index, due.address.text, self._assets[due.symbol])
+            if chosen(plan.seed, reading, due.balance, plan.percent):
+                cases.append(Case(reading, due.balance, operators, self.chain.head_tolerance))
+        return cases
+
     async def _next(self, pool: asyncio.Task[Stop]) -> Stop | None:
         """Deal with the next thing that happens; a Stop where the pool or the user ended the work."""
         match await self._inbox.get():
             case Job() as job:
                 await self._commit(job)
-            case Quarantined() as notice:
-                await self._quarantine(notice)
+            case Quarantined() | Reorged() as notice:
+                await self._take_back(notice)
         if not pool.done() and not self.stopping:
             return None
         for job in list(self._jobs.values()):
@@ -179,6 +233,22 @@ class ChainScanner:
         self._jobs[job.number] = job
         self._driver.submit(job.number, readings, exempt=exempt)
 
+    def _submit_audit(self, cases: list[Case]) -> None:
+        job = Job(self._next_job, None, [], cases=cases)
+        self._next_job += 1
+        self._jobs[job.number] = job
+        self._pool.remember(cases[0].reading)
+        self._ask(job)
+
+    def _ask(self, job: Job) -> bool:
+        """Ask what is still to be asked of an audit's cases; False where it is nothing."""
+        companies = by_company(job.cases or [])
+        job.readings = [reading for readings in companies.values() for reading in readings]
+        job.results.clear()
+        for barred, readings in companies.items():
+            self._driver.submit(job.number, readings, barred=barred)
+        return bool(companies)
+
     def _deliver(self, step: Step) -> None:
         for number, result in step.ended:
             job = self._jobs[number]
@@ -187,7 +257,7 @@ class ChainScanner:
                 self._inbox.put_nowait(job)
         for notice in step.notices:
             match notice:
-                case Quarantined():
+                case Quarantined() | Reorged():
                     self._inbox.put_nowait(notice)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)
@@ -203,6 +273,9 @@ class ChainScanner:
         """Write a job whole, if it ended whole (B4); memory moves only afterwards."""
         if not job.ended or job.number not in self._jobs:
             return
+        if job.cases is not None:
+            await self._commit_audit(job, job.cases)
+            return
         ids = (self.record.scan_id, self.chain.id)
         commit: Callable[..., ChainScan | None]
         if job.chunk is None:
@@ -213,6 +286,23 @@ class ChainScanner:
             self.token_errors.record(job.results, again=job.chunk is None)
             self._say_progress()
         del self._jobs[job.number]
+
+    async def _commit_audit(self, job: Job, cases: list[Case]) -> None:
+        """Take in a round of answers: ask on where they differ, otherwise write what the audit found."""
+        of = {(case.reading.index, case.reading.asset.symbol): case for case in cases}
+        for result in job.results:
+            of[result.reading.index, result.reading.asset.symbol].take(result.outcome, result.failed)
+        if self._ask(job):
+            return
+        found = [case.result() for case in cases if not case.void]
+        if found:
+            await self._write_totals(partial(self._store.commit_audit, self.record.scan_id, self.chain.id, found))
+            self._say_progress()
+        del self._jobs[job.number]
+        for audited in found:
+            if audited.lost is not None:
+                for notice in self._pool.contradict(audited.lost, contradiction(audited)):
+                    self._inbox.put_nowait(notice)
 
     async def _write_totals(self, commit: Callable[..., ChainScan | None]) -> bool:
         """Commit, with the time and requests since the last one; False where another worker had done it."""
@@ -233,7 +323,7 @@ class ChainScanner:
         """The readings that are there of chunks that did not end: kept, but their chunks will be read again."""
         for job in self._jobs.values():
             read = [result for result in job.results if isinstance(result.outcome, Balance)]
-            if read:
+            if read and job.cases is None:
                 await self._write(
                     partial(self._store.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
                 )
@@ -241,30 +331,36 @@ class ChainScanner:
                     self.token_errors.record(read, again=True)
 
     async def _heed_the_rest(self) -> None:
-        """Who was quarantined while the scan came to its end: what it said is taken back all the same."""
+        """What was doubted while the scan came to its end is taken back all the same."""
         while not self._inbox.empty():
-            if isinstance(notice := self._inbox.get_nowait(), Quarantined):
-                await self._quarantine(notice)
+            if isinstance(notice := self._inbox.get_nowait(), Quarantined | Reorged):
+                await self._take_back(notice)
 
-    async def _quarantine(self, notice: Quarantined) -> None:
-        """What a provider of another chain said in this scan is read again: what is in flight at once, the rest as gaps."""
+    async def _take_back(self, notice: Quarantined | Reorged) -> None:
+        """What such a provider said in this scan is read again: what is in flight at once, the rest as gaps."""
+        self._unsettled = True
+        fork = notice.fork if isinstance(notice, Reorged) else None
         for job in self._jobs.values():
-            doubted = [result for result in job.results if _given_by(notice.provider, result)]
-            if doubted:
-                job.results[:] = [result for result in job.results if not _given_by(notice.provider, result)]
+            doubted = [result for result in job.results if _doubtful(result.outcome, notice.provider, fork)]
+            if job.cases is not None:
+                _doubt(job.cases, doubted, notice.provider, fork)
+            elif doubted:
+                job.results[:] = [result for result in job.results if result not in doubted]
                 self._driver.submit(job.number, [result.reading for result in doubted])
-        scan_id, reason = self.record.scan_id, f"{notice.provider} was quarantined: {notice.reason}"
+        if isinstance(notice, Reorged):
+            code, what = ReadCode.REORG, f"the chain of {notice.provider} was reorganised: {notice.reason}"
+        else:
+            code, what = notice.code, f"{notice.provider} is quarantined: {notice.reason}"
+        scan_id = self.record.scan_id
         count = await self._write(
-            lambda: self._store.quarantine(scan_id, self.chain.id, notice.provider, reason, self._clock())
+            lambda: self._store.take_back(scan_id, self.chain.id, notice.provider, what, self._clock(), code=code, height=fork)
         )
         if count:
             records = await self._write(lambda: self._store.scan(scan_id))
             self.record = next(record for record in records if record.chain == self.chain.id)
             self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
-        text = f"{notice.provider} is quarantined: {notice.reason}"
-        if count:
-            text += f"; {count} balances that it gave are read again"
-        self._say_error(ReadCode.WRONG_CHAIN.value, text)
+            what += f"; {count} balances that it gave are read again"
+        self._say_error(code.value, what)
 
     async def _fail(self, failure: StoreError) -> None:
         """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
@@ -289,7 +385,7 @@ class ChainScanner:
     def progress(self) -> ChainProgress:
         """Where the chain stands: totals of the last commit, with this run's rate."""
         record, now = self.record, self._clock()
-        ended = record.read + record.unread
+        ended = record.read + record.unread + record.disputed
         rate = max(0, ended - self._ended_before) / max(now - self._began, 1e-9)
         left = record.readings - ended
         return msgspec.structs.replace(stands(record), rate=round(rate, 3), eta=round(left / rate, 1) if rate > 0 else None)
@@ -322,8 +418,23 @@ def stands(record: ChainScan) -> ChainProgress:
         seconds=round(record.seconds, 3),
         requests=record.requests,
         error=record.error,
+        audited=record.audited,
+        disputed=record.disputed,
+        unaudited=record.unaudited,
     )
 
 
-def _given_by(provider: str, result: BalanceResult) -> bool:
-    return isinstance(result.outcome, Balance) and result.outcome.source == provider
+def _doubtful(outcome: Balance | Unread, provider: str, fork: int | None) -> bool:
+    """Whether an amount is doubted: a provider's, from a height on where there is a fork."""
+    if not isinstance(outcome, Balance) or outcome.source != provider:
+        return False
+    return fork is None or (outcome.height is not None and outcome.height >= fork)
+
+
+def _doubt(cases: list[Case], doubted: Sequence[BalanceResult], provider: str, fork: int | None) -> None:
+    """An audit in which a doubted answer has a say begins anew."""
+    keys = {(result.reading.index, result.reading.asset.symbol) for result in doubted}
+    for case in cases:
+        said = any(_doubtful(answer, provider, fork) for answer in case.answers)
+        if said or (case.reading.index, case.reading.asset.symbol) in keys:
+            case.give_up()

@@ -18,7 +18,7 @@ from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.seat import Policy, Seat
 from hdscan.scan.chain_scan import ChainScanner
-from hdscan.scan.plan import Plan, ScanRequest, chunk_size, make_plan
+from hdscan.scan.plan import Plan, ScanRequest, chunk_size, make_plan, to_retry
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
 from hdscan.store import Store
@@ -142,11 +142,17 @@ class Engine:
         with Writer(self._executor) as write:
             self.plan = plan = await write(
                 lambda: make_plan(
-                    self._store, request, self._assets, seats=self._fleet.seats, largest=self._chunk, now=self._clock()
+                    self._store,
+                    request,
+                    self._assets,
+                    seats=self._fleet.seats,
+                    largest=self._chunk,
+                    now=self._clock(),
+                    seed=int(self._jitter() * 2**53),
                 )
             )
             self._fleet.restore(await write(self._store.load_memory), self._clock())
-            records = [record for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
+            records = [record for record in plan.chains if record.status.resumable or (plan.retry and to_retry(record))]
             for record in records:
                 standing = await write(partial(self._store.token_errors, record.scan_id, record.chain))
                 self._scanners[record.chain] = self._scanner(record, TokenErrors(record.chain, standing), write)
@@ -263,6 +269,9 @@ def summary(scan_id: int, records: Sequence[ChainScan]) -> ScanResult:
             funded=r.funded,
             seconds=round(r.seconds, 3),
             requests=r.requests,
+            audited=r.audited,
+            disputed=r.disputed,
+            unaudited=r.unaudited,
         )
         for r in records
     }

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ScanRefused
 from hdscan.model.reading import Kind
-from hdscan.model.scan import ChainPlan, ChainScan, Status
+from hdscan.model.scan import ChainPlan, ChainScan
 from hdscan.pool.seat import Seat
 from hdscan.store import Store
 
@@ -15,12 +16,17 @@ CHUNK_SECONDS = 5.0
 
 
 class ScanRequest(msgspec.Struct, frozen=True):
-    """What the user asked for: no chains means every chain with addresses, no assets means all of each chain."""
+    """What the user asked for: no chains means every chain with addresses, no assets means all of each chain.
+
+    `audit` is the percentage of the zeros that another operator is asked about, as it is about all that is above zero; None
+    leaves it to the plan of the scan that is gone on with, and a new one without.
+    """
 
     chains: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     restart: bool = False
     retry: bool = False
+    audit: float | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -54,20 +60,26 @@ def make_plan(
     seats: Mapping[str, Sequence[Seat]],
     largest: int,
     now: float,
+    seed: int,
 ) -> Plan:
     """Find or begin the scan that the request means; `assets` and `seats` are per chain, `largest` is addresses per chunk.
 
-    Raises ScanRefused where there is nothing it could mean.
+    `seed` is of the audit of a new scan. Raises ScanRefused where there is nothing it could mean.
     """
     chains = _chains(store, request, assets)
+    audit = None if request.audit is None else AuditPlan(request.audit, seed)
     if request.retry:
-        return _still_configured(_retry(store, chains), assets)
+        return _audited(store, _still_configured(_retry(store, chains), assets), audit)
     if not request.restart and (resumed := _resume(store, request, chains)):
-        return _still_configured(resumed, assets)
+        return _audited(store, _still_configured(resumed, assets), audit)
     wanted = {chain: _wanted(assets[chain], request.assets) for chain in chains}
     plans = [
         ChainPlan(
-            chain, tuple(a.symbol for a in chosen), store.count_addresses(chain), chunk_size(seats[chain], chosen, largest)
+            chain,
+            tuple(a.symbol for a in chosen),
+            store.count_addresses(chain),
+            chunk_size(seats[chain], chosen, largest),
+            audit,
         )
         for chain, chosen in wanted.items()
         if chosen
@@ -77,6 +89,22 @@ def make_plan(
         raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
     scan_id = store.begin_scan(plans, now)
     return Plan(scan_id, store.scan(scan_id), retry=False)
+
+
+def to_retry(record: ChainScan) -> bool:
+    """Whether a scan that ended left something to be tried again: what is unread, what operators disagree about, an audit."""
+    planned = record.audit is not None and not (record.audited or record.unaudited)
+    return bool(record.unread or record.disputed or record.unaudited or planned)
+
+
+def _audited(store: Store, plan: Plan, audit: AuditPlan | None) -> Plan:
+    """The plan with an audit of its chains, where one is asked for."""
+    if audit is None:
+        return plan
+    for record in plan.chains:
+        store.plan_audit(record.scan_id, record.chain, audit)
+    known = {record.chain: record for record in store.scan(plan.scan_id)}
+    return msgspec.structs.replace(plan, chains=tuple(known[record.chain] for record in plan.chains))
 
 
 def _still_configured(plan: Plan, assets: Mapping[str, Sequence[Asset]]) -> Plan:
@@ -113,7 +141,7 @@ def _retry(store: Store, chains: Sequence[str]) -> Plan:
     unfinished = [record.chain for record in latest if record.status.resumable]
     if unfinished:
         raise ScanRefused(f"the last scan of {', '.join(unfinished)} is not finished; finish it first with: hdscan scan")
-    gaps = [record for record in latest if record.status is Status.COMPLETED_WITH_GAPS]
+    gaps = [record for record in latest if to_retry(record)]
     scan_id = max(record.scan_id for record in gaps or latest)
     return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry=True)
 

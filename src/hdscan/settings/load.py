@@ -14,6 +14,7 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.settings.rows import VARIABLE, Register, Rows
 from hdscan.settings.schema import (
+    CanaryRow,
     Catalogue,
     ChainRow,
     EndpointRow,
@@ -25,7 +26,7 @@ from hdscan.settings.schema import (
     parse,
 )
 
-TABLES = ("scan", "chain", "token", "endpoint")
+TABLES = ("scan", "chain", "token", "canary", "endpoint")
 SCAN_VARIABLES = {f"HDSCAN_SCAN_{key.upper()}": key for key in ScanSettings.__struct_fields__}
 TOP_VARIABLES = {
     f"HDSCAN_{key.upper()}": key for key in TopLevel.__struct_fields__ if key != "catalogue"
@@ -82,7 +83,7 @@ def load(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, st
         log_level=top.log_level,
         log_json=top.log_json,
         scan=scan,
-        chains=register.chains,
+        chains=register.known_chains(),
         assets=register.assets(),
         endpoints=tuple(register.endpoints.values()),
         files=tuple(str(path) for path in paths),
@@ -125,6 +126,7 @@ def _layer(raw: Mapping[str, Any], where: str) -> Layer:
         catalogue=top.get("catalogue", Catalogue.REPLACED),
         chains=_rows(ChainRow, raw, "chain", where),
         tokens=_rows(TokenRow, raw, "token", where),
+        canaries=_rows(CanaryRow, raw, "canary", where),
         endpoints=_rows(EndpointRow, raw, "endpoint", where),
     )
     return Layer(top, _given(ScanSettings, raw.get("scan", {}), f"{where}: [scan]"), rows)

@@ -10,7 +10,7 @@ import msgspec
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.errors import ConfigError
-from hdscan.settings.schema import Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
+from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -30,6 +30,7 @@ class Rows(msgspec.Struct, frozen=True):
     catalogue: Catalogue = Catalogue.REPLACED
     chains: tuple[tuple[str, ChainRow], ...] = ()
     tokens: tuple[tuple[str, TokenRow], ...] = ()
+    canaries: tuple[tuple[str, CanaryRow], ...] = ()
     endpoints: tuple[tuple[str, EndpointRow], ...] = ()
 
 
@@ -40,6 +41,7 @@ class Register(msgspec.Struct):
     environ: Mapping[str, str]
     chains: dict[str, Chain] = {}
     tokens: dict[tuple[str, str], Asset] = {}
+    canaries: dict[str, tuple[str, ...]] = {}
     endpoints: dict[str, Endpoint] = {}
 
     def add(self, rows: Rows) -> None:
@@ -53,7 +55,18 @@ class Register(msgspec.Struct):
             if self._applies(token.network):
                 _only_once(places, ("token", token.chain, token.symbol), where)
                 self.tokens[token.chain, token.symbol] = self._token(where, token)
+        for where, canary in rows.canaries:
+            if self._applies(canary.network):
+                _only_once(places, ("canary", canary.chain, canary.address), where)
+                chain_id = self._known(where, canary.chain).id
+                self.canaries[chain_id] = (*self.canaries.get(chain_id, ()), canary.address)
         self._add_endpoints(rows, places)
+
+    def known_chains(self) -> dict[str, Chain]:
+        """Every chain, with its canaries."""
+        return {
+            name: msgspec.structs.replace(chain, canaries=self.canaries.get(name, ())) for name, chain in self.chains.items()
+        }
 
     def assets(self) -> dict[str, tuple[Asset, ...]]:
         """Every chain's assets, its own coin first."""

@@ -94,6 +94,14 @@ class TokenRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: Network | None = None
 
 
+class CanaryRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A [[canary]] row: an address that is known to hold a chain's own coin."""
+
+    chain: str
+    address: str
+    network: Network | None = None
+
+
 class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An [[endpoint]] row: a host and key, what it speaks, and how fast it may be asked."""
 

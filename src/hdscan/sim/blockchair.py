@@ -60,8 +60,8 @@ class Blockchair:
         return Answer(b"<html><h1>413 Request Entity Too Large</h1></html>", 413, text=True)
 
     def _balances(self, addresses: tuple[str, ...], view: View, trouble: Trouble | None) -> dict[str, int] | list[int]:
-        held = {text: self._world.holdings(text).amounts[0] for text in addresses if self._world.valid(text)}
-        found = {text: view.amount(amount) for text, amount in held.items() if view.amount(amount)}
+        held = {text: view.held(text, 0) for text in addresses if self._world.valid(text)}
+        found = {text: amount for text, amount in held.items() if amount}
         named = list(found)
         hit = trouble.victims(False for _ in named) if trouble else set()
         if trouble is not None and trouble.fault is Fault.SHORT_LIST:

@@ -94,4 +94,4 @@ class Contracts:
         return (True, abi.word(token[1].decimals)) if selector == abi.DECIMALS else (False, b"")
 
     def _balance(self, data: bytes, asset: int, view: View) -> bytes:
-        return abi.word(view.amount(self._world.holdings("0x" + data[16:].hex()).amounts[asset]))
+        return abi.word(view.held("0x" + data[16:].hex(), asset))

@@ -80,9 +80,9 @@ class Electrum:
             return RpcError(1, f"{text} is not a valid script hash")
         address = self._address(text)
         if address is None:
-            return {"confirmed": view.amount(0), "unconfirmed": 0}
+            return {"confirmed": view.amount(0, text, 0), "unconfirmed": 0}
         held = self._world.holdings(address)
-        return {"confirmed": view.amount(held.amounts[0]), "unconfirmed": held.unconfirmed}
+        return {"confirmed": view.amount(held.amounts[0], address, 0), "unconfirmed": held.unconfirmed}
 
     def _address(self, text: str) -> str | None:
         """Whose script hash this is; a table of all, made when it is first asked."""

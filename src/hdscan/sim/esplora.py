@@ -63,7 +63,7 @@ class Esplora:
         if not self._world.valid(text):
             return Answer(b"Invalid Bitcoin address", 400, text=True)
         held = self._world.holdings(text)
-        confirmed, change = view.amount(held.amounts[0]), held.unconfirmed
+        confirmed, change = view.amount(held.amounts[0], text, 0), held.unconfirmed
         used = confirmed > 0 or held.noise & 3 == 0
         spent = held.noise * 97 if used and held.noise & 4 else 0
         received = (1 + (held.noise & 15)) if used else 0
@@ -76,4 +76,4 @@ class Esplora:
     def _hash(self, height: int, view: View) -> bytes:
         if height == 0:
             return view.identity.encode()
-        return b"00000000" + hashlib.sha256(f"{view.identity}{height}".encode()).hexdigest()[8:].encode()
+        return b"00000000" + hashlib.sha256(f"{view.identity}{height}{view.branch(height)}".encode()).hexdigest()[8:].encode()

@@ -92,9 +92,7 @@ class Etherscan:
         return self._one(query["address"], token[0], view, trouble)
 
     def _many(self, addresses: list[str], view: View, trouble: Trouble | None) -> Answer:
-        rows: list[dict[str, Any]] = [
-            {"account": text, "balance": str(view.amount(self._world.holdings(text).amounts[0]))} for text in addresses
-        ]
+        rows: list[dict[str, Any]] = [{"account": text, "balance": str(view.held(text, 0))} for text in addresses]
         if trouble is None or trouble.fault not in ITEM_FAULTS:
             return _ok(rows)
         hit = trouble.victims(False for _ in rows)
@@ -120,7 +118,7 @@ class Etherscan:
                 return _ok(None)
             case Fault.EMPTY_DATA:
                 return _ok("")
-        return _ok(str(view.amount(self._world.holdings(address).amounts[asset])))
+        return _ok(str(view.held(address, asset)))
 
     def _proxy(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
         result: Any = RpcError(-32601, "the method does not exist/is not available")

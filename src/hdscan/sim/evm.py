@@ -114,7 +114,7 @@ class EvmNode:
             return self._contracts.call(step.call, view, trouble) if step.call else INVALID_CALL
         if not step.asks or not self._world.valid(params[0]):
             return INVALID_ADDRESS
-        return hex(view.amount(self._world.holdings(params[0]).amounts[0]))
+        return hex(view.held(params[0], 0))
 
 
 def _eth_call(params: list[Any]) -> tuple[bytes, bytes] | None:

@@ -33,6 +33,13 @@ class Fault(StrEnum):
     # a well-formed reply that lies about the chain
     STALE = "stale"  # an older head, older balances (half of the true ones)
     WRONG_CHAIN = "wrong_chain"  # another genesis or chain id, other balances (7 more than the true ones)
+    # a well-formed reply with the right head that lies about amounts: the share `items` of all readings, always the same ones
+    FALSE_ZEROS = "false_zeros"  # zero where there is money
+    OLD_VALUES = "old_values"  # half of the true amount
+    SHIFTED_VALUES = "shifted_values"  # the amount of the next address
+    # the last two blocks, and all that follow while it holds, are of a branch that ends with it: other hashes (Bitcoin), other
+    # balances (7 more than the true ones)
+    ORPHANED = "orphaned"
     # some items of a reply
     ITEM_ERRORS = "item_errors"  # JSON-RPC: error items; Multicall3: reverted; Etherscan: no number
     NULL_RESULT = "null_result"  # JSON-RPC: result null
@@ -47,6 +54,7 @@ class Fault(StrEnum):
     STRING_RESULT = "string_result"  # Etherscan: the result is a sentence
 
 
+LIES = frozenset({Fault.FALSE_ZEROS, Fault.OLD_VALUES, Fault.SHIFTED_VALUES})
 ITEM_FAULTS = frozenset(list(Fault)[list(Fault).index(Fault.ITEM_ERRORS) :])
 
 

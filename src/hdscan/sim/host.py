@@ -10,12 +10,12 @@ import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.sim.clock import MACHINE, Clock
-from hdscan.sim.faults import Asked, Fault, FaultPlan, Rule, Trouble
+from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
 from hdscan.sim.http import Exchange, Request, http_date, listen
 from hdscan.sim.lines import NOTICE, line_listener
 from hdscan.sim.meter import Meter, Pulse
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
-from hdscan.sim.view import View
+from hdscan.sim.view import Lie, View
 from hdscan.sim.world import ChainWorld
 
 FLOOD_MEGABYTES = 64
@@ -138,6 +138,7 @@ class Host:
         self.log = []
         self._number = 0
         self._first: float | None = None
+        self._branch: int | None = None
         self._paused_until = 0.0
         spec = self.spec
         rate = spec.hidden_rate or spec.rate
@@ -185,7 +186,10 @@ class Host:
 
     def _view(self, trouble: Trouble | None) -> View:
         fault = trouble.fault if trouble else None
-        return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, now=self._clock.wall())
+        lie = Lie(fault, trouble.share, self._seed) if trouble is not None and fault in LIES else None
+        branch = self._orphan() if fault is Fault.ORPHANED else None
+        now = self._clock.wall()
+        return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch, now=now)
 
     def serve(self, request: Request, connection: Exchange) -> None:
         """Take in a request; `connection` is told the reply, or how it breaks, when the latency is over."""
@@ -236,6 +240,12 @@ class Host:
                 self._send(entry, connection, Answer(answer.body[: len(answer.body) // 2]), fault.value)
             else:
                 self._send(entry, connection, answer, entry.answered)
+
+    def _orphan(self) -> int:
+        """The first block of the host's branch, which is so from the first request on that is answered from it."""
+        if self._branch is None:
+            self._branch = self._world.height(self._clock.wall()) - 1
+        return self._branch
 
     def _refuse(self, entry: Entry, connection: Exchange, how: Throttle, why: str) -> None:
         """Say 429 (or 503) in the host's way; a pause that is announced begins or goes on."""

@@ -103,6 +103,10 @@ class SolanaNode:
                 return self._many(item.params, options, slot, view, trouble)
         return RpcError(-32601, "Method not found")
 
+    def _tokens(self, account: TokenAccount, view: View) -> int:
+        at = next(at for at, asset in enumerate(self._world.assets) if asset.contract == account.mint)
+        return view.amount(account.amount, account.owner, at)
+
     def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble | None) -> Any:
         keys = params[0] if params and isinstance(params[0], list) else None
         if keys is None:
@@ -127,8 +131,8 @@ class SolanaNode:
             return _shape(clock, SYSVAR_OWNER, 1_169_280, options)
         account = self._world.accounts().get(key)
         if account is not None:
-            return _shape(_token_layout(account, view.amount(account.amount)), account.program, TOKEN_RENT, options)
-        lamports = view.amount(self._world.holdings(key).amounts[0])
+            return _shape(_token_layout(account, self._tokens(account, view)), account.program, TOKEN_RENT, options)
+        lamports = view.held(key, 0)
         return _shape(b"", SYSTEM_PROGRAM, lamports, options) if lamports else None
 
 

@@ -103,6 +103,11 @@ class ChainWorld:
         """Yield every address in the order of its index."""
         return (self.address(index) for index in range(len(self)))
 
+    def next_to(self, text: str) -> str:
+        """Return the address after one of the seed's, the first after the last; a foreign or explicit one is its own."""
+        index = self._index(text)
+        return text if index is None else self.address((index + 1) % self.count)
+
     def owns(self, text: str) -> bool:
         """Tell whether an address (EVM: in any case) belongs to this world."""
         return self._fold(text) in self._explicit or self._index(text) is not None

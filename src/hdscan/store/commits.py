@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import Connection, bindparam, text
 
 from hdscan.model.chain import Asset
-from hdscan.model.errors import ReadCode, StoreError
-from hdscan.model.reading import Balance, BalanceResult
+from hdscan.model.errors import StoreError
+from hdscan.model.reading import Attempt, Balance, BalanceResult
 from hdscan.model.scan import ChainScan, Chunk
-from hdscan.store import addresses, registry, scans
+from hdscan.store import addresses, attempts, registry, scans
 from hdscan.store.database import many
 from hdscan.store.scans import Totals
 from hdscan.store.schema import span
@@ -54,24 +54,9 @@ _END_GAPS = text("DELETE FROM gap WHERE address_id >= :low AND address_id < :hig
     bindparam("assets", expanding=True)
 )
 _END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
+_DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
+_END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
 _OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
-
-_DOUBTED = (
-    "balance.address_id >= :low AND balance.address_id < :high AND balance.source_id = :source AND balance.scan_id = :scan"
-)
-_DOUBT = text(f"""
-    INSERT INTO gap (address_id, asset_id, scan_id, code, error, attempts, providers)
-    SELECT address_id, asset_id, :scan, :code, :error, 1, :providers FROM balance WHERE {_DOUBTED}
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, code = excluded.code,
-        error = excluded.error, attempts = gap.attempts + 1, providers = excluded.providers
-""")  # noqa: S608 own constant
-_UNCOUNT = text("UPDATE gap SET scan_id = NULL WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
-_PUT_BACK = text(f"""
-    UPDATE balance SET amount = e.amount, unconfirmed = e.unconfirmed, height = e.height, observed_at = e.observed_at,
-        source_id = e.source_id, scan_id = e.scan_id
-    FROM earlier AS e WHERE e.address_id = balance.address_id AND e.asset_id = balance.asset_id AND {_DOUBTED}
-""")  # noqa: S608 own constant
-_DROP = text(f"DELETE FROM balance WHERE {_DOUBTED}")  # noqa: S608 own constant
 
 
 def chunk(
@@ -96,9 +81,10 @@ def chunk(
     _check_whole(connection, chain, part, results, keys={*reads, *unread}, per_address=len(assets))
     low, _ = span(number)
     ends = (low + part.first, low + part.stop)
-    _put(connection, scan_id, reads, [ends])
+    put(connection, scan_id, reads, [ends])
     connection.execute(_END_GAPS, {"low": ends[0], "high": ends[1], "assets": list(assets)})
     many(connection, _PUT_GAP, unread.values())
+    attempts.keep(connection, scan_id, chain, _failed(connection, scan_id, chain, assets, results))
     more = Totals(len(reads), len(unread), scans.funded(connection, scan_id, *ends))
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
 
@@ -120,6 +106,8 @@ def final(
     more = _end_gaps(connection, scan_id, {key: row for key, row in reads.items() if key in waiting})
     tried = [(row[3], row[4], row[5], row[6], *key) for key, row in unread.items() if key in waiting]
     many(connection, _TRIED_AGAIN, tried)
+    failed = _failed(connection, scan_id, chain, assets, results)
+    attempts.keep(connection, scan_id, chain, {key: each for key, each in failed.items() if key in waiting})
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
 
 
@@ -140,27 +128,9 @@ def partial(connection: Connection, scan_id: int, chain: str, results: Sequence[
         for key, row in reads.items()
         if key not in waiting and any(first <= key[0] - low < stop for first, stop in undone)
     }
-    _put(connection, scan_id, early, [(key[0], key[0] + 1) for key in early])
+    put(connection, scan_id, early, [(key[0], key[0] + 1) for key in early])
     many(connection, _END_GAP, early)
     scans.add_totals(connection, scan_id, chain, more, now=now, seconds=0.0, requests=0)
-
-
-def quarantine(connection: Connection, scan_id: int, chain: str, source: str, *, error: str, now: float) -> int:
-    """Take back what a source said in a scan: each becomes a gap, what was known before comes back."""
-    number = registry.chain_number(connection, chain)
-    low, high = span(number)
-    doubted = {"low": low, "high": high, "scan": scan_id, "source": dict(_sources(connection)).get(source)}
-    providers = msgspec.json.encode({source: error}).decode()
-    why = {"code": ReadCode.WRONG_CHAIN.value, "error": error, "providers": providers}
-    before = scans.recount(connection, scan_id, chain)
-    count = connection.execute(_DOUBT, doubted | why).rowcount
-    for first, stop in scans.ranges(connection, scan_id, number, 0, high - low, done=False):
-        connection.execute(_UNCOUNT, {"low": low + first, "high": low + stop, "scan": scan_id})
-    connection.execute(_PUT_BACK, doubted)
-    connection.execute(_DROP, doubted)
-    more = scans.recount(connection, scan_id, chain) - before
-    scans.add_totals(connection, scan_id, chain, more, now=now, seconds=0.0, requests=0)
-    return count
 
 
 def _split(
@@ -168,23 +138,30 @@ def _split(
 ) -> tuple[Rows, Rows]:
     """Amounts and errors as rows of `balance` and `gap`, by key; StoreError for a reading that is not the scan's, or twice."""
     low, _ = span(registry.chain_number(connection, chain))
-    asset_ids = _AssetIds({asset: key for key, asset in assets.items()}, scan_id)
-    source_ids = _SourceIds(connection)
+    asset_ids = AssetIds({asset: key for key, asset in assets.items()}, scan_id)
+    source_ids = SourceIds(connection)
     reads: Rows = {}
     unread: Rows = {}
     for result in results:
         reading, end = result.reading, result.outcome
         key = address_id, asset_id = low + reading.index, asset_ids[reading.asset]
         if isinstance(end, Balance):
-            pending = None if end.unconfirmed is None else str(end.unconfirmed)
-            source_id = source_ids[end.source]
-            reads[key] = (address_id, asset_id, str(end.amount), pending, end.height, end.observed_at, source_id, scan_id)
+            reads[key] = balance_values(key, end, source_ids[end.source], scan_id)
         else:
             providers = msgspec.json.encode(end.providers).decode()
             unread[key] = (address_id, asset_id, scan_id, end.code.value, end.message, end.attempts, providers)
     if len(reads) + len(unread) != len(results) or not reads.keys().isdisjoint(unread):
         raise StoreError(f"the same reading ended twice in one commit of {chain}; nothing of it was written")
     return reads, unread
+
+
+def _failed(
+    connection: Connection, scan_id: int, chain: str, assets: dict[int, Asset], results: Sequence[BalanceResult]
+) -> dict[Key, Sequence[Attempt]]:
+    """What failed before the readings ended, of those with which something did."""
+    low, _ = span(registry.chain_number(connection, chain))
+    asset_ids = AssetIds({asset: key for key, asset in assets.items()}, scan_id)
+    return {(low + each.reading.index, asset_ids[each.reading.asset]): each.failed for each in results if each.failed}
 
 
 def _check_whole(
@@ -201,7 +178,18 @@ def _check_whole(
         )
 
 
-def _put(connection: Connection, scan_id: int, reads: Rows, ends: Sequence[tuple[int, int]]) -> None:
+def balance_values(key: Key, said: Balance, source_id: int, scan_id: int) -> tuple[Any, ...]:
+    """A balance as the values of its row."""
+    pending = None if said.unconfirmed is None else str(said.unconfirmed)
+    return (*key, str(said.amount), pending, said.height, said.observed_at, source_id, scan_id)
+
+
+def put(connection: Connection, scan_id: int, reads: Rows, ends: Sequence[tuple[int, int]]) -> None:
+    """Store balances that a scan read within these ranges of address ids; what was disputed of them is no more."""
+    if reads:
+        bounds = {"low": min(low for low, _ in ends), "high": max(high for _, high in ends)}
+        disputes = [(address, asset) for address, asset in connection.execute(_DISPUTES, bounds) if (address, asset) in reads]
+        many(connection, _END_DISPUTE, disputes)
     many(connection, _KEEP_EARLIER, [(low, high, scan_id) for low, high in ends])
     many(connection, _PUT_BALANCE, reads.values())
 
@@ -219,7 +207,7 @@ def _end_gaps(connection: Connection, scan_id: int, reads: Rows) -> Totals:
     """Readings that were unread are read: what that adds to the totals."""
     rich = {key[0] for key, row in reads.items() if row[2] != "0"}
     before = sum(scans.funded(connection, scan_id, address, address + 1) for address in rich)
-    _put(connection, scan_id, reads, [(address, address + 1) for address in {key[0] for key in reads}])
+    put(connection, scan_id, reads, [(address, address + 1) for address in {key[0] for key in reads}])
     many(connection, _END_GAP, reads)
     after = sum(scans.funded(connection, scan_id, address, address + 1) for address in rich)
     return Totals(len(reads), -len(reads), after - before)
@@ -229,7 +217,7 @@ def _sources(connection: Connection) -> Iterable[tuple[str, int]]:
     return [(row.name, row.id) for row in connection.execute(_SOURCES)]
 
 
-class _AssetIds(dict[Asset, int]):
+class AssetIds(dict[Asset, int]):
     """The ids of a scan's assets, found however their contract is written."""
 
     def __init__(self, ids: dict[Asset, int], scan_id: int) -> None:
@@ -247,7 +235,7 @@ class _AssetIds(dict[Asset, int]):
         return found
 
 
-class _SourceIds(dict[str, int]):
+class SourceIds(dict[str, int]):
     """The ids of sources, given when first named."""
 
     def __init__(self, connection: Connection) -> None:

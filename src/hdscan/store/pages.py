@@ -23,17 +23,18 @@ FEW = 1000  # addresses that are looked up rather than searched for once per run
 LONGEST = 200  # characters to search for: more than any address or path has
 
 _REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error"
+_DISPUTE = "LEFT JOIN dispute d ON d.address_id = a.id AND d.asset_id"
 _GAP = "LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id"
 # one bound at each end: of two lower ones SQLite may seek the wrong one
 _UP = "{0} >= :at AND {0} < :high AND ({0} > :at OR {1} > :asset) {q} ORDER BY {0}, {1} LIMIT :limit"
 _DOWN = "{0} <= :at AND {0} >= :low AND ({0} < :at OR {1} < :asset) {q} ORDER BY {0} DESC, {1} DESC LIMIT :limit"
 _ALL = f"""
-    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST} FROM address a CROSS JOIN asset t
-    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id
+    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST}, d.answers FROM address a CROSS JOIN asset t
+    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id {_DISPUTE} = t.id
     WHERE t.id IN :assets AND """  # noqa: S608 own constant
 # a plus keeps SQLite from the index by amount where addresses lead to fewer rows
 _FUNDED = f"""
-    SELECT a.id, a.text, a.path, b.asset_id, {_REST} FROM balance b CROSS JOIN address a ON a.id = b.address_id
+    SELECT a.id, a.text, a.path, b.asset_id, {_REST}, NULL FROM balance b CROSS JOIN address a ON a.id = b.address_id
     {_GAP} = b.asset_id WHERE {{0}}b.asset_id IN :assets AND b.amount <> '0' AND """  # noqa: S608 own constant
 _ZERO = _ALL + "b.amount = '0' AND "
 _UNREAD = _ALL + "b.amount IS NULL AND "

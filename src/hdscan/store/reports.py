@@ -10,21 +10,22 @@ from sqlalchemy import Connection, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.scan import AssetTotal, BalanceRow, BalanceState, Gap
-from hdscan.store import addresses, registry
+from hdscan.store import addresses, doubts, registry
 from hdscan.store.schema import span
 from hdscan.store.times import rfc3339
 
 PAGE = 2000  # rows held at once
 
 _BALANCES = text("""
-    SELECT a.id, a.text, a.path, t.id, b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error
+    SELECT a.id, a.text, a.path, t.id, b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error, d.answers
     FROM address a CROSS JOIN asset t
     LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id
     LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id = t.id
+    LEFT JOIN dispute d ON d.address_id = a.id AND d.asset_id = t.id
     WHERE a.id >= :low AND a.id < :high AND t.id IN :assets ORDER BY a.id, t.id
 """).bindparams(bindparam("assets", expanding=True))
 _FUNDED = text("""
-    SELECT a.id, a.text, a.path, b.asset_id, b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error
+    SELECT a.id, a.text, a.path, b.asset_id, b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error, NULL
     FROM balance b JOIN address a ON a.id = b.address_id
     LEFT JOIN gap g ON g.address_id = b.address_id AND g.asset_id = b.asset_id
     WHERE b.address_id >= :low AND b.address_id < :high AND b.asset_id IN :assets AND b.amount <> '0'
@@ -41,6 +42,12 @@ _GAPPED = text("""
     SELECT g.asset_id, b.amount FROM gap g
     LEFT JOIN balance b ON b.address_id = g.address_id AND b.asset_id = g.asset_id
     WHERE g.address_id >= :low AND g.address_id < :high
+""")
+# those with a gap too are counted apart: of an earlier scan, which the last one could not settle
+_DISPUTED = text("""
+    SELECT d.asset_id, count(*), count(g.address_id) FROM dispute d
+    LEFT JOIN gap g ON g.address_id = d.address_id AND g.asset_id = d.asset_id
+    WHERE d.address_id >= :low AND d.address_id < :high GROUP BY d.asset_id
 """)
 _AMOUNTS = text("SELECT amount FROM balance WHERE asset_id = :asset AND amount <> '0'")
 # each amount once: most are "0"
@@ -89,15 +96,25 @@ def balances(
             yield balance_row(part, names, row)
 
 
+def rows_of(connection: Connection, part: Part, address: int) -> dict[int, BalanceRow]:
+    """The rows of one address (by its id), by asset id."""
+    names = sources(connection)
+    values = {"low": address, "high": address + 1, "assets": list(part.assets)}
+    return {row[3]: balance_row(part, names, row) for row in connection.execute(_BALANCES, values)}
+
+
 def sources(connection: Connection) -> dict[int, str]:
     """The names of the providers that ever gave a balance, by id."""
     return {row.id: row.name for row in connection.execute(_SOURCES)}
 
 
 def balance_row(part: Part, names: Mapping[int, str], row: Sequence[Any]) -> BalanceRow:
-    """What is known of an address and asset: read, stale where there is a gap too, unread where there is no amount."""
-    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error = row
-    known = BalanceState.READ if error is None else BalanceState.STALE
+    """What is known of an address and asset: read, stale where there is a gap too; without an amount disputed or unread."""
+    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error, disputed = row
+    if amount is not None:
+        state = BalanceState.READ if error is None else BalanceState.STALE
+    else:
+        state = BalanceState.UNREAD if disputed is None else BalanceState.DISPUTED
     return BalanceRow(
         chain=part.id,
         index=key - part.low,
@@ -110,8 +127,9 @@ def balance_row(part: Part, names: Mapping[int, str], row: Sequence[Any]) -> Bal
         height=height,
         observed_at=None if observed_at is None else rfc3339(observed_at),
         source=names.get(source),
-        state=BalanceState.UNREAD if amount is None else known,
-        error=error,
+        state=state,
+        error=doubts.error_of(disputed) if disputed is not None else error,
+        answers=None if disputed is None else doubts.answers(disputed),
     )
 
 
@@ -136,12 +154,14 @@ def totals(connection: Connection, current: Mapping[int, Asset], chain: str | No
     for part in chosen(connection, current, chain, asset):
         addressed = addresses.count(connection, part.id)
         gapped = _gapped(connection, part)
-        known = _known(connection, part, addressed, gapped)
+        disputed = {key: (count, gaps) for key, count, gaps in connection.execute(_DISPUTED, part.bounds)}
+        known = _known(connection, part, addressed, gapped, sum(count - gaps for count, gaps in disputed.values()))
         for key, each in part.assets.items():
             stale = [int(amount) for amount in gapped[key] if amount is not None]
             amounts = [int(amount) for amount in connection.execute(_AMOUNTS, {"asset": key}).scalars()]
             unconfirmed = [int(amount) * count for amount, count in connection.execute(_UNCONFIRMED, {"asset": key})]
             read = known[key] - len(stale)
+            doubted, _ = disputed.get(key, (0, 0))
             found.append(
                 AssetTotal(
                     chain=part.id,
@@ -152,8 +172,9 @@ def totals(connection: Connection, current: Mapping[int, Asset], chain: str | No
                     stale_amount=str(sum(stale)),
                     read=read,
                     stale=len(stale),
-                    unread=addressed - known[key],
+                    unread=addressed - known[key] - doubted,
                     funded=len(amounts) - sum(amount > 0 for amount in stale) if read else None,
+                    disputed=doubted,
                 )
             )
     return found
@@ -167,7 +188,9 @@ def _gapped(connection: Connection, part: Part) -> Mapping[int, list[str | None]
     return gapped
 
 
-def _known(connection: Connection, part: Part, addressed: int, gapped: Mapping[int, list[str | None]]) -> Mapping[int, int]:
+def _known(
+    connection: Connection, part: Part, addressed: int, gapped: Mapping[int, list[str | None]], disputed: int
+) -> Mapping[int, int]:
     """How many balances there are of each of a chain's current assets.
 
     Where every address has a balance or a gap of every asset that ever was registered, as after any whole scan, one plain
@@ -176,7 +199,7 @@ def _known(connection: Connection, part: Part, addressed: int, gapped: Mapping[i
     every = [key for key, each in registry.assets(connection).items() if each.chain == part.id]
     missing = {key: sum(amount is None for amount in gapped[key]) for key in every}
     rows: int = connection.execute(_COUNT, part.bounds).scalar_one()
-    if rows + sum(missing.values()) == addressed * len(every):
+    if not disputed and rows + sum(missing.values()) == addressed * len(every):
         return {key: addressed - missing[key] for key in part.assets}
     counts = ", ".join(f"count(*) FILTER (WHERE asset_id = {key:d})" for key in part.assets)
     query = f"SELECT {counts} FROM balance WHERE address_id >= :low AND address_id < :high"  # noqa: S608 numbers

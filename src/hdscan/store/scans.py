@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Row, text
 
 from hdscan.model.address import Address
+from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 from hdscan.model.events import TokenError
@@ -71,6 +72,14 @@ _FUNDED = text("""
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
         AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
 """)
+_COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
+_AUDITS = text("SELECT scan_id, chain, percent, audited, disputed, unaudited FROM scan_audit WHERE scan_id = :scan")
+_PLAN_AUDIT = text("""
+    INSERT INTO scan_audit (scan_id, chain, percent, seed, audited, disputed, unaudited)
+    VALUES (:scan, :chain, :percent, :seed, 0, 0, 0) ON CONFLICT (scan_id, chain) DO UPDATE SET percent = excluded.percent
+""")
+_AUDIT = text("SELECT percent, seed FROM scan_audit WHERE scan_id = :scan AND chain = :chain")
+_FORGET_ATTEMPTS = text("DELETE FROM attempt WHERE address_id >= :low AND address_id < :high")
 _COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 
 
@@ -94,10 +103,26 @@ def begin(connection: Connection, plans: Sequence[ChainPlan], current: Mapping[i
         row = {"scan": scan_id, "chain": number, "status": Status.RUNNING.value, "assets": msgspec.json.encode(assets).decode()}
         connection.execute(_PLAN, row | {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now})
         connection.execute(_FORGET_CHUNKS, {"chain": number, "scan": scan_id})
+        low, high = span(number)
+        connection.execute(_FORGET_ATTEMPTS, {"low": low, "high": high})
+        if plan.audit is not None:
+            plan_audit(connection, scan_id, plan.chain, plan.audit)
         firsts = range(0, plan.addresses, plan.chunk)
         stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
         many(connection, _CHUNK, [(scan_id, number, seq, *ends) for seq, ends in enumerate(zip(firsts, stops, strict=True))])
     return scan_id
+
+
+def plan_audit(connection: Connection, scan_id: int, chain: str, plan: AuditPlan) -> None:
+    """Have a chain's scan audited; the seed of an earlier plan stays, so that the same zeros are chosen."""
+    number = registry.chain_number(connection, chain)
+    connection.execute(_PLAN_AUDIT, {"scan": scan_id, "chain": number} | msgspec.structs.asdict(plan))
+
+
+def audit_of(connection: Connection, scan_id: int, chain: str) -> AuditPlan | None:
+    """How a chain's scan is to be audited, or None."""
+    row = connection.execute(_AUDIT, {"scan": scan_id, "chain": registry.chain_number(connection, chain)}).first()
+    return None if row is None else AuditPlan(row.percent, row.seed)
 
 
 def latest(connection: Connection, chain: str) -> ChainScan | None:
@@ -211,7 +236,9 @@ def recount(connection: Connection, scan_id: int, chain: str) -> Totals:
     done = ranges(connection, scan_id, number, 0, high - low, done=True)
     ended = sum(stop - first for first, stop in done) * len(scan_assets(connection, scan_id, chain))
     unread: int = connection.execute(_COUNT_GAPS, {"scan": scan_id, "low": low, "high": high}).scalar_one()
-    return Totals(ended - unread, unread, sum(funded(connection, scan_id, low + first, low + stop) for first, stop in done))
+    disputed: int = connection.execute(_COUNT_DISPUTES, {"scan": scan_id, "low": low, "high": high}).scalar_one()
+    rich = sum(funded(connection, scan_id, low + first, low + stop) for first, stop in done)
+    return Totals(ended - unread - disputed, unread, rich)
 
 
 def totals_of(record: ChainScan) -> Totals:
@@ -222,10 +249,21 @@ def totals_of(record: ChainScan) -> Totals:
 def _records(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> tuple[ChainScan, ...]:
     chains = {number: chain for chain, number in registry.chain_numbers(connection).items()}
     known = registry.assets(connection)
+    audits = {
+        (each.scan_id, each.chain): {
+            "audit": each.percent,
+            "audited": each.audited,
+            "disputed": each.disputed,
+            "unaudited": each.unaudited,
+        }
+        for scan_id in {row.scan_id for row in rows}
+        for each in connection.execute(_AUDITS, {"scan": scan_id})
+    }
     return tuple(
         msgspec.convert(
             {
                 **row._asdict(),
+                **audits.get((row.scan_id, row.chain), {}),
                 "chain": chains[row.chain],
                 "assets": tuple(known[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
             },

@@ -1,7 +1,7 @@
 """The tables, and how an address's key is made of its chain's number and its index.
 
 Amounts are decimal text (wei passes 2^63), times unix seconds. A row exists only for what was read: no balance row means
-"never read", never zero.
+"never read" (or, with a row in `dispute`, that operators disagree), never zero.
 """
 
 from sqlalchemy import (
@@ -154,6 +154,53 @@ gap = Table(
     Column("providers", Text, nullable=False),  # JSON object: provider name -> reason
     sqlite_with_rowid=False,
 )
+
+# that a chain's scan is to be audited, and how far it is: counts of readings
+scan_audit = Table(
+    "scan_audit",
+    metadata,
+    Column("scan_id", Integer, primary_key=True),
+    Column("chain", SmallInteger, primary_key=True),
+    Column("percent", Float(53), nullable=False),  # of the zeros
+    Column("seed", BigInteger, nullable=False),
+    Column("audited", BigInteger, nullable=False),
+    Column("disputed", BigInteger, nullable=False),
+    Column("unaudited", BigInteger, nullable=False),
+    ForeignKeyConstraint(["scan_id", "chain"], ["scan_chain.scan_id", "scan_chain.chain"]),
+    sqlite_with_rowid=False,
+)
+
+# how the last audit of a reading ended; observed_at is that of the balance that stood then: of a later one it says nothing
+audit = Table(
+    "audit",
+    metadata,
+    Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
+    Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
+    Column("scan_id", Integer, ForeignKey("scan.id"), nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("observed_at", Float(53)),
+    Column("error", Text),
+    Column("answers", Text, nullable=False),  # JSON list, in the order asked
+    sqlite_with_rowid=False,
+)
+
+
+def _said(name: str, column: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
+        Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
+        Column("scan_id", Integer, ForeignKey("scan.id"), nullable=False),
+        Column(column, Text, nullable=False),  # JSON list
+        sqlite_with_rowid=False,
+    )
+
+
+# a reading of which operators disagree has no balance: it is here with all answers until somebody reads it anew
+dispute = _said("dispute", "answers")
+# what failed before a reading ended, in the last scan of its chain alone
+attempt = _said("attempt", "failed")
 
 memory = Table("memory", metadata, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
 

@@ -14,9 +14,11 @@ from typing import Self
 from sqlalchemy import Connection
 
 from hdscan.model.address import Address
+from hdscan.model.audit import Audited, AuditPlan
 from hdscan.model.chain import Asset, Chain, Network
-from hdscan.model.errors import InputError
+from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.events import TokenError
+from hdscan.model.explain import Known
 from hdscan.model.page import Page, Sort
 from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import (
@@ -30,7 +32,7 @@ from hdscan.model.scan import (
     ScanRecord,
     Status,
 )
-from hdscan.store import addresses, commits, memory, pages, registry, reports, scans, sqlite
+from hdscan.store import addresses, commits, doubts, known, memory, pages, registry, reports, scans, sqlite
 from hdscan.store.addresses import Added
 from hdscan.store.database import Database
 from hdscan.store.migrate import open_schema
@@ -229,13 +231,60 @@ class Store:
         with self._database.write() as connection:
             commits.partial(connection, scan_id, chain, results, now=now)
 
-    def quarantine(self, scan_id: int, chain: str, source: str, error: str, now: float) -> int:
-        """Take back every balance that a source gave in a scan: it becomes a gap (`wrong_chain`); how many they were.
+    # -- what is doubted
 
-        What was known before that scan comes back; the totals follow.
+    def plan_audit(self, scan_id: int, chain: str, plan: AuditPlan) -> None:
+        """Have a chain's scan audited; the seed of an earlier plan stays."""
+        with self._database.write() as connection:
+            scans.plan_audit(connection, scan_id, chain, plan)
+
+    def audit_of(self, scan_id: int, chain: str) -> AuditPlan | None:
+        """How a chain's scan is to be audited, or None."""
+        with self._database.read() as connection:
+            return scans.audit_of(connection, scan_id, chain)
+
+    def due_for_audit(
+        self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int, *, zeros: bool
+    ) -> list[doubts.Due]:
+        """At most `limit` readings that a scan made and nobody has audited since, after the key `after`, in order.
+
+        Without `zeros` only what is above zero, or about to be.
+        """
+        with self._database.read() as connection:
+            return doubts.due(connection, scan_id, chain, after, limit, zeros=zeros)
+
+    def disputed(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int) -> list[doubts.Due]:
+        """At most `limit` readings that a scan left disputed, each with the first answer, after the key `after`, in order."""
+        with self._database.read() as connection:
+            return doubts.disputed(connection, scan_id, chain, after, limit)
+
+    def commit_audit(
+        self, scan_id: int, chain: str, found: Sequence[Audited], *, now: float, seconds: float, requests: int
+    ) -> ChainScan:
+        """Write how audits ended: amounts that moved or were corrected, disputes with all their answers; the totals.
+
+        Again changes nothing but time and requests.
         """
         with self._database.write() as connection:
-            return commits.quarantine(connection, scan_id, chain, source, error=error, now=now)
+            return doubts.audited(connection, scan_id, chain, found, now=now, seconds=seconds, requests=requests)
+
+    def take_back(
+        self,
+        scan_id: int,
+        chain: str,
+        source: str,
+        error: str,
+        now: float,
+        *,
+        code: ReadCode = ReadCode.WRONG_CHAIN,
+        height: int | None = None,
+    ) -> int:
+        """Take back every balance that a source gave in a scan, or those from a height on; how many they were.
+
+        Each becomes a gap of this code; what was known before that scan comes back; the totals follow.
+        """
+        with self._database.write() as connection:
+            return doubts.take_back(connection, scan_id, chain, source=source, height=height, code=code, error=error, now=now)
 
     # -- what is known
 
@@ -282,6 +331,11 @@ class Store:
         """At most `limit` rows of `gaps`; cursor, limit and errors are those of `balance_page`."""
         with self._database.read() as connection:
             return pages.gaps(connection, self._current(connection), chain, cursor=cursor, limit=limit)
+
+    def known(self, chain: str, address: str) -> list[Known] | None:
+        """What is known of an address, an item for every asset of its chain; None where it is not among the chain's."""
+        with self._database.read() as connection:
+            return known.of_address(connection, self._current(connection), chain, address)
 
     # -- what outlives a process
 

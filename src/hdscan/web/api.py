@@ -66,12 +66,16 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to scan: no chains means every chain with addresses, no assets means all of each chain."""
+    """What to scan: no chains means every chain with addresses, no assets means all of each chain.
+
+    `audit` is the percentage of zeros about which another operator is asked, as about all that is above zero.
+    """
 
     chains: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     restart: bool = False
     retry: bool = False
+    audit: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
 
 
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +140,7 @@ class Scanning(Controller):
         for chain in data.chains:
             wallet.chain(chain)
         assets = tuple(find_asset(wallet.settings, asset, data.chains) for asset in data.assets)
-        return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry)))
+        return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry, data.audit)))
 
     @post("/scans/stop", status_code=202, responses=CHANGES)
     async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Stop]) -> Begun:

@@ -37,17 +37,22 @@ class Metrics(Collector):
         readings = GaugeMetricFamily(
             "hdscan_readings", "Readings of the last scan, by how they ended.", labels=["chain", "state"]
         )
+        audits = GaugeMetricFamily(
+            "hdscan_audits", "Readings of the last scan that another operator was asked about.", labels=["chain", "outcome"]
+        )
         addresses = GaugeMetricFamily("hdscan_addresses", "Addresses that the last scan asks for.", labels=["chain"])
         funded = GaugeMetricFamily("hdscan_funded_addresses", "Addresses that hold something.", labels=["chain"])
         requests = GaugeMetricFamily("hdscan_scan_requests", "HTTP calls of the last scan.", labels=["chain"])
         for name, chain in snapshot.chains.items():
-            pending = chain.readings - chain.read - chain.unread
-            for state, count in (("read", chain.read), ("unread", chain.unread), ("pending", pending)):
+            ended = {"read": chain.read, "unread": chain.unread, "disputed": chain.disputed}
+            for state, count in (ended | {"pending": chain.readings - sum(ended.values())}).items():
                 readings.add_metric([name, state], count)
+            audits.add_metric([name, "answered"], chain.audited)
+            audits.add_metric([name, "unanswered"], chain.unaudited)
             addresses.add_metric([name], chain.addresses)
             funded.add_metric([name], chain.funded)
             requests.add_metric([name], chain.requests)
-        yield from (running, readings, addresses, funded, requests)
+        yield from (running, readings, audits, addresses, funded, requests)
         yield from self._providers()
         yield CounterMetricFamily("hdscan_events", "Events said by this process.", value=self._hub.seq)
         yield GaugeMetricFamily("hdscan_event_clients", "Clients that follow the events.", value=len(self._hub.subscriptions))

@@ -35,6 +35,11 @@ _decoder = msgspec.json.Decoder(_Address)
 _ONCE = {b'"chain_stats"': 1, b'"mempool_stats"': 1, b'"funded_txo_sum"': 2, b'"spent_txo_sum"': 2}
 
 
+def block_request(height: int) -> Request:
+    """Ask for the hash of the block at a height."""
+    return Request(path=f"/block-height/{height}")
+
+
 def address_request(address: str) -> Request:
     """Ask for the statistics of one address."""
     return Request(path=f"/address/{address}")

@@ -63,7 +63,7 @@ class Balances extends HTMLElement {
     keyed(this.body, numbered, ({ at }) => at, () => stamp("balances-row"), (row, { item }) => update(row, item, digits));
     this.querySelector(".scroll").hidden = !items.length;
     const { funded, q, sort } = this.query();
-    const all = totals.reduce((sum, each) => sum + each.read + each.stale + each.unread, 0);
+    const all = totals.reduce((sum, each) => sum + each.read + each.stale + each.unread + each.disputed, 0);
     const of = funded || q ? "" : ` of ${count(all)}`;
     const rows = `Rows ${count(first)}–${count(first + items.length - 1)}${of}`;
     this.say(items.length ? rows : all ? "Nothing matches this filter." : "No addresses yet.");
@@ -87,7 +87,7 @@ function update(row, item, digits) {
     address: item.address,
     path: item.path ?? "",
     asset: item.asset,
-    amount: value === null ? instead(badge("unread"), digits) : amount(value, digits),
+    amount: value === null ? instead(badge(item.state), digits) : amount(value, digits),
     unit: value === null ? "" : item.asset,
     pending: pending && `${pending} unconfirmed`,
     height: item.height === null ? "" : String(item.height),

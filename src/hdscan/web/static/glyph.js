@@ -20,6 +20,7 @@ const SHAPES = {
   hollow: { stroke: RING },
   dashed: { stroke: RING, dash: "2.6 2.27" },
   dot: { fill: RING },
+  apart: { stroke: "M6.2 3 1.6 8l4.6 5M9.8 3l4.6 5-4.6 5" },
 };
 
 // state: [shape, tone]
@@ -40,6 +41,7 @@ const STATES = {
   read: ["check", "good"],
   stale: ["clock", "warn"],
   unread: ["dashed", "warn"],
+  disputed: ["apart", "bad"],
   live: ["dot", "good"],
   connecting: ["arc", "calm"],
   reconnecting: ["arc", "warn"],

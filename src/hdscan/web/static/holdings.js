@@ -23,7 +23,8 @@ function missingWords(total) {
   const unread = total.unread ? [`${count(total.unread)} unread`] : [];
   const held = `${coins(total.stale_amount, total.decimals)} ${total.asset}`;
   const stale = total.stale ? [`${count(total.stale)} stale with ${held} not added`] : [];
-  return [...unread, ...stale].join(", ");
+  const disputed = total.disputed ? [`${count(total.disputed)} disputed`] : [];
+  return [...unread, ...disputed, ...stale].join(", ");
 }
 
 class Holdings extends HTMLElement {
@@ -34,7 +35,7 @@ class Holdings extends HTMLElement {
   }
 
   draw() {
-    const totals = store.totals.filter((each) => each.read || each.stale || each.unread);
+    const totals = store.totals.filter((each) => each.read || each.stale || each.unread || each.disputed);
     const digits = Math.max(0, ...totals.map((each) => (each.amount ? fractionDigits(coins(each.amount, each.decimals)) : 0)));
     keyed(this.list, totals, (each) => `${each.chain} ${each.asset}`, make, (row, total) => update(row, total, digits));
     this.querySelector(".loading").hidden = true;
@@ -51,14 +52,14 @@ function make(total) {
 }
 
 function update(row, total, digits) {
-  const partial = total.unread || total.stale;
-  const all = total.read + total.stale + total.unread;
+  const partial = total.unread || total.stale || total.disputed;
+  const all = total.read + total.stale + total.unread + total.disputed;
   const pending = signed(total.unconfirmed, total.decimals);
   const funded = total.funded ?? 0;
   const zero = total.read - funded;
   const of = `of ${many(all, "address", "addresses")}`;
   const fundedWords = total.funded === null ? `none ${of} read` : `${partial ? "≥ " : ""}${count(funded)} ${of} funded`;
-  const parts = [["funded", funded], ["zero", zero], ["stale", total.stale], ["unread", total.unread]];
+  const parts = [["funded", funded], ["zero", zero], ["stale", total.stale], ["unread", total.unread], ["disputed", total.disputed]];
   const label = parts.map(([kind, size]) => `${count(size)} ${kind === "zero" ? "read, empty" : kind}`).join(", ");
   const value = total.amount === null ? null : coins(total.amount, total.decimals);
   put(row, {

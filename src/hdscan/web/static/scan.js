@@ -45,7 +45,7 @@ class Scan extends HTMLElement {
     this.told = state;
     const chains = Object.values(state.chains);
     const all = chains.reduce((sum, each) => sum + each.readings, 0);
-    const done = chains.reduce((sum, each) => sum + each.read + each.unread, 0);
+    const done = chains.reduce((sum, each) => sum + each.read + each.unread + each.disputed, 0);
     document.title = state.running && all ? `${Math.floor((100 * done) / all)} % · hdscan` : "hdscan";
     if (!before?.known) return;
     if (before.running && !state.running && !this.message.classList.contains("error")) this.say("", false);

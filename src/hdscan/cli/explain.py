@@ -1,0 +1,90 @@
+"""`hdscan explain`: all that is known of one address, from whom, and why each provider was or was not asked."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hdscan.app import find_asset
+from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain
+from hdscan.cli.output import Form, clean, coins, form, show, table, write_rows
+from hdscan.cli.session import session
+from hdscan.model.explain import AuditRecord, Explained
+from hdscan.model.scan import Answer, BalanceRow
+
+EPILOG = """Examples:
+
+  hdscan explain bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu
+  hdscan explain 0x9858EfFD232B4033E47d90003D41EC34EcaEda94 --asset usdt
+  hdscan explain bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu --json | jq '.[].attempts'
+
+Attempts are those of the chain's last scan that failed, at most the latest 12 of each asset."""
+
+
+def explain(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The address.")],
+    *,
+    chain: OneChain = None,
+    asset: OneAsset = None,
+    as_json: AsJson = False,
+    as_jsonl: AsJsonl = False,
+) -> None:
+    """What is known of an address, from whom, and why each provider was or was not asked."""
+    as_form = form(as_json=as_json, as_jsonl=as_jsonl)
+    with session(context).reader() as wallet:
+        symbol = None if asset is None else find_asset(wallet.settings, asset, None if chain is None else [chain])
+        rows = wallet.explain(address, chain, symbol)
+    if as_form is not Form.TEXT:
+        write_rows(rows, Explained, as_form)
+        return
+    for number, row in enumerate(rows):
+        show(*([""] if number else []), *_parts(row))
+
+
+def _parts(row: Explained) -> Iterator[Text | Table | str]:
+    balance = row.balance
+    place = f" ({balance.path})" if balance.path else ""
+    yield Text(f"{balance.chain} {balance.index}  {balance.address}{place}  {clean(balance.asset)}", style="bold")
+    yield f"  {_state(balance)}"
+    if row.scan_id is not None and row.status is not None:
+        yield f"  last scan of {balance.chain}: {row.scan_id}, {row.status.replace('_', ' ')}"
+    for answer in balance.answers or ():
+        yield f"  {_said(answer, balance)}"
+    if row.gap is not None:
+        yield f"  could not be read by the last scan: {clean(row.gap.error)} ({row.gap.code}, {row.gap.attempts} tries)"
+    if row.audit is not None:
+        yield f"  {_audit(row.audit)}"
+        for answer in row.audit.answers if row.audit.answers != balance.answers else ():
+            yield f"    {_said(answer, balance)}"
+    for attempt in row.attempts:
+        yield f"  {attempt.at[:19].replace('T', ' ')}  {attempt.provider}: {clean(attempt.error)} ({attempt.code})"
+    made = table("  provider", "operator", "state", "why")
+    for told in row.providers:
+        made.add_row(f"  {told.provider}", clean(told.operator), told.state.replace("_", " "), clean(told.why))
+    yield made
+
+
+def _state(balance: BalanceRow) -> str:
+    """What stands, in a line."""
+    if balance.amount is None:
+        return f"{balance.state}: there is no amount" + (f"; {clean(balance.error)}" if balance.error else "")
+    held = f"{coins(balance.amount, balance.decimals)} {clean(balance.asset)}"
+    if balance.unconfirmed not in (None, "0"):
+        held += f", {coins(balance.unconfirmed or 0, balance.decimals)} unconfirmed"
+    block = "" if balance.height is None else f" at block {balance.height}"
+    return f"{balance.state}: {held}{block}, {str(balance.observed_at)[:19].replace('T', ' ')}, by {balance.source}"
+
+
+def _said(answer: Answer, balance: BalanceRow) -> str:
+    block = "" if answer.height is None else f" at block {answer.height}"
+    when = answer.observed_at[:19].replace("T", " ")
+    return f"{answer.source} said {coins(answer.amount, balance.decimals)} {clean(balance.asset)}{block}, {when}"
+
+
+def _audit(audit: AuditRecord) -> str:
+    words = {"unaudited": "not audited: no other operator could answer"}.get(audit.outcome, audit.outcome.value)
+    about = "" if audit.current else ", about an earlier reading"
+    return f"audit of scan {audit.scan_id}: {words}{about}" + (f" ({clean(audit.error)})" if audit.error else "")

@@ -1,0 +1,63 @@
+"""Which blocks the endpoints stand on, to see when a chain that was read is no longer the chain. Pure.
+
+Per endpoint the hashes at its former heads are kept. When its head changes, the hash at the last of them is asked again, then
+that at the new head. Where one has changed, the older ones are asked until one has not: the fork is above it.
+"""
+
+KEPT = 50  # hashes per endpoint
+
+
+class Blocks:
+    """The hashes that every endpoint named at its heads, and which are to be asked next."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[int, str]] = {}
+        self._heads: dict[str, int] = {}
+        self._todo: dict[str, list[int]] = {}
+        self._gone: set[str] = set()  # whose chain has changed, it is not yet known how far down
+
+    def head(self, endpoint: str, height: int) -> None:
+        """An endpoint named its head."""
+        if self._heads.get(endpoint) == height:
+            return
+        self._heads[endpoint] = height
+        before = [known for known in self._known.get(endpoint, {}) if known <= height]
+        self._todo[endpoint] = list(dict.fromkeys([max(before), height])) if before else [height]
+
+    def question(self, endpoint: str) -> int | None:
+        """The height at which the endpoint is to be asked for its block's hash, if any."""
+        todo = self._todo.get(endpoint)
+        return todo[0] if todo else None
+
+    def named(self, endpoint: str, height: int, block: str) -> int | None:
+        """An endpoint named a block; the first height at which its chain is another than before, once that is known."""
+        known = self._known.setdefault(endpoint, {})
+        todo = self._todo.setdefault(endpoint, [])
+        if height in todo:
+            todo.remove(height)
+        before, same, fork = height in known, known.get(height, block) == block, None
+        if not same:
+            self._gone.add(endpoint)
+            for other in [other for other in known if other >= height]:
+                del known[other]
+            if known:
+                todo.insert(0, max(known))
+            else:
+                fork = 0
+        elif endpoint in self._gone and before:
+            fork = height + 1
+        elif endpoint in self._gone and all(other > height for other in known):
+            fork = 0
+        if fork is not None:
+            self._gone.discard(endpoint)
+        if same or fork == 0:
+            known[height] = block
+            for oldest in sorted(known)[:-KEPT]:
+                del known[oldest]
+        return fork
+
+    def unanswered(self, endpoint: str) -> None:
+        """An endpoint did not say; its next head raises the question again, unless its chain is known to have changed."""
+        if endpoint not in self._gone:
+            self._todo.pop(endpoint, None)
+            self._heads.pop(endpoint, None)

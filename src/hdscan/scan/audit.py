@@ -1,0 +1,167 @@
+"""Doubt: whom to ask again about a reading, and what follows from the answers (docs/trust.md). Pure.
+
+answers so far                        next
+the scan's own                        another operator
+two that are equal                    confirmed
+two that differ                       a third operator; where there is none, the first provider again
+the last agrees with another
+operator's: that amount stands        confirmed, moved; where the odd one is a third operator's, its provider once more
+the odd one still says otherwise,
+at comparable height                  it has lost
+no two operators agree                disputed
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from hdscan.model.audit import Audited, AuditOutcome
+from hdscan.model.reading import Attempt, Balance, Reading, Unread
+
+_DIGEST = 8  # bytes
+
+
+def sampled(seed: int, reading: Reading, percent: float) -> bool:
+    """Whether a zero is among the `percent` (0 to 100) that are audited, by a seed that no provider knows."""
+    text = f"{seed}/{reading.index}/{reading.asset.symbol}".encode()
+    draw = int.from_bytes(blake2b(text, digest_size=_DIGEST).digest(), "big")
+    return bool(draw < percent / 100 * 2 ** (8 * _DIGEST))
+
+
+def chosen(seed: int, reading: Reading, balance: Balance, percent: float) -> bool:
+    """Whether a reading is audited: everything that holds something or is about to, and a sample of the zeros."""
+    return balance.amount != 0 or bool(balance.unconfirmed) or sampled(seed, reading, percent)
+
+
+class Another(msgspec.Struct, frozen=True):
+    """To be asked of somebody who belongs to none of these operators."""
+
+    than: frozenset[str]
+
+
+class Again(msgspec.Struct, frozen=True):
+    """To be asked of this very provider, once more."""
+
+    provider: str
+
+
+Question = Another | Again
+
+
+class Case:
+    """One reading under audit. Alternately: `question`, until it is None, and `take` with how that question ended."""
+
+    def __init__(self, reading: Reading, first: Balance, operators: Mapping[str, str], tolerance: int) -> None:
+        """`operators` are by provider, `tolerance` is how many blocks apart two heights are comparable."""
+        self.reading = reading
+        self.answers = [first]
+        self.void = False  # one of its answers was taken back: the reading is to be looked at anew
+        self.question: Question | None = Another(frozenset({_operator(operators, first)}))
+        self._operators = operators
+        self._tolerance = tolerance
+        self._error: str | None = None
+        self._decided: tuple[Balance, Balance | None] | None = None  # what stands, and the odd one of a third operator
+        self._lost: str | None = None
+        self._failed: tuple[Attempt, ...] = ()
+
+    def barred(self) -> frozenset[str]:
+        """The providers that the question is not for."""
+        match self.question:
+            case Another(than):
+                return frozenset(name for name, operator in self._operators.items() if operator in than)
+            case Again(provider):
+                return frozenset(self._operators.keys() - {provider})
+        return frozenset()
+
+    def take(self, outcome: Balance | Unread, failed: tuple[Attempt, ...] = ()) -> None:
+        """How the question ended; the next one, if there is one, stands in `question`."""
+        asked, self.question = self.question, None
+        self._failed += failed
+        if self.void:
+            return
+        if isinstance(outcome, Unread):
+            self._unanswered(asked, outcome)
+            return
+        self.answers.append(outcome)
+        match len(self.answers):
+            case 2 if outcome.amount != self.answers[0].amount:
+                self.question = self._third()
+            case 3:
+                self._decide(outcome)
+            case 4 if self._decided and outcome.amount != self._decided[0].amount and self._comparable(outcome):
+                self._lost = outcome.source
+
+    def give_up(self) -> None:
+        """One of its answers was taken back: the case decides nothing."""
+        self.void, self.question = True, None
+
+    def _unanswered(self, asked: Question | None, outcome: Unread) -> None:
+        if len(self.answers) == 1:
+            self._error = outcome.message
+        elif len(self.answers) == 2 and isinstance(asked, Another):
+            self.question = Again(self.answers[0].source)
+
+    def _third(self) -> Question:
+        than = frozenset(_operator(self._operators, answer) for answer in self.answers)
+        if set(self._operators.values()) - than:
+            return Another(than)
+        return Again(self.answers[0].source)
+
+    def _decide(self, last: Balance) -> None:
+        """An amount stands on which two operators agree, the last asked among them."""
+        voice = _operator(self._operators, last)
+        for at, answer in enumerate(self.answers[:2]):
+            if answer.amount == last.amount and _operator(self._operators, answer) != voice:
+                odd = self.answers[1 - at]
+                third = _operator(self._operators, odd) not in (voice, _operator(self._operators, answer))
+                self._decided = last, odd if third else None
+                if third:
+                    self.question = Again(odd.source)
+
+    def _comparable(self, answer: Balance) -> bool:
+        """Whether an answer is of about the same block as the one that stands, so that they can't both be right."""
+        assert self._decided is not None
+        heights = answer.height, self._decided[0].height
+        return None not in heights and abs((heights[0] or 0) - (heights[1] or 0)) <= self._tolerance
+
+    def result(self) -> Audited:
+        """How it ended, once there is no question left."""
+        return msgspec.structs.replace(self._found(), failed=self._failed)
+
+    def _found(self) -> Audited:
+        first, answers = self.answers[0], tuple(self.answers)
+        if len(answers) == 1:
+            return Audited(self.reading, AuditOutcome.UNAUDITED, answers, first, self._error)
+        if len(answers) == 2 and answers[1].amount == first.amount:
+            return Audited(self.reading, AuditOutcome.CONFIRMED, answers, first)
+        if self._decided is None:
+            return Audited(self.reading, AuditOutcome.DISPUTED, answers, None)
+        stands = self._decided[0]
+        if stands.amount == first.amount:
+            return Audited(self.reading, AuditOutcome.CONFIRMED, answers, stands, lost=self._lost)
+        outcome = AuditOutcome.MOVED if self._lost is None else AuditOutcome.CORRECTED
+        return Audited(self.reading, outcome, answers, stands, lost=self._lost)
+
+
+def contradiction(audited: Audited) -> str:
+    """What the provider that lost an audit said, and what others say, in a sentence."""
+    assert audited.amount is not None
+    said = next(answer for answer in audited.answers if answer.source == audited.lost)
+    where = f"the {audited.reading.asset.symbol} of address {audited.reading.index}"
+    others = [a.source for a in audited.answers if a.amount == audited.amount.amount and a.source != audited.lost]
+    return f"it said {said.amount} for {where}, and {' and '.join(others)} agree on {audited.amount.amount}"
+
+
+def by_company(cases: Sequence[Case]) -> dict[frozenset[str], list[Reading]]:
+    """The readings that are still to be asked, by the providers that they are not for."""
+    companies: dict[frozenset[str], list[Reading]] = {}
+    for case in cases:
+        if case.question is not None:
+            companies.setdefault(case.barred(), []).append(case.reading)
+    return companies
+
+
+def _operator(operators: Mapping[str, str], answer: Balance) -> str:
+    """The operator behind an answer; a provider that is configured no more is its own."""
+    return operators.get(answer.source, answer.source)

@@ -1,0 +1,97 @@
+"""Canaries over real sockets: an address that is known to be funded rides along, and who calls it zero is not believed."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hdscan.model.endpoint import Cost
+from hdscan.model.errors import ConfigError
+from hdscan.sim.chains import BSC, BTC, SOL, SimChain
+from hdscan.sim.faults import Fault, Rule
+from hdscan.sim.host import HostSpec
+from hdscan.sim.world import World
+from tests.scan.stage import errors, etherscan, host, multicall, played, stage
+
+COUNT = 60
+HOSTS = {
+    "multicall": (multicall("liar"), host("honest", "bsc")),
+    "evm-rpc": (host("liar", "bsc"), host("honest", "bsc")),
+    "solana": (host("liar", "sol"), host("honest", "sol")),
+}
+
+TRUE = {"multicall": 1, "evm-rpc": 6, "solana": 3}  # requests that are answered well, the proof among them
+
+
+def with_canary(played_chain: SimChain, addresses: int = COUNT) -> tuple[tuple[SimChain, ...], str]:
+    """The chain as the stage plays it, with a funded address of its own as canary."""
+    name = played_chain.chain.id
+    world = World(seed=11, addresses={name: addresses}, funded=0.6, chains=(played_chain,))
+    address = next(true.address for true in world[name].truth() if true.amounts[played_chain.chain.symbol])
+    chain = msgspec.structs.replace(played_chain.chain, canaries=(address,))
+    return (msgspec.structs.replace(played_chain, chain=chain),), address
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+@played
+async def test_who_calls_a_canary_zero_is_quarantined_with_what_it_said(tmp_path: Path, kind: str) -> None:
+    hosts = HOSTS[kind]
+    chains, _ = with_canary(SOL if kind == "solana" else BSC)
+    faults = {"liar": [Rule(faults=(Fault.FALSE_ZEROS,), items=1.0, first=TRUE[kind])]}
+    async with stage(tmp_path, hosts, faults=faults, addresses=COUNT, played_chains=chains) as on:
+        events = await on.scan()
+        on.assert_all_true()
+        assert on.provider("liar").state == "quarantined"
+        assert any("[[canary]]" in text for text in errors(events, hosts[0].chain))
+        assert on.wallet.store.check() == []
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+@played
+async def test_a_canary_costs_no_call_and_no_reading(tmp_path: Path, kind: str) -> None:
+    one = (HOSTS[kind][1],) if kind != "multicall" else (HOSTS[kind][0],)
+    chains, canary = with_canary(SOL if kind == "solana" else BSC)
+    name = one[0].chain
+    async with stage(tmp_path, one, addresses=COUNT, played_chains=chains) as on:
+        await on.scan()
+        on.assert_all_true()
+        assert on.result.chains[name].readings == 3 * COUNT
+        symbol = chains[0].chain.symbol
+        times = [(a.lower(), s) for e in on.log(one[0].name) for a, s in e.asks].count((canary.lower(), symbol))
+        assert times > 1, "it rode along"
+
+
+@pytest.mark.parametrize(
+    ("played_chain", "spec"),
+    [
+        (BTC, host("a")),
+        (BSC, etherscan("a")),
+        (BSC, host("a", "bsc", cost=Cost.ITEM)),
+        (BSC, host("a", "bsc", published_batch=3)),
+    ],
+    ids=["esplora", "etherscan", "items that count", "small batches"],
+)
+@played
+async def test_where_it_would_cost_something_none_is_asked(tmp_path: Path, played_chain: SimChain, spec: HostSpec) -> None:
+    chains, _ = with_canary(played_chain, 20)
+    async with stage(tmp_path, (spec,), addresses=20, played_chains=chains) as on:
+        await on.scan()
+        on.assert_all_true()
+        assert set(on.asked(spec.chain).values()) == {1}
+
+
+@played
+async def test_a_small_gas_cap_is_learned_with_a_canary_too(tmp_path: Path) -> None:
+    chains, _ = with_canary(BSC, 100)
+    async with stage(tmp_path, (multicall("lone", gas_cap=40),), addresses=100, played_chains=chains) as on:
+        await on.scan()
+        on.assert_all_true()
+        assert set(on.provider("lone").breaker.values()) == {"closed"}
+
+
+@played
+async def test_a_canary_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    chain = msgspec.structs.replace(BTC.chain, canaries=("bc1qnothing",))
+    async with stage(tmp_path, (host("a"),), played_chains=(msgspec.structs.replace(BTC, chain=chain),)) as on:
+        with pytest.raises(ConfigError, match=r"\[\[canary\]\] of btc"):
+            await on.scan()
