@@ -7,7 +7,9 @@ import pytest
 
 from hdscan.app.demo import Verdict
 from hdscan.model.events import ScanComplete, ScanProgress
+from hdscan.model.reading import Reading
 from hdscan.model.scan import BalanceState, Status
+from hdscan.scan.audit import sampled
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
 from tests.scan.stage import EVERYBODY, FAMILIES, errors, host, multicall, of, played, stage
@@ -194,3 +196,31 @@ async def test_multicalls_of_a_liar_and_single_calls_of_others_are_compared(tmp_
         lies = {row.index for row in on.wallet.balances() if row.source == "liar"}
         assert not lies or on.provider("liar").state != "quarantined"
         assert msgspec.json.decode(msgspec.json.encode(on.result))["chains"]["bsc"]["disputed"] == 0
+
+
+@pytest.mark.parametrize("percent", [0, 30])
+@played
+async def test_a_sample_finds_every_lie_that_it_holds_and_no_other(tmp_path: Path, percent: float) -> None:
+    """Over real sockets, and by the seed of the scan: with it, the promise of the sampling is one of the pure test."""
+    hosts = (host("liar"), host("honest"))
+    async with stage(tmp_path, hosts, faults={"liar": [Rule(faults=(Fault.FALSE_ZEROS,), items=0.5)]}, addresses=120) as on:
+        await on.scan(audit=percent)
+        plan = on.wallet.store.audit_of(1, "btc")
+        assert plan is not None
+        assert plan.percent == percent
+        asset, amounts = on.world["btc"].assets[0], {each.index: each.amounts["BTC"] for each in on.world["btc"].truth()}
+        kept = lost = 0
+        for row in on.wallet.balances():
+            drawn = sampled(plan.seed, Reading(row.index, row.address, asset), plan.percent)
+            if row.state is BalanceState.DISPUTED:
+                assert row.answers is not None
+                first = row.answers[0]
+                plain_zero = (first.amount, first.unconfirmed) == ("0", "0")
+                assert drawn or not plain_zero
+                kept += plain_zero
+            elif row.amount != str(amounts[row.index]):
+                assert row.unconfirmed == "0", "what is about to come is audited too"
+                assert not drawn
+                lost += 1
+        assert lost > 0
+        assert (kept > 0) == (percent > 0)
