@@ -205,7 +205,7 @@ class Site:
 
     def _can_be_judged(self, now: float) -> bool:
         """Whether two peers have named their true heads, and we ours shortly before."""
-        others = [site for site in self.watch.sites[self.chain] if site is not self]
+        others = [site for site in self.watch.sites[self.chain] if site is not self and not site.exposed]
         peers = sum(site.head_at > max(now - FRESH, site.stale_at) for site in others)
         return peers >= 2 and self.stale_at > now - RECENT
 
