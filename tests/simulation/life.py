@@ -123,13 +123,20 @@ class Life:
                     site.host.reset()
             heals = self.loop.call_at(self.loop.time() + scenario.heals, self._heal)
             for number, run in enumerate(scenario.runs):
-                self._run(run, ScanRequest(restart=once_more and number == 0))
+                self._run(run, self._request(restart=once_more and number == 0))
             if not scenario.bounded:
                 heals.cancel()
                 self._complete(restart=once_more and not scenario.runs)
             else:
                 self._check_bound()
                 heals.cancel()
+
+    def _request(self, *, restart: bool) -> ScanRequest:
+        """What a user does next: go on, begin anew, or read the gaps."""
+        records = [record for record in self._latest() if record is not None]
+        gaps = any(record.status is Status.COMPLETED_WITH_GAPS for record in records)
+        ended = not any(record.status.resumable for record in records)
+        return ScanRequest(restart=restart, retry=gaps and ended and not restart and self.dice.random() < 0.5)
 
     def _heal(self) -> None:
         self.watch.trace(f"{self.loop.time():.6f} the world heals")

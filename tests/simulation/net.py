@@ -199,13 +199,14 @@ class Site:
     def _stale(self, entry: Entry, now: float, *, states_head: bool) -> None:
         if states_head or any(method in HEAD for method in entry.methods):
             self.stale_at = now
-            self.known_stale = self.known_stale or self._can_be_judged(now)
+            self.known_stale = self._can_be_judged(now)
         if not self.known_stale:
             self._lied(entry)
 
     def _can_be_judged(self, now: float) -> bool:
-        """Whether two peers have named their heads, and we ours shortly before."""
-        peers = sum(site.head_at > now - FRESH for site in self.watch.sites[self.chain] if site is not self)
+        """Whether two peers have named their true heads, and we ours shortly before."""
+        others = [site for site in self.watch.sites[self.chain] if site is not self and not site.exposed]
+        peers = sum(site.head_at > max(now - FRESH, site.stale_at) for site in others)
         return peers >= 2 and self.stale_at > now - RECENT
 
     def _lied(self, entry: Entry) -> None:
