@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -23,8 +24,9 @@ ENDING = 90.0  # seconds that a process may take beyond its time, to begin and t
 class Fuzzing:
     """The targets' processes, as many at a time as there are cores; what they have said."""
 
-    def __init__(self, seconds: float, seed: int) -> None:
+    def __init__(self, seconds: float, seed: int, scratch: str) -> None:
         self.seconds, self.seed = seconds, seed
+        self.environ = os.environ | {"TMPDIR": scratch}  # where atheris ends a process nothing is cleaned up
         self.counts: dict[str, int] = {}
         self.failures: list[str] = []
 
@@ -51,7 +53,7 @@ class Fuzzing:
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-m", "tests.fuzz.guided", *words)
-        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, limit=2**24)
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, limit=2**24, env=self.environ)
         assert process.stdout is not None
         assert process.stderr is not None
         errors = asyncio.create_task(process.stderr.read())
@@ -101,9 +103,10 @@ def main() -> int:
     names = [target.name for target in targets() if not given.target or target.name in given.target]
     how = "guided by coverage" if has_coverage() else "guided by outcomes, for atheris is not installed for this Python"
     jobs = min(given.jobs, len(names))
-    fuzzing = Fuzzing(max(1.0, given.minutes * 60 * jobs / len(names)), given.seed)
-    print(f"{len(names)} targets for {fuzzing.seconds:.0f} s each, {how}; seed {given.seed}", flush=True)
-    asyncio.run(fuzzing.run(names, jobs))
+    with TemporaryDirectory(prefix="hdscan-fuzz-") as scratch:
+        fuzzing = Fuzzing(max(1.0, given.minutes * 60 * jobs / len(names)), given.seed, scratch)
+        print(f"{len(names)} targets for {fuzzing.seconds:.0f} s each, {how}; seed {given.seed}", flush=True)
+        asyncio.run(fuzzing.run(names, jobs))
     for name, count in fuzzing.counts.items():
         print(f"{count:>12,} {name}")
     print(f"{sum(fuzzing.counts.values()):,} inputs, {len(fuzzing.failures)} failures")

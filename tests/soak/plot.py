@@ -1,6 +1,7 @@
 """Draws what a soak measured: a small SVG, made of lines and text alone."""
 
 from collections.abc import Sequence
+from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -27,6 +28,7 @@ CHARTS = (("memory", "memory, MiB"), ("descriptors", "open files"), ("threads", 
 
 def svg(samples: Sequence[Sample], title: str) -> str:
     """All charts, one below the other, over the same seconds."""
+    title = escape(title)
     last = max(samples[-1].seconds, 1.0)
     kept = samples[:: max(1, -(-len(samples) // POINTS))]
     height = GAP + len(CHARTS) * (HEIGHT + GAP)
