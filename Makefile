@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nodes test-nodes crash simulate bench lint lock picture shots chromium
+.PHONY: help demo test nodes test-nodes crash simulate fuzz soak bench lint lock picture shots chromium
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -29,6 +29,15 @@ test-nodes: nodes ## hold every reading beside what those nodes say by another w
 
 crash: $(READY) ## kill real scans and fill their disk, 1,000 times; ARGS="--rounds N --seed S"
 	@$(BIN)/python -m tests.crash $(ARGS)
+
+fuzz: MINUTES ?= 10
+fuzz: $(READY) ## feed nonsense to all that reads, MINUTES=10 of it; ARGS="--target NAME"
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install -qq --require-hashes --only-binary :all: \
+		-r tests/fuzz/requirements.txt 2>/dev/null || true
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
+
+soak: $(READY) ## scan 500,000 addresses of each chain under wild faults and plot it; ARGS="--addresses N"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 bench: $(READY) ## measure, and print the table of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)

@@ -15,7 +15,7 @@ import pytest
 
 from hdscan.sim.city import City
 from tests.scan.stage import EVERYBODY
-from tests.scan.test_kill import WORLD, Command, known, truth
+from tests.web.command import WORLD, Command, known, truth
 from tests.web.reference import State, reduced
 from tests.web.streaming import TOKEN, follow, stalled
 

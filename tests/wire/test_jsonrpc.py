@@ -142,6 +142,12 @@ def test_a_member_is_not_repeated_in_the_shadow_of_an_item_that_has_none() -> No
         assert fails(f"[{one},{other}]") is ReadCode.MALFORMED
 
 
+def test_a_code_of_thousands_of_digits_is_no_code() -> None:
+    with pytest.raises(CallError) as caught:
+        decode(f'{{"id":{SINGLE.first},"error":{{"code":{"9" * 4000},"message":"no"}}}}', BATCH)
+    assert caught.value.message == "no"
+
+
 def test_a_longer_list_than_was_asked_is_refused_at_once() -> None:
     began = time.thread_time()
     assert fails(b"[" + b"0," * 2**20 + b"0]") is ReadCode.MALFORMED

@@ -1,5 +1,7 @@
 """JSON is decoded strictly: what is not exactly as the protocol says is an error."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -75,3 +77,10 @@ def test_what_is_not_utf8_is_refused_where_nobody_looks_too() -> None:
     for body in (b'{"more":"\xff"}', b'{"more":{"\xc0\x80":1}}'):
         with pytest.raises(CallError, match="not JSON"):
             decode(decoder, body, "the reply")
+
+
+def test_a_place_hundreds_of_lists_deep_is_not_named_whole() -> None:
+    body = b"[" * 400 + b"1e400" + b"]" * 400
+    with pytest.raises(CallError) as caught:
+        decode(msgspec.json.Decoder(list[Any]), body, "the reply")
+    assert len(str(caught.value)) < 250

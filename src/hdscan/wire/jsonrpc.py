@@ -204,7 +204,7 @@ def own_error(raw: msgspec.Raw | msgspec.UnsetType) -> OwnError:
         return OwnError(None, shown(str(error)))
     code = error.get("code")
     texts = [text for key in ("message", "data") if isinstance(text := error.get(key), str)]
-    return OwnError(code if type(code) is int else None, shown(": ".join(texts)))
+    return OwnError(code if type(code) is int and abs(code) < 2**31 else None, shown(": ".join(texts)))
 
 
 def _said(own: OwnError) -> str:

@@ -9,6 +9,7 @@ from hdscan.model.errors import CallError, ReadCode
 
 T = TypeVar("T")
 
+LONGEST = 200  # characters of the decoder's own words, which name a place however deep it is
 MAX_UINT256 = 2**256 - 1
 _ESCAPED = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|3[0-9])")  # a letter, a digit or _, which nobody escapes
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
@@ -34,7 +35,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: st
             body.decode()  # msgspec doesn't look into members that nobody asked for
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise malformed(f"{what}: {error}") from None
+        raise malformed(f"{what}: {str(error)[:LONGEST]}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise malformed(f"{what} is not JSON") from None
 
