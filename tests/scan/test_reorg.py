@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError
 from hdscan.model.scan import Status
 from hdscan.pool import seat
@@ -20,10 +21,12 @@ def tips_are_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seat, "TIP_AGE", 0.1)
 
 
-@pytest.mark.parametrize("audit", [None, 100])
+@pytest.mark.parametrize(("protocol", "audit"), [(Protocol.ESPLORA, None), (Protocol.ESPLORA, 100), (Protocol.ELECTRUM, None)])
 @played
-async def test_what_was_read_of_an_orphaned_branch_is_read_again(tmp_path: Path, audit: float | None) -> None:
-    hosts = (host("forked", rate=60), host("other", rate=60))
+async def test_what_was_read_of_an_orphaned_branch_is_read_again(
+    tmp_path: Path, protocol: Protocol, audit: float | None
+) -> None:
+    hosts = (host("forked", rate=60, protocols=(protocol,), batch=1), host("other", rate=60))
     faults = {"forked": [always(Fault.ORPHANED, until=0.8)]}
     async with stage(tmp_path, hosts, faults=faults, addresses=200, played_chains=QUICK_BLOCKS) as on:
         events = await on.scan(audit=audit)

@@ -27,6 +27,7 @@ class Electrum(Remote):
     """Reads confirmed and unconfirmed satoshi; balances name no height, but the host tells every new block."""
 
     protocol = Protocol.ELECTRUM
+    names_blocks = True
 
     def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
         super().__init__(
@@ -46,9 +47,12 @@ class Electrum(Remote):
 
     async def prove(self) -> None:
         """Compare the hash of the first block's header."""
+        self._require(await self.block_hash(0))
+
+    async def block_hash(self, height: int) -> str:
+        """Work out the hash at a height from the block's header."""
         async with self._in_time():
-            answer = await self._one(await self._connected(), electrum.GENESIS)
-        self._require(electrum.block_hash(answer))
+            return electrum.block_hash(await self._one(await self._connected(), electrum.header_call(height)))
 
     async def tip(self) -> int:
         """Give the height that was told last, asked for on every connection and once a minute, as a notice may be lost."""

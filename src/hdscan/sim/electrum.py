@@ -69,8 +69,8 @@ class Electrum:
             return self._balance(_text(request), view)
         if request.method == NOTICE:
             return {"height": view.head, "hex": "00" * 80}
-        if request.method == HEADER and request.params[:1] == [0]:
-            return _first_header(view)
+        if request.method == HEADER and isinstance(height := (request.params or [None])[0], int):
+            return _header(view, height)
         if request.method == "server.features":
             return {"genesis_hash": view.identity, "hash_function": "sha256"}
         return None if request.method == "server.ping" else RpcError(-32601, f'unknown method "{request.method}"')
@@ -107,7 +107,11 @@ def _text(request: RpcRequest) -> str:
     return request.params[0] if request.params and isinstance(request.params[0], str) else ""
 
 
-def _first_header(view: View) -> str:
-    """The header of the first block; of another than a public chain, one that nobody has."""
+def _header(view: View, height: int) -> Any:
+    """The header of a block: the public chain's first one, and others that nobody has, one for each height and branch."""
+    if height > view.head:
+        return RpcError(1, f"height {height} out of range")
+    if height:
+        return hashlib.blake2b(f"{height}/{view.branch(height)}".encode(), digest_size=40).hexdigest() * 2
     rest = FIRST_BLOCKS.get(view.identity, "00" * 12)
     return "01000000" + "00" * 32 + MERKLE + rest

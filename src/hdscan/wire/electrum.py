@@ -13,7 +13,6 @@ from hdscan.wire.jsonrpc import Answer, Call
 from hdscan.wire.strict import decode, malformed, refuse_repeats
 
 HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # has to be the first on a connection
-GENESIS: Call = ("blockchain.block.header", (0,))
 TIP: Call = ("blockchain.headers.subscribe", ())  # every new block is told from then on
 OVERUSED = b"excessive resource usage"  # ElectrumX's last words before it hangs up
 
@@ -90,6 +89,11 @@ def balance(answer: Answer) -> tuple[int, int] | ReadError:
 def tip(answer: msgspec.Raw) -> int:
     """Decode the tip's height; raises CallError."""
     return decode(_tip, answer, "the tip").height
+
+
+def header_call(height: int) -> Call:
+    """Ask for the header of the block at a height."""
+    return "blockchain.block.header", (height,)
 
 
 def block_hash(answer: msgspec.Raw) -> str:
