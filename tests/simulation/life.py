@@ -178,8 +178,8 @@ class Life:
         """Seconds until the scan said that it is worth coming back."""
         waits = [60.0]
         for record in records:
-            if record is not None and (found := re.search(r"scan again at (\S+):", record.error or "")):
-                at = datetime.fromisoformat(found[1].replace("Z", "+00:00")).timestamp()
+            for text in re.findall(r"(?:scan again at|until) (\d{4}-[\dT:-]+Z)", (record and record.error) or ""):
+                at = datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
                 waits.append(at + 1.0 - (BEGAN + self.stepped + self.loop.time()))
         return max(waits)
 
