@@ -155,6 +155,9 @@ class Life:
         for chain in sorted(process.engine.scanning):
             held = any(s.paused_until > healed or s.plan.per_minute or s.plan.per_hour for s in self.watch.sites[chain])
             answered = self.watch.success_at.get(chain, process.began) >= healed
+            well = (s for s in process.fleet.seats[chain] if not self.sites[s.name.split("/")[0]].plan.for_good)
+            if all(seat.standing.out for seat in well):
+                continue  # for this process they are out
             if not held and not answered and process.engine._scanners[chain]._pool._has_work:
                 self.watch.fail("heals", f"{chain} healed {patience:.0f} s ago, and was not noticed")
 
@@ -178,8 +181,8 @@ class Life:
         """Seconds until the scan said that it is worth coming back."""
         waits = [60.0]
         for record in records:
-            if record is not None and (found := re.search(r"scan again at (\S+):", record.error or "")):
-                at = datetime.fromisoformat(found[1].replace("Z", "+00:00")).timestamp()
+            for text in re.findall(r"(?:scan again at|until) (\d{4}-[\dT:-]+Z)", (record and record.error) or ""):
+                at = datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
                 waits.append(at + 1.0 - (BEGAN + self.stepped + self.loop.time()))
         return max(waits)
 

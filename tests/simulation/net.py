@@ -151,7 +151,7 @@ class Site:
     def begins(self, now: float) -> None:
         """A call was begun."""
         self.asked_at = now
-        if now < self.paused_until - 1e-6:
+        if self._refused_at < now < self.paused_until - 1e-6:  # in that instant it may have been decided on before
             self.watch.fail("pause", f"{self.name} was called {self.paused_until - now:.3f} s before the end of its pause")
 
     def arrived(self, entry: Entry, now: float) -> None:

@@ -21,7 +21,7 @@ from tests.simulation.scenario import How, Run
 from tests.simulation.stage import BEGAN
 from tests.simulation.watch import Violation
 
-LONGEST = 40 * 3600.0  # virtual seconds that a run may take
+LONGEST = 8 * 3600.0  # virtual seconds that a run may take
 MOST_STEPS = 1_500_000  # callbacks of a run
 STOPS_WITHIN = 6.0  # seconds that an orderly stop may take on a quick disk
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 replace = msgspec.structs.replace
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(12))
 def test_every_invariant_holds(seed: int) -> None:
     outcome = play(scenario(seed))
     assert outcome.rule is None, f"{outcome.why}; see it by: python -m tests.simulation --seed {seed} --trace"
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:
 def traces() -> list[str]:
     """The hashes of what happens in some scenarios."""
     stops = decode((ROOT / "tests" / "simulation" / "regressions" / "stop-order.json").read_bytes()).scenario
-    return [play(each).digest for each in (stops, *map(scenario, range(50, 53)))]
+    return [play(each).digest for each in (stops, scenario(50))]
 
 
 def test_a_replay_file_gives_the_scenario_back() -> None:

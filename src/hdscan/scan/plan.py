@@ -10,6 +10,7 @@ from hdscan.model.errors import ScanRefused
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ChainPlan, ChainScan
 from hdscan.pool.seat import Seat
+from hdscan.scan.chain_scan import IN_FLIGHT
 from hdscan.store import Store
 
 CHUNK_SECONDS = 5.0
@@ -38,18 +39,30 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def chunk_size(seats: Sequence[Seat], assets: Sequence[Asset], largest: int) -> int:
-    """Addresses per chunk: what the chain's rates read in about 5 s, at most `largest`."""
+    """Addresses per chunk, at most `largest`: what the chain's rates read in about 5 s.
+
+    Fewer where an endpoint's quota could not grant those in flight: a chunk that stops half-way is read again.
+    """
     seconds = 0.0  # per address, were every endpoint at its ceiling
+    shares: dict[str, float] = {}  # of the smallest window, per address, were the endpoint alone
     for kind, count in ((Kind.NATIVE, sum(a.is_native for a in assets)), (Kind.TOKEN, sum(not a.is_native for a in assets))):
         rates: dict[str, float] = {}
+        rooms: dict[str, float] = {}
         for seat in seats:
             if seat.serves(kind) and not seat.standing.out:
-                per_call = seat.provider.capacity[kind] // seat.provider.weight[kind]
-                rate = seat.limiter.ceiling * (1 / seat.provider.weight[kind] if seat.provider.costs_items else per_call)
-                rates[seat.provider.endpoint] = max(rate, rates.get(seat.provider.endpoint, 0.0))
+                weight, endpoint = seat.provider.weight[kind], seat.provider.endpoint
+                per_unit = 1 / weight if seat.provider.costs_items else seat.provider.capacity[kind] // weight
+                rates[endpoint] = max(seat.limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
+                smallest = min((window.limit for window in seat.limiter.windows), default=float("inf"))
+                rooms[endpoint] = max(smallest * per_unit, rooms.get(endpoint, 0.0))
         if count and rates:
             seconds += count / sum(rates.values())
-    return largest if seconds == 0 else max(1, min(largest, int(CHUNK_SECONDS / seconds)))
+        for endpoint, room in rooms.items():
+            shares[endpoint] = shares.get(endpoint, 0.0) + count / room
+    timely = CHUNK_SECONDS / seconds if seconds else float("inf")
+    share = max(shares.values(), default=0.0)
+    granted = 1 / share / IN_FLIGHT if share else float("inf")
+    return max(1, int(min(largest, timely, granted)))
 
 
 def make_plan(
