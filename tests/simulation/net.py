@@ -10,6 +10,7 @@ import msgspec
 from hdscan.model.chain import Family
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.provider.session import Session
 from hdscan.provider.transport import join
 from hdscan.sim.city import SPEAKERS
 from hdscan.sim.clock import Clock
@@ -222,8 +223,13 @@ class InProcess:
         self._sites = {site.endpoint.url: site for site in sites.values()}
         self._clock = clock
         self._watch = watch
-        self._timeout = timeout
+        self._timeout = self.seconds = timeout
         self._dice = dice
+        self.pins: dict[str, str] = {}
+
+    async def dial(self, url: str, tls: str) -> Session:
+        """Refuse: no host of these worlds speaks in lines."""
+        raise AssertionError(f"{url} is not dialled in these worlds")
 
     async def send(self, base_url: str, request: http.Request, sent=None) -> http.Response:  # type: ignore[no-untyped-def]
         """Exchange a request for its reply, or for the CallError that AioTransport makes of what happened."""

@@ -42,10 +42,11 @@ class Observed:
     def __init__(self, seat: Seat, watch: Watch, clock: Any, end: "End") -> None:
         self._real = real = seat.provider
         self._seat, self._watch, self._clock, self._end = seat, watch, clock, end
-        self.name, self.chain, self.endpoint = real.name, real.chain, real.endpoint
+        self.name, self.chain, self.endpoint, self.operator = real.name, real.chain, real.endpoint, real.operator
         self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
         self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
-        self.prove, self.tip = real.prove, real.tip
+        self.names_blocks = real.names_blocks
+        self.prove, self.tip, self.block_hash = real.prove, real.tip, real.block_hash
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Any:
         """Ask, and tell."""
