@@ -13,6 +13,7 @@ import msgspec
 from hdscan.app.fleet import make_fleet
 from hdscan.model.reading import Kind
 from hdscan.model.scan import BalanceState, Status
+from hdscan.provider.transport import AioTransport
 from hdscan.scan.engine import Fleet
 from hdscan.scan.plan import ScanRequest, chunk_size
 from hdscan.sim.world import World
@@ -254,7 +255,7 @@ class Life:
     def _check_bound(self) -> None:
         least = 0
         for chain, count in self.scenario.addresses.items():
-            seats = self.fleet(lambda: 0.0, None).seats[chain]
+            seats = self.fleet(lambda: 0.0, AioTransport(1.0)).seats[chain]  # which asks nobody
             assets = self.settings.assets[chain]
             chunk = chunk_size(seats, assets, self.settings.scan.chunk)
             provider = seats[0].provider
