@@ -24,6 +24,20 @@ def test_a_refused_batch_that_was_small_halves_from_there():
     assert size.at(NOW) == 1
 
 
+def test_a_refusal_of_less_than_went_through_before_is_believed_when_it_is_said_again():
+    size = BatchSize(98)
+    for _ in range(100):  # a host that says so now and then, whatever the size
+        size.accepted(98, NOW)
+        size.refused(4, NOW)
+        size.accepted(60, NOW)
+    assert size.at(NOW) == 98
+    size.accepted(98, NOW)
+    size.refused(98, NOW)
+    assert size.at(NOW) == 98
+    size.refused(98, NOW)
+    assert size.at(NOW) == 49
+
+
 def test_batches_that_were_on_the_wire_when_the_size_was_lowered_do_not_lower_it_again():
     size = BatchSize(20)
     for _ in range(5):

@@ -19,6 +19,7 @@ class BatchSize:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.limit = capacity
+        self._proven = 0  # units of the largest call that went through since a refusal
         self._probe_at = float("inf")
         self._probe_after = FIRST_PROBE
 
@@ -29,7 +30,10 @@ class BatchSize:
         return self.limit
 
     def refused(self, units: int, now: float) -> None:
-        """A call of `units` was too large."""
+        """A call of `units` was too large; where a larger one went through before, that is believed when it is said again."""
+        if units <= self._proven:
+            self._proven = 0
+            return
         if units <= self.limit:
             self.limit = max(1, units // 2)
         elif now < self._probe_at:
@@ -40,6 +44,7 @@ class BatchSize:
 
     def accepted(self, units: int, now: float) -> None:
         """A call of `units` went through."""
+        self._proven = max(self._proven, units)
         if units > self.limit:
             self.limit = units
             self._probe_at = now + self._probe_after
