@@ -28,7 +28,7 @@ async def test_what_was_read_of_an_orphaned_branch_is_read_again(
 ) -> None:
     hosts = (host("forked", rate=60, protocols=(protocol,), batch=1), host("other", rate=60))
     faults = {"forked": [always(Fault.ORPHANED, until=0.8)]}
-    async with stage(tmp_path, hosts, faults=faults, addresses=200, played_chains=QUICK_BLOCKS) as on:
+    async with stage(tmp_path, hosts, faults=faults, addresses=400, played_chains=QUICK_BLOCKS) as on:
         events = await on.scan(audit=audit)
         assert any(entry.answered == Fault.ORPHANED and entry.asks for entry in on.log("forked")), "it was believed at first"
         said = [event for event in of(events, ScanError) if event.code == "reorg"]
