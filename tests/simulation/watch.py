@@ -129,7 +129,7 @@ class Watch:
         balances = {(a, t): (amount, sources[s], scan) for a, t, amount, s, scan in database.execute(_BALANCES)}
         rows = list(database.execute("SELECT address_id, asset_id, scan_id, code FROM gap"))
         gaps = {(a, t): scan for a, t, scan, _ in rows}
-        taken_back = {(a, t) for a, t, _, code in rows if code == ReadCode.WRONG_CHAIN}
+        taken_back = {(a, t) for a, t, _, code in rows if code in TAKEN_BACK}
         for (address, asset), (amount, source, _) in balances.items():
             chain, index = self._chains[address >> BITS], address & (1 << BITS) - 1
             symbol = self._assets[asset]
@@ -189,6 +189,7 @@ class Watch:
             self.fail("totals", f"{event.chain}: {event.addresses} addresses of {event.token} fail")
 
 
+TAKEN_BACK = {ReadCode.WRONG_CHAIN, ReadCode.REORG, ReadCode.CONTRADICTED}
 _BALANCES = "SELECT address_id, asset_id, amount, source_id, scan_id FROM balance"
 _TOTALS = """SELECT scan_id, chain, readings, assets, read, unread, funded FROM scan_chain c
     WHERE scan_id = (SELECT max(scan_id) FROM scan_chain d WHERE d.chain = c.chain)"""
