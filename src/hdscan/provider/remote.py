@@ -84,7 +84,7 @@ class Remote(ABC):
 
     async def block_hash(self, height: int) -> str:
         """Ask for the hash of the block at a height; only of those that say `names_blocks`."""
-        raise NotImplementedError
+        raise AssertionError(f"{self.name} names no blocks, so nobody asks it for one")
 
     @abstractmethod
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:

@@ -82,7 +82,7 @@ class AioTransport:
             self._session = None
         for session in tuple(self._dialled):
             session.close()
-        await asyncio.sleep(0)  # for the loop to let go of them
+        await asyncio.sleep(0)  # waits for no time: closed transports are let go of by the loop's next turn
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """Exchange one request for its reply; raises CallError TIMEOUT, UNREACHABLE or MALFORMED (too large, not HTTP)."""

@@ -1,36 +1,30 @@
 """The HTTP API: what the command line knows and does, under /api/v1. docs/api.md tells it to its users."""
 
 import asyncio
-import re
-import traceback
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
-import structlog
-from litestar import Controller, Litestar, MediaType, Request, Response, Router, get, post
+from litestar import Controller, Litestar, Response, Router, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
-from litestar.routes import HTTPRoute
 
-from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset, masked
-from hdscan.model.errors import InputError, ScanRefused, StoreError
+from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
+from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
 from hdscan.web.described import CHANGES, READS, description, errors
-from hdscan.web.errors import CODES, Envelope, Fault
-from hdscan.web.guard import Refused
+from hdscan.web.errors import Fault
 from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
 from hdscan.web.page import index, static
-from hdscan.web.scans import ScanConflict, Scans
+from hdscan.web.refusals import Refusal, refuse
+from hdscan.web.scans import Scans
 from hdscan.web.stream import SILENCE, EventStream
 from hdscan.web.totals import Totals
-
-_log = structlog.get_logger()
 
 BLOCK = 1000  # CSV lines that are made at once
 LOOKING = 3  # searches of the whole wallet at once: each has a connection and keeps a core busy
@@ -102,15 +96,6 @@ class Health(msgspec.Struct, frozen=True):
     """That the server answers."""
 
     status: str = "ok"
-
-
-class Refusal(Exception):
-    """An answer that is an error of the API's own."""
-
-    def __init__(self, status: int, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.status = status
-        self.fault = fault
 
 
 class Scanning(Controller):
@@ -262,7 +247,7 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
-        exception_handlers={Exception: _refuse},
+        exception_handlers={Exception: refuse},
         openapi_config=description(),
         logging_config=None,
         debug=False,
@@ -271,51 +256,6 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -
 
 def _always(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
-
-
-def _refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Envelope]:
-    """Every error as the one envelope."""
-    status, fault = _fault(error)
-    fault = Fault(fault.code, masked(fault.message), fault.detail)  # it may repeat what was asked
-    headers = {"allow": _methods(request)} if status == 405 else {}
-    return Response(Envelope(fault), status_code=status, media_type=MediaType.JSON, headers=headers)
-
-
-def _methods(request: Request[Any, Any, Any]) -> str:
-    """What a 405 has to name (RFC 9110, section 15.5.6); Litestar does not."""
-    path = "/" + "/".join(part for part in request.scope["path"].split("/") if part)
-    for route in request.app.routes:
-        pattern = re.sub(r"{\w+:int}", "-?[0-9]+", re.sub(r"{\w+:str}", "[^/]+", route.path))
-        if isinstance(route, HTTPRoute) and re.fullmatch(pattern, path):
-            return ", ".join(sorted(route.methods))
-    return ""
-
-
-def _fault(error: Exception) -> tuple[int, Fault]:
-    found = 500, Fault("internal", f"a defect in hdscan ({type(error).__name__})")
-    match error:
-        case Refused():
-            raise error  # the guard's
-        case Refusal():
-            found = error.status, error.fault
-        case ScanConflict(scan_id=None):
-            found = 409, Fault("not_running", "none of these chains is being scanned")
-        case ScanConflict():
-            found = 409, Fault("running", f"scan {error.scan_id} is running", {"scan_id": error.scan_id})
-        case InputError() | ScanRefused():
-            found = 422, Fault(error.code, str(error))
-        case StoreError():
-            found = 503, Fault("store", str(error))
-        case ValidationException(extra=list(wrong)):
-            found = 422, Fault("bad_input", "; ".join(f"{each['key']}: {each['message']}" for each in wrong))
-        case UnicodeDecodeError() | RecursionError():  # the decoder's, which the framework doesn't take for a client's fault
-            found = 400, Fault("bad_request", "the body is not JSON: no UTF-8 text, or nested too deep")
-        case HTTPException(status_code=status) if status in CODES:
-            found = status, Fault(CODES[status], error.detail)
-        case _:
-            at = "".join(traceback.format_tb(error.__traceback__)[-1:])
-            _log.error("request_failed", defect=type(error).__name__, at=at)
-    return found
 
 
 def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:

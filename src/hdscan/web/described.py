@@ -44,6 +44,7 @@ def description() -> OpenAPIConfig:
         security=[{"bearer": []}],
         use_handler_docstrings=True,
     )
-    # set late, for the constructor warns of it; what shall succeed it answers pages that load scripts, and errors in HTML
+    # a plain controller where an OpenAPIController is declared: that one answers pages that load scripts, and errors in HTML.
+    # Set late, for the constructor warns of it
     config.openapi_controller = Described  # type: ignore[assignment]
     return config

@@ -23,6 +23,7 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         """The exposition."""
+        # the library ships this function without types
         text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
         return text
 

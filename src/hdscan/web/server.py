@@ -45,6 +45,7 @@ class Connection(H11Protocol):
     answer_seconds = PATIENCE.answer
     _deadline: asyncio.TimerHandle | None = None
 
+    # the base class narrows asyncio.BaseTransport in the same way
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request; one connection too many is cut off, for on a 503 an EventSource never comes again."""
         super().connection_made(transport)
