@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdscan.pool.budget import LARGEST, PER_SECOND, SHARE, RetryBudget, backoff
+from hdscan.pool.budget import FIRST, LARGEST, PER_SECOND, SHARE, RetryBudget, backoff
 
 NOW = 1_700_000_000.0
 
@@ -18,7 +18,7 @@ def spent(now: float = NOW) -> RetryBudget:
 
 def test_a_few_retries_are_free_at_first():
     budget = RetryBudget()
-    for _ in range(int(LARGEST)):
+    for _ in range(int(FIRST)):
         assert budget.ready_at(NOW) <= NOW
         budget.retry(NOW)
     assert budget.ready_at(NOW) > NOW
@@ -59,7 +59,7 @@ def test_retries_are_at_most_a_fifth_of_the_calls_and_one_a_second(moves):
         elif budget.ready_at(now) <= now:
             budget.retry(now)
             retries += 1
-        assert retries <= LARGEST + SHARE * calls + PER_SECOND * (now - NOW) + 1e-6
+        assert retries <= FIRST + SHARE * calls + PER_SECOND * (now - NOW) + 1e-6
 
 
 def test_backoff_doubles_up_to_its_longest():
@@ -70,3 +70,11 @@ def test_backoff_doubles_up_to_its_longest():
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
 def test_jitter_shortens_a_wait_by_a_fifth_at_most(jitter):
     assert 24 < backoff(9, 1.0, 30.0, jitter) <= 30
+
+
+def test_what_is_saved_up_has_an_end():
+    budget = spent()
+    assert budget.ready_at(NOW + 1e6) == NOW + 1e6
+    for _ in range(int(LARGEST)):
+        budget.retry(NOW + 1e6)
+    assert budget.ready_at(NOW + 1e6) > NOW + 1e6

@@ -16,7 +16,10 @@ from pathlib import Path
 import uvloop
 
 from hdscan.app.demo import Demo, DemoReport, DemoRequest
+from hdscan.model.endpoint import Cost, Protocol
 from hdscan.model.events import ScanProgress
+from hdscan.sim.host import HostSpec, Throttle
+from hdscan.sim.topology import DEMO
 from tests.soak.plot import Sample, slope, svg
 
 WARM = 0.3  # of the time: caches fill
@@ -24,6 +27,16 @@ SHARE = 0.05  # by which memory may grow from the end of that to the end of all,
 SOME = 12.0  # MiB by which it may anyway
 FEW = 3.0  # files or threads by which their lines may
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+# beside the demo's hosts, so that no chain takes much longer than the others, and Electrum's connections are soaked too
+HOSTS = (
+    *DEMO,
+    *(HostSpec(name=f"sim-esplora-{n}", chain="btc", protocols=(Protocol.ESPLORA,), rate=100) for n in (2, 3)),
+    HostSpec(name="sim-electrum", chain="btc", protocols=(Protocol.ELECTRUM,), rate=100, cost=Cost.ITEM, published_batch=20),
+    HostSpec(
+        name="sim-bsc-node-2", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=5, latency=0.05, throttle=Throttle.DATE
+    ),
+)
 
 Counts = dict[str, int]  # readings ended, by chain
 
@@ -54,7 +67,7 @@ async def soak(request: DemoRequest, every: float) -> tuple[list[Sample], DemoRe
     """Scan every chain once; what was measured meanwhile, and how it compares with the truth."""
     samples: list[Sample] = []
     ended: Counts = {}
-    async with Demo(request) as demo:
+    async with Demo(request, HOSTS) as demo:
         print(f"importing {request.addresses:,} addresses per chain", flush=True)
         await demo.import_addresses()
         watching = asyncio.create_task(watch(samples, ended, every, request.addresses * 7))

@@ -24,8 +24,10 @@ from hdscan.model.chain import Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.scan import BalanceRow, BalanceState, ChainResult, Status
 from hdscan.settings import LogLevel, ScanSettings, Settings
+from hdscan.sim.host import HostSpec
 from hdscan.sim.judge import Judgement
 from hdscan.sim.process import Config, Simulation
+from hdscan.sim.topology import DEMO
 from hdscan.sim.world import Truth, World
 
 # The simulated hosts answer within 0.1 s and are in trouble for seconds, not for minutes as real ones are: what waits for them
@@ -99,10 +101,10 @@ class Demo:
     Raises RuntimeError where the simulator doesn't start.
     """
 
-    def __init__(self, request: DemoRequest) -> None:
+    def __init__(self, request: DemoRequest, hosts: tuple[HostSpec, ...] = DEMO) -> None:
         self.request = request
         self._simulation = Simulation(
-            Config(seed=request.seed, addresses=request.addresses, faults=request.faults, keep_asks=False)
+            Config(seed=request.seed, addresses=request.addresses, faults=request.faults, hosts=hosts, keep_asks=False)
         )
         self._left = AsyncExitStack()
         self._wallet: Wallet | None = None

@@ -1,14 +1,16 @@
 """The retry budget of a provider and the wait when nobody answers (B11): what keeps retries from becoming the load."""
 
-SHARE, PER_SECOND, LARGEST = 0.2, 1.0, 10.0
+SHARE, PER_SECOND = 0.2, 1.0
+FIRST = 10.0  # retries that may be made at once
+LARGEST = 100.0  # that may be saved up: the last work of a scan is what failed before, with no new calls to earn them
 
 
 class RetryBudget:
     """Retries may be 20 % of a provider's calls plus one per second; they wait for it, they never fail for it."""
 
     def __init__(self) -> None:
-        self._credit = LARGEST
-        self._at = 0.0
+        self._credit = FIRST
+        self._at: float | None = None
 
     def ready_at(self, now: float) -> float:
         """When the next retry may be made."""
@@ -25,7 +27,9 @@ class RetryBudget:
         self._credit -= 1.0
 
     def _accrue(self, now: float) -> None:
-        if now > self._at:
+        if self._at is None:
+            self._at = now
+        elif now > self._at:
             self._credit = min(self._credit + (now - self._at) * PER_SECOND, LARGEST)
             self._at = now
 
