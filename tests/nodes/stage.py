@@ -27,7 +27,6 @@ class Line(msgspec.Struct, frozen=True):
     asset: str
     equal: int
     unequal: int
-    between: int
     funded: int
     seconds: float
 
@@ -70,14 +69,11 @@ def compare(
     seconds: float,
     rows: Iterable[BalanceRow],
     truth: Mapping[Key, Collection[Any]],
-    between: Mapping[Key, Any] | None = None,
 ) -> None:
     """Hold every reading beside the values that the node allows for it, and enter the numbers in the table.
 
-    A value is the amount, or (amount, unconfirmed) for Bitcoin. Whatever is not read, or not in `truth`, is unequal. What a
-    host says while it changes from one of its values to the next (`between`) is counted apart.
+    A value is the amount, or (amount, unconfirmed) for Bitcoin. Whatever is not read, or not in `truth`, is unequal.
     """
-    passing: Counter[str] = Counter()
     equal: Counter[str] = Counter()
     unequal: Counter[str] = Counter()
     funded: Counter[str] = Counter()
@@ -89,13 +85,11 @@ def compare(
         if each.state is BalanceState.READ and each.amount is not None and amount in allowed:
             equal[each.asset] += 1
             funded[each.asset] += amount not in (0, (0, 0))
-        elif each.state is BalanceState.READ and amount == (between or {}).get((each.address, each.asset)):
-            passing[each.asset] += 1
         else:
             unequal[each.asset] += 1
             wrong.append((each, allowed))
-    for asset in equal | unequal | passing:
-        line = Line(what, protocol, asset, equal[asset], unequal[asset], passing[asset], funded[asset], seconds)
+    for asset in equal | unequal:
+        line = Line(what, protocol, asset, equal[asset], unequal[asset], funded[asset], seconds)
         TABLE.append(line)
     assert not wrong, f"{len(wrong)} readings are not what the node says, the first: {wrong[0]}"
     assert not left, f"{len(left)} balances were not read"
@@ -103,10 +97,7 @@ def compare(
 
 def table() -> list[str]:
     """The table as text."""
-    cells = [["node", "protocol", "asset", "equal", "unequal", "in between", "above zero", "seconds"]]
-    cells += [
-        [x.what, x.protocol, x.asset, f"{x.equal:,}", str(x.unequal), str(x.between), f"{x.funded:,}", f"{x.seconds:.1f}"]
-        for x in TABLE
-    ]
+    cells = [["node", "protocol", "asset", "equal", "unequal", "above zero", "seconds"]]
+    cells += [[x.what, x.protocol, x.asset, f"{x.equal:,}", str(x.unequal), f"{x.funded:,}", f"{x.seconds:.1f}"] for x in TABLE]
     wide = [max(len(line[n]) for line in cells) for n in range(len(cells[0]))]
     return ["  ".join(text.ljust(wide[n]) if n < 3 else text.rjust(wide[n]) for n, text in enumerate(line)) for line in cells]

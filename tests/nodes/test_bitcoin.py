@@ -7,9 +7,7 @@ import asyncio
 import re
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,7 @@ import pytest
 
 from hdscan.app import Script, from_extended
 from hdscan.model.chain import Chain, Family, Network
-from hdscan.model.events import ScanProgress
-from hdscan.model.scan import BalanceRow
+from hdscan.model.events import ScanError, ScanProgress
 from tests.nodes.bitcoin import GENESIS, SCRIPTS, Bitcoin, bitcoind, fund
 from tests.nodes.electrumx import ElectrumX, electrumx
 from tests.nodes.esplora import esplora
@@ -133,48 +130,41 @@ def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoi
     asyncio.run(run())
 
 
-def seconds_of(each: BalanceRow) -> float:
-    """When it was read, in unix seconds."""
-    return datetime.fromisoformat(str(each.observed_at)).timestamp()
-
-
-def test_a_reorganisation_during_a_scan_leaves_what_was_true_before_it_or_after_it(
-    bitcoin: Bitcoin, host: Host, tmp_path: Path
+@pytest.mark.parametrize("late", [False, True])
+def test_a_reorganisation_during_a_scan_is_noticed_and_what_was_of_the_lost_block_read_again(
+    bitcoin: Bitcoin, host: Host, tmp_path: Path, late: bool
 ) -> None:
-    """The block that confirmed all that waited is replaced by two that hold nothing.
+    """The block that confirmed all that waited is replaced by two that hold nothing; `late`: while the last chunks are read.
 
-    Until a server has read the mempool anew, what the lost block held is nowhere to it, and it says so: (confirmed
-    without that block, 0). No single host can be caught at that: it is counted apart, and allowed in those moments only.
+    Until a server has read the mempool anew, what the lost block held is nowhere to it, and it says so: 0. Where the scan
+    ended before the server saw the new chain, all is of the old one.
     """
-    window: list[float] = []
 
     def reorganise() -> None:
-        window.append(time.time())
         bitcoin("invalidateblock", bitcoin("getbestblockhash"))
         bitcoin.mine_empty(2)
         host.server.until_level()
-        window.append(time.time())
 
     async def run() -> None:
         async with wallet_on(tmp_path, "btc", [CHAIN, host.row], bitcoin.addresses, REGTEST) as wallet:
             change = threading.Thread(target=reorganise)
+            noticed: list[ScanError] = []
+            begins = len(bitcoin.addresses) - 500 if late else 1
 
             def on(event: object) -> None:
-                if isinstance(event, ScanProgress) and event.read and change.ident is None:
+                noticed.extend([event] if isinstance(event, ScanError) and event.code == "reorg" else [])
+                if isinstance(event, ScanProgress) and event.read >= begins and change.ident is None:
                     change.start()
-                if isinstance(event, ScanProgress) and event.read >= len(bitcoin.addresses) // 2:
+                if isinstance(event, ScanProgress) and event.read >= len(bitcoin.addresses) // 2 and not late:
                     change.join()  # stops this scan's loop: what is left is read of the new chain, however slow the machine
 
             seconds = await scan(wallet, on)
+            change.join()
             after.update(bitcoin.held())
-            rows = list(wallet.balances("btc"))
-            truth = {(each.address, "BTC"): {before[each.address], after[each.address]} for each in rows}
-            meanwhile = [each.address for each in rows if window[0] <= seconds_of(each) <= window[1]]
-            between = {(address, "BTC"): (after[address][0], 0) for address in meanwhile}
-            compare("bitcoind, reorganised", host.name, seconds, rows, truth, between)
-            changed = [each for each in rows if before[each.address] != after[each.address]]
-            seen = {(int(each.amount or -1), int(each.unconfirmed or 0)) == before[each.address] for each in changed}
-            assert seen == {True, False}, "what was read is all of before or all of after"
+            assert noticed or late
+            truth = {(address, "BTC"): {(after if noticed else before)[address]} for address in after}
+            what = f"bitcoind, reorganised{' late' if late else ''}"
+            compare(what, host.name, seconds, wallet.balances("btc"), truth)
 
             seconds = await scan(wallet)
             truth = {(address, "BTC"): {after[address]} for address in after}

@@ -1,19 +1,23 @@
 """Reorgs: the hash at a former head is asked again whenever the head changes, and older ones where it has changed."""
 
+from itertools import count
+
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.pool.blocks import KEPT, Blocks
+from hdscan.pool.blocks import EVERY, KEPT, Blocks
 from hdscan.pool.heads import Heads
 from hdscan.pool.step import Reorged
 from tests.pool.virtual import START, Scripted, World, good, readings
+
+LATER = count(START, EVERY)  # moments, each long enough after the one before
 
 
 def told(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
     """The forks found while an endpoint's head moves over a chain; missing heights have a name of their own."""
     forks = []
     for head in heads:
-        blocks.head("a", head)
+        blocks.head("a", head, next(LATER))
         for _ in range(2 * KEPT + 3):
             height = blocks.question("a")
             if height is None:
@@ -26,12 +30,12 @@ def told(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
 
 def test_a_head_that_stays_costs_one_question_and_one_that_moves_two():
     blocks = Blocks()
-    blocks.head("a", 100)
+    blocks.head("a", 100, next(LATER))
     assert blocks.question("a") == 100
     assert blocks.named("a", 100, "x") is None
-    blocks.head("a", 100)
+    blocks.head("a", 100, next(LATER))
     assert blocks.question("a") is None
-    blocks.head("a", 101)
+    blocks.head("a", 101, next(LATER))
     assert blocks.question("a") == 100
     blocks.named("a", 100, "x")
     assert blocks.question("a") == 101
@@ -59,17 +63,17 @@ def test_where_nothing_stayed_everything_is_doubted():
 def test_a_head_that_falls_below_all_that_is_known_and_a_new_chain_doubt_everything():
     blocks = Blocks()
     told(blocks, {}, 100, 101)
-    blocks.head("a", 102)
+    blocks.head("a", 102, next(LATER))
     blocks.named("a", 101, "new")
     assert told(blocks, {99: "new", 100: "new"}, 99) == [0]
 
 
 def test_what_is_not_answered_is_asked_again_at_the_next_head():
     blocks = Blocks()
-    blocks.head("a", 100)
+    blocks.head("a", 100, next(LATER))
     blocks.unanswered("a")
     assert blocks.question("a") is None
-    blocks.head("a", 100)
+    blocks.head("a", 100, next(LATER))
     assert blocks.question("a") == 100
 
 

@@ -120,6 +120,7 @@ class World:
         rates: Mapping[str, float] | None = None,
         windows: Mapping[str, Sequence[tuple[float, int]]] | None = None,
         policy: Policy | None = None,
+        chain: Chain = CHAIN,
     ) -> None:
         policy = policy or Policy()
         limiters: dict[str, Limiter] = {}
@@ -132,7 +133,7 @@ class World:
         self.providers = providers
         self.limiters = limiters
         self.seats = {seat.name: seat for seat in seats}
-        self.pool = ChainPool(CHAIN, seats, policy, lambda: 0.0)
+        self.pool = ChainPool(chain, seats, policy, lambda: 0.0)
         self.now = START
         self.results: list[BalanceResult] = []
         self.jobs: Counter[int] = Counter()

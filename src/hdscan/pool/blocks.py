@@ -5,6 +5,7 @@ that at the new head. Where one has changed, the older ones are asked until one 
 """
 
 KEPT = 50  # hashes per endpoint
+EVERY = 20.0  # seconds between two looks at an endpoint, however often it names its head
 
 
 class Blocks:
@@ -12,15 +13,16 @@ class Blocks:
 
     def __init__(self) -> None:
         self._known: dict[str, dict[int, str]] = {}
-        self._heads: dict[str, int] = {}
+        self._heads: dict[str, tuple[int, float]] = {}  # and when it was named
         self._todo: dict[str, list[int]] = {}
         self._gone: set[str] = set()  # whose chain has changed, it is not yet known how far down
 
-    def head(self, endpoint: str, height: int) -> None:
+    def head(self, endpoint: str, height: int, now: float) -> None:
         """An endpoint named its head."""
-        if self._heads.get(endpoint) == height:
+        looked = self._heads.get(endpoint)
+        if looked is not None and (looked[0] == height or now - looked[1] < EVERY):
             return
-        self._heads[endpoint] = height
+        self._heads[endpoint] = height, now
         before = [known for known in self._known.get(endpoint, {}) if known <= height]
         self._todo[endpoint] = list(dict.fromkeys([max(before), height])) if before else [height]
 
@@ -56,8 +58,16 @@ class Blocks:
                 del known[oldest]
         return fork
 
+    def told(self, endpoint: str) -> bool:
+        """Whether it has named every block that it was to name."""
+        return endpoint in self._heads and not self._todo.get(endpoint)
+
+    def look_again(self, endpoint: str) -> None:
+        """Its next head raises the question again, even if it is the same."""
+        self._heads.pop(endpoint, None)
+
     def unanswered(self, endpoint: str) -> None:
         """An endpoint did not say; its next head raises the question again, unless its chain is known to have changed."""
         if endpoint not in self._gone:
             self._todo.pop(endpoint, None)
-            self._heads.pop(endpoint, None)
+            self.look_again(endpoint)

@@ -15,13 +15,14 @@ from hdscan.model.reading import Reading
 from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
+from hdscan.pool.last_look import LastLook
 from hdscan.pool.outage import Outage
 from hdscan.pool.outcomes import Outcomes
 from hdscan.pool.pulls import Pulls
 from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.seat import Policy, Seat, rfc3339
 from hdscan.pool.seats import Seats
-from hdscan.pool.step import Call, CheckCall, Quarantined, Step, Stop
+from hdscan.pool.step import Call, CheckCall, Looked, Quarantined, Step, Stop
 
 
 class ChainPool:
@@ -41,12 +42,14 @@ class ChainPool:
         self._outage = Outage(policy)
         self._endings = Endings(chain, self.seats, self._queue, self._outage, jitter)
         heads, blocks = Heads(chain.head_tolerance), Blocks()
+        self._look = LastLook(self.seats, heads, blocks)
         self._pulls = Pulls(self.seats, heads, blocks, self._queue)
         self._outcomes = Outcomes(
             chain=chain,
             seats=self.seats,
             heads=heads,
             blocks=blocks,
+            look=self._look,
             queue=self._queue,
             endings=self._endings,
             policy=policy,
@@ -76,10 +79,14 @@ class ChainPool:
         """A reading that an earlier run could make; asked again where it takes a balance call to see who is alive."""
         self._endings.remember(reading)
 
+    def look_last(self, now: float) -> None:
+        """All is read: ask who gave amounts for its head and its blocks once more; ends with a notice, Looked."""
+        self._look.begin(now)
+
     @property
     def busy(self) -> bool:
         """Whether any reading has not ended."""
-        return bool(self._has_work or self.calls_in_flight or self._endings.ended)
+        return bool(self._has_work or self._look.open or self.calls_in_flight or self._endings.ended)
 
     @property
     def _has_work(self) -> bool:
@@ -91,18 +98,27 @@ class ChainPool:
         """Decide what to do at `now`."""
         self._outage.tick(now, counts=self._silence_counts)
         calls: list[Call] = []
+        if self._look.open:
+            for endpoint in self._look.settle(now):
+                self._outcomes.sunk(endpoint, now)
+            if not self._look.open:
+                self._endings.notices.append(Looked())
         if self._has_work:
             calls += self._pulls.checks(now)
             calls += self._pulls.reads(now)
             self._endings.settle(now)
             self._endings.offer_again(now)
             calls += self._pulls.reads(now)  # what was split or offered again
+        elif self._look.open:
+            calls += self._pulls.checks(now, self._look)
         self.requests += len(calls)
         self.calls_in_flight += len(calls)
         stop, wake_at = None, None
         if self._has_work:
             stop = self._stop(now)
             wake_at = self._wake_at(now) if stop is None else None
+        elif self._look.open:
+            wake_at = min(self._wake_at(now), self._look.wake_at(now))
         # while all is on the wire nobody is kept waiting, and who hangs may leave its readings to others
         self._silence_counts = self._has_work and self._held_until(now) <= now
         return self._told(tuple(calls), wake_at, stop)

@@ -32,6 +32,11 @@ class Driver:
         self.pool.submit(job, readings, exempt=exempt, barred=barred)
         self._news.set()
 
+    def look_last(self) -> None:
+        """Have everybody looked at once more; ends with the notice Looked."""
+        self.pool.look_last(self._clock())
+        self._news.set()
+
     async def run(self) -> Stop:
         """Work until the chain cannot go on, or forever: cancel it to end. Calls in flight are then given up, neutrally."""
         try:

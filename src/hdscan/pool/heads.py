@@ -24,6 +24,16 @@ class Heads:
         top = self._tops.get(endpoint, head)
         return top if head < top - self._tolerance and not self.lag(endpoint, head) else None
 
+    def level(self, endpoint: str) -> bool:
+        """Whether the endpoint's head is the highest that it ever named."""
+        return self._heads[endpoint][0] >= self._tops[endpoint]
+
+    def sink(self, endpoint: str) -> tuple[int, int]:
+        """The endpoint's head will not be again what it was: its highest head until now, and the one that counts from here."""
+        top, head = self._tops[endpoint], self._heads[endpoint][0]
+        self._tops[endpoint] = head
+        return top, head
+
     def forget(self, endpoint: str) -> None:
         """An endpoint is no peer: it serves another chain."""
         self._heads.pop(endpoint, None)

@@ -9,6 +9,7 @@ from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
+from hdscan.pool.last_look import LastLook
 from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.retry_after import retry_after
 from hdscan.pool.seat import Policy, Seat, Standing
@@ -30,14 +31,17 @@ class Outcomes:
         seats: Seats,
         heads: Heads,
         blocks: Blocks,
+        look: LastLook,
         queue: WorkQueue,
         endings: Endings,
         policy: Policy,
     ) -> None:
         self._chain = chain
+        self._moves = chain.family is not Family.SOLANA  # what is finalized stays
         self._seats = seats
         self._heads = heads
         self._blocks = blocks
+        self._look = look
         self._queue = queue
         self._endings = endings
         self._policy = policy
@@ -57,7 +61,7 @@ class Outcomes:
         seat.check_at = 0.0
         if isinstance(outcome, str):
             assert call.block is not None
-            self._named(seat, call.block, outcome)
+            self._named(seat, call.block, outcome, now)
             return
         if seat.standing.out or (seat.standing is Standing.UNPROVEN and not call.proof):
             return  # it was asked for its head while it was still trusted
@@ -88,7 +92,10 @@ class Outcomes:
             self.failed(call, CallError(ReadCode.MALFORMED, text), now)
             return
         if seat.standing is not Standing.TRUSTED or (reply.head is not None and self._lags(seat, reply.head, now)):
-            self._distrusted(call, now)
+            self._distrusted(call, seat.why or seat.standing, now)
+            return
+        if call.began <= seat.doubted_at:
+            self._distrusted(call, "asked before its chain was reorganised", now)
             return
         seat.ok += 1
         breaker = seat.breakers[call.kind]
@@ -100,6 +107,8 @@ class Outcomes:
         failed: list[Item] = []
         for item, outcome in zip(call.items, reply.outcomes, strict=True):
             if isinstance(outcome, Balance):
+                if self._moves:
+                    self._look.spoke.add(seat.provider.endpoint)
                 self._endings.read(item, outcome)
             elif isinstance(outcome, Missing):
                 missing.append(item)
@@ -111,11 +120,11 @@ class Outcomes:
         self._queue.give_back(missing + failed)
         self._endings.success(call.began, now, heals=alone and breaker.since is None)
 
-    def _distrusted(self, call: ReadCall, now: float) -> None:
+    def _distrusted(self, call: ReadCall, why: str, now: float) -> None:
         """What is not to be believed (any more) says nothing: the readings are untouched, others may be asked."""
         call.seat.breakers[call.kind].neutral(call.permit)
         for item in call.items:
-            item.blame(call.seat.name, ReadError(ReadCode.STALE, call.seat.why or call.seat.standing), now)
+            item.blame(call.seat.name, ReadError(ReadCode.STALE, why), now)
         self._queue.give_back(call.items)
 
     def _fail_alone(self, item: Item, seat: Seat, error: ReadError, now: float) -> None:
@@ -211,34 +220,45 @@ class Outcomes:
                 found.append(Quarantined(seat.name, why, code))
         return found
 
-    def _named(self, seat: Seat, height: int, block: str) -> None:
+    def sunk(self, endpoint: str, now: float) -> None:
+        """An endpoint's head stayed below what it was."""
+        top, head = self._heads.sink(endpoint)
+        self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}", now)
+
+    def _named(self, seat: Seat, height: int, block: str, now: float) -> None:
         fork = self._blocks.named(seat.provider.endpoint, height, block)
         if fork is not None and not seat.standing.out:
             why = f"its block at {fork} is another than before" if fork else "all of its blocks that are known are others"
-            self._reorged(seat.provider.endpoint, fork, why)
+            self._reorged(seat.provider.endpoint, fork, why, now)
 
-    def _reorged(self, endpoint: str, fork: int, why: str) -> None:
-        """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block."""
+    def _reorged(self, endpoint: str, fork: int, why: str, now: float) -> None:
+        """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block.
+
+        A Bitcoin host that has undone a block calls its coins gone until it has read its mempool anew: it is left alone.
+        """
         for seat in self._seats:
             if seat.provider.endpoint == endpoint:
                 margin = 0 if seat.provider.states_head else self._chain.head_tolerance
                 self._endings.notices.append(Reorged(seat.name, max(0, fork - margin), why))
+                seat.doubted_at = now
+                if self._chain.family is Family.BITCOIN:
+                    self._set_aside(seat, why, now)
 
     def _lags(self, seat: Seat, head: int, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
         endpoint = seat.provider.endpoint
         top = self._heads.fell(endpoint, head)
-        if top is not None and self._chain.family is not Family.SOLANA:  # what is finalized stays
-            self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}")
+        if top is not None and self._moves:
+            self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}", now)
         self._heads.record(endpoint, head, now)
         if seat.provider.names_blocks:
-            self._blocks.head(endpoint, head)
+            self._blocks.head(endpoint, head, now)
         lags = {endpoint: (said, lag) for endpoint, said, lag in self._heads.laggards(now)}
         for other in self._seats:
             if other.provider.endpoint in lags and other.standing is Standing.TRUSTED:
                 said, lag = lags[other.provider.endpoint]
                 self._set_aside(other, f"its head {said} is {lag} behind its peers'", now)
-        return seat.provider.endpoint in lags
+        return seat.standing is not Standing.TRUSTED
 
     def _set_aside(self, seat: Seat, why: str, now: float) -> None:
         """Ask it no more until its head has caught up; who has still to prove its chain, or is out, stays so."""

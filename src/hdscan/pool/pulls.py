@@ -2,6 +2,7 @@
 
 from hdscan.pool.blocks import Blocks
 from hdscan.pool.heads import Heads
+from hdscan.pool.last_look import LastLook
 from hdscan.pool.queue import Item, WorkQueue, kind_of
 from hdscan.pool.seat import Seat, Standing
 from hdscan.pool.seats import Seats
@@ -21,14 +22,20 @@ class Pulls:
         self._queue = queue
         self._began: float | None = None
 
-    def checks(self, now: float) -> list[CheckCall]:
-        """Proofs, and questions for a head or a block, that are due; one question per endpoint, whoever speaks to it."""
+    def checks(self, now: float, look: LastLook | None = None) -> list[CheckCall]:
+        """Proofs, and questions for a head or a block, that are due; one question per endpoint, whoever speaks to it.
+
+        With a last look only what that still wants to know.
+        """
         calls: list[CheckCall] = []
         asking = {seat.provider.endpoint for seat in self._seats if seat.checking and seat.standing is Standing.TRUSTED}
         for seat in self._seats:
             endpoint = seat.provider.endpoint
+            if look is not None and endpoint not in look.waiting:
+                continue
             block = self._block(seat, now)
-            if block is None and not seat.needs_check(now, self._heads.at(endpoint)):
+            tip_at = None if look is not None and look.due(endpoint, now) else self._heads.at(endpoint)
+            if block is None and not seat.needs_check(now, tip_at):
                 continue
             if seat.limiter.ready_at(1, now) > now:
                 continue

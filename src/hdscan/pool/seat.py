@@ -74,6 +74,7 @@ class Seat:
         self.checking = False
         self.check_failures = 0
         self.check_failed_since: float | None = None
+        self.doubted_at = float("-inf")  # when its chain was seen to be reorganised
         self.contradicted = 0  # audits that it lost
         self.calls = self.ok = self.failed = self.throttled = 0
         self.last_error: str | None = None

@@ -72,7 +72,11 @@ class Silence(msgspec.Struct, frozen=True):
     seconds: float | None
 
 
-Notice = Quarantined | Reorged | ShortReply | Silence
+class Looked(msgspec.Struct, frozen=True):
+    """The last look has ended: who answered stands where it stood, or a Reorged went before."""
+
+
+Notice = Quarantined | Reorged | ShortReply | Silence | Looked
 
 
 class Step(msgspec.Struct, frozen=True):

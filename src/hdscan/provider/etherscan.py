@@ -15,6 +15,7 @@ class Etherscan(Remote):
     """Reads wei and token units at the latest block; replies name no height."""
 
     protocol = Protocol.ETHERSCAN
+    names_blocks = True
 
     def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
         super().__init__(
@@ -36,6 +37,10 @@ class Etherscan(Remote):
     async def tip(self) -> int:
         """Ask for the block number."""
         return etherscan.number(await self._ask(etherscan.proxy_request("eth_blockNumber", self._identity)))
+
+    async def block_hash(self, height: int) -> str:
+        """Ask for the block at a height, and take its hash."""
+        return etherscan.block(await self._ask(etherscan.block_request(height, self._identity)), height)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read native balances, or one token balance."""

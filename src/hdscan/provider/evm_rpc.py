@@ -15,7 +15,18 @@ from hdscan.wire.failure import Dialect
 MOST = 20
 
 
-class EvmRpc(Remote):
+class EvmHost(Remote):
+    """A node's JSON-RPC, however its balances are asked for."""
+
+    names_blocks = True
+
+    async def block_hash(self, height: int) -> str:
+        """Ask for the block at a height, and take its hash."""
+        batch = jsonrpc.encode([evm.block_call(height)])
+        return evm.block_hash(jsonrpc.single(await self._ask(batch.request), batch, Dialect.EVM), height)
+
+
+class EvmRpc(EvmHost):
     """Reads wei and token units at the latest block; replies name no height."""
 
     protocol = Protocol.EVM_RPC

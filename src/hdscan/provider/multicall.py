@@ -6,7 +6,8 @@ from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError, Reading
-from hdscan.provider.remote import Clock, Remote
+from hdscan.provider.evm_rpc import EvmHost
+from hdscan.provider.remote import Clock
 from hdscan.provider.transport import Transport
 from hdscan.wire import jsonrpc, multicall
 from hdscan.wire.failure import Dialect
@@ -14,7 +15,7 @@ from hdscan.wire.failure import Dialect
 MOST = 600
 
 
-class Multicall(Remote):
+class Multicall(EvmHost):
     """Reads wei and token units with the block and chain they are of; to the host it is one call, however much it holds."""
 
     protocol = Protocol.EVM_MULTICALL

@@ -17,7 +17,7 @@ from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.seat import rfc3339
-from hdscan.pool.step import Quarantined, Reorged, ShortReply, Silence, Step, Stop
+from hdscan.pool.step import Looked, Quarantined, Reorged, ShortReply, Silence, Step, Stop
 from hdscan.scan.audit import Case, by_company, chosen, contradiction
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
@@ -81,9 +81,10 @@ class ChainScanner:
         self._next_job = 0
         self._chunk = chunk
         # what happens is dealt with one after the other: a job ended, answers are doubted, None: look who ended the work
-        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | Looked | None] = asyncio.Queue()
         self._began = self._counted_at = clock()
         self._counted_requests = 0
+        self._looking = False  # once more, at all who gave amounts
         self._unsettled = False  # something was taken back since the last pass began
         self._ended_before = record.read + record.unread + record.disputed
 
@@ -168,7 +169,7 @@ class ChainScanner:
                 return stop
 
     async def _settle(self, pool: asyncio.Task[Stop]) -> Stop | None:
-        """Audit, where that is planned, and read anew what was taken back meanwhile, which is audited too."""
+        """Audit, where that is planned, look at everybody's blocks, and read anew what was taken back meanwhile."""
         plan = await self._write(partial(self._store.audit_of, self.record.scan_id, self.chain.id))
         for _ in range(ROUNDS):
             stop = None
@@ -177,7 +178,18 @@ class ChainScanner:
                 stop = await self._final_pass(pool)
             if stop is None and plan is not None:
                 stop = await self._audit(pool, plan)
+            if stop is None and not self._unsettled:
+                stop = await self._look_last(pool)
             if stop is not None or not self._unsettled:
+                return stop
+        return None
+
+    async def _look_last(self, pool: asyncio.Task[Stop]) -> Stop | None:
+        """See that what was read is still of everybody's chain."""
+        self._looking = True
+        self._driver.look_last()
+        while self._looking:
+            if stop := await self._next(pool):
                 return stop
         return None
 
@@ -219,6 +231,8 @@ class ChainScanner:
                 await self._commit(job)
             case Quarantined() | Reorged() as notice:
                 await self._take_back(notice)
+            case Looked():
+                self._looking = False
         if not pool.done() and not self.stopping:
             return None
         for job in list(self._jobs.values()):
@@ -257,7 +271,7 @@ class ChainScanner:
                 self._inbox.put_nowait(job)
         for notice in step.notices:
             match notice:
-                case Quarantined() | Reorged():
+                case Quarantined() | Reorged() | Looked():
                     self._inbox.put_nowait(notice)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)

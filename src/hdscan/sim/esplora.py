@@ -3,8 +3,6 @@
 Shapes: https://github.com/Blockstream/esplora/blob/master/API.md
 """
 
-import hashlib
-
 from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.speaker import Answer, Call
@@ -76,4 +74,4 @@ class Esplora:
     def _hash(self, height: int, view: View) -> bytes:
         if height == 0:
             return view.identity.encode()
-        return b"00000000" + hashlib.sha256(f"{view.identity}{height}{view.branch(height)}".encode()).hexdigest()[8:].encode()
+        return b"00000000" + view.block_hash(height)[8:].encode()

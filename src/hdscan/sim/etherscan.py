@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hdscan.sim.contracts import Contracts
+from hdscan.sim.evm import block
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import RpcError
@@ -127,6 +128,8 @@ class Etherscan:
                 result = hex(int(view.identity))
             case "eth_blockNumber":
                 result = hex(view.head)
+            case "eth_getBlockByNumber":
+                result = block(query.get("tag"), view)
             case "eth_call" if read := _call_data(query):
                 result = self._contracts.call(self._contracts.understand(*read), view, trouble)
         member = "error" if isinstance(result, RpcError) else "result"

@@ -103,6 +103,8 @@ class EvmNode:
             return hex(int(view.identity))
         if method == "eth_blockNumber":
             return hex(view.head)
+        if method == "eth_getBlockByNumber":
+            return block(params[0] if params else None, view)
         if method in ("eth_getBalance", "eth_call"):
             return self._state(step, method, params, view, trouble)
         return RpcError(-32601, f"the method {method} does not exist/is not available")
@@ -115,6 +117,14 @@ class EvmNode:
         if not step.asks or not self._world.valid(params[0]):
             return INVALID_ADDRESS
         return hex(view.held(params[0], 0))
+
+
+def block(number: Any, view: View) -> Any:
+    """Return what eth_getBlockByNumber does of a block, as far as anybody asks: null where there is none yet."""
+    if not isinstance(number, str) or not number.startswith("0x"):
+        return RpcError(-32602, "invalid argument 0: hex string without 0x prefix")
+    height = int(number, 16)
+    return {"number": hex(height), "hash": f"0x{view.block_hash(height)}"} if height <= view.head else None
 
 
 def _eth_call(params: list[Any]) -> tuple[bytes, bytes] | None:

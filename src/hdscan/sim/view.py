@@ -1,7 +1,7 @@
 """How one node sees a chain, which need not be how the chain is."""
 
 import time
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 import msgspec
 
@@ -59,6 +59,10 @@ class View:
     def branch(self, height: int) -> str:
         """Tell apart the blocks of one height: the branch that this node's block there is of."""
         return "orphaned" if self._branch is not None and height >= self._branch else ""
+
+    def block_hash(self, height: int) -> str:
+        """The 64 digits of a block's hash."""
+        return sha256(f"{self.identity}{height}{self.branch(height)}".encode()).hexdigest()
 
     def held(self, text: str, at: int) -> int:
         """Return what this node says an address holds of the chain's `at`-th asset."""

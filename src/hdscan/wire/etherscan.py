@@ -6,7 +6,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.evm import quantity
+from hdscan.wire.evm import block_hash, quantity
 from hdscan.wire.failure import Dialect, OwnError, failure
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import Malformed, decimal, decode, malformed, refuse_repeats
@@ -19,6 +19,10 @@ class _Account(msgspec.Struct, frozen=True):
     balance: str
 
 
+class _Node(msgspec.Struct, frozen=True):
+    result: msgspec.Raw
+
+
 class _Reply(msgspec.Struct, frozen=True):
     result: list[msgspec.Raw] | str
     status: str | None = None
@@ -26,6 +30,7 @@ class _Reply(msgspec.Struct, frozen=True):
 
 
 _LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this address out")
+_nodes = msgspec.json.Decoder(_Node)
 _replies = msgspec.json.Decoder(_Reply)
 _accounts = msgspec.json.Decoder(_Account)
 
@@ -43,6 +48,25 @@ def balances_request(readings: Sequence[Reading], chain_id: str) -> Request:
 def proxy_request(action: str, chain_id: str) -> Request:
     """Ask a node through Etherscan: eth_chainId or eth_blockNumber."""
     return Request(query={"chainid": chain_id, "module": "proxy", "action": action})
+
+
+def block_request(height: int, chain_id: str) -> Request:
+    """Ask a node through Etherscan for a block, without its transactions."""
+    block = {"action": "eth_getBlockByNumber", "tag": hex(height), "boolean": "false"}
+    return Request(query={"chainid": chain_id, "module": "proxy", **block})
+
+
+def block(response: Response, height: int) -> str:
+    """Decode the hash of the block at a height; raises CallError."""
+    if response.status != 200:
+        raise failure(response, Dialect.ETHERSCAN)
+    try:
+        found = block_hash(decode(_nodes, response.body, "the reply").result, height)
+    except CallError as error:
+        by_text = failure(response, Dialect.ETHERSCAN)
+        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+    refuse_repeats(response.body, {b'"result"': 1})
+    return found
 
 
 def balances(response: Response, readings: Sequence[Reading]) -> list[int | ReadError]:

@@ -7,16 +7,25 @@ import msgspec
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, malformed
+from hdscan.wire.strict import Malformed, malformed, refuse_repeats
 from hdscan.wire.strict import decode as strictly
 
 BALANCE_OF = "70a08231"
 CHAIN_ID: Call = ("eth_chainId", ())
 BLOCK_NUMBER: Call = ("eth_blockNumber", ())
 
+_HASH = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 _QUANTITY = re.compile(r"0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,63})", re.ASCII)
 _WORD = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 _text = msgspec.json.Decoder(str)
+
+
+class _Block(msgspec.Struct, frozen=True):
+    number: str
+    hash: str
+
+
+_blocks = msgspec.json.Decoder(_Block | None)
 
 
 def balance_call(reading: Reading, block: str = "latest") -> Call:
@@ -25,6 +34,22 @@ def balance_call(reading: Reading, block: str = "latest") -> Call:
         return "eth_getBalance", (reading.address, block)
     data = f"0x{BALANCE_OF}{reading.address[2:].lower():0>64}"
     return "eth_call", ({"to": reading.asset.contract, "data": data}, block)
+
+
+def block_call(height: int) -> Call:
+    """The call for a block, without its transactions."""
+    return "eth_getBlockByNumber", (hex(height), False)
+
+
+def block_hash(answer: msgspec.Raw, height: int) -> str:
+    """Decode the hash, 0x and 64 digits, of the block at a height; raises CallError, UNAVAILABLE where there is none yet."""
+    block: _Block | None = strictly(_blocks, answer, "the block")
+    refuse_repeats(bytes(answer), {b'"number"': 1, b'"hash"': 1})
+    if block is None:
+        raise CallError(ReadCode.UNAVAILABLE, f"has no block at {height}")
+    if not _HASH.fullmatch(block.hash) or block.number != hex(height):
+        raise malformed(f"not the block at {height} with its hash")
+    return block.hash
 
 
 def quantity(text: str) -> int:

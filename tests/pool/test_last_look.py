@@ -1,0 +1,176 @@
+"""A scan's last look: before it ends, who gave amounts is asked whether its chain is still the one they are of."""
+
+import pytest
+
+from hdscan.model.chain import Chain, Family, Network
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.pool.last_look import LAST_LOOK
+from hdscan.pool.outcomes import STALE_RECHECK
+from hdscan.pool.step import Looked, Reorged
+from tests.pool.virtual import CHAIN, Answer, Scripted, World, good, readings
+
+BITCOIN = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, "00", 1)
+SOLANA = Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, "00", 150)
+
+
+class Host(Scripted):
+    """Its head is what `height` says, on the first branch until `forks_at`."""
+
+    def __init__(self, name: str, **traits: object) -> None:
+        super().__init__(name, good(name), **{"states_head": False, "names_blocks": True, **traits})  # type: ignore[arg-type]
+        self.height = 100
+        self.forked = False
+        self.blocks: list[int] = []
+        self.proof = lambda now: self.height
+        self.block = self._block
+
+    def _block(self, height: int, now: float) -> str | CallError:
+        self.blocks.append(height)
+        return f"{height}{'b' if self.forked and height >= 100 else ''}"
+
+
+def read(*hosts: Scripted, chain: Chain = CHAIN) -> World:
+    """Everything is read, and all questions of that time are answered."""
+    world = World(*hosts, chain=chain).read(readings(30))
+    world.run()
+    world.notices.clear()
+    for host in hosts:
+        host.checks.clear()
+        if isinstance(host, Host):
+            host.blocks.clear()
+    return world
+
+
+def look(world: World) -> float:
+    """Look last; how many seconds it took."""
+    began = world.now
+    world.pool.look_last(world.now)
+    world.run()
+    assert world.notices[-1] == Looked()
+    return world.now - began
+
+
+def reorgs(world: World) -> list[tuple[str, int]]:
+    return [(notice.provider, notice.fork) for notice in world.notices if isinstance(notice, Reorged)]
+
+
+def test_a_host_whose_chain_stayed_is_asked_for_its_head_and_one_block():
+    host = Host("a")
+    world = read(host)
+    assert look(world) < 1
+    assert (len(host.checks), host.blocks) == (1, [100])
+    assert world.notices == [Looked()]
+
+
+def test_a_block_that_was_replaced_since_the_last_question_is_noticed():
+    host = Host("a")
+    world = read(host)
+    host.forked = True
+    look(world)
+    assert reorgs(world) == [("a", 0)], "no block is known below the one that has changed"
+
+
+def test_a_block_that_others_followed_is_noticed():
+    host = Host("a", states_head=True)
+    world = read(host)
+    host.height, host.forked = 103, True
+    look(world)
+    assert len(reorgs(world)) == 1
+
+
+def test_a_head_that_comes_back_to_what_it_was_is_waited_for():
+    host = Host("a")
+    world = read(host)
+    host.height, back = 99, world.now + 4
+    host.proof = lambda now: 100 if now >= back else 99
+    assert 4 <= look(world) < LAST_LOOK
+    assert reorgs(world) == []
+
+
+def test_a_head_that_stays_below_what_it_was_is_a_reorg_however_few_the_blocks():
+    host = Host("a")
+    world = read(host)
+    host.height = 99
+    assert LAST_LOOK <= look(world) < LAST_LOOK + 2
+    assert reorgs(world) == [("a", 100 - CHAIN.head_tolerance)]
+    world.notices.clear()
+    world.read(readings(10))
+    assert look(world) < 1
+    assert reorgs(world) == [], "it counts from there now"
+
+
+def test_a_host_without_blocks_is_asked_for_its_head():
+    host = Host("a", names_blocks=False)
+    world = read(host)
+    assert look(world) < 1
+    assert (len(host.checks), host.blocks) == (1, [])
+
+
+def test_a_host_that_fails_is_asked_again_and_given_up_in_the_end():
+    host = Host("a")
+    world = read(host)
+    host.proof = lambda now: CallError(ReadCode.SERVER_ERROR, "down")
+    assert LAST_LOOK <= look(world) < LAST_LOOK + 2
+    assert len(host.checks) > 2
+    assert reorgs(world) == []
+
+
+def test_a_block_that_is_not_told_at_first_is_asked_again():
+    host = Host("a")
+    world = read(host)
+    answers: list[Answer] = [CallError(ReadCode.UNAVAILABLE, "has no block at 100"), "another"]
+    host.block = lambda height, now: answers.pop(0)  # type: ignore[return-value, assignment]
+    assert 1 <= look(world) < LAST_LOOK
+    assert reorgs(world) == [("a", 0)]
+
+
+def test_who_gave_no_amounts_or_is_paused_for_longer_is_not_asked():
+    host, idle = Host("a"), Host("idle")
+    world = read(host)
+    both = World(host, idle).read(readings(1))
+    both.run()
+    asked = "idle" if idle.asked else "a"
+    for each in (host, idle):
+        each.checks.clear()
+    look(both)
+    assert {each.name for each in (host, idle) if each.checks} == {asked}
+    world.limiters["a"].throttled(world.now, 60.0)
+    host.checks.clear()
+    assert look(world) == 0
+    assert not host.checks
+
+
+def test_what_is_finalized_stays_and_is_not_looked_at():
+    host = Host("a", names_blocks=False)
+    world = read(host, chain=SOLANA)
+    host.height = 90
+    assert look(world) == 0
+    assert reorgs(world) == []
+
+
+def test_amounts_that_were_given_before_the_last_look_are_not_looked_at_again():
+    host = Host("a")
+    world = read(host)
+    look(world)
+    host.checks.clear()
+    look(world)
+    assert not host.checks
+
+
+@pytest.mark.parametrize(("chain", "waits"), [(CHAIN, 0.0), (BITCOIN, STALE_RECHECK)])
+def test_what_was_asked_before_a_reorg_is_not_believed_and_a_bitcoin_host_is_left_alone_for_a_while(chain, waits):
+    host = Host("a", capacity=1)
+    host.takes = lambda now: 3.0 if host.asked else 0.1  # type: ignore[method-assign]
+    world = World(host, chain=chain, rates={"a": 1.0})
+    work = readings(3)
+    world.pool.submit(0, work)
+    world.run(until=2.0)
+    seen = len(host.asked)
+    assert seen
+    world.pool._outcomes._reorged("a", 90, "its block at 90 is another than before", world.now)
+    began = world.now
+    world.run()
+    world.check(work)
+    again = [now for now, _ in host.asked if now > began]
+    assert len(again) >= seen
+    assert again[0] >= began + waits
