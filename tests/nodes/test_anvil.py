@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hdscan.model.events import ScanError, ScanProgress
 from tests.nodes.anvil import ASSETS, PAYER, TOKENS, Genesis, anvil, make_genesis, stated
 from tests.nodes.ask import ask, ask_all
 from tests.nodes.stage import Key, compare, row, scan, wallet_on
@@ -118,4 +119,37 @@ def test_every_balance_is_what_the_node_says_of_its_block_while_blocks_move(
     # those that held nothing show by their amount when they were read
     paid = [each for each in genesis.addresses[::50] if not any((each, asset) in genesis.holds for asset in ASSETS)]
     with anvil(tmp_path / "anvil", genesis, "--block-time", "1") as url:
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize(("protocol", "rate"), [("evm-multicall", 4.0), ("evm-rpc", 120.0)], ids=PROTOCOLS)
+def test_a_reorganisation_to_the_same_height_is_noticed_and_what_was_of_lost_blocks_read_again(
+    genesis: Genesis, keys: list[Key], tmp_path: Path, protocol: str, rate: float
+) -> None:
+    """The two blocks that paid are replaced by two that don't, while the scan is under way."""
+    noticed: list[ScanError] = []
+
+    async def run() -> None:
+        node = row("endpoint", name="anvil", chain="bsc", protocol=protocol, url=url, rate=rate)
+        async with wallet_on(tmp_path, "bsc", [node], genesis.addresses) as wallet:
+
+            def on(event: object) -> None:
+                if isinstance(event, ScanProgress) and event.read and int(ask(url, "eth_getBalance", paid[0], "latest"), 16):
+                    ask(url, "anvil_reorg", 2, [])
+                noticed.extend([event] if isinstance(event, ScanError) and event.code == "reorg" else [])
+
+            seconds = await scan(wallet, on)
+            assert noticed
+            said = dict(zip(keys, stated(url, keys), strict=True))
+            assert not any(said[address, asset] for address in paid for asset in ASSETS)
+            truth = {key: (said[key],) for key in keys}
+            compare("anvil, reorganised", protocol, seconds, wallet.balances("bsc"), truth)
+
+    paid = [each for each in genesis.addresses[:1000] if not any((each, asset) in genesis.holds for asset in ASSETS)][:30]
+    with anvil(tmp_path / "anvil", genesis) as url:
+        ask(url, "anvil_setAutomine", False)
+        list(ask_all(url, [("eth_sendTransaction", [each]) for each in _payments(1, paid)]))
+        ask(url, "anvil_mine", "0x2")
+        ask(url, "anvil_setAutomine", True)
+        assert int(ask(url, "eth_getBalance", paid[0], "latest"), 16) == 1
         asyncio.run(run())

@@ -36,9 +36,9 @@ def test_a_head_that_stays_costs_one_question_and_one_that_moves_two():
     blocks.head("a", 100, next(LATER))
     assert blocks.question("a") is None
     blocks.head("a", 101, next(LATER))
-    assert blocks.question("a") == 100
-    blocks.named("a", 100, "x")
     assert blocks.question("a") == 101
+    blocks.named("a", 101, "y")
+    assert blocks.question("a") == 100
     assert blocks.question("b") is None
 
 
@@ -77,6 +77,13 @@ def test_what_is_not_answered_is_asked_again_at_the_next_head():
     assert blocks.question("a") == 100
 
 
+def test_what_is_dated_by_the_tip_before_it_may_be_of_a_later_block():
+    blocks = Blocks()
+    assert blocks.from_tip("a", 103) == 0
+    told(blocks, {}, 100, 102, 104)
+    assert [blocks.from_tip("a", fork) for fork in (101, 102, 103, 105)] == [0, 0, 100, 102]
+
+
 def test_memory_is_bounded():
     blocks = Blocks()
     told(blocks, {}, *range(100, 100 + 3 * KEPT))
@@ -108,18 +115,18 @@ def reorgs(world: World) -> list[tuple[str, int]]:
 
 
 def world(at: float) -> World:
-    """One provider that grows a block in 30 s, and at `at` is on another branch from block 101 on."""
+    """One provider that grows a block in 30 s, and at `at` is on another branch from block 104 on."""
     provider = Scripted("a", good("a"), capacity=1, states_head=False, names_blocks=True)
     provider.proof = lambda now: 100 + int((now - START) // 30)
-    provider.block = lambda height, now: f"{height}{'b' if now - START >= at and height > 100 else ''}"
+    provider.block = lambda height, now: f"{height}{'b' if now - START >= at and height > 103 else ''}"
     return World(provider, rates={"a": 2.0})
 
 
 def test_a_pool_notices_a_reorg_and_allows_for_heights_that_are_the_last_tip():
-    w = world(at=95)
-    w.pool.submit(0, readings(300))
-    w.run(until=149)
-    assert reorgs(w) == [("a", 101 - 40)]
+    w = world(at=125)
+    w.pool.submit(0, readings(400))
+    w.run(until=179)
+    assert reorgs(w) == [("a", 102)], "the tip before the last one that stayed"
 
 
 def test_without_a_reorg_a_pool_notices_none():

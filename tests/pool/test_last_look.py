@@ -92,7 +92,7 @@ def test_a_head_that_stays_below_what_it_was_is_a_reorg_however_few_the_blocks()
     world = read(host)
     host.height = 99
     assert LAST_LOOK <= look(world) < LAST_LOOK + 2
-    assert reorgs(world) == [("a", 100 - CHAIN.head_tolerance)]
+    assert reorgs(world) == [("a", 0)]
     world.notices.clear()
     world.read(readings(10))
     assert look(world) < 1

@@ -281,3 +281,13 @@ def test_a_slow_host_gets_no_second_call_before_the_first_has_gone_out() -> None
     assert limiter.ready_at(1, 1000.3) == 1000.3 + LOOK_AGAIN
     limiter.sent(1000.3)
     assert limiter.ready_at(1, 1000.3) == pytest.approx(1000.5 - 2 * SLACK)
+
+
+def test_a_call_that_goes_out_late_counts_in_every_window_from_then_on() -> None:
+    limiter = Limiter(10.0, [(60.0, 2)])
+    limiter.hears_sent = True
+    limiter.take(1, 1000.0)
+    limiter.sent(1020.0)
+    limiter.take(1, 1020.2)
+    limiter.sent(1020.2)
+    assert limiter.ready_at(1, 1061.0) >= 1080.0

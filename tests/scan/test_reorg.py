@@ -8,27 +8,36 @@ import pytest
 from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError
 from hdscan.model.scan import Status
-from hdscan.pool import seat
-from hdscan.sim.chains import BTC
+from hdscan.pool import blocks, seat
+from hdscan.sim.chains import BSC, BTC
 from hdscan.sim.faults import Fault, always
 from tests.scan.stage import host, of, played, stage
 
-QUICK_BLOCKS = (msgspec.structs.replace(BTC, interval=0.2),)
+QUICK_BLOCKS = tuple(msgspec.structs.replace(each, interval=0.2) for each in (BTC, BSC))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def tips_are_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seat, "TIP_AGE", 0.1)
+    monkeypatch.setattr(blocks, "EVERY", 0.1)
 
 
-@pytest.mark.parametrize(("protocol", "audit"), [(Protocol.ESPLORA, None), (Protocol.ESPLORA, 100), (Protocol.ELECTRUM, None)])
-@played
-async def test_what_was_read_of_an_orphaned_branch_is_read_again(
-    tmp_path: Path, protocol: Protocol, audit: float | None
-) -> None:
-    hosts = (host("forked", rate=60, protocols=(protocol,), batch=1), host("other", rate=60))
+CASES = [
+    ("btc", Protocol.ESPLORA, None),
+    ("btc", Protocol.ESPLORA, 100),
+    ("btc", Protocol.ELECTRUM, None),
+    ("bsc", Protocol.EVM_RPC, None),
+    ("bsc", Protocol.EVM_MULTICALL, None),
+    ("bsc", Protocol.ETHERSCAN, None),
+]
+
+
+async def orphaned(path: Path, chain: str, protocol: Protocol, audit: float | None) -> None:
+    """What was read of a branch that is gone 0.8 s after the beginning is noticed, and read again."""
+    few = {"batch": 1 if chain == "btc" else 3, "published_batch": 1 if chain == "btc" else 3, "rate": 60}
+    hosts = (host("forked", chain, protocols=(protocol,), **few), host("other", chain, **few))
     faults = {"forked": [always(Fault.ORPHANED, until=0.8)]}
-    async with stage(tmp_path, hosts, faults=faults, addresses=400, played_chains=QUICK_BLOCKS) as on:
+    async with stage(path, hosts, faults=faults, addresses=400 if chain == "btc" else 200, played_chains=QUICK_BLOCKS) as on:
         events = await on.scan(audit=audit)
         assert any(entry.answered == Fault.ORPHANED and entry.asks for entry in on.log("forked")), "it was believed at first"
         said = [event for event in of(events, ScanError) if event.code == "reorg"]
@@ -40,6 +49,24 @@ async def test_what_was_read_of_an_orphaned_branch_is_read_again(
         assert on.wallet.store.check() == []
 
 
+@pytest.mark.usefixtures("tips_are_asked_often")
+@pytest.mark.parametrize(("chain", "protocol", "audit"), CASES)
+@played
+async def test_what_was_read_of_an_orphaned_branch_is_read_again(
+    tmp_path: Path, chain: str, protocol: Protocol, audit: float | None
+) -> None:
+    await orphaned(tmp_path, chain, protocol, audit)
+
+
+@pytest.mark.parametrize(("chain", "protocol", "audit"), [case for case in CASES if case[2] is None])
+@played
+async def test_a_reorganisation_that_nothing_but_the_last_look_can_see_is_seen(
+    tmp_path: Path, chain: str, protocol: Protocol, audit: float | None
+) -> None:
+    await orphaned(tmp_path, chain, protocol, audit)
+
+
+@pytest.mark.usefixtures("tips_are_asked_often")
 @played
 async def test_blocks_that_only_follow_each_other_are_no_reorg(tmp_path: Path) -> None:
     hosts = (host("a", rate=60), host("b", rate=60))

@@ -208,6 +208,8 @@ def _own(dice: Random, spec: HostSpec, heals: float) -> list[Rule]:
             return [always(Fault.WRONG_CHAIN, since=dice.choice((0.0, round(dice.uniform(1, 6), 3))))]
         case 6:
             return [always(Fault.STALE, since=dice.choice((0.0, since)), until=until)]
+        case 7 if FAMILIES[spec.chain] is not Family.SOLANA:
+            return [always(Fault.ORPHANED, since=dice.choice((0.0, since / 10)), until=until)]
     return []
 
 

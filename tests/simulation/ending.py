@@ -47,6 +47,7 @@ class Ending:
                 )
             self._check_status(msgspec.structs.replace(record, status=live.status, error=live.error), chain)
             self._check_quarantine(chain, plan.scan_id)
+            self._check_branches(chain, plan.scan_id)
         said = {(e.chain, e.token): e.addresses for e in self.live.snapshot().token_errors if e.chain in worked}
         held = {key: e.addresses for key, e in errors.items() if key[0] in worked}
         if said != held and not self.life.disk.failed:
@@ -97,6 +98,26 @@ class Ending:
             (count,) = database.execute(f"{query} ({marks})", (scan_id, *gone)).fetchone()
             if count:
                 raise Violation("quarantine", f"{count} balances of quarantined {', '.join(gone)} are still believed")
+
+    def _check_branches(self, chain: str, scan_id: int) -> None:
+        """What was said of a branch, whose block was named and later another in its place, is not believed any more."""
+        scanner = self.engine._scanners[chain]
+        if scanner.record.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS) or self.life.disk.failed:
+            return
+        sites = {site.name: site for site in self.watch.sites[chain] if site.branch_named and site.block_at > site.orphaned_at}
+        for seat in self.fleet.seats[chain]:
+            site = sites.get(seat.name.split("/")[0])
+            if (
+                site is None
+                or seat.standing is not Standing.TRUSTED
+                or not scanner._pool._look._blocks.told(seat.provider.endpoint)
+            ):
+                continue
+            for row in self.store.balances(chain):
+                true = self.watch._truth[chain, row.index, row.asset]
+                said = (row.address.lower(), row.asset) in site.on_branch
+                if row.source == seat.name and said and row.amount not in (None, str(true)):
+                    raise Violation("reorg", f"{row.asset} of {chain} address {row.index} is still what {row.source} took back")
 
     def _check_providers(self, worked: list[str]) -> None:
         assert self.live is not None

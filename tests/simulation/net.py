@@ -31,6 +31,8 @@ QUOTA_PAUSE = 3600.0
 RECENT = 5.0  # seconds within which heads are compared
 FRESH = 600.0  # seconds for which a peer's head tells who lies behind
 IDENTITY = ("eth_chainId", "getGenesisHash", "/block-height/0")
+FIRST = "/block-height/0"
+BLOCKS = ("eth_getBlockByNumber", "/block-height/")
 HEAD = ("eth_blockNumber", "getSlot", "/blocks/tip/height", "getMultipleAccounts")
 AGGREGATE3 = b"0x82ad56cb"
 THROTTLED = ("rate", "paused", Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT)
@@ -132,6 +134,9 @@ class Site:
         self.head_at = float("-inf")  # when it was last heard to name its true head
         self.stale_at = float("-inf")  # and an old one
         self.known_stale = False  # its peers, who were heard too, show that
+        self.on_branch: set[tuple[str, str]] = set()  # what it was heard to say on a branch that would end
+        self.branch_named = False  # and a block of it
+        self.orphaned_at = self.block_at = float("-inf")  # when it was last heard on that branch, and to name a true block
         self.forget()
 
     def forget(self) -> None:
@@ -148,6 +153,9 @@ class Site:
         self.exposed = False
         self.known_stale = False
         self.head_at = self.stale_at = float("-inf")
+        self.on_branch.clear()
+        self.branch_named = False
+        self.orphaned_at = self.block_at = float("-inf")
 
     def begins(self, now: float) -> None:
         """A call was begun."""
@@ -187,6 +195,13 @@ class Site:
                 self._lied(entry)
         elif entry.answered == Fault.STALE:
             self._stale(entry, now, states_head=aggregate or self.world.family is Family.SOLANA)
+        elif entry.answered == Fault.ORPHANED:
+            self.orphaned_at = now
+            self.branch_named = self.branch_named or _names_block(entry)
+            self.on_branch |= {(text.lower(), symbol) for text, symbol in named(entry.asks, self.world)}
+            self._lied(entry)
+        elif entry.answered == "ok" and _names_block(entry):
+            self.block_at = now
         elif entry.answered == "ok" and (aggregate or any(method in HEAD for method in entry.methods)):
             self.head_at = now
             self.known_stale = False
@@ -213,6 +228,11 @@ class Site:
     def _lied(self, entry: Entry) -> None:
         for text, symbol in named(entry.asks, self.world):
             self.watch.believable.add((self.name, text.lower(), symbol))
+
+
+def _names_block(entry: Entry) -> bool:
+    """Whether it was asked for the hash of a block, other than the first one."""
+    return any(method.startswith(BLOCKS) and method != FIRST for method in entry.methods)
 
 
 class InProcess:

@@ -182,7 +182,8 @@ class Watch:
                 self.fail("totals", f"{event.chain}: an event says {totals}, which was never stored")
         elif isinstance(event, ScanError) and (wait := re.search(r"offered again in ([\d.]+) s", event.error)):
             before = self.silent_at.get(event.chain, -1.0)
-            if self.success_at.get(event.chain, 0.0) > before and float(wait[1]) > 2 * base + 0.1:
+            answered = self.success_at.get(event.chain, 0.0)  # in this very instant it may have been decided before
+            if before < answered < now - 1e-9 and float(wait[1]) > 2 * base + 0.1:
                 self.fail("backoff", f"{event.chain} waits {wait[1]} s at once, though somebody answered a moment ago")
             self.silent_at[event.chain] = now
         elif isinstance(event, ScanTokenError) and event.addresses < 0:

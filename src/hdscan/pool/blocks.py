@@ -1,7 +1,8 @@
 """Which blocks the endpoints stand on, to see when a chain that was read is no longer the chain. Pure.
 
-Per endpoint the hashes at its former heads are kept. When its head changes, the hash at the last of them is asked again, then
-that at the new head. Where one has changed, the older ones are asked until one has not: the fork is above it.
+Per endpoint the hashes at its former heads are kept. When its head changes, the hash at the new one is asked, and then that at
+the last of the former again: in this order nothing that happens between the two questions is missed. Where one has changed,
+the older ones are asked until one has not: the fork is above it.
 """
 
 KEPT = 50  # hashes per endpoint
@@ -24,7 +25,7 @@ class Blocks:
             return
         self._heads[endpoint] = height, now
         before = [known for known in self._known.get(endpoint, {}) if known <= height]
-        self._todo[endpoint] = list(dict.fromkeys([max(before), height])) if before else [height]
+        self._todo[endpoint] = list(dict.fromkeys([height, max(before)])) if before else [height]
 
     def question(self, endpoint: str) -> int | None:
         """The height at which the endpoint is to be asked for its block's hash, if any."""
@@ -57,6 +58,14 @@ class Blocks:
             for oldest in sorted(known)[:-KEPT]:
                 del known[oldest]
         return fork
+
+    def from_tip(self, endpoint: str, fork: int) -> int:
+        """The lowest tip that an amount of the fork or above may carry as its height, if that is the tip before its call.
+
+        Such a call was made after the last block that stayed was named, or was on its way then; 0 where that is not known.
+        """
+        stayed = sorted(height for height in self._known.get(endpoint, {}) if height < fork)
+        return stayed[-2] if len(stayed) > 1 else 0
 
     def told(self, endpoint: str) -> bool:
         """Whether it has named every block that it was to name."""

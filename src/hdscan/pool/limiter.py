@@ -13,7 +13,8 @@ MINUTE, HOUR, DAY, MONTH = 60.0, 3_600.0, 86_400.0, 31 * 86_400.0
 SLACK = 0.010  # a call may come this early to make up for one that was late: timers are not exact
 BUCKETS = 60
 AHEAD = 0.020  # seconds' worth of calls that may be decided before they go out
-UNHEARD = 1.0  # a call that did not go out within this never will
+UNHEARD = 1.0  # a call that did not go out within this holds back nobody: most likely it never will
+UNSENT = 64  # such calls that are remembered
 LOOK_AGAIN = 0.005
 CUT, GROWTH = 0.7, 1.05
 LONGEST_PAUSE = DAY
@@ -98,8 +99,8 @@ class Limiter:
         self._next_at = 0.0
         self._spacing = 0.0
         self.hears_sent = False  # somebody calls `sent`
-        self._unsent = 0  # calls that were counted and have not gone out: their connections are being made
-        self._taken_at = float("-inf")
+        # calls that were counted and have not gone out, when and for how much: their connections are being made
+        self._unsent: deque[tuple[float, int]] = deque(maxlen=UNSENT)
         self._cut_again_at = 0.0
         self._grown_at = 0.0
         self._own_pause = OWN_PAUSE
@@ -112,9 +113,13 @@ class Limiter:
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
         ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
-        if self.hears_sent and now - self._taken_at < UNHEARD and self._unsent >= max(1.0, AHEAD * self.rate):
+        if self.hears_sent and self._on_their_way(now) >= max(1.0, AHEAD * self.rate):
             return max(ready, now + LOOK_AGAIN)  # more that is still on its way out would go out in a bunch
         return ready
+
+    def _on_their_way(self, now: float) -> int:
+        """How many calls may still go out in a bunch."""
+        return sum(now - taken_at < UNHEARD for taken_at, _ in self._unsent)
 
     def blocked_until(self, cost: int, now: float) -> float:
         """Until when a pause or a spent window holds every caller; the spacing between calls apart."""
@@ -140,8 +145,7 @@ class Limiter:
                 limited = max(0.0, now - max(self._grown_at, self.paused_until))
                 self.rate = min(self.ceiling, self.rate * GROWTH**limited)
             self._grown_at = now
-        self._unsent = self._unsent + 1 if now - self._taken_at < UNHEARD else 1
-        self._taken_at = now
+        self._unsent.append((now, cost))
         self._spacing = cost / self.rate
         self._next_at = max(self._next_at, now - SLACK) + self._spacing
         for window in self.windows:
@@ -149,8 +153,11 @@ class Limiter:
 
     def sent(self, now: float) -> None:
         """The call that was counted last goes out only now: the next one keeps its distance from it."""
-        self._unsent = max(0, self._unsent - 1)
+        taken_at, cost = self._unsent.pop() if self._unsent else (now, 0)
         self._next_at = max(self._next_at, now - SLACK + self._spacing)
+        if now - taken_at >= UNHEARD:  # the process was held up: to the host it is a call of now
+            for window in self.windows:
+                window.take(cost, now)
 
     def throttled(self, now: float, retry_after: float | None, *, quota: bool = False) -> None:
         """A 429 or its like: pause every caller and lower the rate (at most once per pause).

@@ -238,8 +238,8 @@ class Outcomes:
         """
         for seat in self._seats:
             if seat.provider.endpoint == endpoint:
-                margin = 0 if seat.provider.states_head else self._chain.head_tolerance
-                self._endings.notices.append(Reorged(seat.name, max(0, fork - margin), why))
+                first = fork if seat.provider.states_head else self._blocks.from_tip(endpoint, fork)
+                self._endings.notices.append(Reorged(seat.name, first, why))
                 seat.doubted_at = now
                 if self._chain.family is Family.BITCOIN:
                     self._set_aside(seat, why, now)
