@@ -6,7 +6,7 @@ from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.pool.last_look import LAST_LOOK
 from hdscan.pool.outcomes import STALE_RECHECK
-from hdscan.pool.step import Looked, Reorged
+from hdscan.pool.step import Looked, Quarantined, Reorged
 from tests.pool.virtual import CHAIN, Answer, Scripted, World, good, readings
 
 BITCOIN = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, "00", 1)
@@ -174,3 +174,31 @@ def test_what_was_asked_before_a_reorg_is_not_believed_and_a_bitcoin_host_is_lef
     again = [now for now, _ in host.asked if now > began]
     assert len(again) >= seen
     assert again[0] >= began + waits
+
+
+def test_a_pool_that_takes_over_a_scan_knows_the_blocks_that_were_named_before():
+    host = Host("a")
+    memory = read(host).pool.memory()
+    assert memory.blocks == {"a": {100: "100"}}
+    host.forked = True
+    later = World(host)
+    later.pool.restore(memory)
+    later.read(readings(3))
+    later.run()
+    assert reorgs(later) == [("a", 0)]
+
+
+def test_audits_that_were_lost_before_a_restart_count():
+    host = Host("a")
+    world = read(host)
+    assert world.pool.contradict("a", "two others say otherwise") == []
+    memory = world.pool.memory()
+    assert memory.lost == {"a": 1}
+    later = World(Host("a"))
+    later.pool.restore(memory)
+    assert [notice.provider for notice in later.pool.contradict("a", "two others say otherwise")] == ["a"]
+    last = World(Host("a"), Host("b"))
+    last.pool.restore(later.pool.memory())
+    last.read(readings(3))
+    assert [notice.provider for notice in last.notices if isinstance(notice, Quarantined)] == ["a"]
+    assert not last.providers[0].asked

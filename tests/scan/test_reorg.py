@@ -9,6 +9,7 @@ from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError
 from hdscan.model.scan import Status
 from hdscan.pool import blocks, seat
+from hdscan.pool.chain_pool import PoolMemory
 from hdscan.sim.chains import BSC, BTC
 from hdscan.sim.faults import Fault, always
 from tests.scan.stage import host, of, played, stage
@@ -76,3 +77,21 @@ async def test_blocks_that_only_follow_each_other_are_no_reorg(tmp_path: Path) -
         assert any("/block-height/" in method and method != "/block-height/0" for e in on.log("a") for method in e.methods)
         assert set(on.asked("btc").values()) == {1}
         on.assert_all_true()
+
+
+@played
+async def test_a_reorganisation_between_two_runs_of_a_scan_is_noticed(tmp_path: Path) -> None:
+    async with stage(tmp_path, (host("a", rate=200),), addresses=200) as on:
+        await on.scan(on.stop_after(3))
+        memory = on.wallet.store.load_memory()
+        scan_id, known = msgspec.json.decode(memory["chain:btc"], type=tuple[int, PoolMemory])
+        (blocks,) = known.blocks.values()
+        assert blocks
+        blocks[max(blocks)] = "00" * 32  # as if the block had been another one then
+        on.wallet.store.save_memory({"chain:btc": msgspec.json.encode((scan_id, known))})
+        read = on.wallet.chains()[0].read
+        assert read
+        events = await on.scan()
+        assert [f"{read} balances" in event.error for event in of(events, ScanError)] == [True]
+        on.assert_all_true()
+        assert on.result.status is Status.COMPLETED

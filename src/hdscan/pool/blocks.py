@@ -5,6 +5,8 @@ the last of the former again: in this order nothing that happens between the two
 the older ones are asked until one has not: the fork is above it.
 """
 
+from collections.abc import Mapping
+
 KEPT = 50  # hashes per endpoint
 EVERY = 20.0  # seconds between two looks at an endpoint, however often it names its head
 
@@ -17,6 +19,14 @@ class Blocks:
         self._heads: dict[str, tuple[int, float]] = {}  # and when it was named
         self._todo: dict[str, list[int]] = {}
         self._gone: set[str] = set()  # whose chain has changed, it is not yet known how far down
+
+    def memory(self) -> dict[str, dict[int, str]]:
+        """The hashes that are known, by endpoint and height."""
+        return {endpoint: dict(known) for endpoint, known in self._known.items() if known}
+
+    def restore(self, memory: Mapping[str, Mapping[int, str]]) -> None:
+        """Take over what was known before a restart: the next heads raise the questions."""
+        self._known |= {endpoint: dict(known) for endpoint, known in memory.items()}
 
     def head(self, endpoint: str, height: int, now: float) -> None:
         """An endpoint named its head."""

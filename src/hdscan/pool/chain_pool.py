@@ -8,6 +8,8 @@ in `pulls`, what an outcome means in `outcomes`, when a reading ends in `endings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+import msgspec
+
 from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
 from hdscan.model.provider import Reply
@@ -23,6 +25,13 @@ from hdscan.pool.queue import Item, WorkQueue
 from hdscan.pool.seat import Policy, Seat, rfc3339
 from hdscan.pool.seats import Seats
 from hdscan.pool.step import Call, CheckCall, Looked, Quarantined, Step, Stop
+
+
+class PoolMemory(msgspec.Struct, frozen=True):
+    """What a resumed scan has to know: audits lost by provider, and the hashes of blocks by endpoint and height."""
+
+    lost: dict[str, int]
+    blocks: dict[str, dict[int, str]]
 
 
 class ChainPool:
@@ -42,6 +51,7 @@ class ChainPool:
         self._outage = Outage(policy)
         self._endings = Endings(chain, self.seats, self._queue, self._outage, jitter)
         heads, blocks = Heads(chain.head_tolerance), Blocks()
+        self._blocks = blocks
         self._look = LastLook(self.seats, heads, blocks)
         self._pulls = Pulls(self.seats, heads, blocks, self._queue)
         self._outcomes = Outcomes(
@@ -82,6 +92,15 @@ class ChainPool:
     def look_last(self, now: float) -> None:
         """All is read: ask who gave amounts for its head and its blocks once more; ends with a notice, Looked."""
         self._look.begin(now)
+
+    def memory(self) -> PoolMemory:
+        """What has to survive a restart in the midst of a scan."""
+        return PoolMemory(self._outcomes.lost(), self._blocks.memory())
+
+    def restore(self, memory: PoolMemory) -> None:
+        """Take over what an earlier process knew when it worked at this scan."""
+        self._outcomes.restore_lost(memory.lost)
+        self._blocks.restore(memory.blocks)
 
     @property
     def busy(self) -> bool:

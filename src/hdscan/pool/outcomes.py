@@ -1,6 +1,6 @@
 """What every outcome of a call means for the breaker, the limiter, the provider and the readings (RESILIENCE.md's table)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import CallError, ReadCode
@@ -209,6 +209,18 @@ class Outcomes:
             if seat.contradicted >= CONTRADICTIONS:
                 found += self._quarantine(seat.provider.endpoint, why, ReadCode.CONTRADICTED)
         return found
+
+    def lost(self) -> dict[str, int]:
+        """How many audits every provider lost that lost any."""
+        return {seat.name: seat.contradicted for seat in self._seats if seat.contradicted}
+
+    def restore_lost(self, lost: Mapping[str, int]) -> None:
+        """Take over what was lost before a restart."""
+        for seat in [seat for seat in self._seats if seat.name in lost]:
+            seat.contradicted = max(seat.contradicted, lost[seat.name])
+            if seat.contradicted >= CONTRADICTIONS:
+                why = f"it lost {seat.contradicted} audits of this scan"
+                self._endings.notices += self._quarantine(seat.provider.endpoint, why, ReadCode.CONTRADICTED)
 
     def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
         """A host of another chain, or one that lies, is not asked again, by whatever protocol; what it said is doubted."""

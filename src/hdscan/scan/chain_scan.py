@@ -14,7 +14,7 @@ from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import ChainScan, Chunk, Status
-from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
 from hdscan.pool.seat import rfc3339
 from hdscan.pool.step import Looked, Quarantined, Reorged, ShortReply, Silence, Step, Stop
@@ -87,6 +87,10 @@ class ChainScanner:
         self._looking = False  # once more, at all who gave amounts
         self._unsettled = False  # something was taken back since the last pass began
         self._ended_before = record.read + record.unread + record.disputed
+
+    def memory(self) -> tuple[int, PoolMemory]:
+        """The scan, and what its pool has to remember if it is resumed."""
+        return self.record.scan_id, self._pool.memory()
 
     def stop(self) -> None:
         """Begin no more work; commit what has ended and end as STOPPED."""

@@ -14,7 +14,7 @@ from hdscan.model.errors import StoreError
 from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanComplete, ScanState
 from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, worst
 from hdscan.pool.batch import BatchMemory, BatchSize
-from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.seat import Policy, Seat
 from hdscan.scan.chain_scan import ChainScanner
@@ -28,6 +28,7 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 PINNED = "pin:"
+CHAIN = "chain:"
 TICK = 1.0  # seconds between looks at the providers
 
 
@@ -151,11 +152,12 @@ class Engine:
                     seed=int(self._jitter() * 2**53),
                 )
             )
-            self._fleet.restore(await write(self._store.load_memory), self._clock())
+            memory = await write(self._store.load_memory)
+            self._fleet.restore(memory, self._clock())
             records = [record for record in plan.chains if record.status.resumable or (plan.retry and to_retry(record))]
             for record in records:
                 standing = await write(partial(self._store.token_errors, record.scan_id, record.chain))
-                self._scanners[record.chain] = self._scanner(record, TokenErrors(record.chain, standing), write)
+                self._scanners[record.chain] = self._scanner(record, TokenErrors(record.chain, standing), write, memory)
             if self._stopping:
                 self.stop(self._stopping)
             self._look_at_providers()  # what changes from here on is said
@@ -200,15 +202,21 @@ class Engine:
             providers=self.statuses(),
         )
 
-    def _scanner(self, record: ChainScan, token_errors: TokenErrors, write: Writer) -> ChainScanner:
+    def _scanner(
+        self, record: ChainScan, token_errors: TokenErrors, write: Writer, memory: Mapping[str, bytes]
+    ) -> ChainScanner:
         chain, seats = self._chains[record.chain], self._fleet.seats[record.chain]
         assets = [asset for asset in self._assets[record.chain] if asset.symbol in record.assets]
         off = [f"{status.name}: {status.last_error}" for status in self._fleet.off if status.chain == chain.id]
+        pool = ChainPool(chain, seats, self._policy, self._jitter, off)
+        scan_id, known = _remembered(memory, f"{CHAIN}{chain.id}", tuple[int, PoolMemory]) or (0, None)
+        if known is not None and scan_id == record.scan_id:
+            pool.restore(known)
         return ChainScanner(
             chain,
             assets,
             record,
-            pool=ChainPool(chain, seats, self._policy, self._jitter, off),
+            pool=pool,
             store=self._store,
             writer=write,
             clock=self._clock,
@@ -244,6 +252,7 @@ class Engine:
 
     async def _keep(self, write: Writer) -> None:
         memory = self._fleet.memory()
+        memory |= {f"{CHAIN}{chain}": msgspec.json.encode(scanner.memory()) for chain, scanner in self._scanners.items()}
         changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}
         if not changed:
             return
