@@ -273,3 +273,16 @@ def test_poison_does_not_hold_up_the_rest_of_a_lone_provider(latency):
     assert unread_indices(world) == {3, 30}
     assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
     assert world.elapsed < 60 * 2 + 40
+
+
+def test_nobody_waits_for_the_slowest_to_repeat_what_the_fastest_failed_once():
+    once = iter([CallError(ReadCode.SERVER_ERROR, "it failed")])
+    fast = Scripted("fast", lambda asked, now: next(once, None) or good("fast")(asked, now), capacity=100)
+    slow = Scripted("slow", good("slow"), capacity=1)
+    world = World(fast, slow, rates={"slow": 1.0})
+    work = readings(200)
+    world.read(work)
+    world.check(work)
+    assert not world.unread()
+    assert world.elapsed < Policy().backoff_max + 5
+    assert len(fast.asked) <= 5

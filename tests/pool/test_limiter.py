@@ -288,6 +288,7 @@ def test_a_call_that_goes_out_late_counts_in_every_window_from_then_on() -> None
     limiter.hears_sent = True
     limiter.take(1, 1000.0)
     limiter.sent(1020.0)
+    assert limiter.room(1020.1) == 1, "once"
     limiter.take(1, 1020.2)
     limiter.sent(1020.2)
     assert limiter.ready_at(1, 1061.0) >= 1080.0

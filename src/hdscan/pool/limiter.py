@@ -59,6 +59,18 @@ class Window:
             self.buckets.append((start, cost))
         self._used += cost
 
+    def move(self, cost: int, taken_at: float, now: float) -> None:
+        """What was counted at `taken_at` goes out only now: to the host it is of now."""
+        start = taken_at - taken_at % self._width
+        if now - start < self._width:
+            return
+        for place, (begun, count) in enumerate(self.buckets):
+            if begun == start and count >= cost:
+                self.buckets[place] = begun, count - cost
+                self._used -= cost
+                break
+        self.take(cost, now)
+
     def restore(self, buckets: Sequence[tuple[float, int]], now: float) -> None:
         """Take over what was counted before a restart; what lies in the future (a clock set back) counts from now."""
         self.buckets = deque((min(start, now), count) for start, count in buckets)
@@ -155,9 +167,8 @@ class Limiter:
         """The call that was counted last goes out only now: the next one keeps its distance from it."""
         taken_at, cost = self._unsent.pop() if self._unsent else (now, 0)
         self._next_at = max(self._next_at, now - SLACK + self._spacing)
-        if now - taken_at >= UNHEARD:  # the process was held up: to the host it is a call of now
-            for window in self.windows:
-                window.take(cost, now)
+        for window in self.windows:
+            window.move(cost, taken_at, now)
 
     def throttled(self, now: float, retry_after: float | None, *, quota: bool = False) -> None:
         """A 429 or its like: pause every caller and lower the rate (at most once per pause).

@@ -160,6 +160,17 @@ class WorkQueue:
             stuck += self._shelves.pop(key)
         return stuck
 
+    def take_overdue(self, before: float) -> list[Item]:
+        """Take out what failed before a time and has waited since for those who have not."""
+        overdue: list[Item] = []
+        for key in [key for key in self._shelves if key.closed_to and not key.urgent]:
+            items = self._shelves[key]
+            while items and items[0].tried and items[0].history[-1].at < before:
+                overdue.append(items.popleft())
+            if not items:
+                del self._shelves[key]
+        return overdue
+
     def oldest(self, provider: str, kinds: Collection[Kind]) -> float:
         """The place of the oldest work that came back and is for this provider; infinite where there is none."""
         places = (items[0].order for key, items in self._shelves.items() if key.kind in kinds and provider not in key.closed_to)
