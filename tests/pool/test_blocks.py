@@ -46,17 +46,17 @@ def test_a_chain_that_grows_has_no_fork():
     assert told(Blocks(), {}, 100, 101, 105, 105, 110) == []
 
 
-def test_the_fork_is_above_the_highest_block_that_stayed():
+def test_what_is_above_the_block_before_is_doubted_at_every_step_down_to_one_that_stayed():
     blocks = Blocks()
     assert told(blocks, {}, 100, 102, 104, 106) == []
-    assert told(blocks, {104: "new", 106: "new"}, 108) == [103]
+    assert told(blocks, {104: "new", 106: "new"}, 108) == [105, 103]
     assert told(blocks, {104: "new", 106: "new"}, 109, 110) == []
 
 
 def test_where_nothing_stayed_everything_is_doubted():
     blocks = Blocks()
     told(blocks, {}, 100, 101)
-    assert told(blocks, {100: "new", 101: "new"}, 102) == [0]
+    assert told(blocks, {100: "new", 101: "new"}, 102) == [101, 0]
     assert told(blocks, {100: "new", 101: "new"}, 103) == []
 
 
@@ -64,8 +64,22 @@ def test_a_head_that_falls_below_all_that_is_known_and_a_new_chain_doubt_everyth
     blocks = Blocks()
     told(blocks, {}, 100, 101)
     blocks.head("a", 102, next(LATER))
-    blocks.named("a", 101, "new")
-    assert told(blocks, {99: "new", 100: "new"}, 99) == [0]
+    blocks.named("a", 102, "new")
+    assert blocks.named("a", 101, "new") == 101
+    assert told(blocks, {99: "new", 100: "new"}, 99) == []
+    assert told(blocks, {99: "new", 100: "new"}, 103) == [0]
+
+
+def test_a_new_block_is_known_only_once_the_one_before_it_has_proved_to_be_the_same():
+    blocks = Blocks()
+    told(blocks, {}, 98, 100)
+    new = {height: f"new {height}" for height in range(99, 120)}
+    for head in (106, 107):
+        blocks.head("a", head, next(LATER))
+        blocks.named("a", head, new[head])
+        blocks.unanswered("a")
+    assert told(blocks, new, 108) == [99]
+    assert told(blocks, new, 109, 110) == []
 
 
 def test_what_is_not_answered_is_asked_again_at_the_next_head():

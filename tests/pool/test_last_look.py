@@ -46,7 +46,7 @@ def look(world: World) -> float:
     began = world.now
     world.pool.look_last(world.now)
     world.run()
-    assert world.notices[-1] == Looked()
+    assert isinstance(world.notices[-1], Looked)
     return world.now - began
 
 
@@ -112,7 +112,11 @@ def test_a_host_that_fails_is_asked_again_and_given_up_in_the_end():
     host.proof = lambda now: CallError(ReadCode.SERVER_ERROR, "down")
     assert LAST_LOOK <= look(world) < LAST_LOOK + 2
     assert len(host.checks) > 2
-    assert reorgs(world) == []
+    assert world.notices == [Looked(("a",))]
+    host.proof = lambda now: 100
+    host.forked = True
+    look(world)
+    assert reorgs(world) == [("a", 0)], "it is still to be looked at"
 
 
 def test_a_block_that_is_not_told_at_first_is_asked_again():
@@ -179,13 +183,58 @@ def test_what_was_asked_before_a_reorg_is_not_believed_and_a_bitcoin_host_is_lef
 def test_a_pool_that_takes_over_a_scan_knows_the_blocks_that_were_named_before():
     host = Host("a")
     memory = read(host).pool.memory()
-    assert memory.blocks == {"a": {100: "100"}}
+    assert (memory.blocks, memory.spoke) == ({"a": {100: "100"}}, {"a": 100})
     host.forked = True
     later = World(host)
     later.pool.restore(memory)
-    later.read(readings(3))
-    later.run()
-    assert reorgs(later) == [("a", 0)]
+    look(later)
+    assert reorgs(later) == [("a", 0)], "though nothing was left to read"
+
+
+def test_a_head_that_dips_and_comes_back_on_another_branch_is_noticed():
+    host = Host("a")
+    world = read(host)
+    back = world.now + 4
+    host.forked, host.proof = True, lambda now: 100 if now >= back else 99
+    assert 4 <= look(world) < LAST_LOOK
+    assert reorgs(world) == [("a", 0)]
+
+
+def test_a_host_that_lags_is_waited_for_until_its_head_has_come_back():
+    low = Host("low", states_head=True)
+    world = read(low, Host("p"), Host("q"))
+    assert low.asked
+    low.forked, back = True, world.now + 5
+    low.proof = lambda now: 100 if now >= back else 10
+    assert 5 <= look(world) <= LAST_LOOK + 2
+    assert reorgs(world) == [("low", 0)]
+
+
+def test_a_walk_down_that_takes_longer_than_the_look_has_doubted_what_it_saw():
+    host = Host("a")
+    world = World(host)
+    for height in (98, 99, 100):
+        host.height = height
+        world.read(readings(3))
+        world.run()
+        look(world)
+    world.read(readings(3))
+    world.run()
+    world.notices.clear()
+    host.block = lambda height, now: "new" if height > 99 else CallError(ReadCode.SERVER_ERROR, "down")
+    look(world)
+    assert reorgs(world)
+
+
+def test_a_host_that_refuses_to_name_blocks_goes_on_to_be_read():
+    host = Host("a")
+    host.block = lambda height, now: CallError(ReadCode.BAD_KEY, "HTTP 403 Forbidden")
+    world = read(host)
+    world.read(readings(30))
+    world.run()
+    assert len(world.results) == 60
+    assert not world.unread()
+    assert look(world) < 3
 
 
 def test_audits_that_were_lost_before_a_restart_count():

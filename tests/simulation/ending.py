@@ -107,11 +107,7 @@ class Ending:
         sites = {site.name: site for site in self.watch.sites[chain] if site.branch_named and site.block_at > site.orphaned_at}
         for seat in self.fleet.seats[chain]:
             site = sites.get(seat.name.split("/")[0])
-            if (
-                site is None
-                or seat.standing is not Standing.TRUSTED
-                or not scanner._pool._look._blocks.told(seat.provider.endpoint)
-            ):
+            if site is None or seat.standing.out or seat.provider.endpoint in scanner._pool._look.unheard:
                 continue
             for row in self.store.balances(chain):
                 true = self.watch._truth[chain, row.index, row.asset]

@@ -1,8 +1,9 @@
 """Which blocks the endpoints stand on, to see when a chain that was read is no longer the chain. Pure.
 
 Per endpoint the hashes at its former heads are kept. When its head changes, the hash at the new one is asked, and then that at
-the last of the former again: in this order nothing that happens between the two questions is missed. Where one has changed,
-the older ones are asked until one has not: the fork is above it.
+the last of the former again: in this order nothing that happens between the two questions is missed. A hash counts as known
+only once that former one proved to be the same. Where it is another, all above the one before it is doubted at once, and that
+one is asked next.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ class Blocks:
         self._known: dict[str, dict[int, str]] = {}
         self._heads: dict[str, tuple[int, float]] = {}  # and when it was named
         self._todo: dict[str, list[int]] = {}
-        self._gone: set[str] = set()  # whose chain has changed, it is not yet known how far down
+        self._new: dict[str, tuple[int, str]] = {}  # named, but what was known before is still to be confirmed
 
     def memory(self) -> dict[str, dict[int, str]]:
         """The hashes that are known, by endpoint and height."""
@@ -34,6 +35,7 @@ class Blocks:
         if looked is not None and (looked[0] == height or now - looked[1] < EVERY):
             return
         self._heads[endpoint] = height, now
+        self._new.pop(endpoint, None)
         before = [known for known in self._known.get(endpoint, {}) if known <= height]
         self._todo[endpoint] = list(dict.fromkeys([height, max(before)])) if before else [height]
 
@@ -43,31 +45,37 @@ class Blocks:
         return todo[0] if todo else None
 
     def named(self, endpoint: str, height: int, block: str) -> int | None:
-        """An endpoint named a block; the first height at which its chain is another than before, once that is known."""
-        known = self._known.setdefault(endpoint, {})
-        todo = self._todo.setdefault(endpoint, [])
-        if height in todo:
-            todo.remove(height)
-        before, same, fork = height in known, known.get(height, block) == block, None
-        if not same:
-            self._gone.add(endpoint)
+        """An endpoint named a block; from which height on what it said is doubted, where that block is another than before."""
+        known, todo = self._known.setdefault(endpoint, {}), self._todo.get(endpoint, [])
+        if height not in todo:
+            return None  # asked before something else became the question
+        todo.remove(height)
+        fork = None
+        if height not in known:
+            self._new[endpoint] = height, block
+        elif known[height] != block:
             for other in [other for other in known if other >= height]:
                 del known[other]
-            if known:
-                todo.insert(0, max(known))
-            else:
-                fork = 0
-        elif endpoint in self._gone and before:
-            fork = height + 1
-        elif endpoint in self._gone and all(other > height for other in known):
-            fork = 0
-        if fork is not None:
-            self._gone.discard(endpoint)
-        if same or fork == 0:
-            known[height] = block
+            todo[:] = [max(known)] if known else []
+            fork = max(known, default=-1) + 1
+        if not todo and endpoint in self._new and all(each < self._new[endpoint][0] for each in known):
+            known.update([self._new.pop(endpoint)])
             for oldest in sorted(known)[:-KEPT]:
                 del known[oldest]
         return fork
+
+    def unanswered(self, endpoint: str) -> None:
+        """An endpoint did not say; its next head raises the questions again."""
+        self._todo.pop(endpoint, None)
+        self.look_again(endpoint)
+
+    def look_again(self, endpoint: str) -> None:
+        """Its next head raises the questions again, even if it is the same."""
+        self._heads.pop(endpoint, None)
+
+    def told(self, endpoint: str) -> bool:
+        """Whether it has named every block that it was to name, or never names any."""
+        return not self._known.get(endpoint) or (endpoint in self._heads and not self._todo.get(endpoint))
 
     def from_tip(self, endpoint: str, fork: int) -> int:
         """The lowest tip that an amount of the fork or above may carry as its height, if that is the tip before its call.
@@ -76,17 +84,3 @@ class Blocks:
         """
         stayed = sorted(height for height in self._known.get(endpoint, {}) if height < fork)
         return stayed[-2] if len(stayed) > 1 else 0
-
-    def told(self, endpoint: str) -> bool:
-        """Whether it has named every block that it was to name."""
-        return endpoint in self._heads and not self._todo.get(endpoint)
-
-    def look_again(self, endpoint: str) -> None:
-        """Its next head raises the question again, even if it is the same."""
-        self._heads.pop(endpoint, None)
-
-    def unanswered(self, endpoint: str) -> None:
-        """An endpoint did not say; its next head raises the question again, unless its chain is known to have changed."""
-        if endpoint not in self._gone:
-            self._todo.pop(endpoint, None)
-            self.look_again(endpoint)

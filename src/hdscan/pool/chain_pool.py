@@ -28,10 +28,15 @@ from hdscan.pool.step import Call, CheckCall, Looked, Quarantined, Step, Stop
 
 
 class PoolMemory(msgspec.Struct, frozen=True):
-    """What a resumed scan has to know: audits lost by provider, and the hashes of blocks by endpoint and height."""
+    """What a resumed scan has to know.
+
+    Audits lost by provider, the hashes of blocks by endpoint and height, and the endpoints that gave amounts since they were
+    last looked at, each with the highest head that it named.
+    """
 
     lost: dict[str, int]
     blocks: dict[str, dict[int, str]]
+    spoke: dict[str, int]
 
 
 class ChainPool:
@@ -51,7 +56,7 @@ class ChainPool:
         self._outage = Outage(policy)
         self._endings = Endings(chain, self.seats, self._queue, self._outage, jitter)
         heads, blocks = Heads(chain.head_tolerance), Blocks()
-        self._blocks = blocks
+        self._heads, self._blocks = heads, blocks
         self._look = LastLook(self.seats, heads, blocks)
         self._pulls = Pulls(self.seats, heads, blocks, self._queue)
         self._outcomes = Outcomes(
@@ -95,12 +100,16 @@ class ChainPool:
 
     def memory(self) -> PoolMemory:
         """What has to survive a restart in the midst of a scan."""
-        return PoolMemory(self._outcomes.lost(), self._blocks.memory())
+        look = self._look
+        spoke = {endpoint: self._heads.top(endpoint) for endpoint in sorted(look.spoke | look.waiting)}
+        return PoolMemory(self._outcomes.lost(), self._blocks.memory(), spoke)
 
     def restore(self, memory: PoolMemory) -> None:
         """Take over what an earlier process knew when it worked at this scan."""
         self._outcomes.restore_lost(memory.lost)
         self._blocks.restore(memory.blocks)
+        self._look.spoke |= memory.spoke.keys()
+        self._heads.restore(memory.spoke)
 
     @property
     def busy(self) -> bool:
@@ -121,7 +130,7 @@ class ChainPool:
             for endpoint in self._look.settle(now):
                 self._outcomes.sunk(endpoint, now)
             if not self._look.open:
-                self._endings.notices.append(Looked())
+                self._endings.notices.append(Looked(tuple(sorted(self._look.unheard))))
         if self._has_work:
             calls += self._pulls.checks(now)
             calls += self._pulls.reads(now)

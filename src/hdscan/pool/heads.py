@@ -1,5 +1,7 @@
 """The heads that a chain's endpoints name, and which of them lie behind."""
 
+from collections.abc import Mapping
+
 RECENT = 5.0  # a head of so many seconds ago is as good as one of now, within every chain's tolerance
 
 
@@ -23,6 +25,14 @@ class Heads:
         it is merely late."""
         top = self._tops.get(endpoint, head)
         return top if head < top - self._tolerance and not self.lag(endpoint, head) else None
+
+    def top(self, endpoint: str) -> int:
+        """The highest head that the endpoint ever named, 0 where it named none."""
+        return self._tops.get(endpoint, 0)
+
+    def restore(self, tops: Mapping[str, int]) -> None:
+        """Take over the highest heads that were named before a restart."""
+        self._tops |= tops
 
     def level(self, endpoint: str) -> bool:
         """Whether the endpoint's head is the highest that it ever named."""

@@ -54,6 +54,8 @@ class Outcomes:
         if isinstance(outcome, CallError):
             if call.block is not None:
                 self._blocks.unanswered(seat.provider.endpoint)
+                if outcome.fault is ReadCode.BAD_KEY:  # this one method may not be served to us
+                    outcome = CallError(ReadCode.SERVER_ERROR, outcome.message)
             self._check_failed(seat, outcome, now)
             return
         seat.ok += 1
@@ -240,7 +242,7 @@ class Outcomes:
     def _named(self, seat: Seat, height: int, block: str, now: float) -> None:
         fork = self._blocks.named(seat.provider.endpoint, height, block)
         if fork is not None and not seat.standing.out:
-            why = f"its block at {fork} is another than before" if fork else "all of its blocks that are known are others"
+            why = f"its block at {height} is another than before"
             self._reorged(seat.provider.endpoint, fork, why, now)
 
     def _reorged(self, endpoint: str, fork: int, why: str, now: float) -> None:

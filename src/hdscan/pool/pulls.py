@@ -51,7 +51,8 @@ class Pulls:
 
     def _block(self, seat: Seat, now: float) -> int | None:
         """The height at which it is to be asked for its block."""
-        if not seat.provider.names_blocks or seat.standing is not Standing.TRUSTED or seat.checking or now < seat.check_at:
+        asked = seat.standing in (Standing.TRUSTED, Standing.STALE)
+        if not seat.provider.names_blocks or not asked or seat.checking or now < seat.check_at:
             return None
         return self._blocks.question(seat.provider.endpoint)
 

@@ -235,8 +235,10 @@ class ChainScanner:
                 await self._commit(job)
             case Quarantined() | Reorged() as notice:
                 await self._take_back(notice)
-            case Looked():
+            case Looked(unheard):
                 self._looking = False
+                if unheard:
+                    _log.warning("not_looked_at_again", chain=self.chain.id, endpoints=len(unheard))
         if not pool.done() and not self.stopping:
             return None
         for job in list(self._jobs.values()):
@@ -443,10 +445,10 @@ def stands(record: ChainScan) -> ChainProgress:
 
 
 def _doubtful(outcome: Balance | Unread, provider: str, fork: int | None) -> bool:
-    """Whether an amount is doubted: a provider's, from a height on where there is a fork."""
+    """Whether an amount is doubted: a provider's, from a height on where there is a fork; without a height it may be above."""
     if not isinstance(outcome, Balance) or outcome.source != provider:
         return False
-    return fork is None or (outcome.height is not None and outcome.height >= fork)
+    return fork is None or outcome.height is None or outcome.height >= fork
 
 
 def _doubt(cases: list[Case], doubted: Sequence[BalanceResult], provider: str, fork: int | None) -> None:

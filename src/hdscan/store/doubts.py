@@ -62,7 +62,7 @@ _RECOUNT = text(f"""
 """)  # noqa: S608 own constant
 
 _DOUBTED = """balance.address_id >= :low AND balance.address_id < :high AND balance.scan_id = :scan
-    AND balance.source_id = :source AND (:height IS NULL OR balance.height >= :height)"""
+    AND balance.source_id = :source AND (:height IS NULL OR balance.height IS NULL OR balance.height >= :height)"""
 _DOUBT = text(f"""
     INSERT INTO gap (address_id, asset_id, scan_id, code, error, attempts, providers)
     SELECT address_id, asset_id, :scan, :code, :error, 1, :providers FROM balance WHERE {_DOUBTED}
@@ -279,7 +279,7 @@ def _doubted_disputes(connection: Connection, doubted: Mapping[str, Any], source
     bounds = {name: doubted[name] for name in ("low", "high", "scan")}
     for address, asset, stored in connection.execute(_DISPUTES, bounds):
         for said in _decoded(stored):
-            if said.source == source and (height is None or (said.height is not None and said.height >= height)):
+            if said.source == source and (height is None or said.height is None or said.height >= height):
                 yield address, asset
                 break
 
