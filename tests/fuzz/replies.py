@@ -147,6 +147,13 @@ def _etherscan_number(reply: Response) -> str:
     return "number"
 
 
+def _etherscan_block(reply: Response) -> str:
+    found = etherscan.block(reply, 7)
+    said = reading_of(reply.body)["result"]
+    assert (said["number"], said["hash"]) == ("0x7", found)
+    return "hash"
+
+
 # -- JSON-RPC, EVM
 
 _EVM = [evm_reading(0), evm_reading(1), evm_reading(2)]
@@ -192,6 +199,15 @@ def _evm_number(reply: Response) -> str:
     return "number"
 
 
+def _evm_block(reply: Response) -> str:
+    batch = jsonrpc.encode([evm.block_call(7)])
+    found = evm.block_hash(jsonrpc.single(reply, batch, Dialect.EVM), 7)
+    said = _single_answer(reply, batch)
+    assert (said["number"], said["hash"]) == ("0x7", found)
+    return "hash"
+
+
+_BLOCK = {"number": "0x7", "hash": f"0x{7:064x}", "parentHash": f"0x{6:064x}", "transactions": []}
 _MULTI = [evm_reading(0), evm_reading(1, USDT), evm_reading(2)]
 _MULTI_BATCH = jsonrpc.encode([multicall.call(_MULTI)])
 
@@ -350,6 +366,8 @@ TARGETS = tuple(
         ),
         ("etherscan-token", _etherscan_token, [_dump(_ETHERSCAN["tokenbalance"])]),
         ("etherscan-number", _etherscan_number, [_dump(_ETHERSCAN["eth_blockNumber"])]),
+        ("etherscan-block", _etherscan_block, [_dump({"jsonrpc": "2.0", "id": 83, "result": _BLOCK})]),
+        ("evm-block", _evm_block, [_said(evm.block_call(7), _BLOCK)]),
         ("evm-batch", _evm(_EVM), [_rpc(_EVM, "0x0", "0x1bc16d674ec80000", "0x7")]),
         ("evm-single", _evm(_EVM[:1]), [_rpc(_EVM[:1], "0x1bc16d674ec80000")]),
         ("evm-tokens", _evm(_TOKENS), [_rpc(_TOKENS, _WORD, "0x"), _rpc(_TOKENS, "0x" + "0" * 64, _WORD)]),

@@ -86,6 +86,14 @@ def test_the_tip_is_the_block_number() -> None:
     assert head == 0xC36B29
 
 
+def test_the_hash_is_that_of_the_nodes_block() -> None:
+    block = {"number": "0x64", "hash": "0x" + "5a" * 32}
+    reply = http({"jsonrpc": "2.0", "id": 83, "result": block})
+    found, asked = conversation(Protocol.ETHERSCAN, lambda _: reply, lambda provider: provider.block_hash(100), SUFFIX)
+    assert found == block["hash"]
+    assert asked[0].query["tag"] == ["0x64"]
+
+
 def test_sizes_follow_the_row() -> None:
     async def sizes(provider: Any) -> Any:
         return provider.capacity[Kind.NATIVE], provider.capacity[Kind.TOKEN], provider.costs_items

@@ -156,6 +156,13 @@ def test_the_tip_is_the_block_number() -> None:
     assert conversation(Protocol.EVM_RPC, node(), lambda provider: provider.tip())[0] == 100
 
 
+@pytest.mark.parametrize("protocol", [Protocol.EVM_RPC, Protocol.EVM_MULTICALL])
+def test_the_hash_is_that_of_the_nodes_block(protocol: Protocol) -> None:
+    block = {"number": "0x64", "hash": "0x" + "5a" * 32}
+    answer = lambda asked: http({"jsonrpc": "2.0", "id": asked.json["id"], "result": block})  # noqa: E731
+    assert conversation(protocol, answer, lambda provider: provider.block_hash(100))[0] == block["hash"]
+
+
 def test_sizes_follow_the_row() -> None:
     async def sizes(provider: Any) -> Any:
         return provider.capacity, provider.costs_items

@@ -120,6 +120,36 @@ def test_proxy_numbers() -> None:
             etherscan.number(reply({"jsonrpc": "2.0", "id": 1, "result": result}))
 
 
+def test_a_block_through_the_proxy() -> None:
+    request = etherscan.block_request(0xC36B29, "56")
+    assert request.query == {
+        "chainid": "56",
+        "module": "proxy",
+        "action": "eth_getBlockByNumber",
+        "tag": "0xc36b29",
+        "boolean": "false",
+    }
+    block = {"number": "0xc36b29", "hash": "0x" + "5a" * 32}
+    assert etherscan.block(reply({"jsonrpc": "2.0", "id": 1, "result": block}), 0xC36B29) == block["hash"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ({"jsonrpc": "2.0", "id": 1, "result": None}, ReadCode.UNAVAILABLE),
+        ({"status": "0", "message": "NOTOK", "result": "Max calls per sec rate limit reached (3/sec)"}, ReadCode.THROTTLED),
+        ({"status": "0", "message": "NOTOK", "result": "Invalid API Key"}, ReadCode.BAD_KEY),
+        ({"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "no such method"}}, ReadCode.MALFORMED),
+        (b'{"result":null,"result":null}', ReadCode.MALFORMED),
+        (b"<html>", ReadCode.MALFORMED),
+    ],
+)
+def test_a_reply_without_the_block_says_why(body: Any, fault: ReadCode) -> None:
+    with pytest.raises(CallError) as caught:
+        etherscan.block(reply(body), 7)
+    assert caught.value.fault is fault
+
+
 @given(bodies(reply(MULTI).body, KEYS))
 def test_any_bytes_are_one_outcome_per_address_or_a_call_error(body: bytes) -> None:
     try:

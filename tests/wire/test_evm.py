@@ -62,6 +62,38 @@ def test_heads_and_chain_ids_fit_in_63_bits() -> None:
             wire.number(raw(value), "the head")
 
 
+HASH = "0x" + "5a" * 32
+
+
+def test_a_block_is_asked_by_its_height_and_named_by_its_hash() -> None:
+    assert wire.block_call(0xC36B29) == ("eth_getBlockByNumber", ("0xc36b29", False))
+    block = {"hash": HASH, "number": "0xc36b29", "parentHash": "0x" + "00" * 32, "transactions": []}
+    assert wire.block_hash(raw(block), 0xC36B29) == HASH
+
+
+@pytest.mark.parametrize(
+    ("block", "fault"),
+    [
+        (None, ReadCode.UNAVAILABLE),
+        ({"hash": HASH, "number": "0x8"}, ReadCode.MALFORMED),
+        ({"hash": HASH[:-1], "number": "0x7"}, ReadCode.MALFORMED),
+        ({"hash": HASH.upper(), "number": "0x7"}, ReadCode.MALFORMED),
+        ({"hash": None, "number": "0x7"}, ReadCode.MALFORMED),
+        ({"number": "0x7"}, ReadCode.MALFORMED),
+        (HASH, ReadCode.MALFORMED),
+    ],
+)
+def test_what_is_not_the_block_that_was_asked_for_names_none(block: object, fault: ReadCode) -> None:
+    with pytest.raises(CallError) as caught:
+        wire.block_hash(raw(block), 7)
+    assert caught.value.fault is fault
+
+
+def test_of_two_hashes_nobody_knows_which_is_meant() -> None:
+    with pytest.raises(CallError):
+        wire.block_hash(msgspec.Raw(f'{{"number":"0x7","hash":"{HASH}","h\\u0061sh":"{HASH}"}}'.encode()), 7)
+
+
 @given(LEAVES.filter(lambda leaf: not isinstance(leaf, int) or abs(leaf) < 2**64))
 def test_any_result_is_an_amount_or_an_error(value: object) -> None:
     for asset in (BNB, USDT):

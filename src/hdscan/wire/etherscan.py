@@ -60,13 +60,12 @@ def block(response: Response, height: int) -> str:
     """Decode the hash of the block at a height; raises CallError."""
     if response.status != 200:
         raise failure(response, Dialect.ETHERSCAN)
+    refuse_repeats(response.body, {b'"result"': 1})
     try:
-        found = block_hash(decode(_nodes, response.body, "the reply").result, height)
+        return block_hash(decode(_nodes, response.body, "the reply").result, height)
     except CallError as error:
         by_text = failure(response, Dialect.ETHERSCAN)
         raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
-    refuse_repeats(response.body, {b'"result"': 1})
-    return found
 
 
 def balances(response: Response, readings: Sequence[Reading]) -> list[int | ReadError]:
