@@ -4,7 +4,7 @@ import json
 import random
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,7 @@ USDT = Pubkey.from_string("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB")
 MINT_SIZE = 82  # bytes
 RENT = 890_880  # lamports, the least that an account without data may hold
 SLOT = 50  # milliseconds
+TOGETHER = 8  # gifts that one transaction has room for
 
 # `offline`: no account is looked up on a public host
 _SERVE = """
@@ -65,27 +66,23 @@ class Solana:
         raw = b64encode(bytes(Transaction([self.payer, *signers], message, blockhash))).decode()
         ask(self.url, "sendTransaction", raw, {"encoding": "base64"})
 
-    def give(self, owner: Pubkey, asset: str, units: int) -> None:
-        """By a transaction: a transfer of lamports, or an associated token account with newly made units in it."""
+    def give(self, asset: str, amounts: Mapping[Pubkey, int]) -> None:
+        """By transactions: transfers of lamports, or associated token accounts with newly made units in them."""
+        left = list(amounts.items())
+        while some := left[:TOGETHER]:
+            del left[:TOGETHER]
+            self.send([each for owner, units in some for each in self._gift(owner, asset, units)])
+
+    def _gift(self, owner: Pubkey, asset: str, units: int) -> list[Instruction]:
         payer = self.payer.pubkey()
         if asset == "SOL":
-            self.send([transfer(TransferParams(from_pubkey=payer, to_pubkey=owner, lamports=units))])
-            return
+            return [transfer(TransferParams(from_pubkey=payer, to_pubkey=owner, lamports=units))]
         mint, program = self.mints[asset]
         account = associated(owner, mint, program)
         others = [_reads(owner), _reads(mint), _reads(SYSTEM), _reads(program)]
         opened = Instruction(ASSOCIATED, b"\0", [_writes(payer, signs=True), _writes(account), *others])
         amount = units.to_bytes(8, "little")
-        minted = Instruction(program, b"\x07" + amount, [_writes(mint), _writes(account), _reads(payer, signs=True)])
-        self.send([opened, minted])
-
-    def put(self, owner: Pubkey, asset: str, units: int) -> None:
-        """By the node's own calls."""
-        if asset == "SOL":
-            ask(self.url, "surfnet_setAccount", str(owner), {"lamports": units})
-        else:
-            mint, program = self.mints[asset]
-            ask(self.url, "surfnet_setTokenAccount", str(owner), str(mint), {"amount": units}, str(program))
+        return [opened, Instruction(program, b"\x07" + amount, [_writes(mint), _writes(account), _reads(payer, signs=True)])]
 
     def stated(self, addresses: Sequence[str]) -> dict[Key, int]:
         """What the node says: getBalance, and every token account of the owner by getTokenAccountsByOwner, added up."""
@@ -130,27 +127,24 @@ def surfpool(home: Path) -> Iterator[Solana]:
         yield Solana(said["url"], Keypair.from_bytes(bytes(said["payer"])))
 
 
-def fund(
-    solana: Solana, addresses: int = 5000, funded: int = 500, by_transactions: int = 120
-) -> tuple[list[str], dict[Key, int]]:
+def fund(solana: Solana, addresses: int = 5000, funded: int = 500) -> tuple[list[str], dict[Key, int]]:
     """Addresses on the curve and off it, and what the funded ones were given: every mixture of assets.
 
-    The first by transactions, which take the node longer the more there were, the others by its own calls. Some token
-    accounts are open and empty, and one's address was only sent lamports.
+    Some token accounts are open and empty, and one's address was only sent lamports.
     """
     chance = random.Random(501)
     owners = [Pubkey(chance.randbytes(32)) for _ in range(addresses)]
-    given: dict[Key, int] = {}
+    given: dict[str, dict[Pubkey, int]] = {asset: {} for asset in ("SOL", *solana.mints)}
     for number, owner in enumerate(chance.sample(owners, funded)):
-        for bit, asset in enumerate(("SOL", *solana.mints)):
+        for bit, (asset, amounts) in enumerate(given.items()):
             if (number % 15 + 1) >> bit & 1:
                 some = chance.randint(1, 10 ** chance.randint(1, 15)) if number % 50 else 0
-                given[str(owner), asset] = units = some if asset != "SOL" else RENT + some // 10**5
-                if number < by_transactions:
-                    solana.give(owner, asset, units)
-                else:
-                    solana.put(owner, asset, units)
+                amounts[owner] = some if asset != "SOL" else RENT + some // 10**5
+    for asset, amounts in given.items():
+        solana.give(asset, amounts)
     mint, program = solana.mints["USDC"]
-    unopened = next(owner for owner in owners if (str(owner), "USDC") not in given)
-    solana.give(associated(unopened, mint, program), "SOL", RENT)
-    return [str(owner) for owner in owners], given
+    unopened = next(owner for owner in owners if owner not in given["USDC"])
+    solana.give("SOL", {associated(unopened, mint, program): RENT})
+    return [str(owner) for owner in owners], {
+        (str(owner), asset): units for asset, amounts in given.items() for owner, units in amounts.items()
+    }
