@@ -12,13 +12,14 @@ from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
-from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
+from hdscan.model.reading import Balance, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
 from hdscan.pool.seat import rfc3339
 from hdscan.pool.step import Looked, Quarantined, Reorged, ShortReply, Silence, Step, Stop
 from hdscan.scan.audit import Case, by_company, chosen, contradiction
+from hdscan.scan.job import Job, doubt, doubtful
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.scan.writer import Writer
 from hdscan.store import Due, Store
@@ -29,21 +30,6 @@ PAGE = 5000  # rows that are looked at once for an audit
 BY_USER = Stop("stopped by its user")
 
 _log = structlog.get_logger()
-
-
-class Job(msgspec.Struct, eq=False):
-    """Readings on their way: a chunk, or (None) a part of the final pass, or of the audit where there are `cases`."""
-
-    number: int
-    chunk: Chunk | None
-    readings: list[Reading]
-    results: list[BalanceResult] = []
-    cases: list[Case] | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether every reading has."""
-        return len(self.results) == len(self.readings)
 
 
 class ChainScanner:
@@ -361,9 +347,9 @@ class ChainScanner:
         self._unsettled = True
         fork = notice.fork if isinstance(notice, Reorged) else None
         for job in self._jobs.values():
-            doubted = [result for result in job.results if _doubtful(result.outcome, notice.provider, fork)]
+            doubted = [result for result in job.results if doubtful(result.outcome, notice.provider, fork)]
             if job.cases is not None:
-                _doubt(job.cases, doubted, notice.provider, fork)
+                doubt(job.cases, doubted, notice.provider, fork)
             elif doubted:
                 job.results[:] = [result for result in job.results if result not in doubted]
                 self._driver.submit(job.number, [result.reading for result in doubted])
@@ -442,19 +428,3 @@ def stands(record: ChainScan) -> ChainProgress:
         disputed=record.disputed,
         unaudited=record.unaudited,
     )
-
-
-def _doubtful(outcome: Balance | Unread, provider: str, fork: int | None) -> bool:
-    """Whether an amount is doubted: a provider's, from a height on where there is a fork; without a height it may be above."""
-    if not isinstance(outcome, Balance) or outcome.source != provider:
-        return False
-    return fork is None or outcome.height is None or outcome.height >= fork
-
-
-def _doubt(cases: list[Case], doubted: Sequence[BalanceResult], provider: str, fork: int | None) -> None:
-    """An audit in which a doubted answer has a say begins anew."""
-    keys = {(result.reading.index, result.reading.asset.symbol) for result in doubted}
-    for case in cases:
-        said = any(_doubtful(answer, provider, fork) for answer in case.answers)
-        if said or (case.reading.index, case.reading.asset.symbol) in keys:
-            case.give_up()
