@@ -166,10 +166,6 @@ def test_a_reorganisation_during_a_scan_is_noticed_and_what_was_of_the_lost_bloc
             what = f"bitcoind, reorganised{' late' if late else ''}"
             compare(what, host.name, seconds, wallet.balances("btc"), truth)
 
-            seconds = await scan(wallet)
-            truth = {(address, "BTC"): {after[address]} for address in after}
-            compare("bitcoind, the scan after that", host.name, seconds, wallet.balances("btc"), truth)
-
     bitcoin.mine()
     host.server.until_level()
     before, after = bitcoin.held(), {}
