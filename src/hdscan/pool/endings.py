@@ -70,7 +70,10 @@ class Endings:
 
     def offer_overdue(self, before: float) -> None:
         """Nobody waits for the slowest: what has waited since then for the others is offered to those who failed it, too."""
-        self._queue.give_back([self._offered(item) for item in self._queue.take_overdue(before)])
+        overdue = self._queue.take_overdue(before)
+        for item in overdue:
+            item.offer_again()
+        self._queue.give_back(overdue)
 
     def offer_again(self, now: float) -> None:
         """Offer what is parked, when its wait is over and somebody has nothing better to do; a probe and the same work in turn.

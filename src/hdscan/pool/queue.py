@@ -91,7 +91,6 @@ class _Shelf(NamedTuple):
     urgent: bool
     spared: bool
     separate: bool
-    answered: bool
     closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
@@ -145,7 +144,7 @@ class WorkQueue:
 
     def _shelf(self, item: Item) -> deque[Item]:
         spared = item.exempt or not item.failed
-        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.answered, item.tried | item.barred)
+        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried | item.barred)
         return self._shelves.setdefault(key, deque())
 
     # -- out
@@ -162,9 +161,9 @@ class WorkQueue:
         return stuck
 
     def take_overdue(self, before: float) -> list[Item]:
-        """Take out what was in calls that failed before a time and has waited since for those who have not failed it."""
+        """Take out what failed before a time and has waited since for those who have not failed it."""
         overdue: list[Item] = []
-        for key in [key for key in self._shelves if not (key.urgent or key.spared or key.answered)]:
+        for key in [key for key in self._shelves if not (key.urgent or key.spared)]:
             items = self._shelves[key]
             while items and items[0].tried and items[0].history[-1].at < before:
                 overdue.append(items.popleft())
