@@ -15,7 +15,7 @@ from hdscan.model.errors import ScanRefused
 from hdscan.model.events import Event, ScanProgress
 from hdscan.model.scan import BalanceState, Status
 from hdscan.scan import writer
-from hdscan.sim.faults import Fault, Rule, always, poison, script
+from hdscan.sim.faults import Fault, Rule, always, poison
 from tests.scan.stage import BTC, SOL, Stage, ends, errors, host, multicall, of, played, stage
 
 
@@ -178,8 +178,13 @@ async def test_retry_is_refused_where_nothing_was_scanned_or_a_scan_is_unfinishe
 async def test_the_final_pass_reads_what_was_unread(tmp_path: Path) -> None:
     async with stage(tmp_path, BTC, addresses=100) as on:
         victim = on.world["btc"].address(5)
-        on.city.set_faults({h.name: [script(*[Fault.ERROR_OBJECT] * 1, address=victim)] for h in BTC})
-        events = await on.scan()
+        on.city.set_faults({h.name: [poison(victim, Fault.ERROR_OBJECT)] for h in BTC})
+
+        def heal(event: Event) -> None:
+            if isinstance(event, ScanProgress) and event.unread:
+                on.city.set_faults({h.name: [] for h in BTC})
+
+        events = await on.scan(heal)
         unread = [event.unread for event in of(events, ScanProgress)]
         assert max(unread) == 1
         assert ends(events)["btc"].unread == 0
