@@ -274,7 +274,7 @@ def _solana(asked: solana.Asked) -> Callable[[Response], str]:
         said = _single_answer(reply, batch)
         value = said["value"]
         assert len(found.outcomes) == len(asked.readings)
-        assert (found.received, str(found.slot)) == (len(value), said["context"]["slot"])
+        assert (found.received, found.slot) == (len(value), int(said["context"]["slot"]))
         whole = len(value) == len(asked.keys)
         at = 0
         for outcome, reading in zip(found.outcomes, asked.readings, strict=True):
@@ -308,7 +308,7 @@ def _held(accounts: Sequence[Any], reading: Reading) -> int:
 def _solana_slot(reply: Response) -> str:
     batch = jsonrpc.encode([("getSlot", ())])
     found = solana.slot(jsonrpc.single(reply, batch, Dialect.SOLANA))
-    assert _single_answer(reply, batch) == str(found)
+    assert int(_single_answer(reply, batch)) == found
     return "slot"
 
 
