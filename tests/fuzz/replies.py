@@ -209,16 +209,18 @@ def _evm_block(reply: Response) -> str:
 
 _BLOCK = {"number": "0x7", "hash": f"0x{7:064x}", "parentHash": f"0x{6:064x}", "transactions": []}
 _MULTI = [evm_reading(0), evm_reading(1, USDT), evm_reading(2)]
-_MULTI_BATCH = jsonrpc.encode([multicall.call(_MULTI)])
+_FORMER = (7, 3)
+_MULTI_CALL = multicall.call(_MULTI, _FORMER)
+_MULTI_BATCH = jsonrpc.encode([_MULTI_CALL])
 
 
 def _multicall(reply: Response) -> str:
     answer = jsonrpc.single(reply, _MULTI_BATCH, Dialect.EVM)
-    block, found = multicall.decode(answer, len(_MULTI))
+    block, found = multicall.decode(answer, len(_MULTI), _FORMER)
     data = bytes.fromhex(_single_answer(reply, _MULTI_BATCH)[2:])
     (items,) = eth_abi.decode(["(bool,bytes)[]"], data)
-    assert len(items) == len(_MULTI) + multicall.HEADERS
-    number, chain, *balances, time = items
+    assert len(items) == len(_FORMER) + len(_MULTI) + multicall.HEADERS
+    number, chain, last, seven, three, *balances, time = items
     for value, (success, word) in [
         *zip((block.number, block.chain_id, block.time), (number, chain, time), strict=True),
         *((value, item) for value, item in zip(found, balances, strict=True) if isinstance(value, int)),
@@ -226,6 +228,9 @@ def _multicall(reply: Response) -> str:
         assert success
         assert len(word) == 32
         assert int.from_bytes(word, "big") == value
+    said = {height: "0x" + word.hex() for height, (done, word) in ((block.number - 1, last), (7, seven), (3, three)) if done}
+    assert block.hashes.items() <= said.items()
+    assert {height for height, word in said.items() if len(word) == 66 and int(word, 16)} == block.hashes.keys()
     return _outcomes(found)
 
 
@@ -351,6 +356,7 @@ def _aggregated(*values: int | None) -> str:
 
 _ESPLORA, _ETHERSCAN, _SOLANA = load("esplora.json"), load("etherscan.json"), load("solana.json")
 _WORD = f"0x{135499:064x}"
+_SEVERAL = (8, 7, None, 0, 10**18, 3, 0, 7, 0, None, 5, None)
 
 TARGETS = tuple(
     Target(name, corpus or _FAILURES, _decoded(run))
@@ -375,7 +381,7 @@ TARGETS = tuple(
         (
             "multicall",
             _multicall,
-            [_said(multicall.call(_MULTI), _aggregated(9, 56, *held, 17)) for held in ((0, 10**18, 3), (None, 5, None))],
+            [_said(_MULTI_CALL, _aggregated(9, 56, *_SEVERAL[n : n + 6], 17)) for n in (0, 6)],
         ),
         *(
             (f"solana-{kind}", _solana(asked), [_dump(_solana_reply(asked)), _dump(_SOLANA["getMultipleAccounts"])])

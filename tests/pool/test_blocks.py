@@ -2,12 +2,13 @@
 
 from itertools import count
 
-import pytest
+import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.pool.blocks import EVERY, KEPT, Blocks
-from hdscan.pool.heads import Heads
-from hdscan.pool.step import Reorged
+from hdscan.pool.outcomes import REORGS
+from hdscan.pool.step import Quarantined, Reorged
 from tests.pool.virtual import START, Scripted, World, good, readings
 
 LATER = count(START, EVERY)  # moments, each long enough after the one before
@@ -17,7 +18,7 @@ def told(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
     """The forks found while an endpoint's head moves over a chain; missing heights have a name of their own."""
     forks = []
     for head in heads:
-        blocks.head("a", head, next(LATER))
+        blocks.head("a", head, {}, next(LATER))
         for _ in range(2 * KEPT + 3):
             height = blocks.question("a")
             if height is None:
@@ -30,12 +31,12 @@ def told(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
 
 def test_a_head_that_stays_costs_one_question_and_one_that_moves_two():
     blocks = Blocks()
-    blocks.head("a", 100, next(LATER))
+    blocks.head("a", 100, {}, next(LATER))
     assert blocks.question("a") == 100
     assert blocks.named("a", 100, "x") is None
-    blocks.head("a", 100, next(LATER))
+    blocks.head("a", 100, {}, next(LATER))
     assert blocks.question("a") is None
-    blocks.head("a", 101, next(LATER))
+    blocks.head("a", 101, {}, next(LATER))
     assert blocks.question("a") == 101
     blocks.named("a", 101, "y")
     assert blocks.question("a") == 100
@@ -63,7 +64,7 @@ def test_where_nothing_stayed_everything_is_doubted():
 def test_a_head_that_falls_below_all_that_is_known_and_a_new_chain_doubt_everything():
     blocks = Blocks()
     told(blocks, {}, 100, 101)
-    blocks.head("a", 102, next(LATER))
+    blocks.head("a", 102, {}, next(LATER))
     blocks.named("a", 102, "new")
     assert blocks.named("a", 101, "new") == 101
     assert told(blocks, {99: "new", 100: "new"}, 99) == []
@@ -75,7 +76,7 @@ def test_a_new_block_is_known_only_once_the_one_before_it_has_proved_to_be_the_s
     told(blocks, {}, 98, 100)
     new = {height: f"new {height}" for height in range(99, 120)}
     for head in (106, 107):
-        blocks.head("a", head, next(LATER))
+        blocks.head("a", head, {}, next(LATER))
         blocks.named("a", head, new[head])
         blocks.unanswered("a")
     assert told(blocks, new, 108) == [99]
@@ -84,10 +85,10 @@ def test_a_new_block_is_known_only_once_the_one_before_it_has_proved_to_be_the_s
 
 def test_what_is_not_answered_is_asked_again_at_the_next_head():
     blocks = Blocks()
-    blocks.head("a", 100, next(LATER))
+    blocks.head("a", 100, {}, next(LATER))
     blocks.unanswered("a")
     assert blocks.question("a") is None
-    blocks.head("a", 100, next(LATER))
+    blocks.head("a", 100, {}, next(LATER))
     assert blocks.question("a") == 100
 
 
@@ -104,24 +105,66 @@ def test_memory_is_bounded():
     assert len(blocks._known["a"]) == KEPT
 
 
-@pytest.mark.parametrize(("head", "top"), [(100, None), (95, None), (94, 100), (10, 100)])
-def test_a_head_falls_when_no_peers_say_that_it_is_late(head, top):
-    heads = Heads(tolerance=5)
-    assert heads.fell("a", head) is None
-    heads.record("a", 100, START)
-    assert heads.fell("a", head) == top
+class States(Blocks):
+    """One endpoint whose replies state hashes; what is not given is the block's number."""
+
+    def says(self, head: int, *heights: int, **other: str) -> int | None:
+        stated = {height: f"block {height}" for height in heights} | {int(name[1:]): block for name, block in other.items()}
+        return self.head("a", head, stated, START)
 
 
-def test_who_is_merely_late_has_not_fallen():
-    heads = Heads(tolerance=5)
-    for name in "abc":
-        heads.record(name, 100, START)
-    assert heads.fell("a", 50) is None
-    heads.record("b", 60, START)
-    heads.record("c", 60, START)
-    assert heads.fell("a", 60) == 100, "its peers fell too"
-    heads.record("a", 60, START)
-    assert heads.fell("a", 60) is None, "once"
+def test_a_reply_that_states_a_former_hash_again_needs_no_question():
+    blocks = States()
+    assert blocks.says(101, 100) is None
+    assert blocks.question("a") is None
+    for head in (105, 109, 120):
+        assert blocks.says(head, head - 1, max(blocks._known["a"])) is None
+        assert blocks.question("a") is None
+    assert sorted(blocks.memory()["a"]) == [100, 104, 108, 119]
+
+
+def test_a_block_below_a_head_that_another_one_replaced_shows_in_the_next_reply():
+    blocks = States()
+    blocks.says(101, 100)
+    blocks.says(105, 100, 104)
+    blocks.says(109, 104, 108)
+    assert blocks.says(111, b108="other", b110="other") == 105
+    assert blocks.question("a") == 104
+    assert blocks.named("a", 104, "other") == 101
+    assert blocks.named("a", 100, "block 100") is None
+    assert blocks.says(115, b110="other", b114="other") is None
+
+
+def test_a_branch_that_comes_and_goes_between_two_looks_shows_when_its_hash_is_stated_again():
+    blocks = States()
+    blocks.says(101, 100)
+    assert blocks.says(103, 100, b102="branch") is None
+    assert blocks.says(104, 102, 103) == 101
+
+
+def test_what_calls_that_overlap_state_is_held_against_the_next_one():
+    blocks = States()
+    blocks.says(101, 100)
+    assert blocks.says(106, 100, 105) is None
+    assert blocks.says(104, 100, b103="branch") is None, "asked before, told after"
+    assert blocks.says(108, 103, 105, 107) == 101, "103 is no foothold"
+    assert blocks.says(110, 107, 109) is None
+
+
+def test_a_reply_that_states_nothing_former_raises_the_question():
+    blocks = States()
+    blocks.restore({"a": {100: "block 100"}})
+    blocks.says(900, 899)
+    assert blocks.question("a") == 100
+    assert blocks.named("a", 100, "other") == 0
+    assert blocks.says(901, 899, 900) is None
+
+
+def test_a_fall_shows_later_where_the_block_or_its_parent_is_known():
+    blocks = States()
+    assert not blocks.holds("a", 101)
+    blocks.says(101, 100)
+    assert [blocks.holds("a", height) for height in (99, 100, 101, 102)] == [False, True, True, False]
 
 
 def reorgs(world: World) -> list[tuple[str, int]]:
@@ -162,3 +205,55 @@ def test_a_head_that_falls_is_a_reorg_too():
     provider = Scripted("a", lambda asked, now: good("a", 100 if now < START + 5 else 20)(asked, now), capacity=1)
     w = World(provider, rates={"a": 2.0}).read(readings(20))
     assert reorgs(w) == [("a", 21)]
+
+
+def test_a_head_that_falls_a_little_is_a_reorg_where_nothing_would_show_its_blocks():
+    provider = Scripted("a", lambda asked, now: good("a", 100 if now < START + 5 else 99)(asked, now), capacity=1)
+    w = World(provider, rates={"a": 2.0}).read(readings(20))
+    assert reorgs(w) == [("a", 100)], "once"
+
+
+def swaying(at: float) -> World:
+    """A provider that states the parent of its head, which falls by two from 5 to 7 s; at `at` blocks from 98 on are others."""
+
+    def block(height, now):
+        return f"{height}{'b' if now - START >= at and height > 97 else ''}"
+
+    def behaviour(asked, now):
+        head = 98 if 5 <= now - START < 7 else 100 + int(now - START)
+        stated = {height: block(height, now) for height in range(95, head)}  # as if all of them had been asked for
+        return msgspec.structs.replace(good("a")(asked, now), head=Head(head, stated))
+
+    provider = Scripted("a", behaviour, capacity=1, names_blocks=True, prove=lambda now: 96)
+    provider.block = block
+    return World(provider, rates={"a": 4.0})
+
+
+def test_a_head_that_falls_and_comes_back_to_the_same_blocks_is_no_reorg():
+    w = swaying(at=1e9)
+    w.read(readings(40))
+    assert reorgs(w) == []
+    assert w.elapsed > 9
+
+
+def test_a_head_that_falls_a_little_and_comes_back_on_another_branch_is_noticed():
+    w = swaying(at=5.0)
+    w.read(readings(40))
+    assert reorgs(w) == [("a", 97)]
+
+
+def test_replies_that_overtake_each_other_are_no_fall():
+    slow = iter([0.1, 0.1, 3.0])
+    provider = Scripted("a", lambda asked, now: good("a", 100 + int(now - START))(asked, now), capacity=1)
+    provider.takes = lambda now: next(slow, 0.1)  # type: ignore[method-assign]
+    w = World(provider, rates={"a": 2.0}).read(readings(20))
+    assert reorgs(w) == []
+
+
+def test_a_host_whose_chain_is_reorganised_all_the_time_is_put_out():
+    flapping = Scripted("a", lambda asked, now: good("a", 100 + int(now - START) % 40)(asked, now), capacity=1)
+    w = World(flapping, Scripted("b", good("b"), capacity=1), rates={"a": 1.0, "b": 1.0}).read(readings(1500))
+    (out,) = [notice for notice in w.notices if isinstance(notice, Quarantined)]
+    assert (out.provider, out.reason) == ("a", f"its chain was reorganised {REORGS} times in 10 minutes")
+    assert len({fork for _, fork in reorgs(w)}) <= REORGS
+    assert len(w.results) == 1500

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import MISSING, Reply
+from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.seat import Policy, Standing
@@ -268,7 +268,7 @@ def test_cancelled_calls_leave_their_readings_untouched():
     world = World(a)
     world.pool.submit(0, readings(5))
     [check] = world.pool.step(START).calls
-    world.pool.finished(check, 1, START)
+    world.pool.finished(check, Head(1), START)
     [call] = world.pool.step(START + 1).calls
     world.pool.cancelled(call)
     assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import MISSING, Reply
+from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import SLACK
@@ -300,7 +300,7 @@ def test_a_step_is_cheap_however_much_came_back(kind):
     work = readings(12_000, kind)
     pool.submit(0, work)
     for call in pool.step(START).calls:
-        pool.finished(call, 100, START)
+        pool.finished(call, Head(100), START)
     world.seats["a"].budget.retry(START)
     items = []
     for name, seat in world.seats.items():
@@ -323,7 +323,7 @@ def test_a_step_is_cheap_however_much_came_back(kind):
             if isinstance(call, ReadCall):
                 pool.finished(call, Reply(tuple(balance(r, now, "x") for r in call.readings)), now)
             else:
-                pool.finished(call, 100, now)
+                pool.finished(call, Head(100), now)
         now += 0.05
     assert spent / steps < 0.002
     assert CHAIN.id == "bsc"

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
@@ -30,10 +30,10 @@ class Awaited(Scripted):
         self.most_at_once = 0
 
     async def prove(self):
-        return self.given(self.proof(START))
+        return self.given(Head(self.proof(START)))
 
     async def tip(self):
-        return self.given(self.proof(START))
+        return self.given(Head(self.proof(START)))
 
     async def read(self, asked, height):
         self.at_once += 1

@@ -64,3 +64,24 @@ def test_a_head_of_a_while_ago_is_not_held_against_anybody():
     found.record("p", 100, NOW + 20)
     found.record("q", 100, NOW + 20)
     assert found.laggards(NOW + 20) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "asked", "fell", "sinks"),
+    [(100, 1, False, False), (99, 1, True, False), (95, 1, True, False), (94, 1, True, True), (94, 0, False, True)],
+)
+def test_a_head_falls_below_one_that_was_named_when_it_was_asked_for(head, asked, fell, sinks):
+    found = heads(x=100)
+    assert (found.fell("x", head, NOW + asked), found.sinks("x", head)) == (fell, sinks)
+
+
+def test_who_is_merely_late_has_not_sunk():
+    found = heads(x=100, p=100, q=100)
+    assert not found.sinks("x", 50)
+    found.record("p", 60, NOW)
+    found.record("q", 60, NOW)
+    assert found.sinks("x", 60), "its peers fell too"
+    found.record("x", 60, NOW + 1)
+    assert (found.fell("x", 60, NOW + 2), found.level("x")) == (True, False)
+    assert found.sink("x") == (100, 60)
+    assert (found.fell("x", 60, NOW + 2), found.level("x")) == (False, True)

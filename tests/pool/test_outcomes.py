@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.limiter import HOUR
 from hdscan.pool.seat import Standing
@@ -21,7 +21,7 @@ def trusted(*providers, **more):
     world.pool.submit(0, readings(1))
     checks = [call for call in world.pool.step(START).calls if isinstance(call, CheckCall)]
     for call in checks:
-        world.pool.finished(call, 100, START)
+        world.pool.finished(call, Head(100), START)
     world.run()
     world.results.clear()
     return world

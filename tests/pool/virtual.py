@@ -7,7 +7,7 @@ from itertools import count
 
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
@@ -19,7 +19,7 @@ COIN = Asset("bsc", "BNB", 18)
 USDT = Asset("bsc", "USDT", 18, "0x" + "5" * 40)
 START = 1_700_000_000.0
 
-Answer = Reply | CallError | int | str | None
+Answer = Reply | CallError | Head | int | str | None
 Behaviour = Callable[[Sequence[Reading], float], Answer]
 _ALL = {Kind.NATIVE: "native", Kind.TOKEN: "token", Kind.MIXED: "mixed"}
 
@@ -37,7 +37,7 @@ def balance(reading: Reading, now: float, source: str) -> Balance:
 
 
 def good(name: str, head: int | None = None) -> Behaviour:
-    return lambda asked, now: Reply(tuple(balance(r, now, name) for r in asked), head)
+    return lambda asked, now: Reply(tuple(balance(r, now, name) for r in asked), None if head is None else Head(head))
 
 
 def failing(fault: ReadCode = ReadCode.SERVER_ERROR, **headers: str) -> Behaviour:
@@ -85,10 +85,10 @@ class Scripted:
         self.asked: list[tuple[float, tuple[Reading, ...]]] = []
         self.checks: list[float] = []
 
-    async def prove(self) -> int | None:
+    async def prove(self) -> Head | None:
         raise AssertionError("virtual worlds answer by `answer`")
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         raise AssertionError("virtual worlds answer by `answer`")
 
     async def block_hash(self, height: int) -> str:
@@ -108,7 +108,8 @@ class Scripted:
         if call.block is not None:
             return self.block(call.block, now)
         self.checks.append(now)
-        return self.proof(now)
+        said = self.proof(now)
+        return Head(said) if isinstance(said, int) else said
 
 
 class World:

@@ -7,6 +7,7 @@ import pytest
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Protocol
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from tests.provider.server import BTC_GENESIS, NOW, Asked, conversation, http
 from tests.wire.samples import load
@@ -26,7 +27,7 @@ def test_balances_have_the_stated_height_and_absent_addresses_an_error() -> None
     assert funded == Balance(699_999_999_999_999, None, 977_072, NOW, "host")
     assert isinstance(absent, ReadError)
     assert absent.code is ReadCode.ABSENT
-    assert reply.head == 977_072
+    assert reply.head == Head(977_072)
     assert [(each.method, each.path) for each in asked] == [("POST", "/bitcoin/addresses/balances")]
     assert asked[0].headers["content-type"] == "application/x-www-form-urlencoded"
     assert asked[0].query == {"key": ["canary-0123456789abcdef"]}
@@ -45,7 +46,7 @@ def test_the_first_block_proves_the_chain_and_names_the_head() -> None:
     head, asked = conversation(
         Protocol.BLOCKCHAIR, lambda _: http(RECORDED["genesis"]), lambda provider: provider.prove(), "/bitcoin"
     )
-    assert head == 977_072
+    assert head == Head(977_072)
     assert [each.path for each in asked] == ["/bitcoin/dashboards/block/0"]
 
 
@@ -61,7 +62,7 @@ def test_the_tip_is_the_best_block() -> None:
     height, asked = conversation(
         Protocol.BLOCKCHAIR, lambda _: http(RECORDED["stats"]), lambda provider: provider.tip(), "/bitcoin"
     )
-    assert height == 977_072
+    assert height == Head(977_072)
     assert [each.path for each in asked] == ["/bitcoin/stats"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.provider.transport import AioTransport
 from hdscan.sim.certificate import certificate, server_context
 from tests.provider.lines import LineServer, electrum, results, serving_lines
@@ -49,7 +50,7 @@ def test_a_certificate_that_the_system_trusts_is_taken(tmp_path: Path, monkeypat
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
 
     async def story(server: LineServer, transport: AioTransport) -> None:
-        assert await electrum(server.url, transport, "system").tip() == 977_072
+        assert await electrum(server.url, transport, "system").tip() == Head(977_072)
         assert not transport.pins
 
     converse(story)
@@ -59,8 +60,8 @@ def test_the_certificate_shown_first_is_pinned_and_another_is_refused_with_nothi
     pins: dict[str, str] = {}
 
     async def first(server: LineServer, transport: AioTransport) -> None:
-        assert await electrum(server.url, transport, "pin").tip() == 977_072
-        assert await electrum(server.url, transport, "pin").tip() == 977_072
+        assert await electrum(server.url, transport, "pin").tip() == Head(977_072)
+        assert await electrum(server.url, transport, "pin").tip() == Head(977_072)
         pins.update(transport.pins)
 
     converse(first)
@@ -77,8 +78,8 @@ def test_the_certificate_shown_first_is_pinned_and_another_is_refused_with_nothi
         assert transport.pins[provider.endpoint] == fingerprint
         assert not server.asked
         # what the error says to do, does
-        assert await electrum(server.url, transport, new).tip() == 977_072
-        assert await electrum(server.url, transport, "pin").tip() == 977_072
+        assert await electrum(server.url, transport, new).tip() == Head(977_072)
+        assert await electrum(server.url, transport, "pin").tip() == Head(977_072)
 
     converse(later, OTHER)
 

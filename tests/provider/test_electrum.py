@@ -10,6 +10,7 @@ import pytest
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.electrum import Electrum
 from hdscan.provider.session import MOST_BYTES
@@ -151,12 +152,12 @@ def test_the_tip_is_asked_for_once_and_told_from_then_on() -> None:
     async def story(provider: Electrum, server: LineServer) -> None:
         sent = []
         provider.sent = lambda: sent.append(1)
-        assert await provider.tip() == 977_072
+        assert await provider.tip() == Head(977_072)
         (reply,) = (await provider.read(READINGS[:1] * 2, 5)).outcomes[:1]
         assert reply.height == 977_072
         server.tell(RECORDED["notice"])
         await until(lambda: provider._session is not None and provider._session.tip == 977_073)
-        assert await provider.tip() == 977_073
+        assert await provider.tip() == Head(977_073)
         assert len(sent) == 3
         assert (await provider.read(READINGS[:2], 5)).outcomes[0].height == 977_073
 
@@ -172,18 +173,18 @@ def test_the_tip_is_asked_for_again_when_a_minute_is_over() -> None:
             AioTransport(5.0) as transport,
         ):
             provider = electrum(server.url, transport, clock=lambda: now[0])
-            assert await provider.tip() == 5
+            assert await provider.tip() == Head(5)
             now[0] += 59
-            assert await provider.tip() == 5
+            assert await provider.tip() == Head(5)
             now[0] += 2
-            assert await provider.tip() == 6
+            assert await provider.tip() == Head(6)
 
     asyncio.run(story())
 
 
 def test_a_block_told_before_the_reply_to_the_question_is_not_forgotten() -> None:
     async def story(provider: Electrum, server: LineServer) -> None:
-        assert await provider.tip() == 977_073
+        assert await provider.tip() == Head(977_073)
 
     converse(lambda asked: [results(asked, RECORDED["tip"]) + line(RECORDED["notice"])], story)
 

@@ -7,6 +7,7 @@ import pytest
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Protocol
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from tests.provider.server import BTC_GENESIS, NOW, Asked, conversation, http
 
@@ -65,7 +66,7 @@ def test_another_genesis_is_the_wrong_chain() -> None:
 
 def test_the_tip_is_a_height() -> None:
     height, asked = conversation(Protocol.ESPLORA, lambda _: http("977072"), lambda provider: provider.tip(), "/api")
-    assert height == 977_072
+    assert height == Head(977_072)
     assert [each.path for each in asked] == ["/api/blocks/tip/height"]
 
 

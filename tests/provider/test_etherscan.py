@@ -6,6 +6,7 @@ import pytest
 
 from hdscan.model.endpoint import Cost, Protocol
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from tests.provider.server import NOW, Asked, conversation, http
 from tests.wire.samples import USDT, evm
@@ -83,7 +84,7 @@ def test_the_chain_id_is_proved_through_the_proxy() -> None:
 def test_the_tip_is_the_block_number() -> None:
     reply = http({"jsonrpc": "2.0", "id": 83, "result": "0xc36b29"})
     head, _ = conversation(Protocol.ETHERSCAN, lambda _: reply, lambda provider: provider.tip(), SUFFIX)
-    assert head == 0xC36B29
+    assert head == Head(0xC36B29)
 
 
 def test_the_hash_is_that_of_the_nodes_block() -> None:

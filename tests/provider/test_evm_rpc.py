@@ -7,6 +7,7 @@ import pytest
 
 from hdscan.model.endpoint import Cost, Protocol
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from tests.provider.server import NOW, Asked, conversation, http
 from tests.wire.samples import BNB, USDT, evm
@@ -102,7 +103,7 @@ def test_a_batch_cap_with_status_500_is_too_large() -> None:
 
 def test_proof_and_head_come_in_one_call() -> None:
     head, asked = conversation(Protocol.EVM_RPC, node(), lambda provider: provider.prove())
-    assert head == 100
+    assert head == Head(100)
     assert [call["method"] for call in asked[0].json] == ["eth_chainId", "eth_blockNumber"]
 
 
@@ -153,7 +154,7 @@ def test_a_proof_that_is_not_answered_is_unknown_and_not_wrong() -> None:
 
 
 def test_the_tip_is_the_block_number() -> None:
-    assert conversation(Protocol.EVM_RPC, node(), lambda provider: provider.tip())[0] == 100
+    assert conversation(Protocol.EVM_RPC, node(), lambda provider: provider.tip())[0] == Head(100)
 
 
 @pytest.mark.parametrize("protocol", [Protocol.EVM_RPC, Protocol.EVM_MULTICALL])

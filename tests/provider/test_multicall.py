@@ -8,6 +8,7 @@ from eth_abi import decode, encode
 
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.build import build
 from hdscan.provider.transport import AioTransport
@@ -15,7 +16,8 @@ from tests.provider.server import BSC, NOW, Asked, conversation, http
 from tests.wire.samples import BNB, USDT, evm
 
 Result = tuple[bool, bytes]
-HEADERS = {"42cbb15c": 132_000_000, "3408e470": 56, "0f28c97d": 1_763_899_999}
+HEADERS = {"42cbb15c": 132_000_000, "3408e470": 56, "27e86d6e": 0xBEEF, "0f28c97d": 1_763_899_999}
+STATED = Head(132_000_000, {131_999_999: f"0x{0xBEEF:064x}"})
 
 
 def run(target: str, data: bytes) -> Result:
@@ -27,12 +29,15 @@ def run(target: str, data: bytes) -> Result:
     return True, held.to_bytes(32, "big")
 
 
-def contract(change: Callable[[list[Result]], list[Result]] = lambda results: results) -> Callable[[Asked], bytes]:
+def contract(
+    change: Callable[[list[Result]], list[Result]] = lambda results: results,
+    node: Callable[[str, bytes], Result] = run,
+) -> Callable[[Asked], bytes]:
     def answer(asked: Asked) -> bytes:
         call = asked.json
         assert call["method"] == "eth_call"
         calls = decode(["(address,bool,bytes)[]"], bytes.fromhex(call["params"][0]["data"][10:]))[0]
-        results = change([run(target, data) for target, _, data in calls])
+        results = change([node(target, data) for target, _, data in calls])
         return http({"jsonrpc": "2.0", "id": call["id"], "result": "0x" + encode(["(bool,bytes)[]"], [results]).hex()})
 
     return answer
@@ -47,13 +52,13 @@ def test_readings_out_are_readings_in(count: int) -> None:
     readings = [evm(n, USDT if n % 3 else BNB) for n in range(count)]
     reply, asked = read(readings)
     assert reply.outcomes == tuple(Balance((n + 1) * (2 if n % 3 else 1), None, 132_000_000, NOW, "host") for n in range(count))
-    assert reply.head == 132_000_000
+    assert reply.head == STATED
     assert len(asked) == 1
 
 
 def test_a_reverted_or_empty_subcall_fails_alone() -> None:
     def spoil(results: list[Result]) -> list[Result]:
-        return [*results[:3], (False, b""), (True, b""), (True, bytes(31)), *results[6:]]
+        return [*results[:4], (False, b""), (True, b""), (True, bytes(31)), *results[7:]]
 
     reply, _ = read([evm(n) for n in range(5)], contract(spoil))
     codes = [outcome.code if isinstance(outcome, ReadError) else outcome.amount for outcome in reply.outcomes]
@@ -107,7 +112,7 @@ def test_a_chain_without_the_contract_says_so() -> None:
 def test_proof_and_tip_make_the_very_call_that_reads() -> None:
     for talk in (lambda provider: provider.prove(), lambda provider: provider.tip()):
         head, asked = conversation(Protocol.EVM_MULTICALL, contract(), talk)
-        assert head == 132_000_000
+        assert head == STATED
         assert len(asked) == 1
 
 
@@ -129,3 +134,27 @@ def test_a_batch_cap_is_that_of_the_protocol_beside_it() -> None:
     assert (multicall.name, rpc.name) == ("drpc/evm-multicall", "drpc/evm-rpc")
     assert multicall.endpoint == rpc.endpoint
     assert (multicall.capacity[Kind.MIXED], rpc.capacity[Kind.NATIVE]) == (600, 3)
+
+
+def test_a_block_that_a_reply_named_is_asked_for_until_another_one_states_it() -> None:
+    height = 100
+
+    def node(target: str, data: bytes) -> Result:
+        told = {"42cbb15c": height, "27e86d6e": height - 1}.get(data[:4].hex())
+        if data[:4].hex() == "ee82ac5e":
+            asked = int.from_bytes(data[4:], "big")
+            told = asked if height - 256 <= asked < height else 0
+        return run(target, data) if told is None else (True, told.to_bytes(32, "big"))
+
+    async def story(provider: Any) -> list[list[int]]:
+        nonlocal height
+        stated = []
+        for head in (100, 100, 98, 105, 110, 900, 901):
+            height = head
+            stated.append(sorted((await provider.tip()).blocks))
+        return stated
+
+    stated, asked = conversation(Protocol.EVM_MULTICALL, contract(node=node), story)
+    assert stated == [[99], [99], [97], [97, 99, 104], [104, 109], [899], [899, 900]]
+    sizes = [len(decode(["(address,bool,bytes)[]"], bytes.fromhex(each.json["params"][0]["data"][10:]))[0]) for each in asked]
+    assert [size - 4 for size in sizes] == [0, 1, 1, 2, 1, 1, 1]

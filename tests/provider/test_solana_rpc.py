@@ -9,7 +9,7 @@ from solders.pubkey import Pubkey
 
 from hdscan.model.endpoint import Protocol
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import MISSING
+from hdscan.model.provider import MISSING, Head
 from hdscan.model.reading import Balance, Kind, Reading
 from tests.provider.server import NOW, SOL_GENESIS, Asked, conversation, http
 from tests.wire.samples import SOL, USDC
@@ -61,7 +61,7 @@ def read(readings: list[Reading], handler: Callable[[Asked], bytes] | None = Non
 def test_readings_out_are_readings_in(count: int) -> None:
     reply, asked = read([native(n) for n in range(count)])
     assert reply.outcomes == tuple(Balance(n, None, SLOT, NOW, "host") for n in range(count))
-    assert (reply.head, reply.requested, reply.received) == (SLOT, count + 1, count + 1)
+    assert (reply.head, reply.requested, reply.received) == (Head(SLOT), count + 1, count + 1)
     assert len(asked) == 1
     keys, options = asked[0].json["params"]
     assert keys[-1] == CLOCK
@@ -101,7 +101,7 @@ def test_another_genesis_is_the_wrong_chain() -> None:
 
 def test_the_tip_is_a_slot_of_our_commitment() -> None:
     slot, asked = conversation(Protocol.SOLANA_RPC, node(), lambda provider: provider.tip())
-    assert slot == SLOT
+    assert slot == Head(SLOT)
     assert asked[0].json["params"] == [{"commitment": "finalized"}]
 
 

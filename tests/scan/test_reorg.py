@@ -1,12 +1,13 @@
 """A chain that is reorganised while it is read, over real sockets: what was read of the orphaned blocks is read again."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from hdscan.model.endpoint import Protocol
-from hdscan.model.events import ScanError
+from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
 from hdscan.pool import blocks, seat
 from hdscan.pool.chain_pool import PoolMemory
@@ -65,6 +66,21 @@ async def test_a_reorganisation_that_nothing_but_the_last_look_can_see_is_seen(
     tmp_path: Path, chain: str, protocol: Protocol, audit: float | None
 ) -> None:
     await orphaned(tmp_path, chain, protocol, audit)
+
+
+@played
+async def test_a_branch_that_comes_and_goes_between_two_looks_is_noticed_by_multicall(tmp_path: Path) -> None:
+    hosts = (host("forked", "bsc", protocols=(Protocol.EVM_MULTICALL,), batch=3, published_batch=3, rate=20),)
+    faults = {"forked": [always(Fault.ORPHANED, since=0.8, until=1.6)]}
+    async with stage(tmp_path, hosts, faults=faults, addresses=60, played_chains=QUICK_BLOCKS) as on:
+        events = await on.scan()
+        orphaned = [entry.answered == Fault.ORPHANED for entry in on.log("forked")]
+        assert any(orphaned)
+        assert orphaned[0] is orphaned[-1] is False
+        before = list(takewhile(lambda event: not isinstance(event, ScanError), events))
+        assert before != events
+        assert all(event.read < event.readings for event in of(before, ScanProgress)), "long before the last look"
+        on.assert_all_true()
 
 
 @pytest.mark.usefixtures("tips_are_asked_often")

@@ -23,6 +23,8 @@ def test_selectors_are_the_hashes_of_their_signatures():
         abi.GET_ETH_BALANCE: "getEthBalance(address)",
         abi.GET_BLOCK_NUMBER: "getBlockNumber()",
         abi.GET_CHAIN_ID: "getChainId()",
+        abi.GET_LAST_BLOCK_HASH: "getLastBlockHash()",
+        abi.GET_BLOCK_HASH: "getBlockHash(uint256)",
         abi.GET_TIMESTAMP: "getCurrentBlockTimestamp()",
         abi.BALANCE_OF: "balanceOf(address)",
         abi.DECIMALS: "decimals()",

@@ -35,6 +35,7 @@ FIRST = "/block-height/0"
 BLOCKS = ("eth_getBlockByNumber", "/block-height/")
 HEAD = ("eth_blockNumber", "getSlot", "/blocks/tip/height", "getMultipleAccounts")
 AGGREGATE3 = b"0x82ad56cb"
+BLOCK_HASH = b"ee82ac5e"  # of a block that an earlier reply named, asked for in the same call
 THROTTLED = ("rate", "paused", Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT)
 
 
@@ -197,13 +198,15 @@ class Site:
             self._stale(entry, now, states_head=aggregate or self.world.family is Family.SOLANA)
         elif entry.answered == Fault.ORPHANED:
             self.orphaned_at = now
-            self.branch_named = self.branch_named or _names_block(entry)
+            self.branch_named = self.branch_named or aggregate or _names_block(entry)
             self.on_branch |= {(text.lower(), symbol) for text, symbol in named(entry.asks, self.world)}
             self._lied(entry)
         elif entry.answered == "ok" and _names_block(entry):
             self.block_at = now
         elif entry.answered == "ok" and (aggregate or any(method in HEAD for method in entry.methods)):
             self.head_at = now
+            if aggregate and began > self.orphaned_at and BLOCK_HASH in body:
+                self.block_at = now
             self.known_stale = False
             for peer in self.watch.sites[self.chain]:
                 peer.known_stale = peer.known_stale or peer._can_be_judged(now)

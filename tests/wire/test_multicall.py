@@ -23,23 +23,23 @@ def word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
-def results(*items: tuple[bool, bytes], number: int = 9, chain: int = 56, time: int = 1_700_000_000) -> bytes:
-    head, tail = [(True, word(number)), (True, word(chain))], [(True, word(time))]
+def results(*items: tuple[bool, bytes], number: int = 9, last: tuple[bool, bytes] = (False, b"")) -> bytes:
+    head, tail = [(True, word(number)), (True, word(56)), last], [(True, word(1_700_000_000))]
     encoded: bytes = encode(RESULTS, [[*head, *items, *tail]])
     return encoded
 
 
-def read(data: bytes, count: int) -> tuple[multicall.Block, list[int | ReadError]]:
-    return multicall.decode(msgspec.Raw(msgspec.json.encode("0x" + data.hex())), count)
+def read(data: bytes, count: int, *former: int) -> tuple[multicall.Block, list[int | ReadError]]:
+    return multicall.decode(msgspec.Raw(msgspec.json.encode("0x" + data.hex())), count, former)
 
 
 def codes(found: list[int | ReadError]) -> list[object]:
     return [item.code if isinstance(item, ReadError) else item for item in found]
 
 
-def asked(readings: list[Reading]) -> list[tuple[str, bool, bytes]]:
+def asked(readings: list[Reading], *former: int) -> list[tuple[str, bool, bytes]]:
     """Decode our call with eth-abi."""
-    method, (call, block) = multicall.call(readings)
+    method, (call, block) = multicall.call(readings, former)
     assert (method, block) == ("eth_call", "latest")
     assert isinstance(call, dict)
     assert call["to"] == multicall.MULTICALL3
@@ -50,14 +50,15 @@ def asked(readings: list[Reading]) -> list[tuple[str, bool, bytes]]:
     return calls
 
 
-@given(READINGS)
-def test_the_call_is_what_eth_abi_encodes(readings: list[Reading]) -> None:
-    calls = asked(readings)
+@given(READINGS, st.lists(st.integers(0, 2**63), max_size=5))
+def test_the_call_is_what_eth_abi_encodes(readings: list[Reading], former: list[int]) -> None:
+    calls = asked(readings, *former)
     own = multicall.MULTICALL3.lower()
-    assert [(target, data.hex()) for target, _, data in calls[:2]] == [(own, "42cbb15c"), (own, "3408e470")]
+    first = ["42cbb15c", "3408e470", "27e86d6e", *("ee82ac5e" + encode(["uint256"], [height]).hex() for height in former)]
+    assert [(target, data.hex()) for target, _, data in calls[: len(first)]] == [(own, data) for data in first]
     assert (calls[-1][0], calls[-1][2].hex()) == (own, "0f28c97d")
     assert all(allowed for _, allowed, _ in calls)
-    for reading, (target, _, data) in zip(readings, calls[2:-1], strict=True):
+    for reading, (target, _, data) in zip(readings, calls[len(first) : -1], strict=True):
         contract = reading.asset.contract
         selector = "4d2301cc" if contract is None else "70a08231"
         assert target == (contract or multicall.MULTICALL3).lower()
@@ -67,7 +68,7 @@ def test_the_call_is_what_eth_abi_encodes(readings: list[Reading]) -> None:
 @given(st.lists(AMOUNTS, max_size=40), st.integers(0, 2**62))
 def test_what_eth_abi_encodes_is_decoded(amounts: list[int], number: int) -> None:
     block, found = read(results(*((True, word(amount)) for amount in amounts), number=number), len(amounts))
-    assert block == multicall.Block(number, 56, 1_700_000_000)
+    assert block == multicall.Block(number, 56, 1_700_000_000, {})
     assert found == amounts
 
 
@@ -90,9 +91,19 @@ def test_a_reverted_or_empty_subcall_is_not_zero() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 599, 600, 601])
 def test_readings_out_are_readings_in(count: int) -> None:
-    assert len(asked([evm(n) for n in range(count)])) == count + 3
+    assert len(asked([evm(n) for n in range(count)])) == count + multicall.HEADERS
     _, found = read(results(*((True, word(n)) for n in range(count))), count)
     assert found == list(range(count))
+
+
+def test_hashes_that_the_node_knows_are_stated_with_the_balances() -> None:
+    unknown: list[tuple[bool, bytes]] = [(True, word(0)), (False, b""), (True, b"")]
+    items = [(True, word(7)), *unknown, (True, word(5)), (True, word(0))]
+    block, found = read(results(*items, number=9, last=(True, word(8))), 2, 7, 4, 5, 6)
+    assert block.hashes == {8: f"0x{8:064x}", 7: f"0x{7:064x}"}
+    assert found == [5, 0]
+    block, found = read(results((True, word(5)), last=(True, word(0))), 1)
+    assert (block.hashes, found) == ({}, [5])
 
 
 def test_a_list_of_another_length_is_malformed() -> None:
@@ -104,8 +115,8 @@ def test_a_list_of_another_length_is_malformed() -> None:
 
 
 def test_block_number_chain_id_and_time_must_be_readable() -> None:
-    for broken in range(3):
-        headers = [(n != broken, word(n)) for n in range(3)]
+    for broken in (0, 1, 3):
+        headers = [(n != broken, word(n)) for n in range(4)]
         with pytest.raises(CallError, match="could not be read"):
             read(encode(RESULTS, [headers]), 0)
     with pytest.raises(CallError, match="63 bits"):

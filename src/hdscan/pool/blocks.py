@@ -1,25 +1,27 @@
 """Which blocks the endpoints stand on, to see when a chain that was read is no longer the chain. Pure.
 
-Per endpoint the hashes at its former heads are kept. When its head changes, the hash at the new one is asked, and then that at
-the last of the former again: in this order nothing that happens between the two questions is missed. A hash counts as known
-only once that former one proved to be the same. Where it is another, all above the one before it is doubted at once, and that
-one is asked next.
+Per endpoint the hashes that it stated are kept, and what it states later is held against them. Some replies state hashes, new
+and former ones in one. Of others, when the head changes, the hash at the new one is asked, and then that at the last of the
+former: in this order nothing that happens between the two is missed. A hash counts as known only once a former one proved to be
+the same. Where one is another than before, all above the known one before it is doubted at once, and that one is asked next.
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 KEPT = 50  # hashes per endpoint
 EVERY = 20.0  # seconds between two looks at an endpoint, however often it names its head
 
 
 class Blocks:
-    """The hashes that every endpoint named at its heads, and which are to be asked next."""
+    """The hashes that every endpoint stated, and which are to be asked next."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[int, str]] = {}
-        self._heads: dict[str, tuple[int, float]] = {}  # and when it was named
+        self._loose: dict[str, dict[int, str]] = {}  # stated, but not proved to be of one chain with what is known
         self._todo: dict[str, list[int]] = {}
-        self._new: dict[str, tuple[int, str]] = {}  # named, but what was known before is still to be confirmed
+        self._heads: dict[str, tuple[int, float]] = {}  # at the last look, and when that was
+        self._tips: dict[str, list[int]] = {}  # at every look, in order
 
     def memory(self) -> dict[str, dict[int, str]]:
         """The hashes that are known, by endpoint and height."""
@@ -29,15 +31,21 @@ class Blocks:
         """Take over what was known before a restart: the next heads raise the questions."""
         self._known |= {endpoint: dict(known) for endpoint, known in memory.items()}
 
-    def head(self, endpoint: str, height: int, now: float) -> None:
-        """An endpoint named its head."""
+    def head(self, endpoint: str, height: int, blocks: Mapping[int, str], now: float) -> int | None:
+        """An endpoint named its head, and hashes of that chain; the height from which on what it said is doubted, if any."""
+        known, todo = self._known.get(endpoint, {}), self._todo.get(endpoint, [])
+        former = [] if blocks.keys() & known.keys() else sorted(each for each in known if each <= height)[-1:]
         looked = self._heads.get(endpoint)
-        if looked is not None and (looked[0] == height or now - looked[1] < EVERY):
-            return
-        self._heads[endpoint] = height, now
-        self._new.pop(endpoint, None)
-        before = [known for known in self._known.get(endpoint, {}) if known <= height]
-        self._todo[endpoint] = list(dict.fromkeys([height, max(before)])) if before else [height]
+        look = looked is None or (looked[0] != height and now - looked[1] >= EVERY)
+        if look:
+            self._heads[endpoint] = height, now
+            self._tips[endpoint] = [*self._tips.get(endpoint, []), height][-KEPT:]
+        if blocks:
+            todo = [*todo, *former]
+        elif look:
+            todo = [height, *former]
+        self._todo[endpoint] = list(dict.fromkeys(todo))
+        return self._compare(endpoint, blocks)
 
     def question(self, endpoint: str) -> int | None:
         """The height at which the endpoint is to be asked for its block's hash, if any."""
@@ -45,23 +53,31 @@ class Blocks:
         return todo[0] if todo else None
 
     def named(self, endpoint: str, height: int, block: str) -> int | None:
-        """An endpoint named a block; from which height on what it said is doubted, where that block is another than before."""
-        known, todo = self._known.setdefault(endpoint, {}), self._todo.get(endpoint, [])
-        if height not in todo:
+        """An endpoint answered the question for a hash; the height from which on what it said is doubted, if any."""
+        if height not in self._todo.get(endpoint, ()):
             return None  # asked before something else became the question
-        todo.remove(height)
+        return self._compare(endpoint, {height: block}, asked=True)
+
+    def _compare(self, endpoint: str, blocks: Mapping[int, str], *, asked: bool = False) -> int | None:
+        known, loose = self._known.setdefault(endpoint, {}), self._loose.setdefault(endpoint, {})
+        todo = [height for height in self._todo[endpoint] if height not in blocks]
+        other = [height for height, block in blocks.items() if {known.get(height, block), loose.get(height, block)} != {block}]
         fork = None
-        if height not in known:
-            self._new[endpoint] = height, block
-        elif known[height] != block:
-            for other in [other for other in known if other >= height]:
-                del known[other]
-            todo[:] = [max(known)] if known else []
-            fork = max(known, default=-1) + 1
-        if not todo and endpoint in self._new and all(each < self._new[endpoint][0] for each in known):
-            known.update([self._new.pop(endpoint)])
-            for oldest in sorted(known)[:-KEPT]:
-                del known[oldest]
+        if other:
+            fork = max((height for height in known if height < min(other)), default=-1) + 1
+            for height in [height for height in known if height >= fork]:
+                del known[height]
+            todo = [height for height in known if height == fork - 1 and height not in blocks]
+        self._todo[endpoint] = todo
+        new = {height: block for height, block in blocks.items() if height not in known}
+        loose |= new
+        # what was asked for last is later than all that is loose, but a statement only proves what is in it
+        highest = max(loose if asked else new, default=-1)
+        if highest > max(known, default=-1) and (not known or blocks.keys() & known.keys()):
+            known[highest] = loose.pop(highest)
+        for each in (known, loose):
+            for oldest in sorted(each)[:-KEPT]:
+                del each[oldest]
         return fork
 
     def unanswered(self, endpoint: str) -> None:
@@ -74,13 +90,18 @@ class Blocks:
         self._heads.pop(endpoint, None)
 
     def told(self, endpoint: str) -> bool:
-        """Whether it has named every block that it was to name, or never names any."""
+        """Whether it has stated again every hash that it was to, or never states any."""
         return not self._known.get(endpoint) or (endpoint in self._heads and not self._todo.get(endpoint))
+
+    def holds(self, endpoint: str, height: int) -> bool:
+        """Whether it would show that the block at a height is gone. Its parent is as good: it goes first."""
+        known = self._known.get(endpoint, {})
+        return height in known or height - 1 in known
 
     def from_tip(self, endpoint: str, fork: int) -> int:
         """The lowest tip that an amount of the fork or above may carry as its height, if that is the tip before its call.
 
-        Such a call was made after the last block that stayed was named, or was on its way then; 0 where that is not known.
+        Such a call was made after the last look below the fork, or was on its way then; 0 where that is not known.
         """
-        stayed = sorted(height for height in self._known.get(endpoint, {}) if height < fork)
-        return stayed[-2] if len(stayed) > 1 else 0
+        below = list(takewhile(lambda tip: tip < fork, self._tips.get(endpoint, ())))
+        return below[-2] if len(below) > 1 else 0

@@ -12,7 +12,7 @@ import msgspec
 
 from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Reading
 from hdscan.pool.blocks import Blocks
 from hdscan.pool.endings import Endings
@@ -165,7 +165,7 @@ class ChainPool:
 
     # -- how calls end
 
-    def finished(self, call: Call, outcome: Reply | int | str | CallError | None, now: float) -> None:
+    def finished(self, call: Call, outcome: Reply | Head | str | CallError | None, now: float) -> None:
         """How a call ended: a Reply, a head (None where a proof names none), a block's hash, or why it failed as a whole."""
         self.calls_in_flight -= 1
         if isinstance(call, CheckCall):

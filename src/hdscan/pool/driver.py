@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Reading
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.step import Call, ReadCall, Step, Stop
@@ -70,7 +70,7 @@ class Driver:
                 timer.cancel()
 
     async def _perform(self, call: Call) -> None:
-        outcome: Reply | int | str | CallError | None
+        outcome: Reply | Head | str | CallError | None
         try:
             if isinstance(call, ReadCall):
                 outcome = await call.seat.provider.read(call.readings, call.height)

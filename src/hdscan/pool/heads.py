@@ -11,37 +11,39 @@ class Heads:
     def __init__(self, tolerance: int) -> None:
         self._tolerance = tolerance
         self._heads: dict[str, tuple[int, float]] = {}
-        self._tops: dict[str, int] = {}
+        self._tops: dict[str, tuple[int, float]] = {}  # the highest, and when it was first named
 
     def record(self, endpoint: str, head: int, now: float) -> None:
         """An endpoint named its head."""
         self._heads[endpoint] = (head, now)
-        if head < self._tops.get(endpoint, 0) - self._tolerance and not self.lag(endpoint, head):
-            self._tops[endpoint] = head
-        self._tops[endpoint] = max(head, self._tops.get(endpoint, head))
+        if head > self.top(endpoint):
+            self._tops[endpoint] = (head, now)
 
-    def fell(self, endpoint: str, head: int) -> int | None:
-        """The endpoint's highest head so far, where `head` lies below it by more than the tolerance, and peers don't say that
-        it is merely late."""
-        top = self._tops.get(endpoint, head)
-        return top if head < top - self._tolerance and not self.lag(endpoint, head) else None
+    def fell(self, endpoint: str, head: int, asked: float) -> bool:
+        """Whether `head`, asked for at `asked`, lies below one that the endpoint had named by then."""
+        top, named = self._tops.get(endpoint, (head, asked))
+        return head < top and asked > named
+
+    def sinks(self, endpoint: str, head: int) -> bool:
+        """Whether `head` lies below the highest by more than the tolerance, and peers don't say that it is merely late."""
+        return head < self.top(endpoint) - self._tolerance and not self.lag(endpoint, head)
 
     def top(self, endpoint: str) -> int:
         """The highest head that the endpoint ever named, 0 where it named none."""
-        return self._tops.get(endpoint, 0)
+        return self._tops.get(endpoint, (0, 0.0))[0]
 
     def restore(self, tops: Mapping[str, int]) -> None:
         """Take over the highest heads that were named before a restart."""
-        self._tops |= tops
+        self._tops |= {endpoint: (top, 0.0) for endpoint, top in tops.items()}
 
     def level(self, endpoint: str) -> bool:
         """Whether the endpoint's head is the highest that it ever named."""
-        return self._heads[endpoint][0] >= self._tops[endpoint]
+        return self._heads[endpoint][0] >= self.top(endpoint)
 
     def sink(self, endpoint: str) -> tuple[int, int]:
         """The endpoint's head will not be again what it was: its highest head until now, and the one that counts from here."""
-        top, head = self._tops[endpoint], self._heads[endpoint][0]
-        self._tops[endpoint] = head
+        top, (head, at) = self.top(endpoint), self._heads[endpoint]
+        self._tops[endpoint] = (head, at)
         return top, head
 
     def forget(self, endpoint: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Missing, Reply
+from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
-from hdscan.pool.blocks import Blocks
+from hdscan.pool.blocks import EVERY, Blocks
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.last_look import LastLook
@@ -18,6 +18,7 @@ from hdscan.pool.step import CheckCall, Quarantined, ReadCall, Reorged, ShortRep
 
 STALE_RECHECK = 10.0
 CONTRADICTIONS = 2  # audits that a provider may not lose
+REORGS, WITHIN = 10, 600.0  # reorganisations, a look apart, in so many seconds: that is no chain, but hosts of several
 PATIENCE = 5  # times that a reading may be answered "too fast" before that counts as a failure of it
 
 
@@ -45,10 +46,11 @@ class Outcomes:
         self._queue = queue
         self._endings = endings
         self._policy = policy
+        self._reorgs: dict[str, list[float]] = {}  # when each endpoint's chain was reorganised
 
     # -- checks
 
-    def checked(self, call: CheckCall, outcome: int | str | CallError | None, now: float) -> None:
+    def checked(self, call: CheckCall, outcome: Head | str | CallError | None, now: float) -> None:
         """A proof or a question for a head or a block ended; one that was not answered is unknown, not wrong."""
         seat = call.seat
         if isinstance(outcome, CallError):
@@ -63,13 +65,13 @@ class Outcomes:
         seat.check_at = 0.0
         if isinstance(outcome, str):
             assert call.block is not None
-            self._named(seat, call.block, outcome, now)
+            self._forked(seat, self._blocks.named(seat.provider.endpoint, call.block, outcome), now)
             return
         if seat.standing.out or (seat.standing is Standing.UNPROVEN and not call.proof):
             return  # it was asked for its head while it was still trusted
         doubted = seat.standing is not Standing.TRUSTED
         seat.standing = Standing.TRUSTED
-        if outcome is not None and self._lags(seat, outcome, now):
+        if outcome is not None and self._lags(seat, outcome, call.began, now):
             return
         if doubted:
             seat.why = seat.check_failed_since = None
@@ -93,7 +95,7 @@ class Outcomes:
             text = f"answered {len(reply.outcomes)} of {len(call.items)} readings"
             self.failed(call, CallError(ReadCode.MALFORMED, text), now)
             return
-        if seat.standing is not Standing.TRUSTED or (reply.head is not None and self._lags(seat, reply.head, now)):
+        if seat.standing is not Standing.TRUSTED or (reply.head is not None and self._lags(seat, reply.head, call.began, now)):
             self._distrusted(call, seat.why or seat.standing, now)
             return
         if call.began <= seat.doubted_at:
@@ -235,15 +237,13 @@ class Outcomes:
         return found
 
     def sunk(self, endpoint: str, now: float) -> None:
-        """An endpoint's head stayed below what it was."""
+        """An endpoint's head stayed below what it was, or nothing would show whether it is back where it was."""
         top, head = self._heads.sink(endpoint)
         self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}", now)
 
-    def _named(self, seat: Seat, height: int, block: str, now: float) -> None:
-        fork = self._blocks.named(seat.provider.endpoint, height, block)
+    def _forked(self, seat: Seat, fork: int | None, now: float) -> None:
         if fork is not None and not seat.standing.out:
-            why = f"its block at {height} is another than before"
-            self._reorged(seat.provider.endpoint, fork, why, now)
+            self._reorged(seat.provider.endpoint, fork, f"its blocks from {fork} on are others than before", now)
 
     def _reorged(self, endpoint: str, fork: int, why: str, now: float) -> None:
         """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block.
@@ -257,16 +257,24 @@ class Outcomes:
                 seat.doubted_at = now
                 if self._chain.family is Family.BITCOIN:
                     self._set_aside(seat, why, now)
+        lately = [moment for moment in self._reorgs.get(endpoint, ()) if moment > now - WITHIN]
+        if not lately or now - lately[-1] >= EVERY:
+            lately.append(now)
+        self._reorgs[endpoint] = lately
+        if len(lately) >= REORGS:
+            why = f"its chain was reorganised {REORGS} times in {WITHIN / 60:.0f} minutes"
+            self._endings.notices += self._quarantine(endpoint, why, ReadCode.CONTRADICTED)
 
-    def _lags(self, seat: Seat, head: int, now: float) -> bool:
+    def _lags(self, seat: Seat, head: Head, asked: float, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
-        endpoint = seat.provider.endpoint
-        top = self._heads.fell(endpoint, head)
-        if top is not None and self._moves:
-            self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}", now)
-        self._heads.record(endpoint, head, now)
+        endpoint, height = seat.provider.endpoint, head.height
+        fell = self._moves and self._heads.fell(endpoint, height, asked)
+        self._heads.record(endpoint, height, now)
+        if fell and (self._heads.sinks(endpoint, height) or not self._blocks.holds(endpoint, self._heads.top(endpoint))):
+            self.sunk(endpoint, now)
         if seat.provider.names_blocks:
-            self._blocks.head(endpoint, head, now)
+            stated = head.blocks if asked > seat.doubted_at else {}
+            self._forked(seat, self._blocks.head(endpoint, height, stated, now), now)
         lags = {endpoint: (said, lag) for endpoint, said, lag in self._heads.laggards(now)}
         for other in self._seats:
             if other.provider.endpoint in lags and other.standing is Standing.TRUSTED:

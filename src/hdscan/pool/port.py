@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, Reading
 
 
@@ -30,11 +30,11 @@ class Provider(Protocol):
     states_head: bool
     names_blocks: bool
 
-    async def prove(self) -> int | None:
+    async def prove(self) -> Head | None:
         """Prove the chain in one or two calls and return the head where known; CallError WRONG_CHAIN if it is another."""
 
-    async def tip(self) -> int:
-        """The provider's head: block height or slot; CallError otherwise."""
+    async def tip(self) -> Head:
+        """The provider's head; CallError otherwise."""
 
     async def block_hash(self, height: int) -> str:
         """The hash of the provider's block at a height; CallError otherwise."""

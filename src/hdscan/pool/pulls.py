@@ -46,7 +46,7 @@ class Pulls:
             seat.limiter.take(1, now)
             seat.checking = True
             seat.calls += 1
-            calls.append(CheckCall(seat, seat.standing is Standing.UNPROVEN, block))
+            calls.append(CheckCall(seat, seat.standing is Standing.UNPROVEN, now, block))
         return calls
 
     def _block(self, seat: Seat, now: float) -> int | None:

@@ -26,10 +26,11 @@ class ReadCall(msgspec.Struct, frozen=True, eq=False):
 
 
 class CheckCall(msgspec.Struct, frozen=True, eq=False):
-    """A call that proves the provider's chain (`proof`), asks for a block's hash or for the head, to be made now."""
+    """A call, to be made now, at `began`, that proves the provider's chain (`proof`) or asks for a block's hash or the head."""
 
     seat: Seat
     proof: bool
+    began: float
     block: int | None = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, Reading
 from hdscan.provider.remote import Clock, Remote, most_items
 from hdscan.provider.transport import Transport
@@ -30,17 +30,17 @@ class Blockchair(Remote):
             weight={Kind.NATIVE: 1},
         )
 
-    async def prove(self) -> int:
+    async def prove(self) -> Head:
         """Compare the hash of the first block, in whose reply the height stands too."""
         block_hash, height = blockchair.genesis(await self._ask(blockchair.GENESIS))
         self._require(block_hash)
-        return height
+        return Head(height)
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Ask for the tip's height."""
-        return blockchair.height(await self._ask(blockchair.STATS))
+        return Head(blockchair.height(await self._ask(blockchair.STATS)))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read the addresses that hold something; the others come back as ABSENT."""
         stated, found = blockchair.balances(await self._ask(blockchair.balances_request(readings)), readings)
-        return self._reply(found, stated, stated)
+        return self._reply(found, stated, Head(stated))

@@ -9,7 +9,7 @@ import msgspec
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.dial import SYSTEM
 from hdscan.provider.remote import Clock, Remote, most_items
@@ -54,7 +54,7 @@ class Electrum(Remote):
         async with self._in_time():
             return electrum.block_hash(await self._one(await self._connected(), electrum.header_call(height)))
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Give the height that was told last, asked for on every connection and once a minute, as a notice may be lost."""
         async with self._in_time():
             session = await self._connected()
@@ -62,12 +62,12 @@ class Electrum(Remote):
             if known is not None and self._clock() - self._tip_asked_at < TOLD:
                 if self.sent is not None:
                     self.sent()  # nothing goes out that another call would have to keep its distance from
-                return known
+                return Head(known)
             self._tip_asked_at = self._clock()
             height = electrum.tip(await self._one(session, electrum.TIP))
             session.tip = height if session.tip == known else session.tip  # a block may have been told since
             assert session.tip is not None
-            return session.tip
+            return Head(session.tip)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances in one message; an address that cannot be asked for fails alone."""

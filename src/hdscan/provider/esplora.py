@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.remote import Clock, Remote
 from hdscan.provider.transport import Transport
@@ -32,9 +32,9 @@ class Esplora(Remote):
         """Compare the genesis hash."""
         self._require(esplora.block_hash(await self._ask(esplora.GENESIS)))
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Ask for the tip's height."""
-        return esplora.height(await self._ask(esplora.TIP))
+        return Head(esplora.height(await self._ask(esplora.TIP)))
 
     async def block_hash(self, height: int) -> str:
         """Ask for the hash at a height."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, Reading
 from hdscan.provider.remote import Clock, Remote, most_items
 from hdscan.provider.transport import Transport
@@ -34,9 +34,9 @@ class Etherscan(Remote):
         response = await self._ask(etherscan.proxy_request("eth_chainId", self._identity))
         self._require(str(etherscan.number(response)))
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Ask for the block number."""
-        return etherscan.number(await self._ask(etherscan.proxy_request("eth_blockNumber", self._identity)))
+        return Head(etherscan.number(await self._ask(etherscan.proxy_request("eth_blockNumber", self._identity))))
 
     async def block_hash(self, height: int) -> str:
         """Ask for the block at a height, and take its hash."""

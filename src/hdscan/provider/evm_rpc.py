@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import Clock, Remote, most_items
 from hdscan.provider.transport import Transport
@@ -46,7 +46,7 @@ class EvmRpc(EvmHost):
         )
         self._lone = False  # whether the host refused even two calls in one request
 
-    async def prove(self) -> int | None:
+    async def prove(self) -> Head | None:
         """Compare the chain id, and ask for the head in the same call where that costs no more and batches are served."""
         if not (self._lone or self.costs_items or self.capacity[Kind.NATIVE] < 2):
             try:
@@ -55,14 +55,14 @@ class EvmRpc(EvmHost):
                 self._lone = error.fault is ReadCode.TOO_LARGE
                 raise
             self._require(str(chain_id))
-            return head
+            return Head(head)
         (chain_id,) = await self._numbers(evm.CHAIN_ID)
         self._require(str(chain_id))
         return None
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Ask for the block number."""
-        return (await self._numbers(evm.BLOCK_NUMBER))[0]
+        return Head((await self._numbers(evm.BLOCK_NUMBER))[0])
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances of one kind."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.evm_rpc import EvmHost
 from hdscan.provider.remote import Clock
@@ -16,7 +16,11 @@ MOST = 600
 
 
 class Multicall(EvmHost):
-    """Reads wei and token units with the block and chain they are of; to the host it is one call, however much it holds."""
+    """Reads wei and token units with the block and chain they are of; to the host it is one call, however much it holds.
+
+    Every reply states the hash of the block before its own, and those that replies before it stated: a block that was read and
+    is no longer of the chain shows at once, at no call more.
+    """
 
     protocol = Protocol.EVM_MULTICALL
     states_head = True
@@ -34,27 +38,31 @@ class Multicall(EvmHost):
             methods={Kind.MIXED: "aggregate3", Kind.NATIVE: "aggregate3 (native)", Kind.TOKEN: "aggregate3 (token)"},
             weight={Kind.NATIVE: 1, Kind.TOKEN: 1},
         )
+        self._stated: set[int] = set()  # heights whose hash no reply has stated again yet
 
-    async def prove(self) -> int:
+    async def prove(self) -> Head:
         """Make the very call that reads, with no balance in it."""
         return await self.tip()
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Ask for the block number, with the chain it is of."""
-        block, _ = await self._call(())
-        return block.number
+        return (await self._call(()))[0]
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances of any kind at one block."""
         return await self._with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        block, found = await self._call(readings)
-        return self._reply(found, block.number, block.number)
+        head, found = await self._call(readings)
+        return self._reply(found, head.height, head)
 
-    async def _call(self, readings: Sequence[Reading]) -> tuple[multicall.Block, list[int | ReadError]]:
-        batch = jsonrpc.encode([multicall.call(readings)])
+    async def _call(self, readings: Sequence[Reading]) -> tuple[Head, list[int | ReadError]]:
+        former = sorted(self._stated)
+        batch = jsonrpc.encode([multicall.call(readings, former)])
         answer = jsonrpc.single(await self._ask(batch.request), batch, Dialect.EVM)
-        block, found = multicall.decode(answer, len(readings))
+        block, found = multicall.decode(answer, len(readings), former)
         self._require(str(block.chain_id))
-        return block, found
+        told = block.hashes.keys()
+        self._stated = {height for height in self._stated - told if height >= block.number - multicall.KNOWN}
+        self._stated |= {block.number - 1} & told
+        return Head(block.number, block.hashes), found

@@ -8,7 +8,7 @@ import msgspec
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Missing, Reply
+from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.identity import endpoint_identity, host, secrets
 from hdscan.provider.transport import Transport
@@ -75,12 +75,12 @@ class Remote(ABC):
         self._clock = clock
 
     @abstractmethod
-    async def prove(self) -> int | None:
+    async def prove(self) -> Head | None:
         """Prove the chain and return the head where known; CallError WRONG_CHAIN if it is another."""
 
     @abstractmethod
-    async def tip(self) -> int:
-        """Ask for the provider's head: block height or slot; CallError otherwise."""
+    async def tip(self) -> Head:
+        """Ask for the provider's head; CallError otherwise."""
 
     async def block_hash(self, height: int) -> str:
         """Ask for the hash of the block at a height; only of those that say `names_blocks`."""
@@ -124,7 +124,7 @@ class Remote(ABC):
                 ReadCode.WRONG_CHAIN, f"serves chain {said[:64]}, but {self.chain} is {self._identity}: check its `url`"
             )
 
-    def _reply(self, found: Sequence[int | ReadError | Missing], height: int | None, head: int | None = None) -> Reply:
+    def _reply(self, found: Sequence[int | ReadError | Missing], height: int | None, head: Head | None = None) -> Reply:
         """Make balances of amounts, all of one height and of now."""
         now = self._clock()
         outcomes = tuple(Balance(item, None, height, now, self.name) if isinstance(item, int) else item for item in found)

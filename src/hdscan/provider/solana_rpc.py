@@ -6,7 +6,7 @@ import msgspec
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
-from hdscan.model.provider import Reply
+from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, Reading
 from hdscan.provider.remote import Clock, Remote, most_items
 from hdscan.provider.transport import Transport
@@ -49,9 +49,9 @@ class SolanaRpc(Remote):
         """Compare the genesis hash."""
         self._require(solana.genesis_hash(await self._call(solana.GENESIS)))
 
-    async def tip(self) -> int:
+    async def tip(self) -> Head:
         """Ask for the slot at our commitment."""
-        return solana.slot(await self._call(("getSlot", ({"commitment": self._commitment},))))
+        return Head(solana.slot(await self._call(("getSlot", ({"commitment": self._commitment},)))))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read accounts; what a short reply leaves open comes back as MISSING."""
@@ -60,7 +60,7 @@ class SolanaRpc(Remote):
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         asked = solana.ask(readings, self._commitment)
         found = solana.read(await self._call(asked.call), asked)
-        reply = self._reply(found.outcomes, found.slot, found.slot)
+        reply = self._reply(found.outcomes, found.slot, Head(found.slot))
         return msgspec.structs.replace(reply, requested=len(asked.keys), received=found.received)
 
     async def _call(self, call: jsonrpc.Call) -> msgspec.Raw:

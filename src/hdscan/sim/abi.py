@@ -13,6 +13,8 @@ AGGREGATE3 = bytes.fromhex("82ad56cb")
 GET_ETH_BALANCE = bytes.fromhex("4d2301cc")
 GET_BLOCK_NUMBER = bytes.fromhex("42cbb15c")
 GET_CHAIN_ID = bytes.fromhex("3408e470")
+GET_LAST_BLOCK_HASH = bytes.fromhex("27e86d6e")
+GET_BLOCK_HASH = bytes.fromhex("ee82ac5e")
 GET_TIMESTAMP = bytes.fromhex("0f28c97d")
 
 _TRUE, _FALSE = (1).to_bytes(32, "big"), bytes(32)

@@ -84,7 +84,13 @@ class Contracts:
         if target == MULTICALL3:
             if selector == abi.GET_ETH_BALANCE and len(data) == 36:
                 return True, self._balance(data, 0, view)
-            facts = {abi.GET_BLOCK_NUMBER: view.head, abi.GET_CHAIN_ID: int(view.identity), abi.GET_TIMESTAMP: int(view.time)}
+            facts = {
+                abi.GET_BLOCK_NUMBER: view.head,
+                abi.GET_CHAIN_ID: int(view.identity),
+                abi.GET_TIMESTAMP: int(view.time),
+                abi.GET_LAST_BLOCK_HASH: self._block_hash(view.head - 1, view),
+                abi.GET_BLOCK_HASH: self._block_hash(int.from_bytes(data[4:36], "big"), view),
+            }
             return (True, abi.word(facts[selector])) if selector in facts else (False, b"")
         token = self._tokens.get(target)
         if token is None:
@@ -92,6 +98,10 @@ class Contracts:
         if selector == abi.BALANCE_OF and len(data) == 36:
             return True, self._balance(data, token[0], view)
         return (True, abi.word(token[1].decimals)) if selector == abi.DECIMALS else (False, b"")
+
+    @staticmethod
+    def _block_hash(height: int, view: View) -> int:
+        return int(view.block_hash(height), 16) if view.head - 256 <= height < view.head else 0
 
     def _balance(self, data: bytes, asset: int, view: View) -> bytes:
         return abi.word(view.held("0x" + data[16:].hex(), asset))

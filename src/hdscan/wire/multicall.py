@@ -1,8 +1,8 @@
 """Multicall3's aggregate3: the balances of hundreds of addresses at one block, in one eth_call (github.com/mds1/multicall3).
 
 The ABI is sliced by hand, since the shapes are fixed: each subcall is (target, allowFailure, 4 or 36 bytes), each result
-(success, bytes). The block number and the chain id are the first subcalls, the time is the last, so that a reply names what
-it is of, and a list that lost or gained an item does not fit.
+(success, bytes). Block number, chain id and block hashes are the first subcalls, the time is the last, so that a reply names
+what it is of, and a list that lost or gained an item does not fit.
 """
 
 from binascii import unhexlify
@@ -23,20 +23,24 @@ MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 AGGREGATE3 = "82ad56cb"
 GET_BLOCK_NUMBER = "42cbb15c"
 GET_CHAIN_ID = "3408e470"
+GET_LAST_BLOCK_HASH = "27e86d6e"
+GET_BLOCK_HASH = "ee82ac5e"
 GET_TIMESTAMP = "0f28c97d"
 GET_ETH_BALANCE = "4d2301cc"
 
 SHORT, LONG = 160, 192  # bytes of a subcall with 4 and with 36 bytes of calldata
-HEADERS = 3
+HEADERS = 4
+KNOWN = 256  # blocks below its own whose hash a contract is told (ethereum.org/whitepaper, BLOCKHASH)
 _text = msgspec.json.Decoder(str)
 
 
 class Block(msgspec.Struct, frozen=True):
-    """The block that a multicall was answered at; `time` in unix seconds."""
+    """The block that a multicall was answered at; `time` in unix seconds, `hashes` of blocks below it by height."""
 
     number: int
     chain_id: int
     time: int
+    hashes: dict[int, str]
 
 
 def _words(*values: int) -> str:
@@ -47,7 +51,8 @@ def _short(selector: str) -> str:
     return f"{MULTICALL3[2:].lower():0>64}{_words(1, 96, 4)}{selector:0<64}"
 
 
-_FIRST = _short(GET_BLOCK_NUMBER) + _short(GET_CHAIN_ID)
+_FIRST = _short(GET_BLOCK_NUMBER) + _short(GET_CHAIN_ID) + _short(GET_LAST_BLOCK_HASH)
+_BLOCK_HASH = f"{MULTICALL3[2:].lower():0>64}{_words(1, 96, 36)}{GET_BLOCK_HASH}"
 _LAST = _short(GET_TIMESTAMP)
 _ADDRESS_PAD = "0" * 24
 _DATA_PAD = "0" * 56
@@ -62,21 +67,25 @@ def _head(contract: str | None) -> str:
 
 @lru_cache(maxsize=64)
 def _prologue(count: int) -> str:
-    """Selector, list offset, length and item offsets of `count` balances between the headers."""
+    """Selector, list offset, length and item offsets of `count` hashes and balances between the headers."""
     table = 32 * (count + HEADERS)
-    offsets = [table, table + SHORT, *(table + 2 * SHORT + LONG * n for n in range(count + 1))]
+    first = [table + SHORT * n for n in range(HEADERS - 1)]
+    offsets = [*first, *(first[-1] + SHORT + LONG * n for n in range(count + 1))]
     return f"0x{AGGREGATE3}{_words(32, count + HEADERS, *offsets)}{_FIRST}"
 
 
-def call(readings: Sequence[Reading], block: str = "latest") -> Call:
-    """The eth_call that reads these balances, and block number, chain id and time with them."""
-    items = [f"{_head(reading.asset.contract)}{reading.address[2:]}{_DATA_PAD}" for reading in readings]
+def call(readings: Sequence[Reading], former: Sequence[int] = (), block: str = "latest") -> Call:
+    """The eth_call that reads these balances, with block number, chain id, time, and the hashes at the heights `former`."""
+    items = [f"{_BLOCK_HASH}{height:064x}{_DATA_PAD}" for height in former]
+    items += [f"{_head(reading.asset.contract)}{reading.address[2:]}{_DATA_PAD}" for reading in readings]
     data = f"{_prologue(len(items))}{''.join(items)}{_LAST}"
     return "eth_call", ({"to": MULTICALL3, "data": data}, block)
 
 
-def decode(answer: msgspec.Raw, count: int) -> tuple[Block, list[int | ReadError]]:
+def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple[Block, list[int | ReadError]]:
     """Decode the result of `call` of `count` readings: the block, and wei or token units or why not for each.
+
+    A hash that the node did not know is left out.
 
     Raises CallError MALFORMED for anything that is not exactly the ABI encoding of such a list, EMPTY where no contract
     answered.
@@ -87,15 +96,17 @@ def decode(answer: msgspec.Raw, count: int) -> tuple[Block, list[int | ReadError
     try:
         if not text.startswith("0x"):
             raise Malformed("not hexadecimal data")
-        results = _results(unhexlify(text[2:]), count + HEADERS)
+        results = _results(unhexlify(text[2:]), len(former) + count + HEADERS)
     except ValueError as error:
         raise malformed(f"aggregate3: {error}") from None
-    number, chain_id, *balances, time = results
+    number, chain_id, last, *items, time = results
     if isinstance(number, ReadError) or isinstance(chain_id, ReadError) or isinstance(time, ReadError):
         raise malformed("aggregate3: block number, chain id or time could not be read")
     if max(number, chain_id, time) >= 2**63:
         raise malformed("aggregate3: block number, chain id or time is beyond 63 bits")
-    return Block(number, chain_id, time), balances
+    told = zip((number - 1, *former), (last, *items[: len(former)]), strict=True)
+    hashes = {height: f"0x{known:064x}" for height, known in told if isinstance(known, int) and known}
+    return Block(number, chain_id, time, hashes), items[len(former) :]
 
 
 _WORD_RESULT = bytes.fromhex(_words(1, 64, 32))  # success, offset and length of a result of one word
