@@ -286,3 +286,15 @@ def test_nobody_waits_for_the_slowest_to_repeat_what_the_fastest_failed_once():
     assert not world.unread()
     assert world.elapsed < Policy().backoff_max + 5
     assert len(fast.asked) <= 5
+
+
+def test_what_the_fastest_refuse_is_asked_of_them_less_and_less_while_the_slowest_answers():
+    def refuse(asked, now):
+        return Reply(tuple(ReadError(ReadCode.ITEM_ERROR, "no") for _ in asked))
+
+    fast, slow = Scripted("fast", refuse, capacity=100), Scripted("slow", refuse, capacity=1)
+    world = World(fast, slow, rates={"slow": 0.3}).read(readings(300))
+    assert len(world.unread()) == 300
+    assert world.elapsed > 990
+    assert len(slow.asked) <= 301
+    assert len(fast.asked) <= 3 + 5 * 3, "after 30, 90, 210, 450 and 930 s"

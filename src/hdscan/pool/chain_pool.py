@@ -135,7 +135,7 @@ class ChainPool:
             calls += self._pulls.checks(now)
             calls += self._pulls.reads(now)
             self._endings.settle(now)
-            self._endings.offer_overdue(now - self._policy.backoff_max)
+            self._endings.offer_overdue(now, self._policy.backoff_max)
             self._endings.offer_again(now)
             calls += self._pulls.reads(now)  # what was split or offered again
         elif self._look.open:

@@ -68,10 +68,14 @@ class Endings:
         if parked and self._outage.park(parked, now, self._jitter()):
             self._say_silence(now)
 
-    def offer_overdue(self, before: float) -> None:
-        """Nobody waits for the slowest: what has waited since then for the others is offered to those who failed it, too."""
-        overdue = self._queue.take_overdue(before)
+    def offer_overdue(self, now: float, patience: float) -> None:
+        """Nobody waits for the slowest: what has waited so long for the others is offered to those who failed it, too.
+
+        The next time after twice as long, so that what they all refuse is not asked for again without end.
+        """
+        overdue = self._queue.take_overdue(now, patience)
         for item in overdue:
+            item.offers += 1
             item.offer_again()
         self._queue.give_back(overdue)
 

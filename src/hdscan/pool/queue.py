@@ -25,6 +25,7 @@ class Item:
         "failed_in",
         "history",
         "job",
+        "offers",
         "order",
         "reading",
         "reasons",
@@ -42,6 +43,7 @@ class Item:
         self.exempt = exempt  # from the retry budget
         self.barred = barred  # the providers that are not to be asked, whatever becomes of the others
         self.attempts = 0
+        self.offers = 0  # times that it was offered again because it waited too long: each doubles the next wait
         self.order = 0  # its place among those that came back
         self.tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
         self.reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
@@ -91,6 +93,7 @@ class _Shelf(NamedTuple):
     urgent: bool
     spared: bool
     separate: bool
+    offers: int
     closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
@@ -144,7 +147,7 @@ class WorkQueue:
 
     def _shelf(self, item: Item) -> deque[Item]:
         spared = item.exempt or not item.failed
-        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.tried | item.barred)
+        key = _Shelf(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.offers, item.tried | item.barred)
         return self._shelves.setdefault(key, deque())
 
     # -- out
@@ -160,11 +163,11 @@ class WorkQueue:
             stuck += self._shelves.pop(key)
         return stuck
 
-    def take_overdue(self, before: float) -> list[Item]:
-        """Take out what failed before a time and has waited since for those who have not failed it."""
+    def take_overdue(self, now: float, patience: float) -> list[Item]:
+        """Take out what failed and has waited since for those who have not failed it, for longer than its patience."""
         overdue: list[Item] = []
         for key in [key for key in self._shelves if not (key.urgent or key.spared)]:
-            items = self._shelves[key]
+            items, before = self._shelves[key], now - patience * 2**key.offers
             while items and items[0].tried and items[0].history[-1].at < before:
                 overdue.append(items.popleft())
             if not items:
