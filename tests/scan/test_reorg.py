@@ -9,7 +9,7 @@ import pytest
 from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
-from hdscan.pool import blocks, seat
+from hdscan.pool import blocks, last_look, seat
 from hdscan.pool.chain_pool import PoolMemory
 from hdscan.sim.chains import BSC, BTC
 from hdscan.sim.faults import Fault, always
@@ -109,5 +109,20 @@ async def test_a_reorganisation_between_two_runs_of_a_scan_is_noticed(tmp_path: 
         assert read
         events = await on.scan()
         assert [f"{read} balances" in event.error for event in of(events, ScanError)] == [True]
+        on.assert_all_true()
+        assert on.result.status is Status.COMPLETED
+
+
+@played
+async def test_who_could_not_be_asked_at_the_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_look, "LAST_LOOK", 0.5)
+    faults = {"gone": [always(Fault.SERVER_ERROR, since=0.5)]}
+    async with stage(tmp_path, (host("gone", rate=100), host("there", rate=100)), faults=faults, addresses=200) as on:
+        events = await on.scan()
+        (said,) = of(events, ScanError)
+        assert said.code == "unavailable"
+        assert said.error == (
+            "gone could not be asked at the end whether its blocks are still of the chain; what it said of btc stands"
+        )
         on.assert_all_true()
         assert on.result.status is Status.COMPLETED

@@ -130,7 +130,9 @@ class ChainPool:
             for endpoint in self._look.settle(now):
                 self._outcomes.sunk(endpoint, now)
             if not self._look.open:
-                self._endings.notices.append(Looked(tuple(sorted(self._look.unheard))))
+                unheard = self._look.unheard
+                names = sorted(seat.name for seat in self.seats if seat.provider.endpoint in unheard)
+                self._endings.notices.append(Looked(tuple(names)))
         if self._has_work:
             calls += self._pulls.checks(now)
             calls += self._pulls.reads(now)

@@ -74,7 +74,7 @@ class Silence(msgspec.Struct, frozen=True):
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """The last look has ended: everybody but those endpoints stands where it stood, or a Reorged went before."""
+    """The last look has ended: everybody but those providers stands where it stood, or a Reorged went before."""
 
     unheard: tuple[str, ...] = ()
 

@@ -224,7 +224,8 @@ class ChainScanner:
             case Looked(unheard):
                 self._looking = False
                 if unheard:
-                    _log.warning("not_looked_at_again", chain=self.chain.id, endpoints=len(unheard))
+                    text = f"{', '.join(unheard)} could not be asked at the end whether its blocks are still of the chain"
+                    self._say_error(ReadCode.UNAVAILABLE.value, f"{text}; what it said of {self.chain.id} stands")
         if not pool.done() and not self.stopping:
             return None
         for job in list(self._jobs.values()):
