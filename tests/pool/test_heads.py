@@ -10,7 +10,7 @@ NOW = 1_700_000_000.0
 def heads(**named: int) -> Heads:
     found = Heads(tolerance=5)
     for name, head in named.items():
-        found.record(name, head, NOW)
+        found.record(name, head, NOW, NOW)
     return found
 
 
@@ -46,23 +46,23 @@ def test_an_endpoint_of_another_chain_is_no_peer():
 
 def test_the_latest_head_and_its_time_are_known():
     found = heads(p=100)
-    found.record("p", 120, NOW + 20)
+    found.record("p", 120, NOW + 20, NOW + 20)
     assert (found.of("p"), found.at("p")) == (120, NOW + 20)
     assert (found.of("x"), found.at("x")) == (None, None)
 
 
 def test_peers_that_speak_later_judge_those_that_spoke_just_before():
     found = heads(x=10)
-    found.record("p", 100, NOW + 1)
+    found.record("p", 100, NOW + 1, NOW + 1)
     assert found.laggards(NOW + 1) == []
-    found.record("q", 101, NOW + 2)
+    found.record("q", 101, NOW + 2, NOW + 2)
     assert found.laggards(NOW + 2) == [("x", 10, 90)]
 
 
 def test_a_head_of_a_while_ago_is_not_held_against_anybody():
     found = heads(x=10)
-    found.record("p", 100, NOW + 20)
-    found.record("q", 100, NOW + 20)
+    found.record("p", 100, NOW + 20, NOW + 20)
+    found.record("q", 100, NOW + 20, NOW + 20)
     assert found.laggards(NOW + 20) == []
 
 
@@ -72,16 +72,27 @@ def test_a_head_of_a_while_ago_is_not_held_against_anybody():
 )
 def test_a_head_falls_below_one_that_was_named_when_it_was_asked_for(head, asked, fell, sinks):
     found = heads(x=100)
-    assert (found.fell("x", head, NOW + asked), found.sinks("x", head)) == (fell, sinks)
+    assert found.sinks("x", head) is sinks
+    assert found.record("x", head, NOW + asked, NOW + 2) is fell
+    assert found.level("x") is not fell
+
+
+def test_a_head_that_is_back_where_it_was_is_level_again():
+    found = heads(x=100)
+    found.record("x", 99, NOW + 1, NOW + 1)
+    found.record("x", 98, NOW, NOW + 2)
+    assert not found.level("x")
+    assert not found.record("x", 100, NOW + 3, NOW + 3)
+    assert found.level("x")
 
 
 def test_who_is_merely_late_has_not_sunk():
     found = heads(x=100, p=100, q=100)
     assert not found.sinks("x", 50)
-    found.record("p", 60, NOW)
-    found.record("q", 60, NOW)
+    found.record("p", 60, NOW + 1, NOW + 1)
+    found.record("q", 60, NOW + 1, NOW + 1)
     assert found.sinks("x", 60), "its peers fell too"
-    found.record("x", 60, NOW + 1)
-    assert (found.fell("x", 60, NOW + 2), found.level("x")) == (True, False)
+    assert found.record("x", 60, NOW + 1, NOW + 1)
     assert found.sink("x") == (100, 60)
-    assert (found.fell("x", 60, NOW + 2), found.level("x")) == (False, True)
+    assert not found.record("x", 60, NOW + 2, NOW + 2)
+    assert found.level("x")

@@ -1,13 +1,16 @@
 """Which blocks the endpoints stand on, to see when a chain that was read is no longer the chain. Pure.
 
 Per endpoint the hashes that it stated are kept, and what it states later is held against them. Some replies state hashes, new
-and former ones in one. Of others, when the head changes, the hash at the new one is asked, and then that at the last of the
-former: in this order nothing that happens between the two is missed. A hash counts as known only once a former one proved to be
-the same. Where one is another than before, all above the known one before it is doubted at once, and that one is asked next.
+and former ones in one. Of others, when the head changes, the hash at the new one is asked, and then those at the last of the
+former, each twice in two looks, since a node may be late: in this order nothing that happens between the two is missed. A hash
+counts as known only once the highest known one proved to be the same. Where one is another than before, all above the known one
+before it is doubted at once, and that one is asked next.
 """
 
 from collections.abc import Mapping
 from itertools import takewhile
+
+Hashes = Mapping[str, Mapping[int, str]]  # by endpoint and height
 
 KEPT = 50  # hashes per endpoint
 EVERY = 20.0  # seconds between two looks at an endpoint, however often it names its head
@@ -23,29 +26,37 @@ class Blocks:
         self._heads: dict[str, tuple[int, float]] = {}  # at the last look, and when that was
         self._tips: dict[str, list[int]] = {}  # at every look, in order
 
-    def memory(self) -> dict[str, dict[int, str]]:
-        """The hashes that are known, by endpoint and height."""
-        return {endpoint: dict(known) for endpoint, known in self._known.items() if known}
+    def memory(self) -> tuple[Hashes, Hashes]:
+        """The hashes that are known, and those that were only stated, by endpoint and height."""
+        known, loose = ({name: dict(hashes) for name, hashes in kept.items() if hashes} for kept in (self._known, self._loose))
+        return known, loose
 
-    def restore(self, memory: Mapping[str, Mapping[int, str]]) -> None:
+    def restore(self, known: Hashes, loose: Hashes) -> None:
         """Take over what was known before a restart: the next heads raise the questions."""
-        self._known |= {endpoint: dict(known) for endpoint, known in memory.items()}
+        self._known |= {endpoint: dict(hashes) for endpoint, hashes in known.items()}
+        self._loose |= {endpoint: dict(hashes) for endpoint, hashes in loose.items()}
 
     def head(self, endpoint: str, height: int, blocks: Mapping[int, str], now: float) -> int | None:
         """An endpoint named its head, and hashes of that chain; the height from which on what it said is doubted, if any."""
         known, todo = self._known.get(endpoint, {}), self._todo.get(endpoint, [])
-        former = [] if blocks.keys() & known.keys() else sorted(each for each in known if each <= height)[-1:]
+        former = self._former(endpoint, height)
         looked = self._heads.get(endpoint)
         look = looked is None or (looked[0] != height and now - looked[1] >= EVERY)
         if look:
             self._heads[endpoint] = height, now
             self._tips[endpoint] = [*self._tips.get(endpoint, []), height][-KEPT:]
-        if blocks:
-            todo = [*todo, *former]
+        if blocks and (look or not blocks.keys() & known.keys()):
+            todo = [*todo, *(each for each in former if each not in blocks)]
         elif look:
             todo = [height, *former]
         self._todo[endpoint] = list(dict.fromkeys(todo))
         return self._compare(endpoint, blocks)
+
+    def _former(self, endpoint: str, height: int) -> list[int]:
+        """The last two that are known up to a height, and the last two above those that were only stated."""
+        known = sorted(each for each in self._known.get(endpoint, ()) if each <= height)[-2:]
+        loose = [each for each in self._loose.get(endpoint, ()) if max(known, default=-1) < each <= height]
+        return known + sorted(loose)[-2:]
 
     def question(self, endpoint: str) -> int | None:
         """The height at which the endpoint is to be asked for its block's hash, if any."""
@@ -65,15 +76,17 @@ class Blocks:
         fork = None
         if other:
             fork = max((height for height in known if height < min(other)), default=-1) + 1
-            for height in [height for height in known if height >= fork]:
-                del known[height]
+            # those that were asked for one by one before may be of the new chain
+            for kept in (known,) if asked else (known, loose):
+                for height in [height for height in kept if height >= fork]:
+                    del kept[height]
             todo = [height for height in known if height == fork - 1 and height not in blocks]
         self._todo[endpoint] = todo
         new = {height: block for height, block in blocks.items() if height not in known}
         loose |= new
         # what was asked for last is later than all that is loose, but a statement only proves what is in it
-        highest = max(loose if asked else new, default=-1)
-        if highest > max(known, default=-1) and (not known or blocks.keys() & known.keys()):
+        top, highest = max(known, default=-1), max(loose if asked else new, default=-1)
+        if highest > top and (not known or top in blocks):
             known[highest] = loose.pop(highest)
         for each in (known, loose):
             for oldest in sorted(each)[:-KEPT]:
@@ -94,9 +107,9 @@ class Blocks:
         return not self._known.get(endpoint) or (endpoint in self._heads and not self._todo.get(endpoint))
 
     def holds(self, endpoint: str, height: int) -> bool:
-        """Whether it would show that the block at a height is gone. Its parent is as good: it goes first."""
-        known = self._known.get(endpoint, {})
-        return height in known or height - 1 in known
+        """Whether it would show that the block at a height, or at least its parent, is gone."""
+        held = self._known.get(endpoint, {}).keys() | self._loose.get(endpoint, {}).keys()
+        return not held.isdisjoint((height - 1, height))
 
     def from_tip(self, endpoint: str, fork: int) -> int:
         """The lowest tip that an amount of the fork or above may carry as its height, if that is the tip before its call.

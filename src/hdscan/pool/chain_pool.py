@@ -14,7 +14,7 @@ from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Reading
-from hdscan.pool.blocks import Blocks
+from hdscan.pool.blocks import Blocks, Hashes
 from hdscan.pool.endings import Endings
 from hdscan.pool.heads import Heads
 from hdscan.pool.last_look import LastLook
@@ -30,13 +30,14 @@ from hdscan.pool.step import Call, CheckCall, Looked, Quarantined, Step, Stop
 class PoolMemory(msgspec.Struct, frozen=True):
     """What a resumed scan has to know.
 
-    Audits lost by provider, the hashes of blocks by endpoint and height, and the endpoints that gave amounts since they were
-    last looked at, each with the highest head that it named.
+    Audits lost by provider, the hashes of blocks by endpoint and height, those that were only stated and not confirmed, and the
+    endpoints that gave amounts since they were last looked at, each with the highest head that it named.
     """
 
     lost: dict[str, int]
-    blocks: dict[str, dict[int, str]]
+    blocks: Hashes
     spoke: dict[str, int]
+    stated: Hashes = {}
 
 
 class ChainPool:
@@ -102,12 +103,13 @@ class ChainPool:
         """What has to survive a restart in the midst of a scan."""
         look = self._look
         spoke = {endpoint: self._heads.top(endpoint) for endpoint in sorted(look.spoke | look.waiting)}
-        return PoolMemory(self._outcomes.lost(), self._blocks.memory(), spoke)
+        known, stated = self._blocks.memory()
+        return PoolMemory(self._outcomes.lost(), known, spoke, stated)
 
     def restore(self, memory: PoolMemory) -> None:
         """Take over what an earlier process knew when it worked at this scan."""
         self._outcomes.restore_lost(memory.lost)
-        self._blocks.restore(memory.blocks)
+        self._blocks.restore(memory.blocks, memory.stated)
         self._look.spoke |= memory.spoke.keys()
         self._heads.restore(memory.spoke)
 

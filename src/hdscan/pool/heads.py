@@ -12,17 +12,20 @@ class Heads:
         self._tolerance = tolerance
         self._heads: dict[str, tuple[int, float]] = {}
         self._tops: dict[str, tuple[int, float]] = {}  # the highest, and when it was first named
+        self._low: set[str] = set()  # whose head lies below one that it named before
 
-    def record(self, endpoint: str, head: int, now: float) -> None:
-        """An endpoint named its head."""
+    def record(self, endpoint: str, head: int, asked: float, now: float) -> bool:
+        """An endpoint named its head, asked for at `asked`; whether that lies below one that it had named by then."""
+        top, named = self._tops.get(endpoint, (-1, 0.0))
         self._heads[endpoint] = (head, now)
-        if head > self.top(endpoint):
+        if head > top:
             self._tops[endpoint] = (head, now)
-
-    def fell(self, endpoint: str, head: int, asked: float) -> bool:
-        """Whether `head`, asked for at `asked`, lies below one that the endpoint had named by then."""
-        top, named = self._tops.get(endpoint, (head, asked))
-        return head < top and asked > named
+        fell = head < top and asked > named
+        if fell:
+            self._low.add(endpoint)
+        elif head >= top:
+            self._low.discard(endpoint)
+        return fell
 
     def sinks(self, endpoint: str, head: int) -> bool:
         """Whether `head` lies below the highest by more than the tolerance, and peers don't say that it is merely late."""
@@ -37,19 +40,21 @@ class Heads:
         self._tops |= {endpoint: (top, 0.0) for endpoint, top in tops.items()}
 
     def level(self, endpoint: str) -> bool:
-        """Whether the endpoint's head is the highest that it ever named."""
-        return self._heads[endpoint][0] >= self.top(endpoint)
+        """Whether the endpoint's head has not fallen, or is back where it was."""
+        return endpoint not in self._low
 
     def sink(self, endpoint: str) -> tuple[int, int]:
         """The endpoint's head will not be again what it was: its highest head until now, and the one that counts from here."""
         top, (head, at) = self.top(endpoint), self._heads[endpoint]
         self._tops[endpoint] = (head, at)
+        self._low.discard(endpoint)
         return top, head
 
     def forget(self, endpoint: str) -> None:
         """An endpoint is no peer: it serves another chain."""
         self._heads.pop(endpoint, None)
         self._tops.pop(endpoint, None)
+        self._low.discard(endpoint)
 
     def at(self, endpoint: str) -> float | None:
         """When the endpoint last named its head."""

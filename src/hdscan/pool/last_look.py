@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from hdscan.pool.blocks import Blocks
 from hdscan.pool.heads import Heads
+from hdscan.pool.seat import Standing
 from hdscan.pool.seats import Seats
 
 LAST_LOOK = 20.0  # seconds in which a host has to answer
@@ -26,8 +27,9 @@ class LastLook:
     def begin(self, now: float) -> None:
         """Wait for all who gave amounts and can be asked in time."""
         in_time = {s.provider.endpoint for s in self._seats if s.limiter.blocked_until(1, now) < now + LAST_LOOK}
-        spoke = self._in_service(self.spoke)
-        self.waiting, self.unheard = spoke & in_time, spoke - in_time
+        believed = {s.provider.endpoint for s in self._seats if s.standing is not Standing.QUARANTINED}
+        self.waiting = self._in_service(self.spoke) & in_time
+        self.unheard = (self.spoke & believed) - self.waiting
         self.spoke -= self.waiting
         for endpoint in self.waiting:
             self._blocks.look_again(endpoint)

@@ -65,7 +65,8 @@ class Outcomes:
         seat.check_at = 0.0
         if isinstance(outcome, str):
             assert call.block is not None
-            self._forked(seat, self._blocks.named(seat.provider.endpoint, call.block, outcome), now)
+            if call.began >= seat.doubted_at:  # otherwise it is asked again
+                self._forked(seat.provider.endpoint, self._blocks.named(seat.provider.endpoint, call.block, outcome), now)
             return
         if seat.standing.out or (seat.standing is Standing.UNPROVEN and not call.proof):
             return  # it was asked for its head while it was still trusted
@@ -241,22 +242,10 @@ class Outcomes:
         top, head = self._heads.sink(endpoint)
         self._reorged(endpoint, head + 1, f"its head fell from {top} to {head}", now)
 
-    def _forked(self, seat: Seat, fork: int | None, now: float) -> None:
-        if fork is not None and not seat.standing.out:
-            self._reorged(seat.provider.endpoint, fork, f"its blocks from {fork} on are others than before", now)
-
-    def _reorged(self, endpoint: str, fork: int, why: str, now: float) -> None:
-        """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block.
-
-        A Bitcoin host that has undone a block calls its coins gone until it has read its mempool anew: it is left alone.
-        """
-        for seat in self._seats:
-            if seat.provider.endpoint == endpoint:
-                first = fork if seat.provider.states_head else self._blocks.from_tip(endpoint, fork)
-                self._endings.notices.append(Reorged(seat.name, first, why))
-                seat.doubted_at = now
-                if self._chain.family is Family.BITCOIN:
-                    self._set_aside(seat, why, now)
+    def _forked(self, endpoint: str, fork: int | None, now: float) -> None:
+        if fork is None:
+            return
+        self._reorged(endpoint, fork, f"its blocks from {fork} on are others than before", now)
         lately = [moment for moment in self._reorgs.get(endpoint, ()) if moment > now - WITHIN]
         if not lately or now - lately[-1] >= EVERY:
             lately.append(now)
@@ -265,16 +254,28 @@ class Outcomes:
             why = f"its chain was reorganised {REORGS} times in {WITHIN / 60:.0f} minutes"
             self._endings.notices += self._quarantine(endpoint, why, ReadCode.CONTRADICTED)
 
+    def _reorged(self, endpoint: str, fork: int, why: str, now: float) -> None:
+        """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block.
+
+        A Bitcoin host that has undone a block calls its coins gone until it has read its mempool anew: it is left alone.
+        """
+        for seat in self._seats:
+            if seat.provider.endpoint == endpoint and seat.standing is not Standing.QUARANTINED:
+                first = fork if seat.provider.states_head else self._blocks.from_tip(endpoint, fork)
+                self._endings.notices.append(Reorged(seat.name, first, why))
+                seat.doubted_at = now
+                if self._chain.family is Family.BITCOIN:
+                    self._set_aside(seat, why, now)
+
     def _lags(self, seat: Seat, head: Head, asked: float, now: float) -> bool:
         """Take in a head; whether it lags. Those that spoke shortly before are judged by it, too."""
         endpoint, height = seat.provider.endpoint, head.height
-        fell = self._moves and self._heads.fell(endpoint, height, asked)
-        self._heads.record(endpoint, height, now)
-        if fell and (self._heads.sinks(endpoint, height) or not self._blocks.holds(endpoint, self._heads.top(endpoint))):
+        fell = self._heads.record(endpoint, height, asked, now) and self._moves
+        shows = self._look.open or self._blocks.holds(endpoint, self._heads.top(endpoint))  # when it is back where it was
+        if fell and (self._heads.sinks(endpoint, height) or not shows):
             self.sunk(endpoint, now)
-        if seat.provider.names_blocks:
-            stated = head.blocks if asked > seat.doubted_at else {}
-            self._forked(seat, self._blocks.head(endpoint, height, stated, now), now)
+        elif seat.provider.names_blocks and asked > seat.doubted_at:
+            self._forked(endpoint, self._blocks.head(endpoint, height, head.blocks, now), now)
         lags = {endpoint: (said, lag) for endpoint, said, lag in self._heads.laggards(now)}
         for other in self._seats:
             if other.provider.endpoint in lags and other.standing is Standing.TRUSTED:

@@ -13,13 +13,14 @@ from hdscan.wire import jsonrpc, multicall
 from hdscan.wire.failure import Dialect
 
 MOST = 600
+STATED = 16  # hashes that a call asks for again
 
 
 class Multicall(EvmHost):
     """Reads wei and token units with the block and chain they are of; to the host it is one call, however much it holds.
 
-    Every reply states the hash of the block before its own, and those that replies before it stated: a block that was read and
-    is no longer of the chain shows at once, at no call more.
+    Every reply states the hash of the block before its own, and those that replies before it stated, so that a block that is no
+    longer of the chain shows in the call that reads.
     """
 
     protocol = Protocol.EVM_MULTICALL
@@ -38,7 +39,7 @@ class Multicall(EvmHost):
             methods={Kind.MIXED: "aggregate3", Kind.NATIVE: "aggregate3 (native)", Kind.TOKEN: "aggregate3 (token)"},
             weight={Kind.NATIVE: 1, Kind.TOKEN: 1},
         )
-        self._stated: set[int] = set()  # heights whose hash no reply has stated again yet
+        self._stated: list[int] = []  # heights of the blocks before those of the last replies, in the order of their arrival
 
     async def prove(self) -> Head:
         """Make the very call that reads, with no balance in it."""
@@ -57,12 +58,12 @@ class Multicall(EvmHost):
         return self._reply(found, head.height, head)
 
     async def _call(self, readings: Sequence[Reading]) -> tuple[Head, list[int | ReadError]]:
-        former = sorted(self._stated)
+        former = self._stated
         batch = jsonrpc.encode([multicall.call(readings, former)])
         answer = jsonrpc.single(await self._ask(batch.request), batch, Dialect.EVM)
         block, found = multicall.decode(answer, len(readings), former)
         self._require(str(block.chain_id))
-        told = block.hashes.keys()
-        self._stated = {height for height in self._stated - told if height >= block.number - multicall.KNOWN}
-        self._stated |= {block.number - 1} & told
+        stated = [*self._stated, *({block.number - 1} & block.hashes.keys())]
+        lately = [height for height in stated if height >= block.number - multicall.KNOWN]
+        self._stated = list(dict.fromkeys(lately))[-STATED:]
         return Head(block.number, block.hashes), found

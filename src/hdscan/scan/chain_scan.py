@@ -347,8 +347,10 @@ class ChainScanner:
         """What such a provider said in this scan is read again: what is in flight at once, the rest as gaps."""
         self._unsettled = True
         fork = notice.fork if isinstance(notice, Reorged) else None
+        again = 0
         for job in self._jobs.values():
             doubted = [result for result in job.results if doubtful(result.outcome, notice.provider, fork)]
+            again += len(doubted)
             if job.cases is not None:
                 doubt(job.cases, doubted, notice.provider, fork)
             elif doubted:
@@ -367,7 +369,8 @@ class ChainScanner:
             self.record = next(record for record in records if record.chain == self.chain.id)
             self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
             what += f"; {count} balances that it gave are read again"
-        self._say_error(code.value, what)
+        if count or again or not isinstance(notice, Reorged):  # a provider that has said nothing took nothing back
+            self._say_error(code.value, what)
 
     async def _fail(self, failure: StoreError) -> None:
         """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
