@@ -158,3 +158,31 @@ def test_the_last_blocks_that_replies_named_are_asked_for_again() -> None:
     assert stated == [[99], [99], [97], [97, 99, 104], [97, 99, 104, 109], [899], [899, 900]]
     sizes = [len(decode(["(address,bool,bytes)[]"], bytes.fromhex(each.json["params"][0]["data"][10:]))[0]) for each in asked]
     assert [size - 4 for size in sizes] == [0, 1, 1, 2, 3, 4, 1]
+
+
+def test_a_host_that_takes_few_subcalls_is_asked_for_fewer_hashes() -> None:
+    height, most = 100, 9
+
+    def node(target: str, data: bytes) -> Result:
+        told = {"42cbb15c": height, "27e86d6e": height - 1}.get(data[:4].hex())
+        return run(target, data) if told is None else (True, told.to_bytes(32, "big"))
+
+    def host(asked: Asked) -> bytes:
+        nonlocal height
+        height += 1
+        calls = decode(["(address,bool,bytes)[]"], bytes.fromhex(asked.json["params"][0]["data"][10:]))[0]
+        return contract(node=node)(asked) if len(calls) <= most else refusing({"code": -32000, "message": "out of gas"})(asked)
+
+    async def story(provider: Any) -> list[ReadCode | None]:
+        read: list[ReadCode | None] = []
+        for _ in range(30):
+            try:
+                await provider.read([evm(0)], None)
+                read.append(None)
+            except CallError as error:
+                read.append(error.fault)
+        return read
+
+    read, _ = conversation(Protocol.EVM_MULTICALL, host, story)
+    assert [fault for fault in read if fault] == [ReadCode.TOO_LARGE]
+    assert read[-1] is None

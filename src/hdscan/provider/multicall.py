@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.evm_rpc import EvmHost
@@ -39,6 +40,7 @@ class Multicall(EvmHost):
             methods={Kind.MIXED: "aggregate3", Kind.NATIVE: "aggregate3 (native)", Kind.TOKEN: "aggregate3 (token)"},
             weight={Kind.NATIVE: 1, Kind.TOKEN: 1},
         )
+        self._most = STATED  # hashes that a call asks for, fewer where the host refuses so much
         self._stated: list[int] = []  # heights of the blocks before those of the last replies, in the order of their arrival
 
     async def prove(self) -> Head:
@@ -58,9 +60,14 @@ class Multicall(EvmHost):
         return self._reply(found, head.height, head)
 
     async def _call(self, readings: Sequence[Reading]) -> tuple[Head, list[int | ReadError]]:
-        former = self._stated
+        former = self._stated[-self._most :] if self._most else []
         batch = jsonrpc.encode([multicall.call(readings, former)])
-        answer = jsonrpc.single(await self._ask(batch.request), batch, Dialect.EVM)
+        try:
+            answer = jsonrpc.single(await self._ask(batch.request), batch, Dialect.EVM)
+        except CallError as error:
+            if error.fault is ReadCode.TOO_LARGE and len(readings) <= len(former):
+                self._most = len(former) // 2
+            raise
         block, found = multicall.decode(answer, len(readings), former)
         self._require(str(block.chain_id))
         stated = [*self._stated, *({block.number - 1} & block.hashes.keys())]
