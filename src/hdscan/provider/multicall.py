@@ -70,7 +70,7 @@ class Multicall(EvmHost):
             raise
         block, found = multicall.decode(answer, len(readings), former)
         self._require(str(block.chain_id))
-        stated = [*self._stated, *({block.number - 1} & block.hashes.keys())]
-        lately = [height for height in stated if height >= block.number - multicall.KNOWN]
-        self._stated = list(dict.fromkeys(lately))[-STATED:]
+        if block.number - 1 in block.hashes and block.number - 1 not in self._stated:
+            self._stated.append(block.number - 1)
+        self._stated = [height for height in self._stated if height >= block.number - multicall.KNOWN][-STATED:]
         return Head(block.number, block.hashes), found

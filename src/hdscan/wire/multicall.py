@@ -30,7 +30,7 @@ GET_ETH_BALANCE = "4d2301cc"
 
 SHORT, LONG = 160, 192  # bytes of a subcall with 4 and with 36 bytes of calldata
 HEADERS = 4
-KNOWN = 256  # blocks below its own whose hash a contract is told (ethereum.org/whitepaper, BLOCKHASH)
+KNOWN = 256  # blocks below its own whose hash a contract is told (Ethereum Yellow Paper, BLOCKHASH)
 _text = msgspec.json.Decoder(str)
 
 
