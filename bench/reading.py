@@ -14,10 +14,10 @@ from hdscan.app.wallet import steady_clock
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.endpoint import Protocol
 from hdscan.model.reading import Balance, Reading
+from hdscan.pool.actions import Actions
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
-from hdscan.pool.seat import Policy, Seat
-from hdscan.pool.step import Step
+from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.transport import AioTransport
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
@@ -47,19 +47,19 @@ class Recorder(AioTransport):
         return await super().send(base_url, request, sent)
 
 
-async def _pooled(chain: Chain, seats: Sequence[Seat], work: list[Reading]) -> float:
+async def _pooled(chain: Chain, upstreams: Sequence[Upstream], work: list[Reading]) -> float:
     """CPU seconds of reading `work`."""
     ended = asyncio.Event()
     left = len(work)
 
-    def deliver(step: Step) -> None:
+    def deliver(step: Actions) -> None:
         nonlocal left
         assert all(isinstance(result.outcome, Balance) for _, result in step.ended)
         left -= len(step.ended)
         if left == 0:
             ended.set()
 
-    driver = Driver(ChainPool(chain, seats, Policy(), lambda: 0.0), steady_clock(), deliver)
+    driver = Driver(ChainPool(chain, upstreams, Policy(), lambda: 0.0), steady_clock(), deliver)
     task = asyncio.create_task(driver.run())
     cpu = process_time()
     driver.submit(0, work)
@@ -90,7 +90,7 @@ async def _measure(protocol: Protocol, chain: str, addresses: int) -> None:
         assets: Sequence[Asset] = settings.assets[chain]
         texts = list(sim.world[chain].addresses())
         work = [Reading(index, text, asset) for index, text in enumerate(texts) for asset in assets]
-        cpu = await _pooled(settings.chains[chain], make_fleet(settings, transport, steady_clock()).seats[chain], work)
+        cpu = await _pooled(settings.chains[chain], make_fleet(settings, transport, steady_clock()).upstreams[chain], work)
         requests = list(transport.sent)
         bare = await _bare(transport, requests)
     row(

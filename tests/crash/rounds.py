@@ -279,6 +279,6 @@ def _settled(arena: Arena) -> set[Reading]:
             done = [address for address in store.addresses(name, 0, record.addresses) if address.index not in pending]
             settled |= {(name, address.text.lower(), symbol) for address in done for symbol in record.assets}
             # what answered before is asked as a probe, where nothing is left but what fails
-            if known := store.a_reading(record.scan_id, name):
+            if known := store.any_reading(record.scan_id, name):
                 settled.discard((name, known[0].text.lower(), known[1]))
         return settled - {(gap.chain, gap.address.lower(), gap.asset) for gap in store.gaps()}

@@ -6,9 +6,9 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
+from hdscan.pool.actions import Quarantined, Reorged
 from hdscan.pool.blocks import EVERY, KEPT, Blocks, Hashes
-from hdscan.pool.outcomes import REORGS
-from hdscan.pool.step import Quarantined, Reorged
+from hdscan.pool.reply_handler import REORGS
 from tests.pool.virtual import START, Scripted, World, good, readings
 
 LATER = count(START, EVERY)  # moments, each long enough after the one before

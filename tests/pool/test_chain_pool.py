@@ -7,9 +7,9 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.actions import Quarantined, ShortReply
 from hdscan.pool.chain_pool import ChainPool
-from hdscan.pool.seat import Policy, Standing
-from hdscan.pool.step import Quarantined, ShortReply
+from hdscan.pool.upstream import Policy, Trust
 from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 
@@ -35,7 +35,7 @@ def test_a_failed_call_goes_to_another_provider_and_counts_for_the_breaker(fault
     world = World(bad, Scripted("good", good("good"))).read(readings(200))
     world.check(readings(200))
     assert not world.unread()
-    assert world.seats["bad"].breakers[Kind.NATIVE].state == "open"
+    assert world.upstreams["bad"].breakers[Kind.NATIVE].state == "open"
     assert len(bad.asked) <= 12  # those in flight before the third failure came back
 
 
@@ -45,7 +45,7 @@ def test_throttling_is_neutral_pauses_the_endpoint_and_lowers_its_rate():
     world = World(slow, other, rates={"host": 10}).read(readings(100))
     world.check(readings(100))
     assert not world.unread()
-    assert world.seats["slow"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["slow"].breakers[Kind.NATIVE].state == "closed"
     first = slow.asked[0][0]
     after = [t for t, _ in slow.asked + other.asked if t > first + 0.1]  # calls on the wire are finished
     assert min(after) >= first + 0.1 + 7
@@ -80,14 +80,14 @@ def test_a_spent_quota_pauses_long_without_tripping_the_breaker():
     world.check(readings(100))
     assert all(t <= spent.asked[0][0] + 0.1 for t, _ in spent.asked)
     assert world.limiters["spent"].paused_until >= START + 3600
-    assert world.seats["spent"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["spent"].breakers[Kind.NATIVE].state == "closed"
 
 
 def test_a_bad_key_disables_the_provider():
     bad = Scripted("bad", failing(ReadCode.BAD_KEY))
     world = World(bad, Scripted("good", good("good"))).read(readings(100))
     world.check(readings(100))
-    assert world.seats["bad"].standing is Standing.DISABLED
+    assert world.upstreams["bad"].trust is Trust.DISABLED
 
 
 def test_all_providers_disabled_stops_at_once():
@@ -125,7 +125,7 @@ def test_one_lying_leader_makes_nobody_stale():
     world = World(Scripted("liar", good("liar", 10**9)), Scripted("a", good("a", 100)), Scripted("b", good("b", 101))).read(
         readings(100)
     )
-    assert all(seat.standing is Standing.TRUSTED for seat in world.seats.values())
+    assert all(upstream.trust is Trust.TRUSTED for upstream in world.upstreams.values())
 
 
 def test_too_large_halves_the_batch_at_the_same_provider_and_remembers():
@@ -136,9 +136,9 @@ def test_too_large_halves_the_batch_at_the_same_provider_and_remembers():
     world = World(a, rates={"a": 10}).read(readings(200))
     world.check(readings(200))
     assert not world.unread()
-    assert world.seats["a"].sizes[Kind.NATIVE].limit == 2
+    assert world.upstreams["a"].sizes[Kind.NATIVE].limit == 2
     assert sum(len(asked) > 3 for _, asked in a.asked) < 15
-    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"
 
 
 def test_an_item_error_goes_alone_to_another_provider():
@@ -271,7 +271,7 @@ def test_cancelled_calls_leave_their_readings_untouched():
     world.pool.finished(check, Head(1), START)
     [call] = world.pool.step(START + 1).calls
     world.pool.cancelled(call)
-    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"
     a.behaviour = good("a")
     world.now = START + 2
     world.run()
@@ -289,7 +289,7 @@ def test_who_is_off_is_named_where_nobody_is_left():
 def test_what_nobody_may_be_asked_ends_at_once_while_somebody_is_able() -> None:
     world = World(Scripted("a", good("a")), Scripted("b", good("b")))
     work = readings(3)
-    world.read(work, barred=frozenset({"a", "b"}))
+    world.read(work, excluded=frozenset({"a", "b"}))
     assert {result.error.code for result in world.results if result.error} == {ReadCode.NO_PROVIDER}
     assert len(world.results) == 3
     assert not any(provider.asked for provider in world.providers)
@@ -300,7 +300,7 @@ def test_what_nobody_may_be_asked_ends_at_once_while_somebody_is_able() -> None:
 def test_what_only_a_dead_provider_may_be_asked_ends_while_another_lives() -> None:
     world = World(Scripted("alive", good("alive")), Scripted("dead", failing()))
     world.pool.remember(readings(1, first=9)[0])  # what was read before tells who is alive
-    world.read(readings(2), barred=frozenset({"alive"}))
+    world.read(readings(2), excluded=frozenset({"alive"}))
     assert [result.error is not None for result in world.results] == [True, True]
     assert world.stop is None
     assert world.elapsed < 120
@@ -311,7 +311,7 @@ def test_two_lost_audits_put_a_host_out_of_service_with_all_its_protocols() -> N
         Scripted("a", good("a"), endpoint="host"), Scripted("a2", good("a2"), endpoint="host"), Scripted("b", good("b"))
     )
     assert world.pool.contradict("a", "it said 0") == []
-    assert world.seats["a"].standing is not Standing.QUARANTINED
+    assert world.upstreams["a"].trust is not Trust.QUARANTINED
     assert [(n.provider, n.code) for n in world.pool.contradict("a", "again")] == [
         ("a", ReadCode.CONTRADICTED),
         ("a2", ReadCode.CONTRADICTED),

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
+from hdscan.pool.actions import ReadCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import SLACK
 from hdscan.pool.retry_after import retry_after
-from hdscan.pool.seat import Standing
-from hdscan.pool.step import ReadCall
+from hdscan.pool.upstream import Trust
 from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, good, readings
 
 PASSING = (ReadCode.TIMEOUT, ReadCode.UNREACHABLE, ReadCode.SERVER_ERROR, ReadCode.MALFORMED)
@@ -101,11 +101,11 @@ class Watched(World):
         def finished(call, outcome, now):
             in_flight.discard(id(call))
             if isinstance(call, ReadCall) and call.permit.generation in self._probes(call):
-                self.half_open[call.seat.name, call.kind] -= 1
+                self.half_open[call.upstream.name, call.kind] -= 1
             if isinstance(outcome, CallError) and outcome.fault is ReadCode.THROTTLED:
                 wait = retry_after(outcome.retry_after, outcome.date, now)
                 if wait:
-                    self.pauses[call.seat.provider.endpoint].append((now, now + wait))
+                    self.pauses[call.upstream.provider.endpoint].append((now, now + wait))
             if isinstance(outcome, Reply):
                 self.successes.append(now)
             inner_finished(call, outcome, now)
@@ -113,18 +113,18 @@ class Watched(World):
         self.pool.step, self.pool.finished = step, finished
 
     def _probes(self, call):
-        return self.__dict__.setdefault("probes", defaultdict(set))[call.seat.name, call.kind]
+        return self.__dict__.setdefault("probes", defaultdict(set))[call.upstream.name, call.kind]
 
     def _sent(self, call, now):
-        endpoint = call.seat.provider.endpoint
+        endpoint = call.upstream.provider.endpoint
         for begun, until in self.pauses[endpoint]:
             assert not begun < now < until, "a call inside an announced pause"
-        cost = call.seat.cost(call.items) if isinstance(call, ReadCall) else 1
+        cost = call.upstream.cost(call.items) if isinstance(call, ReadCall) else 1
         self.sent[endpoint].append((now, cost))
-        if isinstance(call, ReadCall) and call.seat.breakers[call.kind].state == "half_open":
+        if isinstance(call, ReadCall) and call.upstream.breakers[call.kind].state == "half_open":
             self._probes(call).add(call.permit.generation)
-            self.half_open[call.seat.name, call.kind] += 1
-            assert self.half_open[call.seat.name, call.kind] == 1, "two calls in flight on a half-open breaker"
+            self.half_open[call.upstream.name, call.kind] += 1
+            assert self.half_open[call.upstream.name, call.kind] == 1, "two calls in flight on a half-open breaker"
 
     def check_rates(self):
         for endpoint, sent in self.sent.items():
@@ -216,7 +216,7 @@ def test_a_world_that_heals_is_read(world, n):
     gaps = [result.reading for result in world.unread()]
     world.results.clear()
     world.now = max(world.now, START + 300)
-    world.pool.submit(0, gaps, exempt=True)
+    world.pool.submit(0, gaps, budget_free=True)
     world.run()
     world.check(gaps)
 
@@ -247,7 +247,7 @@ def test_what_is_bad_at_every_provider_is_all_that_is_unread(world, n):
     for _ in range(2):  # poison opens breakers, too: what waits for one in vain is read by the final pass
         gaps = [result.reading for result in world.unread()]
         world.results = [result for result in world.results if result.error is None]
-        world.pool.submit(0, gaps, exempt=True)
+        world.pool.submit(0, gaps, budget_free=True)
         world.run()
     assert world.stop is None
     assert {r.reading.index for r in world.unread()} == {3, 41, 17} & set(range(n))
@@ -301,9 +301,9 @@ def test_a_step_is_cheap_however_much_came_back(kind):
     pool.submit(0, work)
     for call in pool.step(START).calls:
         pool.finished(call, Head(100), START)
-    world.seats["a"].budget.retry(START)
+    world.upstreams["a"].budget.retry(START)
     items = []
-    for name, seat in world.seats.items():
+    for name, upstream in world.upstreams.items():
         while pulled := pool._queue.pull(name, Kind.MIXED, 3000, {Kind.NATIVE: 1, Kind.TOKEN: 1}, retries=True):
             for item in pulled:
                 item.attempts = 1
@@ -311,7 +311,7 @@ def test_a_step_is_cheap_however_much_came_back(kind):
             items += pulled
             if len(pulled) < 3000:
                 break
-        assert seat.standing is Standing.TRUSTED
+        assert upstream.trust is Trust.TRUSTED
     pool._queue.give_back(items)
     steps, now, spent = 0, START + 1, 0.0
     for _ in range(400):
@@ -333,7 +333,7 @@ def test_a_step_is_cheap_however_much_came_back(kind):
 @given(worlds(anything), st.integers(1, 40), st.data())
 def test_who_is_barred_is_never_asked_and_everything_ends(world, n, data):
     names = [provider.name for provider in world.providers]
-    barred = frozenset(data.draw(st.lists(st.sampled_from(names), min_size=1)))
+    excluded = frozenset(data.draw(st.lists(st.sampled_from(names), min_size=1)))
     plain, closed = readings(n, COIN, USDT), readings(n, COIN, USDT, first=1000)
     inner = world.pool.step
 
@@ -341,10 +341,10 @@ def test_who_is_barred_is_never_asked_and_everything_ends(world, n, data):
         step = inner(now)
         for call in step.calls:
             for item in call.items if isinstance(call, ReadCall) else ():
-                assert call.seat.name not in item.barred
+                assert call.upstream.name not in item.excluded
         return step
 
     world.pool.step = step
-    world.pool.submit(0, closed, barred=barred)
+    world.pool.submit(0, closed, excluded=excluded)
     world.read(plain)
     world.check_all([*plain, *closed])

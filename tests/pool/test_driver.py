@@ -10,11 +10,11 @@ import structlog
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind
+from hdscan.pool.actions import Halt, ReadCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.limiter import Limiter
-from hdscan.pool.seat import Policy, Seat
-from hdscan.pool.step import ReadCall, Stop
+from hdscan.pool.upstream import Policy, Upstream
 from tests.pool.virtual import CHAIN, START, Scripted, balance, good, readings
 
 
@@ -58,8 +58,8 @@ class Rig:
 
     def __init__(self, *providers, policy=None):
         policy = policy or Policy()
-        self.seats = [Seat(p, "scripted", Limiter(1000.0), policy) for p in providers]
-        self.pool = ChainPool(CHAIN, self.seats, policy, lambda: 0.0)
+        self.upstreams = [Upstream(p, "scripted", Limiter(1000.0), policy) for p in providers]
+        self.pool = ChainPool(CHAIN, self.upstreams, policy, lambda: 0.0)
         self.results = []
         self.done = asyncio.Event()
         self.wanted = 0
@@ -141,7 +141,7 @@ def test_a_reply_of_the_wrong_length_is_a_failed_call_and_loses_no_reading():
 def half_open_rig(provider):
     rig = Rig(provider)
     rig.driver.submit(0, readings(5))
-    breaker = rig.seats[0].breakers[Kind.NATIVE]
+    breaker = rig.upstreams[0].breakers[Kind.NATIVE]
     for _ in range(3):
         breaker.failure(breaker.acquire(START - 100), START - 100)  # its next call is the only one through
     return rig, breaker
@@ -149,7 +149,7 @@ def half_open_rig(provider):
 
 def check_nothing_is_left(rig, breaker):
     assert rig.pool.calls_in_flight == 0
-    assert rig.seats[0].in_flight == 0
+    assert rig.upstreams[0].in_flight == 0
     assert breaker.state == "half_open"
     assert breaker.allows(START + 1000)  # the permit came back
     assert not rig.results
@@ -179,10 +179,10 @@ def test_calls_that_had_not_begun_when_the_driver_ended_are_given_up_too():
         def step(now):
             decided = decide(now)
             reads = any(isinstance(call, ReadCall) for call in decided.calls)
-            return msgspec.structs.replace(decided, stop=Stop("enough")) if reads else decided
+            return msgspec.structs.replace(decided, stop=Halt("enough")) if reads else decided
 
         rig.pool.step = step
-        assert await asyncio.wait_for(rig.driver.run(), 10) == Stop("enough")
+        assert await asyncio.wait_for(rig.driver.run(), 10) == Halt("enough")
         assert not a.begun.is_set()
         check_nothing_is_left(rig, breaker)
 

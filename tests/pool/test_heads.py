@@ -93,6 +93,6 @@ def test_who_is_merely_late_has_not_sunk():
     found.record("q", 60, NOW + 1, NOW + 1)
     assert found.sinks("x", 60), "its peers fell too"
     assert found.record("x", 60, NOW + 1, NOW + 1)
-    assert found.sink("x") == (100, 60)
+    assert found.roll_back("x") == (100, 60)
     assert not found.record("x", 60, NOW + 2, NOW + 2)
     assert found.level("x")

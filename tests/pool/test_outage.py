@@ -1,12 +1,12 @@
 """While nobody answers: waits that double, the same work again, and a clock that stops the chain."""
 
 from hdscan.pool.outage import Outage
-from hdscan.pool.queue import Item
-from hdscan.pool.seat import Policy
+from hdscan.pool.queue import PendingReading
+from hdscan.pool.upstream import Policy
 from tests.pool.virtual import readings
 
 NOW = 1_700_000_000.0
-ITEMS = [Item(0, reading) for reading in readings(3)]
+ITEMS = [PendingReading(0, reading) for reading in readings(3)]
 
 
 def test_the_first_that_is_parked_begins_a_wait_and_the_others_join_it():

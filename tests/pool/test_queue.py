@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Kind, ReadError
-from hdscan.pool.queue import NO_CAP, Item, WorkQueue, kind_of
+from hdscan.pool.queue import NO_CAP, PendingReading, WorkQueue, kind_of
 from tests.pool.virtual import COIN, START, USDT, readings
 
 ERROR = ReadError(ReadCode.TIMEOUT, "late")
@@ -16,7 +16,7 @@ SOLANA = {Kind.NATIVE: 1, Kind.TOKEN: 2}
 
 
 def items(n, *assets):
-    return [Item(0, reading) for reading in readings(n, *assets)]
+    return [PendingReading(0, reading) for reading in readings(n, *assets)]
 
 
 def filled(n, *assets):
@@ -70,10 +70,10 @@ def test_who_failed_a_reading_does_not_get_it_again_but_others_do():
 
 def test_without_retries_only_new_urgent_and_exempt_work_is_given():
     queue = filled(2)
-    urgent, exempt, other = failed(3, "x")
+    urgent, budget_free, other = failed(3, "x")
     urgent.urgent = True
-    exempt.exempt = True
-    queue.give_back([other, exempt, urgent])
+    budget_free.budget_free = True
+    queue.give_back([other, budget_free, urgent])
     assert pull(queue, retries=False)[0] is urgent
     assert asked(pull(queue)) == [(2, "BNB")]
 
@@ -173,7 +173,7 @@ def test_a_split_halves_the_call_that_failed():
     item.failed_in = 9
     item.split()
     assert (item.cap, item.failed_in, item.tried) == (4, 1, frozenset())
-    assert Item(0, item.reading).cap == NO_CAP
+    assert PendingReading(0, item.reading).cap == NO_CAP
 
 
 def test_the_kind_of_a_call_is_that_of_what_it_holds():

@@ -14,8 +14,8 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, BalanceResult
+from hdscan.pool.actions import CheckCall, FinalCheckDone, Quarantined, Reorged
 from hdscan.pool.chain_pool import PoolMemory
-from hdscan.pool.step import CheckCall, Looked, Quarantined, Reorged
 from tests.pool.virtual import START, Scripted, World, readings
 
 INTERVAL = 0.75  # seconds between blocks
@@ -112,7 +112,7 @@ class Scan(World):
 
     def _heed(self, notice: object) -> None:
         assert not isinstance(notice, Quarantined)
-        if isinstance(notice, Looked):
+        if isinstance(notice, FinalCheckDone):
             self.unheard = bool(notice.unheard)
         if isinstance(notice, Reorged):
             self.settled = False
@@ -126,7 +126,7 @@ class Scan(World):
             self.work()
             self.settled = True
             began = self.now
-            self.pool.look_last(self.now)
+            self.pool.begin_final_check(self.now)
             self.work()
             if self.settled:
                 return began

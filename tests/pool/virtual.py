@@ -9,10 +9,10 @@ from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading
+from hdscan.pool.actions import Call, Halt, Notice, ReadCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
-from hdscan.pool.seat import Policy, Seat
-from hdscan.pool.step import Call, Notice, ReadCall, Stop
+from hdscan.pool.upstream import Policy, Upstream
 
 CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
 COIN = Asset("bsc", "BNB", 18)
@@ -125,21 +125,21 @@ class World:
     ) -> None:
         policy = policy or Policy()
         limiters: dict[str, Limiter] = {}
-        seats = []
+        upstreams = []
         for p in providers:
             limiter = limiters.setdefault(
                 p.endpoint, Limiter((rates or {}).get(p.endpoint, 100.0), (windows or {}).get(p.endpoint, ()))
             )
-            seats.append(Seat(p, "scripted", limiter, policy))
+            upstreams.append(Upstream(p, "scripted", limiter, policy))
         self.providers = providers
         self.limiters = limiters
-        self.seats = {seat.name: seat for seat in seats}
-        self.pool = ChainPool(chain, seats, policy, lambda: 0.0)
+        self.upstreams = {upstream.name: upstream for upstream in upstreams}
+        self.pool = ChainPool(chain, upstreams, policy, lambda: 0.0)
         self.now = START
         self.results: list[BalanceResult] = []
         self.jobs: Counter[int] = Counter()
         self.notices: list[Notice] = []
-        self.stop: Stop | None = None
+        self.stop: Halt | None = None
         self.steps = 0
         self._pending: list[tuple[float, int, Call, Answer]] = []
         self._ids = count()
@@ -156,7 +156,7 @@ class World:
             self.notices += step.notices
             self.stop = step.stop
             for call in step.calls:
-                provider = call.seat.provider
+                provider = call.upstream.provider
                 assert isinstance(provider, Scripted)
                 done = (self.now + provider.takes(self.now), next(self._ids), call, provider.answer(call, self.now))
                 heapq.heappush(self._pending, done)
@@ -171,8 +171,8 @@ class World:
                 _, _, call, answer = heapq.heappop(self._pending)
                 self.pool.finished(call, answer, self.now)
 
-    def read(self, work: Sequence[Reading], until: float = float("inf"), *, barred: frozenset[str] = frozenset()) -> "World":
-        self.pool.submit(0, work, barred=barred)
+    def read(self, work: Sequence[Reading], until: float = float("inf"), *, excluded: frozenset[str] = frozenset()) -> "World":
+        self.pool.submit(0, work, excluded=excluded)
         self.run(until)
         return self
 

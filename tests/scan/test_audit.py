@@ -11,7 +11,7 @@ from hdscan.model.audit import AuditOutcome
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, Reading, Unread
-from hdscan.scan.audit import Again, Another, Case, by_company, chosen, contradiction, sampled
+from hdscan.scan.audit import Again, Another, AuditCase, by_company, chosen, contradiction, sampled
 
 COIN = Asset("btc", "BTC", 8)
 OPERATORS = {"a": "A", "a2": "A", "b": "B", "c": "C"}
@@ -27,12 +27,12 @@ def said(source: str, amount: int, height: int | None = 100, at: float = 1.0) ->
     return Balance(amount, 0, height, at, source)
 
 
-def case(first: Balance, *outcomes: Balance | Unread, operators: dict[str, str] = OPERATORS) -> Case:
+def case(first: Balance, *outcomes: Balance | Unread, operators: dict[str, str] = OPERATORS) -> AuditCase:
     """A case with its answers; whoever answers was among those that might be asked."""
-    made = Case(reading(), first, operators, tolerance=2)
+    made = AuditCase(reading(), first, operators, tolerance=2)
     for outcome in outcomes:
         assert made.question is not None, "nobody is asked any more"
-        assert isinstance(outcome, Unread) or outcome.source not in made.barred()
+        assert isinstance(outcome, Unread) or outcome.source not in made.excluded()
         made.take(outcome)
     return made
 
@@ -40,7 +40,7 @@ def case(first: Balance, *outcomes: Balance | Unread, operators: dict[str, str] 
 def test_the_first_question_is_for_another_operator() -> None:
     made = case(said("a", 5))
     assert made.question == Another(frozenset({"A"}))
-    assert made.barred() == {"a", "a2"}
+    assert made.excluded() == {"a", "a2"}
 
 
 def test_an_equal_answer_confirms() -> None:
@@ -58,13 +58,13 @@ def test_nobody_else_is_not_silence() -> None:
 def test_a_difference_is_put_to_a_third_operator() -> None:
     made = case(said("a", 5), said("b", 0))
     assert made.question == Another(frozenset({"A", "B"}))
-    assert made.barred() == {"a", "a2", "b"}
+    assert made.excluded() == {"a", "a2", "b"}
 
 
 def test_with_two_operators_the_first_provider_is_asked_again() -> None:
     made = case(said("a", 5), said("b", 0), operators=TWO)
     assert made.question == Again("a")
-    assert made.barred() == {"a2", "b"}
+    assert made.excluded() == {"a2", "b"}
 
 
 def test_so_it_is_where_the_third_cannot_answer() -> None:
@@ -136,8 +136,8 @@ def test_a_case_whose_answer_is_taken_back_asks_nobody_any_more() -> None:
 
 
 def test_a_provider_that_is_configured_no_more_is_its_own_operator() -> None:
-    assert case(said("gone", 5)).barred() == frozenset()
-    assert case(said("gone", 5), said("b", 0), NOBODY).barred() == OPERATORS.keys(), "it cannot be asked again"
+    assert case(said("gone", 5)).excluded() == frozenset()
+    assert case(said("gone", 5), said("b", 0), NOBODY).excluded() == OPERATORS.keys(), "it cannot be asked again"
 
 
 Said = st.builds(
@@ -155,12 +155,12 @@ Said = st.builds(
 def test_whatever_is_answered_an_audit_ends_after_four_questions_with_an_amount_that_two_operators_gave(
     script: list[Balance | None], operators: dict[str, str]
 ) -> None:
-    made = Case(reading(), said("a", 1), operators, 2)
+    made = AuditCase(reading(), said("a", 1), operators, 2)
     asked = 0
     while made.question is not None:
         asked += 1
         assert asked <= 4
-        willing = sorted(operators.keys() - made.barred())
+        willing = sorted(operators.keys() - made.excluded())
         outcome = script[asked % len(script)]
         made.take(
             NOBODY
@@ -232,9 +232,9 @@ def found_out(seed: int, percent: float, share: float, lie: Lying) -> tuple[int,
         amounts += false and first.amount != 0
         if not chosen(seed, reading(index), first, percent):
             continue
-        made = Case(reading(index), first, OPERATORS, 2)
+        made = AuditCase(reading(index), first, OPERATORS, 2)
         while made.question is not None:
-            who = next(name for name in ("b", "c", "a") if name not in made.barred())
+            who = next(name for name in ("b", "c", "a") if name not in made.excluded())
             made.take(said(who, first.amount if who == "a" and liar else true))
         found = made.result()
         assert found.amount is not None, "two of three are honest"

@@ -9,7 +9,7 @@ import pytest
 from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
-from hdscan.pool import blocks, last_look, seat
+from hdscan.pool import blocks, final_check, upstream
 from hdscan.pool.chain_pool import PoolMemory
 from hdscan.sim.chains import BSC, BTC
 from hdscan.sim.faults import Fault, always
@@ -20,7 +20,7 @@ QUICK_BLOCKS = tuple(msgspec.structs.replace(each, interval=0.2) for each in (BT
 
 @pytest.fixture
 def tips_are_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seat, "TIP_AGE", 0.1)
+    monkeypatch.setattr(upstream, "TIP_AGE", 0.1)
     monkeypatch.setattr(blocks, "EVERY", 0.1)
 
 
@@ -115,7 +115,7 @@ async def test_a_reorganisation_between_two_runs_of_a_scan_is_noticed(tmp_path: 
 
 @played
 async def test_who_could_not_be_asked_at_the_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_look, "LAST_LOOK", 0.5)
+    monkeypatch.setattr(final_check, "LAST_LOOK", 0.5)
     faults = {"gone": [always(Fault.SERVER_ERROR, since=0.5)]}
     async with stage(tmp_path, (host("gone", rate=100), host("there", rate=100)), faults=faults, addresses=200) as on:
         events = await on.scan()

@@ -14,7 +14,7 @@ from hdscan.app.demo import Verdict
 from hdscan.model.errors import ScanRefused
 from hdscan.model.events import Event, ScanProgress
 from hdscan.model.scan import BalanceState, Status
-from hdscan.scan import writer
+from hdscan.scan import store_thread
 from hdscan.sim.faults import Fault, Rule, always, poison
 from tests.scan.stage import BTC, SOL, Stage, ends, errors, host, multicall, of, played, stage
 
@@ -302,7 +302,7 @@ def full_disk(path: Path) -> Iterator[None]:
 async def test_a_full_disk_fails_the_scan_with_a_reason_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(store_thread, "FIRST_WAIT", 0.01)
     async with stage(tmp_path, BTC, addresses=400) as on:
         full = ExitStack()
         progress = iter(range(1000))
@@ -328,7 +328,7 @@ async def test_a_full_disk_fails_the_scan_with_a_reason_and_loses_nothing(
 
 @played
 async def test_a_disk_that_is_full_for_a_moment_costs_only_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "FIRST_WAIT", 0.05)
+    monkeypatch.setattr(store_thread, "FIRST_WAIT", 0.05)
     async with stage(tmp_path, BTC, addresses=400) as on:
         full = ExitStack()
         progress = iter(range(1000))

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from hdscan.model.scan import Status
-from hdscan.pool.seat import Seat, Standing
+from hdscan.pool.upstream import Trust, Upstream
 from tests.simulation.ports import WatchedBreaker
 from tests.simulation.scenario import How
 from tests.simulation.watch import Violation
@@ -21,9 +21,9 @@ class Ending:
 
     def check(self) -> None:
         """Raise Violation for what is not."""
-        for seats in self.fleet.seats.values():
-            for seat in seats:
-                self._check_permits(seat)
+        for upstreams in self.fleet.upstreams.values():
+            for upstream in upstreams:
+                self._check_permits(upstream)
         whole = not {How.CLOSE, How.CANCEL} & self.interrupted
         plan = self.engine.plan
         if plan is None or not whole:
@@ -54,10 +54,12 @@ class Ending:
             raise Violation("totals", f"token errors {said} were said, {held} are stored")
         self._check_providers(worked)
 
-    def _check_permits(self, seat: Seat) -> None:
-        if seat.in_flight or seat.checking:
-            raise Violation("permit", f"{seat.name} is left with {seat.in_flight} calls in flight, checking: {seat.checking}")
-        for breaker in seat.breakers.values():
+    def _check_permits(self, upstream: Upstream) -> None:
+        if upstream.in_flight or upstream.checking:
+            raise Violation(
+                "permit", f"{upstream.name} is left with {upstream.in_flight} calls in flight, checking: {upstream.checking}"
+            )
+        for breaker in upstream.breakers.values():
             assert isinstance(breaker, WatchedBreaker)
             if breaker.out or breaker._probing:
                 raise Violation("permit", f"{breaker._name} never got {len(breaker.out)} permits back")
@@ -79,7 +81,7 @@ class Ending:
             if silent < scan.outage_limit - 1e-3:
                 raise Violation("status", f"{chain} gave up after {silent:.1f} s of silence")
         elif error.startswith("no provider is left"):
-            out = [seat.standing.out for seat in self.fleet.seats[chain]]
+            out = [upstream.trust.out for upstream in self.fleet.upstreams[chain]]
             if not all(out):
                 raise Violation("status", f"{chain} gave up, and somebody was left")
         elif error.startswith("every provider is paused"):
@@ -89,7 +91,7 @@ class Ending:
             raise Violation("status", f"{chain} failed without a reason: {error}")
 
     def _check_quarantine(self, chain: str, scan_id: int) -> None:
-        gone = [seat.name for seat in self.fleet.seats[chain] if seat.standing is Standing.QUARANTINED]
+        gone = [upstream.name for upstream in self.fleet.upstreams[chain] if upstream.trust is Trust.QUARANTINED]
         if gone and not self.life.disk.failed:
             marks = ",".join("?" * len(gone))
             database = self.watch._database
@@ -105,14 +107,14 @@ class Ending:
         if scanner.record.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS) or self.life.disk.failed:
             return
         sites = {site.name: site for site in self.watch.sites[chain] if site.branch_named and site.block_at > site.orphaned_at}
-        for seat in self.fleet.seats[chain]:
-            site = sites.get(seat.name.split("/")[0])
-            if site is None or seat.standing.out or seat.provider.endpoint in scanner._pool._look.unheard:
+        for upstream in self.fleet.upstreams[chain]:
+            site = sites.get(upstream.name.split("/")[0])
+            if site is None or upstream.trust.out or upstream.provider.endpoint in scanner._pool._final_check.unheard:
                 continue
             for row in self.store.balances(chain):
                 true = self.watch._truth[chain, row.index, row.asset]
                 said = (row.address.lower(), row.asset) in site.on_branch
-                if row.source == seat.name and said and row.amount not in (None, str(true)):
+                if row.source == upstream.name and said and row.amount not in (None, str(true)):
                     raise Violation("reorg", f"{row.asset} of {chain} address {row.index} is still what {row.source} took back")
 
     def _check_providers(self, worked: list[str]) -> None:

@@ -156,8 +156,8 @@ class Life:
         for chain in sorted(process.engine.scanning):
             held = any(s.paused_until > healed or s.plan.per_minute or s.plan.per_hour for s in self.watch.sites[chain])
             answered = self.watch.success_at.get(chain, process.began) >= healed
-            well = (s for s in process.fleet.seats[chain] if not self.sites[s.name.split("/")[0]].plan.for_good)
-            if all(seat.standing.out for seat in well):
+            well = (s for s in process.fleet.upstreams[chain] if not self.sites[s.name.split("/")[0]].plan.for_good)
+            if all(upstream.trust.out for upstream in well):
                 continue  # for this process they are out
             if not held and not answered and process.engine._scanners[chain]._pool._has_work:
                 self.watch.fail("heals", f"{chain} healed {patience:.0f} s ago, and was not noticed")
@@ -255,10 +255,10 @@ class Life:
     def _check_bound(self) -> None:
         least = 0
         for chain, count in self.scenario.addresses.items():
-            seats = self.fleet(lambda: 0.0, AioTransport(1.0)).seats[chain]  # which asks nobody
+            upstreams = self.fleet(lambda: 0.0, AioTransport(1.0)).upstreams[chain]  # which asks nobody
             assets = self.settings.assets[chain]
-            chunk = chunk_size(seats, assets, self.settings.scan.chunk)
-            provider = seats[0].provider
+            chunk = chunk_size(upstreams, assets, self.settings.scan.chunk)
+            provider = upstreams[0].provider
             for first in range(0, count, chunk):
                 n = min(chunk, count - first)
                 if Kind.MIXED in provider.methods:

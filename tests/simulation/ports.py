@@ -6,7 +6,7 @@ from typing import Any
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import Reading
 from hdscan.pool.breaker import Breaker, Permit, State
-from hdscan.pool.seat import Policy, Seat
+from hdscan.pool.upstream import Policy, Upstream
 from tests.simulation.watch import Watch
 
 FAILURES = frozenset(
@@ -39,9 +39,9 @@ class End:
 class Observed:
     """A provider, watched at the pool's port."""
 
-    def __init__(self, seat: Seat, watch: Watch, clock: Any, end: "End") -> None:
-        self._real = real = seat.provider
-        self._seat, self._watch, self._clock, self._end = seat, watch, clock, end
+    def __init__(self, upstream: Upstream, watch: Watch, clock: Any, end: "End") -> None:
+        self._real = real = upstream.provider
+        self._upstream, self._watch, self._clock, self._end = upstream, watch, clock, end
         self.name, self.chain, self.endpoint, self.operator = real.name, real.chain, real.endpoint, real.operator
         self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
         self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
@@ -50,7 +50,7 @@ class Observed:
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Any:
         """Ask, and tell."""
-        self._watch.begins(self._seat, readings, self._clock())
+        self._watch.begins(self._upstream, readings, self._clock())
         try:
             reply = await self._real.read(readings, height)
         except CallError as error:

@@ -49,13 +49,13 @@ class Process:
         self.fleet = life.fleet(self.clock, self.transport)
         self.ends: list[End] = []
         pool_policy = policy(life.settings)
-        for seats in self.fleet.seats.values():
-            for seat in seats:
+        for upstreams in self.fleet.upstreams.values():
+            for upstream in upstreams:
                 end = End()
-                seat.provider = Observed(seat, self.watch, self.loop.time, end)
-                for kind in seat.breakers:
-                    seat.breakers[kind] = WatchedBreaker(
-                        pool_policy, f"{seat.name} {kind}", seat.provider.chain, self.watch, end, offset
+                upstream.provider = Observed(upstream, self.watch, self.loop.time, end)
+                for kind in upstream.breakers:
+                    upstream.breakers[kind] = WatchedBreaker(
+                        pool_policy, f"{upstream.name} {kind}", upstream.provider.chain, self.watch, end, offset
                     )
         self.engine = Engine(
             self.store,
@@ -70,7 +70,7 @@ class Process:
             worker="simulated",
             executor=life.disk,
         )
-        self.watch.probing = lambda chain: self.engine._scanners[chain]._pool._endings._probing
+        self.watch.probing = lambda chain: self.engine._scanners[chain]._pool._completions._probing
         self.live: Live | None = None
         self.closing = False
         self.interrupted: set[How] = set()

@@ -10,7 +10,7 @@ from typing import Any
 from hdscan.model.errors import ReadCode
 from hdscan.model.events import ChainProgress, Event, ScanError, ScanTokenError
 from hdscan.model.reading import Reading
-from hdscan.pool.seat import Seat
+from hdscan.pool.upstream import Upstream
 from hdscan.sim.world import World
 
 BITS = 32
@@ -72,15 +72,15 @@ class Watch:
 
     # -- calls
 
-    def begins(self, seat: Seat, readings: Sequence[Reading], now: float) -> None:
+    def begins(self, upstream: Upstream, readings: Sequence[Reading], now: float) -> None:
         """A provider is asked."""
         self.read_calls += 1
         self.readings += len(readings)
-        chain = seat.provider.chain
+        chain = upstream.provider.chain
         again = [r for r in readings if (chain, r.index, r.asset.symbol) in self.committed]
         if again and not (len(readings) == 1 and self.probing(chain)):
             what = f"{again[0].asset.symbol} of {chain} address {again[0].index}"
-            self.fail("again", f"{seat.name} was asked for {what}, which this scan has committed")
+            self.fail("again", f"{upstream.name} was asked for {what}, which this scan has committed")
 
     def new_run(self) -> None:
         """A new process begins."""

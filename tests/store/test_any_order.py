@@ -121,7 +121,7 @@ class Scanning(RuleBasedStateMachine):
     @rule(source=st.sampled_from(SOURCES))
     def quarantine(self, source: str) -> None:
         doubted = [key for key, (b, scan_id) in self.known.items() if (b.source, scan_id) == (source, self.scan_id)]
-        assert self.store.take_back(self.scan_id, "bsc", source, "wrong chain", self.clock) == len(doubted)
+        assert self.store.retract(self.scan_id, "bsc", source, "wrong chain", self.clock) == len(doubted)
         for key in doubted:
             del self.known[key]
             if key in self.earlier:

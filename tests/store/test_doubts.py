@@ -146,7 +146,7 @@ def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store
         found(2, AuditOutcome.CONFIRMED, said(6, NOW + 9), said(6, NOW, "liar")),
         found(3, AuditOutcome.DISPUTED, said(9, NOW + 9), said(0, NOW, "liar")),
     )
-    count = wallet.take_back(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED)
+    count = wallet.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED)
     assert count == 2
     record = wallet.latest("bsc")
     assert record is not None
@@ -162,8 +162,8 @@ def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store
 def test_what_was_read_at_a_height_or_above_is_taken_back(wallet: Store) -> None:
     heights = {(i, "BNB"): Balance(i, None, 100 + i, NOW, "multicall") for i in range(4)}
     scan_id = scanned(wallet, {**heights, (0, "USDT"): Balance(4, None, None, NOW, "multicall")})
-    assert wallet.take_back(scan_id, "bsc", "multicall", "a reorg", NOW, code=ReadCode.REORG, height=102) == 2 + 3 + 1
-    assert wallet.take_back(scan_id, "bsc", "another", "a reorg", NOW, code=ReadCode.REORG, height=0) == 0
+    assert wallet.retract(scan_id, "bsc", "multicall", "a reorg", NOW, code=ReadCode.REORG, height=102) == 2 + 3 + 1
+    assert wallet.retract(scan_id, "bsc", "another", "a reorg", NOW, code=ReadCode.REORG, height=0) == 0
     assert {(gap.index, gap.code) for gap in wallet.gaps("bsc") if gap.asset == "BNB"} == {(2, "reorg"), (3, "reorg")}
     assert known(wallet)[1, "BNB"].amount == "1"
     assert known(wallet)[0, "USDT"].amount is None, "nothing says that it was below"

@@ -18,7 +18,7 @@ from hdscan.model.errors import CallError, LockedError, ReadCode, StoreError
 from hdscan.model.reading import Kind
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH
 from hdscan.pool.retry_after import http_date, retry_after
-from hdscan.pool.seat import Seat, rfc3339
+from hdscan.pool.upstream import Upstream, rfc3339
 from hdscan.provider.transport import AioTransport
 from hdscan.settings import Settings
 from hdscan.store import Store
@@ -231,8 +231,8 @@ class Providers:
         if busy is not None:
             yield Finding("scan", Level.OK, f"{busy}: its providers are not asked now, so that no rate is exceeded")
         if offline or busy is not None:
-            for seat in self._seats():
-                yield self._limits(seat)
+            for upstream in self._upstreams():
+                yield self._limits(upstream)
         else:
             async for finding in self._ask_all():
                 yield finding
@@ -244,8 +244,8 @@ class Providers:
             now = self._clock()
             yield clock_online(self._transport.offsets, now) if busy is None else clock_offline(0.0, now)
 
-    def _seats(self) -> Iterator[Seat]:
-        return (seat for seats in self._fleet.seats.values() for seat in seats)
+    def _upstreams(self) -> Iterator[Upstream]:
+        return (upstream for upstreams in self._fleet.upstreams.values() for upstream in upstreams)
 
     def _scanning(self) -> str | None:
         """Who is scanning now with limiters that we don't see, or None."""
@@ -258,10 +258,10 @@ class Providers:
             return str(error)
 
     async def _ask_all(self) -> AsyncIterator[Finding]:
-        seats = list(self._seats())
+        upstreams = list(self._upstreams())
         async with self._transport:
-            turns = {id(seat.limiter): asyncio.Lock() for seat in seats}
-            asked = [asyncio.create_task(self._ask(seat, turns[id(seat.limiter)])) for seat in seats]
+            turns = {id(upstream.limiter): asyncio.Lock() for upstream in upstreams}
+            asked = [asyncio.create_task(self._ask(upstream, turns[id(upstream.limiter)])) for upstream in upstreams]
             try:
                 for task in asked:
                     yield await task
@@ -272,63 +272,63 @@ class Providers:
                 if self._store is not None:
                     self._store.save_memory(self._fleet.memory())
 
-    async def _ask(self, seat: Seat, turn: asyncio.Lock) -> Finding:
+    async def _ask(self, upstream: Upstream, turn: asyncio.Lock) -> Finding:
         """Ask one provider to prove its chain, when its endpoint's limiter lets us; one after the other on one endpoint."""
         async with turn:
             began = self._clock()
-            ready = seat.limiter.ready_at(1, began)
+            ready = upstream.limiter.ready_at(1, began)
             if ready - began > PATIENCE:
-                return self._limits(seat)
+                return self._limits(upstream)
             await asyncio.sleep(max(0.0, ready - began))
-            seat.limiter.take(1, self._clock())
+            upstream.limiter.take(1, self._clock())
             began = self._clock()
             try:
-                await seat.provider.prove()
+                await upstream.provider.prove()
             except CallError as error:
-                return self._trouble(seat, error)
-            return self._limits(seat, f"proves to serve {seat.provider.chain} in {self._clock() - began:.2f} s; ")
+                return self._trouble(upstream, error)
+            return self._limits(upstream, f"proves to serve {upstream.provider.chain} in {self._clock() - began:.2f} s; ")
 
-    def _trouble(self, seat: Seat, error: CallError) -> Finding:
+    def _trouble(self, upstream: Upstream, error: CallError) -> Finding:
         if error.fault in (ReadCode.THROTTLED, ReadCode.QUOTA):
             wait = retry_after(error.retry_after, error.date, self._clock())
-            seat.limiter.throttled(self._clock(), wait, quota=error.fault is ReadCode.QUOTA)
-        self._failed.add(seat.name)
+            upstream.limiter.throttled(self._clock(), wait, quota=error.fault is ReadCode.QUOTA)
+        self._failed.add(upstream.name)
         level = Level.FAIL if error.fault in MISCONFIGURED else Level.WARN
-        return Finding(f"provider {seat.name}", level, f"{error.fault}: {error.message}", MENDS.get(error.fault, TRY_LATER))
+        return Finding(f"provider {upstream.name}", level, f"{error.fault}: {error.message}", MENDS.get(error.fault, TRY_LATER))
 
-    def _limits(self, seat: Seat, before: str = "") -> Finding:
+    def _limits(self, upstream: Upstream, before: str = "") -> Finding:
         """A provider's rate, what is left of its quotas, what was learned of its batches, and its pause."""
-        now, limiter = self._clock(), seat.limiter
-        units = "items" if seat.provider.costs_items else "calls"
+        now, limiter = self._clock(), upstream.limiter
+        units = "items" if upstream.provider.costs_items else "calls"
         parts = [f"{limiter.ceiling:g} {units} a second"]
         for window in limiter.windows:
             window.ready_at(1, now)  # forgets what has left the window
             left = max(0, window.limit - sum(count for _, count in window.buckets))
             parts.append(f"{left} of {window.limit} left this {PERIODS[window.seconds]}")
         parts += [
-            f"at most {size.limit} in a call of {seat.provider.methods[kind]} (learned)"
-            for kind, size in seat.sizes.items()
+            f"at most {size.limit} in a call of {upstream.provider.methods[kind]} (learned)"
+            for kind, size in upstream.sizes.items()
             if size.limit < size.capacity
         ]
         held = limiter.blocked_until(1, now)
-        name, text = f"provider {seat.name}", before + ", ".join(parts)
+        name, text = f"provider {upstream.name}", before + ", ".join(parts)
         if held <= now:
             return Finding(name, Level.OK, text)
-        self._failed.add(seat.name)
+        self._failed.add(upstream.name)
         return Finding(
             name, Level.WARN, f"{text}; paused until {rfc3339(held)}", "wait; until then scans go on with the others"
         )
 
     def _chain(self, chain: str) -> Finding:
         """Whether somebody can read every asset of a chain; a failure only for a chain that has addresses."""
-        seats = [seat for seat in self._fleet.seats[chain] if seat.name not in self._failed]
+        upstreams = [upstream for upstream in self._fleet.upstreams[chain] if upstream.name not in self._failed]
         lacking = [
             asset.symbol
             for asset in self._settings.assets[chain]
-            if not any(seat.serves(Kind.NATIVE if asset.is_native else Kind.TOKEN) for seat in seats)
+            if not any(upstream.serves(Kind.NATIVE if asset.is_native else Kind.TOKEN) for upstream in upstreams)
         ]
         if not lacking:
-            count = len({seat.provider.endpoint for seat in seats})
+            count = len({upstream.provider.endpoint for upstream in upstreams})
             return Finding(f"chain {chain}", Level.OK, f"{count} of its hosts can be asked; every asset can be read")
         used = self._store is not None and self._store.count_addresses(chain) > 0
         text = f"nobody can be asked now for {', '.join(lacking)}" + ("" if used else "; there are no addresses of it yet")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hdscan.model.explain import Explained, Known, Told
 from hdscan.model.reading import Kind
 from hdscan.model.scan import Answer, ChainScan, ProviderState, ProviderStatus
-from hdscan.pool.seat import Seat
+from hdscan.pool.upstream import Upstream
 
 OUT = {
     ProviderState.DISABLED: "is off",
@@ -18,14 +18,18 @@ OUT = {
 
 
 def explain(
-    known: Iterable[Known], native: str, record: ChainScan | None, seats: Mapping[str, Seat], statuses: Iterable[ProviderStatus]
+    known: Iterable[Known],
+    native: str,
+    record: ChainScan | None,
+    upstreams: Mapping[str, Upstream],
+    statuses: Iterable[ProviderStatus],
 ) -> Iterator[Explained]:
     """Every reading of an address with why each provider was or was not asked; `native` is the symbol of the chain's coin."""
     every = list(statuses)
     for each in known:
         kind = Kind.NATIVE if each.balance.asset == native else Kind.TOKEN
         told = tuple(
-            Told(status.name, _operator(seats.get(status.name)), status.state, _why(each, kind, status, seats))
+            Told(status.name, _operator(upstreams.get(status.name)), status.state, _why(each, kind, status, upstreams))
             for status in every
         )
         yield Explained(
@@ -39,11 +43,11 @@ def explain(
         )
 
 
-def _operator(seat: Seat | None) -> str:
-    return "" if seat is None else seat.provider.operator
+def _operator(upstream: Upstream | None) -> str:
+    return "" if upstream is None else upstream.provider.operator
 
 
-def _why(known: Known, kind: Kind, status: ProviderStatus, seats: Mapping[str, Seat]) -> str:
+def _why(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[str, Upstream]) -> str:
     """What a provider said, or why it was not asked."""
     said = [f"said {answer.amount} when it was audited" for answer in _answers(known) if answer.source == status.name]
     if known.balance.source == status.name:
@@ -51,19 +55,19 @@ def _why(known: Known, kind: Kind, status: ProviderStatus, seats: Mapping[str, S
     failed = [attempt for attempt in known.attempts if attempt.provider == status.name]
     if failed:
         said.append(f"failed {len(failed)} times in the last scan, at last: {failed[-1].error}")
-    return "; ".join(dict.fromkeys(said)) or f"not asked: {_excuse(known, kind, status, seats)}"
+    return "; ".join(dict.fromkeys(said)) or f"not asked: {_excuse(known, kind, status, upstreams)}"
 
 
-def _excuse(known: Known, kind: Kind, status: ProviderStatus, seats: Mapping[str, Seat]) -> str:
-    seat = seats.get(status.name)
-    if seat is not None and not seat.serves(kind):
+def _excuse(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[str, Upstream]) -> str:
+    upstream = upstreams.get(status.name)
+    if upstream is not None and not upstream.serves(kind):
         return f"it cannot read {'native coins' if kind is Kind.NATIVE else 'tokens'}"
     if status.state in OUT:
         return f"it {OUT[status.state]}" + (f": {status.last_error}" if status.last_error else "")
     if known.gap is not None and status.name in known.gap.providers:
         return known.gap.providers[status.name].removeprefix("not asked: ")
     first = next(iter(_answers(known)), None)
-    if first is not None and seat is not None and _operator(seats.get(first.source)) == seat.provider.operator:
+    if first is not None and upstream is not None and _operator(upstreams.get(first.source)) == upstream.provider.operator:
         return f"it belongs to the operator of {first.source}, whose word was checked"
     return "others answered first" if known.balance.source or known.balance.answers else "this was not scanned yet"
 

@@ -1,4 +1,4 @@
-"""The providers as configured: one limiter per endpoint, one seat per provider."""
+"""The providers as configured: one limiter per endpoint, one upstream per provider."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
-from hdscan.pool.seat import Policy, Seat
+from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.build import build
 from hdscan.provider.transport import Transport
 from hdscan.scan.engine import Fleet
@@ -22,7 +22,7 @@ def policy(settings: Settings) -> Policy:
 
 def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], float]) -> Fleet:
     """Every configured provider; two rows that name one host and key share its limiter, the stricter figures holding."""
-    seats: dict[str, list[Seat]] = {chain: [] for chain in settings.chains}
+    upstreams: dict[str, list[Upstream]] = {chain: [] for chain in settings.chains}
     limiters: dict[str, Limiter] = {}
     off: list[ProviderStatus] = []
     for chain in settings.chains.values():
@@ -40,8 +40,8 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             limiter.tighten(endpoint.rate, windows)
         for provider in providers:
             provider.sent = _told(limiter, clock)
-        seats[endpoint.chain] += [Seat(p, p.protocol.value, limiter, policy(settings)) for p in providers]
-    return Fleet(seats, limiters, off, transport.pins)
+        upstreams[endpoint.chain] += [Upstream(p, p.protocol.value, limiter, policy(settings)) for p in providers]
+    return Fleet(upstreams, limiters, off, transport.pins)
 
 
 def _check_canaries(chain: Chain) -> None:

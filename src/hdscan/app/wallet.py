@@ -255,9 +255,9 @@ class Wallet:
                 known = self.store.known(each.id, canonical(each, address))
             except InputError:
                 continue  # it is none of this chain's
-            seats = {seat.name: seat for seat in fleet.seats[each.id]}
+            upstreams = {upstream.name: upstream for upstream in fleet.upstreams[each.id]}
             mine = [status for status in statuses if status.chain == each.id]
-            found += explain(known or (), each.symbol, self.store.latest(each.id), seats, mine)
+            found += explain(known or (), each.symbol, self.store.latest(each.id), upstreams, mine)
         if not found:
             raise InputError("this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE")
         return [each for each in found if asset is None or each.balance.asset == asset]

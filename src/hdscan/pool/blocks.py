@@ -21,20 +21,22 @@ class Blocks:
 
     def __init__(self) -> None:
         self._known: dict[str, dict[int, str]] = {}
-        self._loose: dict[str, dict[int, str]] = {}  # stated, but not proved to be of one chain with what is known
+        self._unlinked: dict[str, dict[int, str]] = {}  # stated, but not proved to be of one chain with what is known
         self._todo: dict[str, list[int]] = {}
         self._heads: dict[str, tuple[int, float]] = {}  # at the last look, and when that was
         self._tips: dict[str, list[int]] = {}  # at every look, in order
 
     def memory(self) -> tuple[Hashes, Hashes]:
         """The hashes that are known, and those that were only stated, by endpoint and height."""
-        known, loose = ({name: dict(hashes) for name, hashes in kept.items() if hashes} for kept in (self._known, self._loose))
-        return known, loose
+        known, unlinked = (
+            {name: dict(hashes) for name, hashes in kept.items() if hashes} for kept in (self._known, self._unlinked)
+        )
+        return known, unlinked
 
-    def restore(self, known: Hashes, loose: Hashes) -> None:
+    def restore(self, known: Hashes, unlinked: Hashes) -> None:
         """Take over what was known before a restart: the next heads raise the questions."""
         self._known |= {endpoint: dict(hashes) for endpoint, hashes in known.items()}
-        self._loose |= {endpoint: dict(hashes) for endpoint, hashes in loose.items()}
+        self._unlinked |= {endpoint: dict(hashes) for endpoint, hashes in unlinked.items()}
 
     def head(self, endpoint: str, height: int, blocks: Mapping[int, str], now: float) -> int | None:
         """An endpoint named its head, and hashes of that chain; the height from which on what it said is doubted, if any."""
@@ -55,8 +57,8 @@ class Blocks:
     def _former(self, endpoint: str, height: int) -> list[int]:
         """The last two that are known up to a height, and the last two above those that were only stated."""
         known = sorted(each for each in self._known.get(endpoint, ()) if each <= height)[-2:]
-        loose = [each for each in self._loose.get(endpoint, ()) if max(known, default=-1) < each <= height]
-        return known + sorted(loose)[-2:]
+        unlinked = [each for each in self._unlinked.get(endpoint, ()) if max(known, default=-1) < each <= height]
+        return known + sorted(unlinked)[-2:]
 
     def question(self, endpoint: str) -> int | None:
         """The height at which the endpoint is to be asked for its block's hash, if any."""
@@ -70,25 +72,27 @@ class Blocks:
         return self._compare(endpoint, {height: block}, asked=True)
 
     def _compare(self, endpoint: str, blocks: Mapping[int, str], *, asked: bool = False) -> int | None:
-        known, loose = self._known.setdefault(endpoint, {}), self._loose.setdefault(endpoint, {})
+        known, unlinked = self._known.setdefault(endpoint, {}), self._unlinked.setdefault(endpoint, {})
         todo = [height for height in self._todo[endpoint] if height not in blocks]
-        other = [height for height, block in blocks.items() if {known.get(height, block), loose.get(height, block)} != {block}]
+        other = [
+            height for height, block in blocks.items() if {known.get(height, block), unlinked.get(height, block)} != {block}
+        ]
         fork = None
         if other:
             fork = max((height for height in known if height < min(other)), default=-1) + 1
             # those that were asked for one by one before may be of the new chain
-            for kept in (known,) if asked else (known, loose):
+            for kept in (known,) if asked else (known, unlinked):
                 for height in [height for height in kept if height >= fork]:
                     del kept[height]
             todo = [height for height in known if height == fork - 1 and height not in blocks]
         self._todo[endpoint] = todo
         new = {height: block for height, block in blocks.items() if height not in known}
-        loose |= new
-        # what was asked for last is later than all that is loose, but a statement only proves what is in it
-        top, highest = max(known, default=-1), max(loose if asked else new, default=-1)
+        unlinked |= new
+        # what was asked for last is later than all that is unlinked, but a statement only proves what is in it
+        top, highest = max(known, default=-1), max(unlinked if asked else new, default=-1)
         if highest > top and (not known or top in blocks):
-            known[highest] = loose.pop(highest)
-        for each in (known, loose):
+            known[highest] = unlinked.pop(highest)
+        for each in (known, unlinked):
             for oldest in sorted(each)[:-KEPT]:
                 del each[oldest]
         return fork
@@ -108,7 +112,7 @@ class Blocks:
 
     def holds(self, endpoint: str, height: int) -> bool:
         """Whether it would show that the block at a height, or at least its parent, is gone."""
-        held = self._known.get(endpoint, {}).keys() | self._loose.get(endpoint, {}).keys()
+        held = self._known.get(endpoint, {}).keys() | self._unlinked.get(endpoint, {}).keys()
         return not held.isdisjoint((height - 1, height))
 
     def from_tip(self, endpoint: str, fork: int) -> int:

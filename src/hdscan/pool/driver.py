@@ -8,8 +8,8 @@ import structlog
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Reading
+from hdscan.pool.actions import Actions, Call, Halt, ReadCall
 from hdscan.pool.chain_pool import ChainPool
-from hdscan.pool.step import Call, ReadCall, Step, Stop
 
 _log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 class Driver:
     """Runs one ChainPool; `deliver` is given every step with something in it, in order."""
 
-    def __init__(self, pool: ChainPool, clock: Callable[[], float], deliver: Callable[[Step], None]) -> None:
+    def __init__(self, pool: ChainPool, clock: Callable[[], float], deliver: Callable[[Actions], None]) -> None:
         self.pool = pool
         self._clock = clock
         self._deliver = deliver
@@ -26,18 +26,18 @@ class Driver:
         self._tasks: dict[asyncio.Task[None], Call] = {}
 
     def submit(
-        self, job: int, readings: Sequence[Reading], *, exempt: bool = False, barred: frozenset[str] = frozenset()
+        self, job: int, readings: Sequence[Reading], *, budget_free: bool = False, excluded: frozenset[str] = frozenset()
     ) -> None:
         """Hand in readings; their results come by `deliver`."""
-        self.pool.submit(job, readings, exempt=exempt, barred=barred)
+        self.pool.submit(job, readings, budget_free=budget_free, excluded=excluded)
         self._news.set()
 
-    def look_last(self) -> None:
-        """Have everybody looked at once more; ends with the notice Looked."""
-        self.pool.look_last(self._clock())
+    def begin_final_check(self) -> None:
+        """Have everybody looked at once more; ends with the notice FinalCheckDone."""
+        self.pool.begin_final_check(self._clock())
         self._news.set()
 
-    async def run(self) -> Stop:
+    async def run(self) -> Halt:
         """Work until the chain cannot go on, or forever: cancel it to end. Calls in flight are then given up, neutrally."""
         try:
             while True:
@@ -73,18 +73,18 @@ class Driver:
         outcome: Reply | Head | str | CallError | None
         try:
             if isinstance(call, ReadCall):
-                outcome = await call.seat.provider.read(call.readings, call.height)
+                outcome = await call.upstream.provider.read(call.readings, call.height)
             elif call.block is not None:
-                outcome = await call.seat.provider.block_hash(call.block)
+                outcome = await call.upstream.provider.block_hash(call.block)
             else:
-                outcome = await (call.seat.provider.prove() if call.proof else call.seat.provider.tip())
+                outcome = await (call.upstream.provider.prove() if call.proof else call.upstream.provider.tip())
         except CallError as error:
             outcome = error
         except Exception as error:
             # a defect of a provider's code must cost its readings a provider, never the scan
-            _log.exception("provider_defect", provider=call.seat.name)
+            _log.exception("provider_defect", provider=call.upstream.name)
             outcome = CallError(
-                ReadCode.MALFORMED, f"{call.seat.name}: a defect in hdscan ({type(error).__name__}); see the log"
+                ReadCode.MALFORMED, f"{call.upstream.name}: a defect in hdscan ({type(error).__name__}); see the log"
             )
         self.pool.finished(call, outcome, self._clock())
         self._news.set()

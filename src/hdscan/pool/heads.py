@@ -43,7 +43,7 @@ class Heads:
         """Whether the endpoint's head has not fallen, or is back where it was."""
         return endpoint not in self._low
 
-    def sink(self, endpoint: str) -> tuple[int, int]:
+    def roll_back(self, endpoint: str) -> tuple[int, int]:
         """The endpoint's head will not be again what it was: its highest head until now, and the one that counts from here."""
         top, (head, at) = self.top(endpoint), self._heads[endpoint]
         self._tops[endpoint] = (head, at)

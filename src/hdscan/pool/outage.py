@@ -1,8 +1,8 @@
 """What a chain does while nobody answers: wait, offer the same work again, and in the end stop (B11)."""
 
 from hdscan.pool.budget import backoff
-from hdscan.pool.queue import Item
-from hdscan.pool.seat import Policy
+from hdscan.pool.queue import PendingReading
+from hdscan.pool.upstream import Policy
 
 
 class Outage:
@@ -11,7 +11,7 @@ class Outage:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._clock: float | None = None
-        self.parked: list[Item] = []
+        self.parked: list[PendingReading] = []
         self.attempt = 0
         self.until = 0.0
         self.silent = 0.0  # seconds without a success, announced pauses left out
@@ -25,7 +25,7 @@ class Outage:
             self.silent += max(0.0, now - self._clock)
         self._clock = now
 
-    def park(self, items: list[Item], now: float, jitter: float) -> bool:
+    def park(self, items: list[PendingReading], now: float, jitter: float) -> bool:
         """Hold these back; the first to come begins a wait (then True)."""
         begins = not self.parked
         self.parked += items
@@ -38,7 +38,7 @@ class Outage:
         self.until = now + backoff(self.attempt, self._policy.backoff_base, self._policy.backoff_max, jitter)
         self.attempt += 1
 
-    def release(self) -> list[Item]:
+    def release(self) -> list[PendingReading]:
         """Everything that was held back."""
         released, self.parked = self.parked, []
         return released

@@ -49,7 +49,7 @@ class Again(msgspec.Struct, frozen=True):
 Question = Another | Again
 
 
-class Case:
+class AuditCase:
     """One reading under audit. Alternately: `question`, until it is None, and `take` with how that question ended."""
 
     def __init__(self, reading: Reading, first: Balance, operators: Mapping[str, str], tolerance: int) -> None:
@@ -65,7 +65,7 @@ class Case:
         self._lost: str | None = None
         self._failed: tuple[Attempt, ...] = ()
 
-    def barred(self) -> frozenset[str]:
+    def excluded(self) -> frozenset[str]:
         """The providers that the question is not for."""
         match self.question:
             case Another(than):
@@ -153,12 +153,12 @@ def contradiction(audited: Audited) -> str:
     return f"it said {said.amount} for {where}, and {' and '.join(others)} agree on {audited.amount.amount}"
 
 
-def by_company(cases: Sequence[Case]) -> dict[frozenset[str], list[Reading]]:
+def by_company(cases: Sequence[AuditCase]) -> dict[frozenset[str], list[Reading]]:
     """The readings that are still to be asked, by the providers that they are not for."""
     companies: dict[frozenset[str], list[Reading]] = {}
     for case in cases:
         if case.question is not None:
-            companies.setdefault(case.barred(), []).append(case.reading)
+            companies.setdefault(case.excluded(), []).append(case.reading)
     return companies
 
 

@@ -14,20 +14,20 @@ from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
 from hdscan.model.reading import Balance, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
+from hdscan.pool.actions import Actions, FinalCheckDone, Halt, Quarantined, Reorged, ShortReply, Silence
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
-from hdscan.pool.seat import rfc3339
-from hdscan.pool.step import Looked, Quarantined, Reorged, ShortReply, Silence, Step, Stop
-from hdscan.scan.audit import Case, by_company, chosen, contradiction
+from hdscan.pool.upstream import rfc3339
+from hdscan.scan.audit import AuditCase, by_company, chosen, contradiction
 from hdscan.scan.job import Job, doubt, doubtful
+from hdscan.scan.store_thread import StoreThread
 from hdscan.scan.token_errors import TokenErrors
-from hdscan.scan.writer import Writer
 from hdscan.store import Due, Store
 
 IN_FLIGHT = 4
 ROUNDS = 8  # times that what was taken back is read anew
 PAGE = 5000  # rows that are looked at once for an audit
-BY_USER = Stop("stopped by its user")
+BY_USER = Halt("stopped by its user")
 
 _log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ class ChainScanner:
         *,
         pool: ChainPool,
         store: Store,
-        writer: Writer,
+        writer: StoreThread,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
         token_errors: TokenErrors,
@@ -67,7 +67,7 @@ class ChainScanner:
         self._next_job = 0
         self._chunk = chunk
         # what happens is dealt with one after the other: a job ended, answers are doubted, None: look who ended the work
-        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | Looked | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | None] = asyncio.Queue()
         self._began = self._counted_at = clock()
         self._counted_requests = 0
         self._looking = False  # once more, at all who gave amounts
@@ -125,7 +125,7 @@ class ChainScanner:
         self._emit(ScanComplete(**msgspec.structs.asdict(self.progress())))
         return self.record
 
-    async def _chunks(self, pool: asyncio.Task[Stop]) -> Stop | None:
+    async def _chunks(self, pool: asyncio.Task[Halt]) -> Halt | None:
         after = -1
         while True:
             while len(self._jobs) < IN_FLIGHT and not self.stopping:
@@ -140,10 +140,10 @@ class ChainScanner:
             if stop := await self._next(pool):
                 return stop
 
-    async def _final_pass(self, pool: asyncio.Task[Stop]) -> Stop | None:
+    async def _final_pass(self, pool: asyncio.Task[Halt]) -> Halt | None:
         after: tuple[int, str] | None = None
         more = self.record.unread > 0
-        if more and (known := await self._write(partial(self._store.a_reading, self.record.scan_id, self.chain.id))):
+        if more and (known := await self._write(partial(self._store.any_reading, self.record.scan_id, self.chain.id))):
             self._pool.remember(Reading(known[0].index, known[0].text, self._assets[known[1]]))
         size = self._chunk * len(self._assets)
         while True:
@@ -151,14 +151,14 @@ class ChainScanner:
                 gaps = await self._write(partial(self._store.readings_of_gaps, self.record.scan_id, self.chain.id, after, size))
                 if gaps:
                     after = (gaps[-1][0].index, gaps[-1][1])
-                    self._submit(None, [Reading(a.index, a.text, self._assets[s]) for a, s in gaps], exempt=True)
+                    self._submit(None, [Reading(a.index, a.text, self._assets[s]) for a, s in gaps], budget_free=True)
                 more = len(gaps) == size
             if not self._jobs and self._inbox.empty():
                 return BY_USER if self.stopping else None
             if stop := await self._next(pool):
                 return stop
 
-    async def _settle(self, pool: asyncio.Task[Stop]) -> Stop | None:
+    async def _settle(self, pool: asyncio.Task[Halt]) -> Halt | None:
         """Audit, where that is planned, look at everybody's blocks, and read anew what was taken back meanwhile."""
         plan = await self._write(partial(self._store.audit_of, self.record.scan_id, self.chain.id))
         for _ in range(ROUNDS):
@@ -169,25 +169,25 @@ class ChainScanner:
             if stop is None and plan is not None:
                 stop = await self._audit(pool, plan)
             if stop is None and not self._unsettled:
-                stop = await self._look_last(pool)
+                stop = await self._check_heads(pool)
             if stop is not None or not self._unsettled:
                 return stop
         return None
 
-    async def _look_last(self, pool: asyncio.Task[Stop]) -> Stop | None:
+    async def _check_heads(self, pool: asyncio.Task[Halt]) -> Halt | None:
         """See that what was read is still of everybody's chain."""
         self._looking = True
-        self._driver.look_last()
+        self._driver.begin_final_check()
         while self._looking:
             if stop := await self._next(pool):
                 return stop
         return None
 
-    async def _audit(self, pool: asyncio.Task[Stop], plan: AuditPlan) -> Stop | None:
+    async def _audit(self, pool: asyncio.Task[Halt], plan: AuditPlan) -> Halt | None:
         due = partial(self._store.due_for_audit, zeros=plan.percent > 0)
         pages: list[Callable[..., list[Due]]] = [self._store.disputed, due]
         after: tuple[int, int] | None = None
-        waiting: list[Case] = []
+        waiting: list[AuditCase] = []
         size = self._chunk * len(self._assets)
         while True:
             while (pages or waiting) and len(self._jobs) < IN_FLIGHT and not self.stopping:
@@ -205,23 +205,23 @@ class ChainScanner:
             if stop := await self._next(pool):
                 return stop
 
-    def _cases(self, found: Sequence[Due], plan: AuditPlan) -> list[Case]:
+    def _cases(self, found: Sequence[Due], plan: AuditPlan) -> list[AuditCase]:
         """Those of the readings that are to be audited."""
         cases, operators = [], self._pool.operators()
         for due in found:
             reading = Reading(due.address.index, due.address.text, self._assets[due.symbol])
             if chosen(plan.seed, reading, due.balance, plan.percent):
-                cases.append(Case(reading, due.balance, operators, self.chain.head_tolerance))
+                cases.append(AuditCase(reading, due.balance, operators, self.chain.head_tolerance))
         return cases
 
-    async def _next(self, pool: asyncio.Task[Stop]) -> Stop | None:
-        """Deal with the next thing that happens; a Stop where the pool or the user ended the work."""
+    async def _next(self, pool: asyncio.Task[Halt]) -> Halt | None:
+        """Deal with the next thing that happens; a Halt where the pool or the user ended the work."""
         match await self._inbox.get():
             case Job() as job:
                 await self._commit(job)
             case Quarantined() | Reorged() as notice:
-                await self._take_back(notice)
-            case Looked(unheard):
+                await self._retract(notice)
+            case FinalCheckDone(unheard):
                 self._looking = False
                 if unheard:
                     text = f"{', '.join(unheard)} could not be asked at the end whether its blocks are still of the chain"
@@ -234,13 +234,13 @@ class ChainScanner:
 
     # -- in and out of the pool
 
-    def _submit(self, chunk: Chunk | None, readings: list[Reading], *, exempt: bool = False) -> None:
+    def _submit(self, chunk: Chunk | None, readings: list[Reading], *, budget_free: bool = False) -> None:
         job = Job(self._next_job, chunk, readings)
         self._next_job += 1
         self._jobs[job.number] = job
-        self._driver.submit(job.number, readings, exempt=exempt)
+        self._driver.submit(job.number, readings, budget_free=budget_free)
 
-    def _submit_audit(self, cases: list[Case]) -> None:
+    def _submit_audit(self, cases: list[AuditCase]) -> None:
         job = Job(self._next_job, None, [], cases=cases)
         self._next_job += 1
         self._jobs[job.number] = job
@@ -252,11 +252,11 @@ class ChainScanner:
         companies = by_company(job.cases or [])
         job.readings = [reading for readings in companies.values() for reading in readings]
         job.results.clear()
-        for barred, readings in companies.items():
-            self._driver.submit(job.number, readings, barred=barred)
+        for excluded, readings in companies.items():
+            self._driver.submit(job.number, readings, excluded=excluded)
         return bool(companies)
 
-    def _deliver(self, step: Step) -> None:
+    def _deliver(self, step: Actions) -> None:
         for number, result in step.ended:
             job = self._jobs[number]
             job.results.append(result)
@@ -264,7 +264,7 @@ class ChainScanner:
                 self._inbox.put_nowait(job)
         for notice in step.notices:
             match notice:
-                case Quarantined() | Reorged() | Looked():
+                case Quarantined() | Reorged() | FinalCheckDone():
                     self._inbox.put_nowait(notice)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)
@@ -294,7 +294,7 @@ class ChainScanner:
             self._say_progress()
         del self._jobs[job.number]
 
-    async def _commit_audit(self, job: Job, cases: list[Case]) -> None:
+    async def _commit_audit(self, job: Job, cases: list[AuditCase]) -> None:
         """Take in a round of answers: ask on where they differ, otherwise write what the audit found."""
         of = {(case.reading.index, case.reading.asset.symbol): case for case in cases}
         for result in job.results:
@@ -341,9 +341,9 @@ class ChainScanner:
         """What was doubted while the scan came to its end is taken back all the same."""
         while not self._inbox.empty():
             if isinstance(notice := self._inbox.get_nowait(), Quarantined | Reorged):
-                await self._take_back(notice)
+                await self._retract(notice)
 
-    async def _take_back(self, notice: Quarantined | Reorged) -> None:
+    async def _retract(self, notice: Quarantined | Reorged) -> None:
         """What such a provider said in this scan is read again: what is in flight at once, the rest as gaps."""
         self._unsettled = True
         fork = notice.fork if isinstance(notice, Reorged) else None
@@ -362,7 +362,7 @@ class ChainScanner:
             code, what = notice.code, f"{notice.provider} is quarantined: {notice.reason}"
         scan_id = self.record.scan_id
         count = await self._write(
-            lambda: self._store.take_back(scan_id, self.chain.id, notice.provider, what, self._clock(), code=code, height=fork)
+            lambda: self._store.retract(scan_id, self.chain.id, notice.provider, what, self._clock(), code=code, height=fork)
         )
         if count:
             records = await self._write(lambda: self._store.scan(scan_id))
@@ -385,7 +385,7 @@ class ChainScanner:
         ids = (self.record.scan_id, self.chain.id)
         self.record = await self._write(lambda: self._store.set_status(*ids, status, error, self._clock()))
 
-    async def _end_pool(self, pool: asyncio.Task[Stop]) -> None:
+    async def _end_pool(self, pool: asyncio.Task[Halt]) -> None:
         if not pool.done():
             pool.cancel()
         await asyncio.gather(pool, return_exceptions=True)

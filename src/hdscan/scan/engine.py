@@ -16,11 +16,11 @@ from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult
 from hdscan.pool.batch import BatchMemory, BatchSize
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.limiter import Limiter, LimiterMemory
-from hdscan.pool.seat import Policy, Seat
+from hdscan.pool.upstream import Policy, Upstream
 from hdscan.scan.chain_scan import ChainScanner
 from hdscan.scan.plan import Plan, ScanRequest, chunk_size, make_plan, to_retry
+from hdscan.scan.store_thread import StoreThread
 from hdscan.scan.token_errors import TokenErrors
-from hdscan.scan.writer import Writer
 from hdscan.store import Store
 
 _log = structlog.get_logger()
@@ -33,19 +33,19 @@ TICK = 1.0  # seconds between looks at the providers
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """Everybody who can be asked: seats per chain, the limiter per endpoint, and those that are off and say why.
+    """Everybody who can be asked: upstreams per chain, the limiter per endpoint, and those that are off and say why.
 
     `pins` are the fingerprints of certificates that hosts showed first, by endpoint; its owner and this share it.
     """
 
-    seats: Mapping[str, Sequence[Seat]]
+    upstreams: Mapping[str, Sequence[Upstream]]
     limiters: Mapping[str, Limiter]
     off: Sequence[ProviderStatus]
     pins: MutableMapping[str, str]
 
     def statuses(self, now: float) -> tuple[ProviderStatus, ...]:
         """Every provider as it stands."""
-        return (*(seat.status(now) for seats in self.seats.values() for seat in seats), *self.off)
+        return (*(upstream.status(now) for upstreams in self.upstreams.values() for upstream in upstreams), *self.off)
 
     def memory(self) -> dict[str, bytes]:
         """What was learned and has to survive a restart: quotas, pauses and pins per endpoint, batch sizes per provider."""
@@ -67,10 +67,10 @@ class Fleet(msgspec.Struct, frozen=True):
                 self.pins[name.removeprefix(PINNED)] = pin
 
     def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
-        for seats in self.seats.values():
-            for seat in seats:
-                for kind, size in seat.sizes.items():
-                    yield f"batch:{seat.name}:{kind}", size
+        for upstreams in self.upstreams.values():
+            for upstream in upstreams:
+                for kind, size in upstream.sizes.items():
+                    yield f"batch:{upstream.name}:{kind}", size
 
 
 def _remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | None:
@@ -140,13 +140,13 @@ class Engine:
 
     async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
         """Scan, and say what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
-        with Writer(self._executor) as write:
+        with StoreThread(self._executor) as write:
             self.plan = plan = await write(
                 lambda: make_plan(
                     self._store,
                     request,
                     self._assets,
-                    seats=self._fleet.seats,
+                    upstreams=self._fleet.upstreams,
                     largest=self._chunk,
                     now=self._clock(),
                     seed=int(self._jitter() * 2**53),
@@ -174,7 +174,7 @@ class Engine:
             ended |= {chain: scanner.record for chain, scanner in self._scanners.items()}
             self.result = summary(plan.scan_id, list(ended.values()))
 
-    async def _work(self, plan: Plan, write: Writer) -> None:
+    async def _work(self, plan: Plan, write: StoreThread) -> None:
         watch = asyncio.create_task(self._watch(write))
         try:
             async with asyncio.TaskGroup() as group:
@@ -203,12 +203,12 @@ class Engine:
         )
 
     def _scanner(
-        self, record: ChainScan, token_errors: TokenErrors, write: Writer, memory: Mapping[str, bytes]
+        self, record: ChainScan, token_errors: TokenErrors, write: StoreThread, memory: Mapping[str, bytes]
     ) -> ChainScanner:
-        chain, seats = self._chains[record.chain], self._fleet.seats[record.chain]
+        chain, upstreams = self._chains[record.chain], self._fleet.upstreams[record.chain]
         assets = [asset for asset in self._assets[record.chain] if asset.symbol in record.assets]
         off = [f"{status.name}: {status.last_error}" for status in self._fleet.off if status.chain == chain.id]
-        pool = ChainPool(chain, seats, self._policy, self._jitter, off)
+        pool = ChainPool(chain, upstreams, self._policy, self._jitter, off)
         scan_id, known = _remembered(memory, f"{CHAIN}{chain.id}", tuple[int, PoolMemory]) or (0, None)
         if known is not None and scan_id == record.scan_id:
             pool.restore(known)
@@ -222,7 +222,7 @@ class Engine:
             clock=self._clock,
             emit=self._say,
             token_errors=token_errors,
-            chunk=chunk_size(seats, assets, self._chunk),
+            chunk=chunk_size(upstreams, assets, self._chunk),
             worker=self._worker,
         )
 
@@ -233,7 +233,7 @@ class Engine:
 
     # -- the providers, from outside
 
-    async def _watch(self, write: Writer) -> None:
+    async def _watch(self, write: StoreThread) -> None:
         while True:
             await asyncio.sleep(TICK)
             self._look_at_providers()
@@ -250,7 +250,7 @@ class Engine:
                 self._said[status.name] = status
                 self._events.put_nowait(ProviderChanged(**msgspec.structs.asdict(status)))
 
-    async def _keep(self, write: Writer) -> None:
+    async def _keep(self, write: StoreThread) -> None:
         memory = self._fleet.memory()
         memory |= {f"{CHAIN}{chain}": msgspec.json.encode(scanner.memory()) for chain, scanner in self._scanners.items()}
         changed = {name: value for name, value in memory.items() if self._kept.get(name) != value}

@@ -6,7 +6,7 @@ import msgspec
 
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import Chunk
-from hdscan.scan.audit import Case
+from hdscan.scan.audit import AuditCase
 
 
 class Job(msgspec.Struct, eq=False):
@@ -16,7 +16,7 @@ class Job(msgspec.Struct, eq=False):
     chunk: Chunk | None
     readings: list[Reading]
     results: list[BalanceResult] = []
-    cases: list[Case] | None = None
+    cases: list[AuditCase] | None = None
 
     @property
     def ended(self) -> bool:
@@ -31,7 +31,7 @@ def doubtful(outcome: Balance | Unread, provider: str, fork: int | None) -> bool
     return fork is None or outcome.height is None or outcome.height >= fork
 
 
-def doubt(cases: list[Case], doubted: Sequence[BalanceResult], provider: str, fork: int | None) -> None:
+def doubt(cases: list[AuditCase], doubted: Sequence[BalanceResult], provider: str, fork: int | None) -> None:
     """An audit in which a doubted answer has a say begins anew."""
     keys = {(result.reading.index, result.reading.asset.symbol) for result in doubted}
     for case in cases:

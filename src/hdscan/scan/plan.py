@@ -9,7 +9,7 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import ScanRefused
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ChainPlan, ChainScan
-from hdscan.pool.seat import Seat
+from hdscan.pool.upstream import Upstream
 from hdscan.scan.chain_scan import IN_FLIGHT
 from hdscan.store import Store
 
@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True):
     retry: bool
 
 
-def chunk_size(seats: Sequence[Seat], assets: Sequence[Asset], largest: int) -> int:
+def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: int) -> int:
     """Addresses per chunk, at most `largest`: what the chain's rates read in about 5 s.
 
     Fewer where an endpoint's quota could not grant those in flight: a chunk that stops half-way is read again.
@@ -48,12 +48,12 @@ def chunk_size(seats: Sequence[Seat], assets: Sequence[Asset], largest: int) -> 
     for kind, count in ((Kind.NATIVE, sum(a.is_native for a in assets)), (Kind.TOKEN, sum(not a.is_native for a in assets))):
         rates: dict[str, float] = {}
         rooms: dict[str, float] = {}
-        for seat in seats:
-            if seat.serves(kind) and not seat.standing.out:
-                weight, endpoint = seat.provider.weight[kind], seat.provider.endpoint
-                per_unit = 1 / weight if seat.provider.costs_items else seat.provider.capacity[kind] // weight
-                rates[endpoint] = max(seat.limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
-                smallest = min((window.limit for window in seat.limiter.windows), default=float("inf"))
+        for upstream in upstreams:
+            if upstream.serves(kind) and not upstream.trust.out:
+                weight, endpoint = upstream.provider.weight[kind], upstream.provider.endpoint
+                per_unit = 1 / weight if upstream.provider.costs_items else upstream.provider.capacity[kind] // weight
+                rates[endpoint] = max(upstream.limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
+                smallest = min((window.limit for window in upstream.limiter.windows), default=float("inf"))
                 rooms[endpoint] = max(smallest * per_unit, rooms.get(endpoint, 0.0))
         if count and rates:
             seconds += count / sum(rates.values())
@@ -70,12 +70,12 @@ def make_plan(
     request: ScanRequest,
     assets: Mapping[str, Sequence[Asset]],
     *,
-    seats: Mapping[str, Sequence[Seat]],
+    upstreams: Mapping[str, Sequence[Upstream]],
     largest: int,
     now: float,
     seed: int,
 ) -> Plan:
-    """Find or begin the scan that the request means; `assets` and `seats` are per chain, `largest` is addresses per chunk.
+    """Find or begin the scan that the request means; `assets` and `upstreams` are per chain, `largest` is addresses per chunk.
 
     `seed` is of the audit of a new scan. Raises ScanRefused where there is nothing it could mean.
     """
@@ -91,7 +91,7 @@ def make_plan(
             chain,
             tuple(a.symbol for a in chosen),
             store.count_addresses(chain),
-            chunk_size(seats[chain], chosen, largest),
+            chunk_size(upstreams[chain], chosen, largest),
             audit,
         )
         for chain, chosen in wanted.items()

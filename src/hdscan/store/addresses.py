@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from hdscan.model.address import Address
-from hdscan.store.database import many
+from hdscan.store.database import executemany
 from hdscan.store.registry import chain_number, chain_numbers
 from hdscan.store.schema import span
 
@@ -38,7 +38,7 @@ def add(
     low, high = span(number)
     before, seen, rest = count(connection, chain), 0, iter(items)
     while batch := list(islice(rest, BATCH)):
-        many(connection, _ADD, [(low, number, address, path, low, high) for address, path in batch])
+        executemany(connection, _ADD, [(low, number, address, path, low, high) for address, path in batch])
         seen += len(batch)
         if progress:
             progress(seen)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from hdscan.model.reading import Attempt
 from hdscan.store import registry
-from hdscan.store.database import many
+from hdscan.store.database import executemany
 from hdscan.store.schema import span
 
 KEPT = 12  # attempts per reading, the latest
@@ -36,7 +36,7 @@ def keep(connection: Connection, scan_id: int, chain: str, failed: Mapping[Key, 
     for key in kept:
         every = [*_decoded(before.get(key, "[]")), *failed[key]][-KEPT:]
         rows.append((*key, scan_id, msgspec.json.encode(every).decode()))
-    many(connection, _PUT, rows)
+    executemany(connection, _PUT, rows)
 
 
 def of_address(connection: Connection, address: int) -> dict[int, list[Attempt]]:

@@ -11,7 +11,7 @@ from hdscan.model.errors import StoreError
 from hdscan.model.reading import Attempt, Balance, BalanceResult
 from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, attempts, registry, scans
-from hdscan.store.database import many
+from hdscan.store.database import executemany
 from hdscan.store.scans import Totals
 from hdscan.store.schema import span
 
@@ -83,7 +83,7 @@ def chunk(
     ends = (low + part.first, low + part.stop)
     put(connection, scan_id, reads, [ends])
     connection.execute(_END_GAPS, {"low": ends[0], "high": ends[1], "assets": list(assets)})
-    many(connection, _PUT_GAP, unread.values())
+    executemany(connection, _PUT_GAP, unread.values())
     attempts.keep(connection, scan_id, chain, _failed(connection, scan_id, chain, assets, results))
     more = Totals(len(reads), len(unread), scans.funded(connection, scan_id, *ends))
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
@@ -105,7 +105,7 @@ def final(
     waiting = _open_gaps(connection, scan_id, {*reads, *unread})
     more = _end_gaps(connection, scan_id, {key: row for key, row in reads.items() if key in waiting})
     tried = [(row[3], row[4], row[5], row[6], *key) for key, row in unread.items() if key in waiting]
-    many(connection, _TRIED_AGAIN, tried)
+    executemany(connection, _TRIED_AGAIN, tried)
     failed = _failed(connection, scan_id, chain, assets, results)
     attempts.keep(connection, scan_id, chain, {key: each for key, each in failed.items() if key in waiting})
     return scans.add_totals(connection, scan_id, chain, more, now=now, seconds=seconds, requests=requests)
@@ -129,7 +129,7 @@ def partial(connection: Connection, scan_id: int, chain: str, results: Sequence[
         if key not in waiting and any(first <= key[0] - low < stop for first, stop in undone)
     }
     put(connection, scan_id, early, [(key[0], key[0] + 1) for key in early])
-    many(connection, _END_GAP, early)
+    executemany(connection, _END_GAP, early)
     scans.add_totals(connection, scan_id, chain, more, now=now, seconds=0.0, requests=0)
 
 
@@ -189,9 +189,9 @@ def put(connection: Connection, scan_id: int, reads: Rows, ends: Sequence[tuple[
     if reads:
         bounds = {"low": min(low for low, _ in ends), "high": max(high for _, high in ends)}
         disputes = [(address, asset) for address, asset in connection.execute(_DISPUTES, bounds) if (address, asset) in reads]
-        many(connection, _END_DISPUTE, disputes)
-    many(connection, _KEEP_EARLIER, [(low, high, scan_id) for low, high in ends])
-    many(connection, _PUT_BALANCE, reads.values())
+        executemany(connection, _END_DISPUTE, disputes)
+    executemany(connection, _KEEP_EARLIER, [(low, high, scan_id) for low, high in ends])
+    executemany(connection, _PUT_BALANCE, reads.values())
 
 
 def _open_gaps(connection: Connection, scan_id: int, keys: Iterable[Key]) -> set[Key]:
@@ -208,7 +208,7 @@ def _end_gaps(connection: Connection, scan_id: int, reads: Rows) -> Totals:
     rich = {key[0] for key, row in reads.items() if row[2] != "0"}
     before = sum(scans.funded(connection, scan_id, address, address + 1) for address in rich)
     put(connection, scan_id, reads, [(address, address + 1) for address in {key[0] for key in reads}])
-    many(connection, _END_GAP, reads)
+    executemany(connection, _END_GAP, reads)
     after = sum(scans.funded(connection, scan_id, address, address + 1) for address in rich)
     return Totals(len(reads), -len(reads), after - before)
 

@@ -13,7 +13,7 @@ from hdscan.model.reading import Balance
 from hdscan.model.scan import Answer, ChainScan, disagreement
 from hdscan.store import attempts, registry, scans
 from hdscan.store.commits import AssetIds, Key, SourceIds, balance_values, put
-from hdscan.store.database import many
+from hdscan.store.database import executemany
 from hdscan.store.scans import Totals
 from hdscan.store.schema import span
 from hdscan.store.times import rfc3339
@@ -192,9 +192,9 @@ def audited(
     touched = {key[0] for key in {*new, *gone}}
     funded = -sum(scans.funded(connection, scan_id, address, address + 1) for address in touched)
     put(connection, scan_id, new, [(address, address + 1) for address in {key[0] for key in new}])
-    many(connection, _DROP_BALANCE, gone)
-    many(connection, _PUT_DISPUTE, [(*key, scan_id, _encoded(by_key[key].answers)) for key in gone])
-    many(connection, _PUT_AUDIT, [_row(key, each, scan_id) for key, each in by_key.items()])
+    executemany(connection, _DROP_BALANCE, gone)
+    executemany(connection, _PUT_DISPUTE, [(*key, scan_id, _encoded(by_key[key].answers)) for key in gone])
+    executemany(connection, _PUT_AUDIT, [_row(key, each, scan_id) for key, each in by_key.items()])
     attempts.keep(connection, scan_id, chain, {key: each.failed for key, each in by_key.items() if each.failed})
     funded += sum(scans.funded(connection, scan_id, address, address + 1) for address in touched)
     disputes = len(gone - before) - len(before & new.keys())
@@ -239,7 +239,7 @@ def _silent(outcomes: Mapping[Key, Audited | str]) -> int:
 # -- what is taken back
 
 
-def take_back(
+def retract(
     connection: Connection,
     scan_id: int,
     chain: str,
@@ -259,7 +259,7 @@ def take_back(
     before = scans.recount(connection, scan_id, chain)
     count = connection.execute(_DOUBT, doubted | why).rowcount
     disputes = list(_doubted_disputes(connection, doubted, source, height))
-    many(connection, _DOUBT_DISPUTE, [(*key, scan_id, code.value, error, providers) for key in disputes])
+    executemany(connection, _DOUBT_DISPUTE, [(*key, scan_id, code.value, error, providers) for key in disputes])
     for first, stop in scans.ranges(connection, scan_id, number, 0, high - low, done=False):
         connection.execute(_UNCOUNT, {"low": low + first, "high": low + stop, "scan": scan_id})
     connection.execute(_FORGET_AUDITS, doubted)
@@ -268,7 +268,7 @@ def take_back(
     connection.execute(_PUT_BACK, doubted)
     connection.execute(_DROP, doubted)
     for statement in (_RESTORE, _END_DISPUTE, _END_AUDIT):
-        many(connection, statement, disputes)
+        executemany(connection, statement, disputes)
     connection.execute(_RECOUNT, doubted | {"chain": number})
     more = scans.recount(connection, scan_id, chain) - before
     scans.add_totals(connection, scan_id, chain, more, now=now, seconds=0.0, requests=0)

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from hdscan.model.scan import ProviderStatus
-from hdscan.store.database import many
+from hdscan.store.database import executemany
 
 _MEMORY = text("SELECT name, value FROM memory")
 _KEEP = text("INSERT INTO memory (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
@@ -23,7 +23,7 @@ def load(connection: Connection) -> dict[str, bytes]:
 
 def save(connection: Connection, changed: Mapping[str, bytes]) -> None:
     """Remember these; what is not named stays."""
-    many(connection, _KEEP, list(changed.items()))
+    executemany(connection, _KEEP, list(changed.items()))
 
 
 def providers(connection: Connection) -> list[ProviderStatus]:
@@ -33,4 +33,4 @@ def providers(connection: Connection) -> list[ProviderStatus]:
 
 def save_providers(connection: Connection, statuses: Sequence[ProviderStatus]) -> None:
     """How these providers stand now."""
-    many(connection, _SEEN, [(status.name, msgspec.json.encode(status).decode()) for status in statuses])
+    executemany(connection, _SEEN, [(status.name, msgspec.json.encode(status).decode()) for status in statuses])

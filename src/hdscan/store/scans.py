@@ -12,7 +12,7 @@ from hdscan.model.errors import StoreError
 from hdscan.model.events import TokenError
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.store import registry
-from hdscan.store.database import many
+from hdscan.store.database import executemany
 from hdscan.store.schema import span
 from hdscan.store.times import rfc3339
 
@@ -109,7 +109,9 @@ def begin(connection: Connection, plans: Sequence[ChainPlan], current: Mapping[i
             plan_audit(connection, scan_id, plan.chain, plan.audit)
         firsts = range(0, plan.addresses, plan.chunk)
         stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
-        many(connection, _CHUNK, [(scan_id, number, seq, *ends) for seq, ends in enumerate(zip(firsts, stops, strict=True))])
+        executemany(
+            connection, _CHUNK, [(scan_id, number, seq, *ends) for seq, ends in enumerate(zip(firsts, stops, strict=True))]
+        )
     return scan_id
 
 
@@ -184,7 +186,7 @@ def gaps(
     return [(Address(chain, key - low, address, path), symbol) for key, address, path, symbol in rows]
 
 
-def a_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address, str] | None:
+def any_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address, str] | None:
     """A reading that a scan could make, if there is one."""
     low, high = span(registry.chain_number(connection, chain))
     row = connection.execute(_READ, {"low": low, "high": high, "scan": scan_id}).first()

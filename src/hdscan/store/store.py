@@ -177,10 +177,10 @@ class Store:
         with self._database.read() as connection:
             return scans.token_errors(connection, scan_id, chain)
 
-    def a_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
+    def any_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
         """A reading that the scan could make, as (address, asset symbol): whoever gave it can be asked whether he is alive."""
         with self._database.read() as connection:
-            return scans.a_reading(connection, scan_id, chain)
+            return scans.any_reading(connection, scan_id, chain)
 
     def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
         """Change a chain's status and error within a scan; its record as it stands."""
@@ -268,7 +268,7 @@ class Store:
         with self._database.write() as connection:
             return doubts.audited(connection, scan_id, chain, found, now=now, seconds=seconds, requests=requests)
 
-    def take_back(
+    def retract(
         self,
         scan_id: int,
         chain: str,
@@ -284,7 +284,7 @@ class Store:
         Each becomes a gap of this code; what was known before that scan comes back; the totals follow.
         """
         with self._database.write() as connection:
-            return doubts.take_back(connection, scan_id, chain, source=source, height=height, code=code, error=error, now=now)
+            return doubts.retract(connection, scan_id, chain, source=source, height=height, code=code, error=error, now=now)
 
     # -- what is known
 

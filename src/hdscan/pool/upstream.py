@@ -1,4 +1,4 @@
-"""A provider's place in the pool: its standing, breakers, learned sizes and counts, and whether it can be asked."""
+"""A provider's place in the pool: its trust, breakers, learned sizes and counts, and whether it can be asked."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from hdscan.pool.breaker import Breaker, State
 from hdscan.pool.budget import RetryBudget
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.port import Provider
-from hdscan.pool.queue import Item
+from hdscan.pool.queue import PendingReading
 
 ANSWER_TIME = 5.0  # a provider that answers within this reaches its rate
 FEWEST, MOST = 2, 32
@@ -32,19 +32,19 @@ class Policy(msgspec.Struct, frozen=True):
     breaker_cooldown: float = 30.0
 
 
-class Standing(StrEnum):
+class Trust(StrEnum):
     """What is known of a provider before its word counts."""
 
     UNPROVEN = "unproven"  # its chain was not checked yet
     TRUSTED = "trusted"
-    STALE = "stale"  # its head is behind its peers'
+    LAGGING = "lagging"  # its head is behind its peers'
     QUARANTINED = "quarantined"  # it serves another chain, or others contradict it
     DISABLED = "disabled"  # it refuses our key, or has none
 
     @property
     def out(self) -> bool:
         """Whether it will not be asked again in this run."""
-        return self in (Standing.QUARANTINED, Standing.DISABLED)
+        return self in (Trust.QUARANTINED, Trust.DISABLED)
 
 
 class Blockage(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Blockage(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Seat:
+class Upstream:
     """One provider in the pool of its chain. Pure: times are arguments."""
 
     def __init__(self, provider: Provider, protocol: str, limiter: Limiter, policy: Policy) -> None:
@@ -66,7 +66,7 @@ class Seat:
         self.breakers = {kind: Breaker(policy.breaker_threshold, policy.breaker_cooldown) for kind in provider.methods}
         self.sizes = {kind: BatchSize(provider.capacity[kind]) for kind in provider.methods}
         self.budget = RetryBudget()
-        self.standing = Standing.UNPROVEN
+        self.trust = Trust.UNPROVEN
         self.why: str | None = None  # it is not trusted
         self.in_flight = 0
         self.head: int | None = None
@@ -89,11 +89,11 @@ class Seat:
         """Whether another call may be in flight."""
         return self.in_flight < max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
 
-    def units(self, items: Sequence[Item]) -> int:
+    def units(self, items: Sequence[PendingReading]) -> int:
         """How much of a call's capacity these take."""
         return sum(self.provider.weight[item.reading.kind] for item in items)
 
-    def cost(self, items: Sequence[Item]) -> int:
+    def cost(self, items: Sequence[PendingReading]) -> int:
         """What a call with these counts against the endpoint's rate."""
         return self.units(items) + self.provider.overhead if self.provider.costs_items else 1
 
@@ -105,12 +105,12 @@ class Seat:
 
     def blocked(self, now: float) -> Blockage | None:
         """What keeps the whole provider from being asked, whatever the kind; the ordinary spacing is none."""
-        if self.standing.out:
-            return Blockage(0.0, float("inf"), self.why or self.standing)
+        if self.trust.out:
+            return Blockage(0.0, float("inf"), self.why or self.trust)
         held = self._held(now)
-        if self.standing is Standing.TRUSTED or self.check_failed_since is None:
+        if self.trust is Trust.TRUSTED or self.check_failed_since is None:
             return held
-        check = Blockage(self.check_failed_since, self.check_at, self.why or self.standing)
+        check = Blockage(self.check_failed_since, self.check_at, self.why or self.trust)
         if held is None or held.until <= check.until:
             return check
         return Blockage(min(check.since, held.since), held.until, held.reason)  # it cannot even be checked
@@ -142,16 +142,16 @@ class Seat:
         blockage = self.blocked_for(kind, now, longest)
         return blockage is None or blockage.until - max(blockage.since, healed_at) <= self._policy.backoff_max
 
-    def excuse(self, kind: Kind, now: float) -> str:
+    def why_not_asked(self, kind: Kind, now: float) -> str:
         """Why it was not asked for a reading of this kind."""
         blockage = self.blocked_for(kind, now)
         return blockage.reason if blockage else "its turn did not come"
 
     def needs_check(self, now: float, tip_at: float | None) -> bool:
         """Whether its chain is to be proven, its staleness to be looked at again, or its endpoint's tip to be asked."""
-        if self.checking or self.standing.out or now < self.check_at or now < self.limiter.blocked_until(1, now):
+        if self.checking or self.trust.out or now < self.check_at or now < self.limiter.blocked_until(1, now):
             return False
-        if self.standing is Standing.TRUSTED:
+        if self.trust is Trust.TRUSTED:
             return tip_at is None or (not self.provider.states_head and now - tip_at >= TIP_AGE)
         return True
 
@@ -170,18 +170,18 @@ class Seat:
             ok=self.ok,
             failed=self.failed,
             throttled=self.throttled,
-            last_error=self.why if self.standing.out else self.last_error,
+            last_error=self.why if self.trust.out else self.last_error,
         )
 
     def _state(self, now: float, paused_until: float) -> ProviderState:
         states = {breaker.state for breaker in self.breakers.values()}
-        by_standing = {
-            Standing.DISABLED: ProviderState.DISABLED,
-            Standing.QUARANTINED: ProviderState.QUARANTINED,
-            Standing.STALE: ProviderState.STALE,
+        by_trust = {
+            Trust.DISABLED: ProviderState.DISABLED,
+            Trust.QUARANTINED: ProviderState.QUARANTINED,
+            Trust.LAGGING: ProviderState.STALE,
         }
-        if self.standing in by_standing:
-            return by_standing[self.standing]
+        if self.trust in by_trust:
+            return by_trust[self.trust]
         if paused_until > now:
             return ProviderState.PAUSED
         if State.CLOSED not in states:

@@ -5,9 +5,9 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.actions import Silence
 from hdscan.pool.limiter import DAY, HOUR, MINUTE
-from hdscan.pool.seat import Policy
-from hdscan.pool.step import Silence
+from hdscan.pool.upstream import Policy
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 NATIVE = {Kind.NATIVE: "n"}
@@ -15,7 +15,7 @@ TOKEN = {Kind.TOKEN: "t"}
 
 
 def refuse(*indices, text="no"):
-    """Item errors for these."""
+    """PendingReading errors for these."""
     bad = ReadError(ReadCode.ITEM_ERROR, text)
     return lambda asked, now: Reply(tuple(bad if r.index in indices else balance(r, now, "x") for r in asked))
 
@@ -239,7 +239,7 @@ def test_the_deciding_code_is_that_of_the_latest_reason():
 
 
 def test_the_retry_budget_delays_but_fails_nothing_and_the_final_pass_is_exempt():
-    def run(*, exempt):
+    def run(*, budget_free):
         failing_once = set()
 
         def once(asked, now):
@@ -250,13 +250,13 @@ def test_the_retry_budget_delays_but_fails_nothing_and_the_final_pass_is_exempt(
 
         a, b = Scripted("a", once, capacity=1), Scripted("b", once, capacity=1)
         world = World(a, b, rates={"a": 100, "b": 100})
-        world.pool.submit(0, readings(300), exempt=exempt)
+        world.pool.submit(0, readings(300), budget_free=budget_free)
         world.run()
         world.check(readings(300))
         assert not world.unread()
         return world.elapsed
 
-    assert run(exempt=True) < 10 < run(exempt=False) < 300
+    assert run(budget_free=True) < 10 < run(budget_free=False) < 300
 
 
 def test_the_probe_of_the_pool_is_nobodys_reading():
@@ -271,7 +271,7 @@ def test_poison_does_not_hold_up_the_rest_of_a_lone_provider(latency):
     world = World(Scripted("a", poisoned(3, 30), capacity=1, latency=latency), rates={"a": 0.5}).read(readings(60))
     world.check(readings(60))
     assert unread_indices(world) == {3, 30}
-    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"
     assert world.elapsed < 60 * 2 + 40
 
 

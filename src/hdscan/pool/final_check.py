@@ -4,18 +4,18 @@ from collections.abc import Iterable
 
 from hdscan.pool.blocks import Blocks
 from hdscan.pool.heads import Heads
-from hdscan.pool.seat import Standing
-from hdscan.pool.seats import Seats
+from hdscan.pool.upstream import Trust
+from hdscan.pool.upstreams import Upstreams
 
 LAST_LOOK = 20.0  # seconds in which a host has to answer
 AGAIN = 2.0  # seconds after which one that has not caught up is asked again
 
 
-class LastLook:
+class FinalCheck:
     """Who gave amounts since the look before, and who of them is still to name its head and its blocks."""
 
-    def __init__(self, seats: Seats, heads: Heads, blocks: Blocks) -> None:
-        self._seats = seats
+    def __init__(self, upstreams: Upstreams, heads: Heads, blocks: Blocks) -> None:
+        self._upstreams = upstreams
         self._heads = heads
         self._blocks = blocks
         self._since = 0.0
@@ -26,8 +26,8 @@ class LastLook:
 
     def begin(self, now: float) -> None:
         """Wait for all who gave amounts and can be asked in time."""
-        in_time = {s.provider.endpoint for s in self._seats if s.limiter.blocked_until(1, now) < now + LAST_LOOK}
-        believed = {s.provider.endpoint for s in self._seats if s.standing is not Standing.QUARANTINED}
+        in_time = {s.provider.endpoint for s in self._upstreams if s.limiter.blocked_until(1, now) < now + LAST_LOOK}
+        believed = {s.provider.endpoint for s in self._upstreams if s.trust is not Trust.QUARANTINED}
         self.waiting = self._in_service(self.spoke) & in_time
         self.unheard = (self.spoke & believed) - self.waiting
         self.spoke -= self.waiting
@@ -60,7 +60,7 @@ class LastLook:
         return low
 
     def _in_service(self, endpoints: Iterable[str]) -> set[str]:
-        return {seat.provider.endpoint for seat in self._seats.in_service} & set(endpoints)
+        return {upstream.provider.endpoint for upstream in self._upstreams.in_service} & set(endpoints)
 
     def _named(self, endpoint: str) -> bool:
         return (self._heads.at(endpoint) or 0.0) >= self._since

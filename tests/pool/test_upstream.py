@@ -6,16 +6,16 @@ from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState
 from hdscan.pool.limiter import DAY, MINUTE, Limiter
-from hdscan.pool.queue import Item
-from hdscan.pool.seat import Policy, Seat, Standing, rfc3339
+from hdscan.pool.queue import PendingReading
+from hdscan.pool.upstream import Policy, Trust, Upstream, rfc3339
 from tests.pool.virtual import COIN, START, USDT, Scripted, good, readings
 
 NEVER = float("-inf")
 
 
-def seat(rate=10.0, windows=(), *, standing=Standing.TRUSTED, **more):
-    made = Seat(Scripted("a", good("a"), **more), "scripted", Limiter(rate, windows), Policy())
-    made.standing = standing
+def upstream(rate=10.0, windows=(), *, trust=Trust.TRUSTED, **more):
+    made = Upstream(Scripted("a", good("a"), **more), "scripted", Limiter(rate, windows), Policy())
+    made.trust = trust
     return made
 
 
@@ -35,33 +35,33 @@ def able(of, kind=Kind.NATIVE, now=START, healed_at=NEVER):
 
 
 def test_a_trusted_provider_with_nothing_against_it_is_able():
-    assert able(seat())
-    assert seat().blocked(START) is None
+    assert able(upstream())
+    assert upstream().blocked(START) is None
 
 
 def test_a_kind_that_it_does_not_speak_it_cannot_serve():
-    native = seat(methods={Kind.NATIVE: "n"})
+    native = upstream(methods={Kind.NATIVE: "n"})
     assert not native.serves(Kind.TOKEN)
     assert not able(native, Kind.TOKEN)
 
 
 def test_a_dead_token_method_never_stops_native_reads():
-    a = seat()
+    a = upstream()
     now = open_breaker(a, Kind.TOKEN, times=3)
     assert not able(a, Kind.TOKEN, now)
     assert able(a, Kind.NATIVE, now)
 
 
 def test_a_breaker_that_opened_for_the_first_time_is_waited_for_and_one_that_stays_open_is_not():
-    a = seat()
+    a = upstream()
     assert able(a, now=open_breaker(a, Kind.NATIVE))
-    b = seat()
+    b = upstream()
     assert not able(b, now=open_breaker(b, Kind.NATIVE, times=2))
-    assert "circuit open" in b.excuse(Kind.NATIVE, START + 31)
+    assert "circuit open" in b.why_not_asked(Kind.NATIVE, START + 31)
 
 
 def test_after_an_outage_every_open_breaker_gets_its_chance():
-    a = seat()
+    a = upstream()
     now = open_breaker(a, Kind.NATIVE, times=3)
     assert not a.able(Kind.NATIVE, now, 30.0, NEVER)
     assert a.able(Kind.NATIVE, now, 30.0, now)
@@ -69,30 +69,30 @@ def test_after_an_outage_every_open_breaker_gets_its_chance():
 
 @pytest.mark.parametrize(("pause", "waits"), [(20, True), (31, False), (DAY, False)])
 def test_a_pause_is_waited_for_up_to_backoff_max(pause, waits):
-    a = seat()
+    a = upstream()
     a.limiter.throttled(START, pause)
     assert able(a, now=START + 1) is waits
     assert able(a, now=START + pause)
 
 
 def test_a_spent_window_is_named():
-    a = seat(100, [(DAY, 1)])
+    a = upstream(100, [(DAY, 1)])
     a.limiter.take(1, START)
     assert not able(a)
-    assert a.excuse(Kind.NATIVE, START).startswith("quota spent until 2023-11-")
+    assert a.why_not_asked(Kind.NATIVE, START).startswith("quota spent until 2023-11-")
 
 
-@pytest.mark.parametrize("standing", [Standing.QUARANTINED, Standing.DISABLED])
-def test_who_is_out_is_out_for_good(standing):
-    a = seat(standing=standing)
+@pytest.mark.parametrize("trust", [Trust.QUARANTINED, Trust.DISABLED])
+def test_who_is_out_is_out_for_good(trust):
+    a = upstream(trust=trust)
     a.why = "chain 97"
     assert not able(a, now=START + 10 * DAY)
     assert not a.needs_check(START + 10 * DAY, None)
-    assert a.excuse(Kind.NATIVE, START) == "chain 97"
+    assert a.why_not_asked(Kind.NATIVE, START) == "chain 97"
 
 
 def test_an_unproven_provider_is_waited_for_until_its_proof_has_failed_for_a_while():
-    a = seat(standing=Standing.UNPROVEN)
+    a = upstream(trust=Trust.UNPROVEN)
     assert able(a)
     a.check_failed_since, a.check_at = START, START + 20
     assert able(a, now=START + 10)
@@ -101,30 +101,30 @@ def test_an_unproven_provider_is_waited_for_until_its_proof_has_failed_for_a_whi
 
 
 def test_a_provider_whose_proof_was_throttled_for_an_hour_is_not_waited_for():
-    a = seat(standing=Standing.UNPROVEN)
+    a = upstream(trust=Trust.UNPROVEN)
     a.check_failed_since, a.check_at = START, START + 1
     a.limiter.throttled(START, 3600)
     assert not able(a, now=START + 5)
-    assert "paused until" in a.excuse(Kind.NATIVE, START + 5)
+    assert "paused until" in a.why_not_asked(Kind.NATIVE, START + 5)
 
 
 def test_a_proof_is_due_at_once_and_a_tip_every_twenty_seconds():
-    a = seat(standing=Standing.UNPROVEN, states_head=False)
+    a = upstream(trust=Trust.UNPROVEN, states_head=False)
     assert a.needs_check(START, None)
-    a.standing = Standing.TRUSTED
+    a.trust = Trust.TRUSTED
     assert a.needs_check(START, None)
     assert not a.needs_check(START + 19, START)
     assert a.needs_check(START + 20, START)
 
 
 def test_who_states_its_head_in_every_reply_is_asked_for_it_once_if_its_proof_named_none():
-    a = seat(states_head=True)
+    a = upstream(states_head=True)
     assert a.needs_check(START, None)
     assert not a.needs_check(START + 1000, START)
 
 
 def test_no_check_is_made_while_one_is_under_way_or_the_endpoint_is_paused():
-    a = seat(standing=Standing.UNPROVEN)
+    a = upstream(trust=Trust.UNPROVEN)
     a.checking = True
     assert not a.needs_check(START, None)
     a.checking = False
@@ -135,7 +135,7 @@ def test_no_check_is_made_while_one_is_under_way_or_the_endpoint_is_paused():
 
 @pytest.mark.parametrize(("rate", "most"), [(0.1, 2), (2.0, 10), (100.0, 32)])
 def test_calls_in_flight_suffice_for_the_rate_at_five_seconds_a_call(rate, most):
-    a = seat(rate)
+    a = upstream(rate)
     a.in_flight = most - 1
     assert a.room
     a.in_flight = most
@@ -143,8 +143,8 @@ def test_calls_in_flight_suffice_for_the_rate_at_five_seconds_a_call(rate, most)
 
 
 def test_a_call_costs_one_or_its_units_where_items_are_counted():
-    work = [Item(0, reading) for reading in readings(3, COIN, USDT)]
-    a = seat()
+    work = [PendingReading(0, reading) for reading in readings(3, COIN, USDT)]
+    a = upstream()
     a.provider.weight[Kind.TOKEN] = 2
     assert (a.units(work), a.cost(work), a.least) == (9, 1, 1)
     a.provider.costs_items = True
@@ -154,7 +154,7 @@ def test_a_call_costs_one_or_its_units_where_items_are_counted():
 
 
 def test_the_state_shown_is_the_one_that_matters_most():
-    a = seat()
+    a = upstream()
     assert a.status(START).state is ProviderState.UNUSED
     a.calls = 1
     assert a.status(START).state is ProviderState.READY
@@ -169,17 +169,17 @@ def test_the_state_shown_is_the_one_that_matters_most():
     a.limiter.throttled(START, 100)
     assert a.status(START + 30).state is ProviderState.PAUSED
     assert a.status(START + 30).paused_until == rfc3339(START + 100)
-    for standing, state in [
-        (Standing.STALE, ProviderState.STALE),
-        (Standing.QUARANTINED, ProviderState.QUARANTINED),
-        (Standing.DISABLED, ProviderState.DISABLED),
+    for trust, state in [
+        (Trust.LAGGING, ProviderState.STALE),
+        (Trust.QUARANTINED, ProviderState.QUARANTINED),
+        (Trust.DISABLED, ProviderState.DISABLED),
     ]:
-        a.standing = standing
+        a.trust = trust
         assert a.status(START).state is state
 
 
 def test_throttled_calls_are_counted_apart_from_failed_ones():
-    a = seat()
+    a = upstream()
     a.note(ReadCode.THROTTLED, "slow down")
     a.note(ReadCode.QUOTA, "pay")
     a.note(ReadCode.TIMEOUT, "late")
@@ -188,7 +188,7 @@ def test_throttled_calls_are_counted_apart_from_failed_ones():
 
 
 def test_a_short_window_that_is_spent_shows_as_a_pause():
-    a = seat(100, [(MINUTE, 1)])
+    a = upstream(100, [(MINUTE, 1)])
     a.limiter.take(1, START)
     assert a.status(START).state is ProviderState.PAUSED
 

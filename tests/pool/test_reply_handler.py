@@ -1,4 +1,4 @@
-"""What an outcome means beyond its own call: standing, separate work, what is taken back and what is not believed."""
+"""What an outcome means beyond its own call: trust, separate work, what is taken back and what is not believed."""
 
 from itertools import pairwise
 
@@ -7,9 +7,9 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.actions import CheckCall, Quarantined, ReadCall
 from hdscan.pool.limiter import HOUR
-from hdscan.pool.seat import Standing
-from hdscan.pool.step import CheckCall, Quarantined, ReadCall
+from hdscan.pool.upstream import Trust
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 NATIVE_ONLY = {Kind.NATIVE: "n"}
@@ -38,7 +38,7 @@ def calls(world, work, now=START + 10):
 )
 def test_what_says_nothing_of_the_provider_is_neutral_for_its_breaker(fault):
     world = trusted(Scripted("a", good("a")))
-    breaker = world.seats["a"].breakers[Kind.NATIVE]
+    breaker = world.upstreams["a"].breakers[Kind.NATIVE]
     for _ in range(3):
         breaker.failure(breaker.acquire(START - 100), START - 100)
     [call] = calls(world, readings(5))
@@ -77,7 +77,7 @@ def test_a_refused_key_names_the_setting():
     world = trusted(Scripted("a", good("a")))
     [call] = calls(world, readings(5))
     world.pool.finished(call, CallError(ReadCode.BAD_KEY, "HTTP 401"), START + 11)
-    status = world.seats["a"].status(START + 11)
+    status = world.upstreams["a"].status(START + 11)
     assert (status.state, status.last_error) == ("disabled", "HTTP 401; check the key in its `url`")
 
 
@@ -87,14 +87,14 @@ def test_a_wrong_chain_found_while_reading_quarantines_and_what_is_on_the_wire_i
     in_flight = []
     world.pool.submit(0, readings(9))
     for now in (START + 10, START + 10.5):
-        in_flight += [call for call in world.pool.step(now).calls if call.seat.name == "a"]
+        in_flight += [call for call in world.pool.step(now).calls if call.upstream.name == "a"]
     first, second, *_ = in_flight
     world.pool.finished(first, CallError(ReadCode.WRONG_CHAIN, "chain 97"), START + 11)
     world.pool.finished(second, good("a")(second.readings, START + 11), START + 11)
     step = world.pool.step(START + 11)
     assert Quarantined("a", "chain 97") in step.notices
     assert not [result for _, result in step.ended if result.outcome.source == "a"]
-    assert world.seats["a"].standing is Standing.QUARANTINED
+    assert world.upstreams["a"].trust is Trust.QUARANTINED
 
 
 def test_who_speaks_to_the_host_of_a_wrong_chain_is_quarantined_with_it():
@@ -103,7 +103,7 @@ def test_who_speaks_to_the_host_of_a_wrong_chain_is_quarantined_with_it():
     a.behaviour = failing(ReadCode.WRONG_CHAIN)
     world.now = START + 100
     world.read(readings(500))
-    assert world.seats["b"].standing is Standing.QUARANTINED
+    assert world.upstreams["b"].trust is Trust.QUARANTINED
     assert {notice.provider for notice in world.notices if isinstance(notice, Quarantined)} == {"a", "b"}
 
 
@@ -111,11 +111,11 @@ def test_who_speaks_to_the_host_of_a_wrong_chain_is_quarantined_with_it():
 def test_nothing_that_comes_late_takes_a_provider_out_of_quarantine(fault):
     world = trusted(Scripted("a", good("a"), capacity=1), Scripted("b", good("b")))
     world.pool.submit(0, readings(100))
-    late = [call for i in range(3) for call in world.pool.step(START + 10 + i).calls if call.seat.name == "a"]
+    late = [call for i in range(3) for call in world.pool.step(START + 10 + i).calls if call.upstream.name == "a"]
     world.pool.finished(late[0], CallError(ReadCode.WRONG_CHAIN, "97"), START + 14)
     world.pool.finished(late[1], CallError(fault, "late"), START + 14)
     world.pool.finished(late[2], good("a", 10)(late[2].readings, START + 14), START + 14)
-    assert world.seats["a"].standing is Standing.QUARANTINED
+    assert world.upstreams["a"].trust is Trust.QUARANTINED
 
 
 def test_a_provider_that_says_it_is_behind_is_not_trusted_before_it_has_proven_its_chain():
@@ -126,7 +126,7 @@ def test_a_provider_that_says_it_is_behind_is_not_trusted_before_it_has_proven_i
     world = World(a, b, rates={"b": 1}).read(readings(500))
     world.check(readings(500))
     assert not a.asked
-    assert world.seats["a"].standing is Standing.QUARANTINED
+    assert world.upstreams["a"].trust is Trust.QUARANTINED
 
 
 def test_a_tip_is_no_proof():
@@ -134,16 +134,16 @@ def test_a_tip_is_no_proof():
     world.pool.submit(0, readings(50))
     [tip] = [call for call in world.pool.step(START + 100).calls if isinstance(call, CheckCall)]
     assert not tip.proof
-    world.seats["a"].standing = Standing.UNPROVEN
+    world.upstreams["a"].trust = Trust.UNPROVEN
     world.pool.finished(tip, 100, START + 101)
-    assert world.seats["a"].standing is Standing.UNPROVEN
+    assert world.upstreams["a"].trust is Trust.UNPROVEN
 
 
 def test_a_provider_that_proves_its_chain_but_lies_behind_is_stale_and_waited_for_no_longer_than_backoff_max():
     old = Scripted("old", good("old", 1), prove=lambda now: 1, latency=0.5)
     peers = [Scripted(n, good(n, 200), prove=lambda now: 200, latency=0.01) for n in ("p", "q")]
     world = World(old, *peers, rates={"p": 1, "q": 1}).read(readings(300))
-    assert world.seats["old"].standing is Standing.STALE
+    assert world.upstreams["old"].trust is Trust.LAGGING
     bad = readings(1, first=999)
     for peer in peers:
         peer.behaviour = lambda asked, now: Reply(tuple(ReadError(ReadCode.ITEM_ERROR, "no") for _ in asked))
@@ -196,7 +196,7 @@ def test_a_single_reading_that_is_too_large_goes_to_another_provider():
     world = World(a, Scripted("b", good("b"), capacity=1, latency=3)).read(readings(12))
     world.check(readings(12))
     assert not world.unread()
-    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"
 
 
 def test_a_short_reply_of_one_reading_sends_it_to_another_provider():
@@ -213,7 +213,7 @@ def test_a_reply_with_fewer_outcomes_than_readings_is_malformed_and_loses_nothin
     world = World(Scripted("a", cut), Scripted("b", good("b"))).read(readings(60))
     world.check(readings(60))
     assert not world.unread()
-    assert world.seats["a"].breakers[Kind.NATIVE].state == "open"
+    assert world.upstreams["a"].breakers[Kind.NATIVE].state == "open"
 
 
 def test_a_reply_whose_items_all_fail_is_a_success_for_breaker_and_outage_clock():
@@ -226,7 +226,7 @@ def test_a_reply_whose_items_all_fail_is_a_success_for_breaker_and_outage_clock(
     assert world.stop is None
     assert len(world.unread()) == 800
     assert world.elapsed > 700
-    assert world.seats["a"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"
 
 
 def test_a_throttled_proof_is_tried_again_after_the_pause():
@@ -260,9 +260,9 @@ def test_a_stale_provider_that_spoke_first_is_judged_before_its_first_amount(sta
     peers = [Scripted(n, good(n, 200), prove=names(200), latency=0.06, states_head=states_head) for n in "pq"]
     world = World(old, *peers, rates=dict.fromkeys(["old", "p", "q"], 5)).read(readings(200))
     world.check(readings(200))
-    assert world.seats["old"].standing is Standing.STALE
+    assert world.upstreams["old"].trust is Trust.LAGGING
     assert {r.outcome.source for r in world.results} == {"p", "q"}
-    assert world.seats["old"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["old"].breakers[Kind.NATIVE].state == "closed"
 
 
 def test_a_reading_that_is_always_answered_too_fast_ends_when_others_are_read():
@@ -287,8 +287,8 @@ def test_what_a_provider_leaves_out_as_a_zero_is_asked_of_another_at_once_and_as
     world.read(readings(400))
     world.check(readings(400))
     assert not world.unread()
-    assert world.seats["terse"].last_error is None
-    assert world.seats["terse"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["terse"].last_error is None
+    assert world.upstreams["terse"].breakers[Kind.NATIVE].state == "closed"
     assert world.elapsed < 10  # 400 at 50 a second; within the retry budget alone it would take 30 s
 
 

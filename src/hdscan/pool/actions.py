@@ -5,15 +5,15 @@ import msgspec
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import BalanceResult, Kind, Reading
 from hdscan.pool.breaker import Permit
-from hdscan.pool.queue import Item
-from hdscan.pool.seat import Seat
+from hdscan.pool.queue import PendingReading
+from hdscan.pool.upstream import Upstream
 
 
 class ReadCall(msgspec.Struct, frozen=True, eq=False):
     """A call that reads these, to be made now, at `began`; `height` is the endpoint's last known head."""
 
-    seat: Seat
-    items: tuple[Item, ...]
+    upstream: Upstream
+    items: tuple[PendingReading, ...]
     kind: Kind
     permit: Permit
     height: int | None
@@ -28,7 +28,7 @@ class ReadCall(msgspec.Struct, frozen=True, eq=False):
 class CheckCall(msgspec.Struct, frozen=True, eq=False):
     """A call, to be made now, at `began`, that proves the provider's chain (`proof`) or asks for a block's hash or the head."""
 
-    seat: Seat
+    upstream: Upstream
     proof: bool
     began: float
     block: int | None = None
@@ -37,7 +37,7 @@ class CheckCall(msgspec.Struct, frozen=True, eq=False):
 Call = ReadCall | CheckCall
 
 
-class Stop(msgspec.Struct, frozen=True):
+class Halt(msgspec.Struct, frozen=True):
     """The chain cannot go on: why, in one sentence."""
 
     reason: str
@@ -73,20 +73,20 @@ class Silence(msgspec.Struct, frozen=True):
     seconds: float | None
 
 
-class Looked(msgspec.Struct, frozen=True):
+class FinalCheckDone(msgspec.Struct, frozen=True):
     """The last look has ended: everybody but those providers stands where it stood, or a Reorged went before."""
 
     unheard: tuple[str, ...] = ()
 
 
-Notice = Quarantined | Reorged | ShortReply | Silence | Looked
+Notice = Quarantined | Reorged | ShortReply | Silence | FinalCheckDone
 
 
-class Step(msgspec.Struct, frozen=True):
+class Actions(msgspec.Struct, frozen=True):
     """What to do now: make `calls`, take `ended` (job, result), heed `notices`, look again at `wake_at`, or after a call."""
 
     calls: tuple[Call, ...]
     ended: tuple[tuple[int, BalanceResult], ...]
     notices: tuple[Notice, ...]
     wake_at: float | None
-    stop: Stop | None
+    stop: Halt | None

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-class Writer:
+class StoreThread:
     """Runs store calls one after the other, away from the event loop; `executor` stands in for the thread."""
 
     def __init__(self, executor: Executor | None = None) -> None:

@@ -16,26 +16,28 @@ from collections.abc import Callable, Mapping
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
+from hdscan.pool.actions import Notice, Silence
 from hdscan.pool.outage import Outage
-from hdscan.pool.queue import NO_CAP, Item, WorkQueue
-from hdscan.pool.seat import Seat
-from hdscan.pool.seats import Seats
-from hdscan.pool.step import Notice, Silence
+from hdscan.pool.queue import NO_CAP, PendingReading, WorkQueue
+from hdscan.pool.upstream import Upstream
+from hdscan.pool.upstreams import Upstreams
 
 PROBE_JOB = -1
-BARRED = "this question was for another operator"
+EXCLUDED = "this question was for another operator"
 
 Able = Mapping[Kind, frozenset[str]]
 
 
-class Endings:
+class Completions:
     """Ends, splits or parks what nobody can take; `ended` and `notices` are emptied by their reader."""
 
-    def __init__(self, chain: Chain, seats: Seats, queue: WorkQueue, outage: Outage, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, chain: Chain, upstreams: Upstreams, queue: WorkQueue, outage: Outage, jitter: Callable[[], float]
+    ) -> None:
         self.ended: list[tuple[int, BalanceResult]] = []
         self.notices: list[Notice] = []
         self._chain = chain
-        self._seats = seats
+        self._upstreams = upstreams
         self._queue = queue
         self._outage = outage
         self._jitter = jitter
@@ -47,7 +49,7 @@ class Endings:
         """A reading that could be made before: what to ask to see whether anybody is alive."""
         self._last_read = self._last_read or reading
 
-    def read(self, item: Item, balance: Balance) -> None:
+    def read(self, item: PendingReading, balance: Balance) -> None:
         """A reading ended with an amount."""
         self._last_read = item.reading
         self._end(item, balance)
@@ -60,7 +62,7 @@ class Endings:
 
     def settle(self, now: float) -> None:
         """End, split or park what nobody can take any more."""
-        able = self._seats.able(now, self._outage.healed_at)
+        able = self._upstreams.able(now, self._outage.healed_at)
         if self._outage.relieved:
             self._outage.relieved = False
             self._relieve(able, now)
@@ -88,14 +90,14 @@ class Endings:
         if not outage.parked or self._probing or now < outage.until:
             return
         probe = None if self._probed or len(self._queue) else self._probe(outage.parked)
-        if probe is not None and self._seats.next_chance(now, (probe.reading.kind,)) <= now:
+        if probe is not None and self._upstreams.earliest_opening(now, (probe.reading.kind,)) <= now:
             self._probing = self._probed = True
             self._queue.add([probe])
-        elif self._seats.next_chance(now, {item.reading.kind for item in outage.parked}) <= now:
+        elif self._upstreams.earliest_opening(now, {item.reading.kind for item in outage.parked}) <= now:
             self._probed = False
             self._queue.give_back([self._offered(item) for item in outage.release()])
 
-    def _offered(self, item: Item) -> Item:
+    def _offered(self, item: PendingReading) -> PendingReading:
         if item.failed_in > 1:
             item.split()
         else:
@@ -108,11 +110,11 @@ class Endings:
 
     # -- what is stuck
 
-    def _conclude(self, item: Item, able: Able, now: float) -> bool:
+    def _conclude(self, item: PendingReading, able: Able, now: float) -> bool:
         """Whether a stuck item could be dealt with; otherwise it is to be parked."""
         if item.job == PROBE_JOB:
             self._end_probe(now)
-        elif any(able.values()) and not any(self._may_ask(seat, item) for seat in self._seats.in_service):
+        elif any(able.values()) and not any(self._may_ask(upstream, item) for upstream in self._upstreams.in_service):
             self._unread(item, now, ReadCode.NO_PROVIDER)
         elif item.tried and self._alive(item):
             self._split_or_end(item, able, now)
@@ -124,30 +126,30 @@ class Endings:
 
     def _relieve(self, able: Able, now: float) -> None:
         """Something succeeded: the parked are offered again, or have shown by now that it is not the chain's fault."""
-        kept: list[Item] = []
+        kept: list[PendingReading] = []
         for item in self._outage.release():
-            reachable = bool(able[item.reading.kind] - item.barred)
-            failed_again = item.vouched and bool(item.tried)
+            reachable = bool(able[item.reading.kind] - item.excluded)
+            failed_again = item.failed_twice and bool(item.tried)
             if self._alive(item) and (failed_again or not reachable):
                 self._split_or_end(item, able, now)
             elif failed_again or not reachable:
                 kept.append(item)
             else:
-                item.vouched = item.vouched or bool(item.tried)
+                item.failed_twice = item.failed_twice or bool(item.tried)
                 item.cap = NO_CAP
                 item.offer_again()
                 self._queue.give_back([item])
         self._outage.parked = kept
 
-    def _may_ask(self, seat: Seat, item: Item) -> bool:
-        return seat.serves(item.reading.kind) and seat.name not in item.barred
+    def _may_ask(self, upstream: Upstream, item: PendingReading) -> bool:
+        return upstream.serves(item.reading.kind) and upstream.name not in item.excluded
 
-    def _alive(self, item: Item) -> bool:
+    def _alive(self, item: PendingReading) -> bool:
         return item.answered or (item.since is not None and self._outage.last_success > item.since)
 
-    def _split_or_end(self, item: Item, able: Able, now: float) -> None:
+    def _split_or_end(self, item: PendingReading, able: Able, now: float) -> None:
         """A call that fails as a whole everywhere is asked in halves, so that one poisonous reading costs only itself."""
-        if item.failed_in > 1 and able[item.reading.kind] - item.barred:
+        if item.failed_in > 1 and able[item.reading.kind] - item.excluded:
             item.split()
             self._queue.give_back([item])
         else:
@@ -155,14 +157,14 @@ class Endings:
 
     # -- is anybody alive?
 
-    def _probe(self, parked: list[Item]) -> Item | None:
+    def _probe(self, parked: list[PendingReading]) -> PendingReading | None:
         reading = self._last_read
         if reading is None and all(item.reading.kind is Kind.TOKEN for item in parked):
             coin = Asset(self._chain.id, self._chain.symbol, self._chain.decimals)
             reading = Reading(parked[0].reading.index, parked[0].reading.address, coin)
         if reading is None:
             return None
-        probe = Item(PROBE_JOB, reading, exempt=True)
+        probe = PendingReading(PROBE_JOB, reading, budget_free=True)
         probe.cap = 1
         return probe
 
@@ -178,20 +180,20 @@ class Endings:
 
     # -- the ends
 
-    def _end(self, item: Item, outcome: Balance | Unread) -> None:
+    def _end(self, item: PendingReading, outcome: Balance | Unread) -> None:
         if item.job == PROBE_JOB:
             self._probing = False
         else:
             self.ended.append((item.job, BalanceResult(item.reading, outcome, tuple(item.history))))
 
-    def _unread(self, item: Item, now: float, code: ReadCode | None) -> None:
+    def _unread(self, item: PendingReading, now: float, code: ReadCode | None) -> None:
         reasons: dict[str, str] = {}
-        for seat in self._seats:
-            if not seat.serves(item.reading.kind):
+        for upstream in self._upstreams:
+            if not upstream.serves(item.reading.kind):
                 continue
-            known = item.reasons.get(seat.name)
-            excuse = BARRED if seat.name in item.barred else seat.excuse(item.reading.kind, now)
-            reasons[seat.name] = known.message if known else f"not asked: {excuse}"
+            known = item.reasons.get(upstream.name)
+            excuse = EXCLUDED if upstream.name in item.excluded else upstream.why_not_asked(item.reading.kind, now)
+            reasons[upstream.name] = known.message if known else f"not asked: {excuse}"
         if code is None:
             code = list(item.reasons.values())[-1].code if item.reasons else ReadCode.UNAVAILABLE
         text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

@@ -4,9 +4,9 @@ import pytest
 
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.pool.last_look import LAST_LOOK
-from hdscan.pool.outcomes import STALE_RECHECK
-from hdscan.pool.step import Looked, Quarantined, Reorged
+from hdscan.pool.actions import FinalCheckDone, Quarantined, Reorged
+from hdscan.pool.final_check import LAST_LOOK
+from hdscan.pool.reply_handler import STALE_RECHECK
 from tests.pool.virtual import CHAIN, Answer, Scripted, World, good, readings
 
 BITCOIN = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, "00", 1)
@@ -44,9 +44,9 @@ def read(*hosts: Scripted, chain: Chain = CHAIN) -> World:
 def look(world: World) -> float:
     """Look last; how many seconds it took."""
     began = world.now
-    world.pool.look_last(world.now)
+    world.pool.begin_final_check(world.now)
     world.run()
-    assert isinstance(world.notices[-1], Looked)
+    assert isinstance(world.notices[-1], FinalCheckDone)
     return world.now - began
 
 
@@ -59,7 +59,7 @@ def test_a_host_whose_chain_stayed_is_asked_for_its_head_and_one_block():
     world = read(host)
     assert look(world) < 1
     assert (len(host.checks), host.blocks) == (1, [100])
-    assert world.notices == [Looked()]
+    assert world.notices == [FinalCheckDone()]
 
 
 def test_a_block_that_was_replaced_since_the_last_question_is_noticed():
@@ -112,7 +112,7 @@ def test_a_host_that_fails_is_asked_again_and_given_up_in_the_end():
     host.proof = lambda now: CallError(ReadCode.SERVER_ERROR, "down")
     assert LAST_LOOK <= look(world) < LAST_LOOK + 2
     assert len(host.checks) > 2
-    assert world.notices == [Looked(("a",))]
+    assert world.notices == [FinalCheckDone(("a",))]
     host.proof = lambda now: 100
     host.forked = True
     look(world)
@@ -171,7 +171,7 @@ def test_what_was_asked_before_a_reorg_is_not_believed_and_a_bitcoin_host_is_lef
     world.run(until=2.0)
     seen = len(host.asked)
     assert seen
-    world.pool._outcomes._reorged("a", 90, "its block at 90 is another than before", world.now)
+    world.pool._replies._reorged("a", 90, "its block at 90 is another than before", world.now)
     began = world.now
     world.run()
     world.check(work)

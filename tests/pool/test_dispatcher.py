@@ -5,8 +5,8 @@ from itertools import pairwise
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError
+from hdscan.pool.actions import CheckCall
 from hdscan.pool.limiter import MINUTE
-from hdscan.pool.step import CheckCall
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, failing, good, readings
 
 
@@ -95,7 +95,7 @@ def test_a_dead_multicall_never_stops_single_calls_on_the_same_host():
     world = World(multi, single, rates={"host": 10}).read(readings(500, COIN, USDT))
     world.check(readings(500, COIN, USDT))
     assert not world.unread()
-    assert world.seats["single"].breakers[Kind.NATIVE].state == "closed"
+    assert world.upstreams["single"].breakers[Kind.NATIVE].state == "closed"
 
 
 def test_nobody_waits_for_the_slowest():
