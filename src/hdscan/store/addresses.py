@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from hdscan.model.address import Address
 from hdscan.store.database import executemany
 from hdscan.store.registry import chain_number, chain_numbers
-from hdscan.store.schema import span
+from hdscan.store.span import span
 
 BATCH = 5000  # addresses between two calls of a progress callback
 

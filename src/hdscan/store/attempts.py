@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from hdscan.model.reading import Attempt
 from hdscan.store import registry
 from hdscan.store.database import executemany
-from hdscan.store.schema import span
+from hdscan.store.span import span
 
 KEPT = 12  # attempts per reading, the latest
 MOST = 100_000  # readings of a chain whose attempts are kept

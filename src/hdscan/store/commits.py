@@ -13,7 +13,7 @@ from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, attempts, registry, scans
 from hdscan.store.database import executemany
 from hdscan.store.scans import Totals
-from hdscan.store.schema import span
+from hdscan.store.span import span
 
 Key = tuple[int, int]  # address id, asset id
 Rows = dict[Key, tuple[Any, ...]]

@@ -15,7 +15,7 @@ from hdscan.store import attempts, registry, scans
 from hdscan.store.commits import AssetIds, Key, SourceIds, balance_values, put
 from hdscan.store.database import executemany
 from hdscan.store.scans import Totals
-from hdscan.store.schema import span
+from hdscan.store.span import span
 from hdscan.store.times import rfc3339
 
 _WHERE = "address_id >= :low AND address_id < :high"

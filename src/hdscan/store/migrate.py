@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import inspect, text
 
+from hdscan.late import Late
 from hdscan.model.chain import Network
 from hdscan.model.errors import StoreError
 from hdscan.store import sqlite
 from hdscan.store.database import Database
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"  # m0001_first.py is revision 0001
 
+_upgrade = Late("hdscan.store.upgrade")  # Alembic, which only a database that is to be made or migrated needs
+_VERSION = text("SELECT version_num FROM alembic_version")
 _NETWORK = text("SELECT value FROM meta WHERE name = 'network'")
 _SET_NETWORK = text("INSERT INTO meta (name, value) VALUES ('network', :network) ON CONFLICT (name) DO NOTHING")
 
@@ -23,41 +22,29 @@ def open_schema(database: Database, network: Network, *, create: bool) -> None:
     """Make the database ready for this program and this network, or raise a StoreError and leave it as it is."""
     with database.read() as connection:
         tables = set(inspect(connection).get_table_names())
-        version = MigrationContext.configure(connection).get_current_revision()
+        version = connection.execute(_VERSION).scalar() if "alembic_version" in tables else None
     if tables and not (version and {"meta", "address", "balance"} <= tables):
         raise StoreError(f"{database.path} is not an hdscan database; name another file with --db")
-    scripts = _scripts()
-    if version and version not in {script.revision for script in scripts.walk_revisions()}:
+    known = sorted(path.name[1:5] for path in MIGRATIONS.glob("m*.py"))
+    if version and version not in known:
         raise StoreError(f"{database.path} was written by a newer hdscan (schema {version}); update hdscan")
-    if version != scripts.get_current_head():
+    if version != known[-1]:
         if not create:
             state = f"has an older schema ({version})" if tables else "is empty"
             raise StoreError(f"{database.path} {state}; run any hdscan command that writes, for example: hdscan scan")
         sqlite.use_wal(database.path)
         if tables:
             with sqlite.writer_lock(database.path, "migration"):
-                _upgrade(database, scripts, network)
+                _migrate(database, network)
         else:
-            _upgrade(database, scripts, network)
+            _migrate(database, network)
     with database.read() as connection:
         stored = connection.execute(_NETWORK).scalar()
     if stored != network:
         raise StoreError(f"{database.path} holds addresses of {stored}, not of {network}; use another database for {network}")
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(MIGRATIONS), version_locations=[str(MIGRATIONS)])
-
-
-def _upgrade(database: Database, scripts: ScriptDirectory, network: Network) -> None:
+def _migrate(database: Database, network: Network) -> None:
     with database.write() as connection:
-        upgrade(connection, scripts)
+        _upgrade.upgrade(connection, MIGRATIONS)
         connection.execute(_SET_NETWORK, {"network": network.value})
-
-
-def upgrade(connection: Connection, scripts: ScriptDirectory) -> None:
-    """Run every migration that is missing, within the connection's transaction."""
-    environment = EnvironmentContext(Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision))
-    with environment:
-        environment.configure(connection=connection, transactional_ddl=True)
-        environment.run_migrations()

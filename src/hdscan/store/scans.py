@@ -13,7 +13,7 @@ from hdscan.model.events import TokenError
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.store import registry
 from hdscan.store.database import executemany
-from hdscan.store.schema import span
+from hdscan.store.span import span
 from hdscan.store.times import rfc3339
 
 _BEGIN = text("INSERT INTO scan (began_at) VALUES (:now) RETURNING id")
