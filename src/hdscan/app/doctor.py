@@ -16,9 +16,10 @@ from hdscan.app.fleet import make_fleet
 from hdscan.app.wallet import steady_clock
 from hdscan.model.errors import CallError, LockedError, ReadCode, StoreError
 from hdscan.model.reading import Kind
+from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH
 from hdscan.pool.retry_after import http_date, retry_after
-from hdscan.pool.upstream import Upstream, rfc3339
+from hdscan.pool.upstream import Upstream
 from hdscan.provider.transport import AioTransport
 from hdscan.settings import Settings
 from hdscan.store import Store
@@ -161,11 +162,11 @@ def _access(path: Path, unwanted: int) -> Finding | None:
 
 def clock_offline(newest: float, now: float) -> Finding:
     """Whether the clock is plausible; `newest` is when something of ours was last written (unix seconds)."""
-    shown = rfc3339(now)
+    shown = rfc3339_seconds(now)
     if now < RELEASED:
         return Finding("clock", Level.FAIL, f"the clock shows {shown}, before this program was made", SET_CLOCK)
     if newest > now + CLOCK_WARN:
-        text = f"the clock shows {shown}, but the database was written at {rfc3339(newest)}"
+        text = f"the clock shows {shown}, but the database was written at {rfc3339_seconds(newest)}"
         return Finding("clock", Level.WARN, text, SET_CLOCK)
     return Finding("clock", Level.OK, f"{shown} is plausible; without --offline it is compared with the providers' clocks")
 
@@ -173,11 +174,13 @@ def clock_offline(newest: float, now: float) -> Finding:
 def clock_online(offsets: Sequence[float], now: float) -> Finding:
     """How far the clock is off by the providers' own (seconds each, ours behind theirs being positive); the median decides."""
     if not offsets:
-        return Finding("clock", Level.WARN, f"{rfc3339(now)} could not be compared: no provider answered", "try again later")
+        return Finding(
+            "clock", Level.WARN, f"{rfc3339_seconds(now)} could not be compared: no provider answered", "try again later"
+        )
     off = median(offsets)
     hosts = "1 provider" if len(offsets) == 1 else f"{len(offsets)} providers"
     if abs(off) < CLOCK_WARN:
-        return Finding("clock", Level.OK, f"{rfc3339(now)} agrees with {hosts}")
+        return Finding("clock", Level.OK, f"{rfc3339_seconds(now)} agrees with {hosts}")
     level = Level.FAIL if abs(off) >= CLOCK_FAIL else Level.WARN
     way = "behind" if off > 0 else "ahead of"
     return Finding("clock", level, f"the clock is {abs(off):.0f} s {way} the providers' ({hosts})", SET_CLOCK)
@@ -316,7 +319,7 @@ class Providers:
             return Finding(name, Level.OK, text)
         self._failed.add(upstream.name)
         return Finding(
-            name, Level.WARN, f"{text}; paused until {rfc3339(held)}", "wait; until then scans go on with the others"
+            name, Level.WARN, f"{text}; paused until {rfc3339_seconds(held)}", "wait; until then scans go on with the others"
         )
 
     def _chain(self, chain: str) -> Finding:

@@ -14,6 +14,7 @@ from hdscan.model.chain import Chain
 from hdscan.model.errors import CallError
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Reading
+from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.actions import Actions, Call, CheckCall, FinalCheckDone, Halt, Quarantined
 from hdscan.pool.blocks import Blocks, Hashes
 from hdscan.pool.completions import Completions
@@ -23,7 +24,7 @@ from hdscan.pool.heads import Heads
 from hdscan.pool.outage import Outage
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.reply_handler import ReplyHandler
-from hdscan.pool.upstream import Policy, Upstream, rfc3339
+from hdscan.pool.upstream import Policy, Upstream
 from hdscan.pool.upstreams import Upstreams
 
 
@@ -215,7 +216,7 @@ class ChainPool:
             return Halt(f"no provider is left: {reasons()}")
         held_until = self._held_until(now)
         if held_until - now > limit and not self.calls_in_flight:
-            return Halt(f"every provider is paused or out of quota; scan again at {rfc3339(held_until)}: {reasons()}")
+            return Halt(f"every provider is paused or out of quota; scan again at {rfc3339_seconds(held_until)}: {reasons()}")
         if self._outage.time_left <= 0:
             return Halt(f"no provider answered for {limit:.0f} s: {reasons()}")
         return None

@@ -1,7 +1,6 @@
 """A provider's place in the pool: its trust, breakers, learned sizes and counts, and whether it can be asked."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil
 
@@ -10,6 +9,7 @@ import msgspec
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState, ProviderStatus
+from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.batch import BatchSize
 from hdscan.pool.breaker import Breaker, State
 from hdscan.pool.budget import RetryBudget
@@ -121,7 +121,7 @@ class Upstream:
             return None
         paused = self.limiter.paused_until >= until
         since = self.limiter.paused_since if paused and self.limiter.paused_since is not None else now
-        return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339(until)}")
+        return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339_seconds(until)}")
 
     def blocked_for(self, kind: Kind, now: float, longest: float | None = None) -> Blockage | None:
         """What keeps a kind of call from being made; `longest` caps an open breaker's wait where nobody else can serve."""
@@ -165,7 +165,7 @@ class Upstream:
             state=self._state(now, paused),
             breaker={method: self.breakers[kind].state.value for kind, method in self.provider.methods.items()},
             rate=round(self.limiter.rate, 3),
-            paused_until=rfc3339(paused) if paused > now else None,
+            paused_until=rfc3339_seconds(paused) if paused > now else None,
             calls=self.calls,
             ok=self.ok,
             failed=self.failed,
@@ -195,8 +195,3 @@ class Upstream:
             self.throttled += 1
         else:
             self.failed += 1
-
-
-def rfc3339(moment: float) -> str:
-    """Unix seconds as RFC 3339 in UTC, to the second."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

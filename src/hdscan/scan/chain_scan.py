@@ -14,10 +14,10 @@ from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
 from hdscan.model.reading import Balance, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
+from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.actions import Actions, FinalCheckDone, Halt, Quarantined, Reorged, ShortReply, Silence
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
-from hdscan.pool.upstream import rfc3339
 from hdscan.scan.audit import AuditCase, by_company, chosen, contradiction
 from hdscan.scan.job import Job, doubt, doubtful
 from hdscan.scan.store_thread import StoreThread
@@ -405,7 +405,7 @@ class ChainScanner:
         self._say_token_errors()
 
     def _say_error(self, code: str, error: str) -> None:
-        self._emit(ScanError(self.chain.id, code, error, rfc3339(self._clock())))
+        self._emit(ScanError(self.chain.id, code, error, rfc3339_seconds(self._clock())))
 
     def _say_token_errors(self, *, all_of_them: bool = False) -> None:
         for event in self.token_errors.due(self._clock(), all_of_them=all_of_them):

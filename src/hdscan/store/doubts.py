@@ -11,12 +11,12 @@ from hdscan.model.audit import Audited, AuditOutcome
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import Answer, ChainScan, disagreement
+from hdscan.model.times import rfc3339
 from hdscan.store import attempts, registry, scans
 from hdscan.store.commits import AssetIds, Key, SourceIds, balance_values, put
 from hdscan.store.database import executemany
 from hdscan.store.scans import Totals
 from hdscan.store.span import span
-from hdscan.store.times import rfc3339
 
 _WHERE = "address_id >= :low AND address_id < :high"
 _DUE = text("""

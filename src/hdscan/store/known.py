@@ -9,8 +9,8 @@ from hdscan.model.audit import AuditOutcome
 from hdscan.model.chain import Asset
 from hdscan.model.explain import AuditRecord, Known, Tried
 from hdscan.model.reading import Attempt
+from hdscan.model.times import rfc3339
 from hdscan.store import attempts, doubts, registry, reports
-from hdscan.store.times import rfc3339
 
 _FIND = text("SELECT id FROM address WHERE chain = :chain AND text = :text")
 _AUDITS = text("""

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.scan import AssetTotal, BalanceRow, BalanceState, Gap
+from hdscan.model.times import rfc3339
 from hdscan.store import addresses, doubts, registry
 from hdscan.store.span import span
-from hdscan.store.times import rfc3339
 
 PAGE = 2000  # rows held at once
 

@@ -11,10 +11,10 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 from hdscan.model.events import TokenError
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
+from hdscan.model.times import rfc3339
 from hdscan.store import registry
 from hdscan.store.database import executemany
 from hdscan.store.span import span
-from hdscan.store.times import rfc3339
 
 _BEGIN = text("INSERT INTO scan (began_at) VALUES (:now) RETURNING id")
 _PLAN = text("""

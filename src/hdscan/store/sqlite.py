@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from hdscan.model.errors import LockedError, StoreError
-from hdscan.store.times import rfc3339
+from hdscan.model.times import rfc3339
 
 BUSY_SECONDS = 60.0
 CACHE_KIB = 64 * 1024

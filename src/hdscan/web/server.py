@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import h11
@@ -17,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hdscan.app import ScanRequest, Wallet
 from hdscan.model.errors import InputError
+from hdscan.model.times import rfc3339
 from hdscan.web.access import Access, load_secret
 from hdscan.web.api import make_app
 from hdscan.web.asgi import App
@@ -202,4 +202,4 @@ def _config(app: Any, patience: Patience) -> uvicorn.Config:
 
 
 def _now() -> str:
-    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(time.time())
