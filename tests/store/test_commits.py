@@ -64,8 +64,9 @@ def test_a_scan_begins_with_all_its_chunks_pending(store: Store) -> None:
     plans = [ChainPlan("bsc", ("USDT", "BNB"), 5, 2), ChainPlan("btc", ("BTC",), 1, 100)]
     scan_id = store.begin_scan(plans, NOW)
     assert store.last_scan_id() == scan_id
-    bsc = ChainScan(scan_id, "bsc", Status.RUNNING, ("USDT", "BNB"), 5, 10, 0, 0, 0, 0.0, 0)
-    btc = ChainScan(scan_id, "btc", Status.RUNNING, ("BTC",), 1, 1, 0, 0, 0, 0.0, 0)
+    none = {"read": 0, "unread": 0, "funded": 0, "seconds": 0.0, "requests": 0}
+    bsc = ChainScan(scan_id, "bsc", Status.RUNNING, ("USDT", "BNB"), addresses=5, readings=10, **none)
+    btc = ChainScan(scan_id, "btc", Status.RUNNING, ("BTC",), addresses=1, readings=1, **none)
     assert store.scan(scan_id) == (btc, bsc)
     assert (store.latest("bsc"), store.latest("btc")) == (bsc, btc)
     assert chunks(store, scan_id) == [Chunk(0, 0, 2), Chunk(1, 2, 4), Chunk(2, 4, 5)]

@@ -74,8 +74,7 @@ def display(*, log_json: bool = False) -> Display:
 
 def words(progress: ChainProgress) -> str:
     """Where a chain stands, in one line."""
-    ended = progress.read + progress.unread + progress.disputed
-    parts = [f"{progress.chain}: {ended:,} of {progress.readings:,} readings", f"{progress.unread:,} unread"]
+    parts = [f"{progress.chain}: {progress.ended:,} of {progress.readings:,} readings", f"{progress.unread:,} unread"]
     parts += [f"{progress.disputed:,} disputed"] if progress.disputed else []
     parts += [f"{progress.audited:,} audited"] if progress.audited else []
     parts += [f"{progress.unaudited:,} not audited"] if progress.unaudited else []
@@ -227,8 +226,7 @@ class Picture:
         for number, column in enumerate(columns):
             table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
         for progress in self._chains.values():
-            ended = progress.read + progress.unread + progress.disputed
-            bar = ProgressBar(total=max(progress.readings, 1), completed=ended, width=24 if wide else 10)
+            bar = ProgressBar(total=max(progress.readings, 1), completed=progress.ended, width=24 if wide else 10)
             if progress.chain in self._silent:
                 left = Text("no answer", style="yellow")
             elif progress.status is Status.RUNNING:
@@ -239,8 +237,8 @@ class Picture:
             row: list[Text | ProgressBar | str] = [
                 Text(progress.chain, style="bold"),
                 bar,
-                f"{ended:,}/{progress.readings:,}",
-                Text(_open_words(progress), style="yellow" if progress.unread or progress.disputed else "dim"),
+                f"{progress.ended:,}/{progress.readings:,}",
+                Text(_open_words(progress), style="yellow" if progress.open else "dim"),
                 f"{progress.rate:,.0f}",
                 left,
             ]

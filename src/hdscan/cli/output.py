@@ -58,9 +58,11 @@ def write_json(value: object) -> None:
     write(_encode(value).decode() + "\n")
 
 
-def write_rows(rows: Iterable[msgspec.Struct], kind: type[msgspec.Struct], as_form: Form) -> None:
-    """Rows of one kind as JSON lines, as one JSON array or as CSV, in memory that doesn't grow with their number."""
-    write_lines(_lines(rows, kind, as_form))
+def write_rows(
+    rows: Iterable[msgspec.Struct], kind: type[msgspec.Struct], as_form: Form, columns: tuple[str, ...] | None = None
+) -> None:
+    """Rows of one kind as JSON lines, as one JSON array or as CSV (`columns` in this order), in memory that doesn't grow."""
+    write_lines(_lines(rows, columns or kind.__struct_fields__, as_form))
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -77,7 +79,7 @@ def write_lines(lines: Iterable[str]) -> None:
     write("".join(block))
 
 
-def _lines(rows: Iterable[msgspec.Struct], kind: type[msgspec.Struct], as_form: Form) -> Iterator[str]:
+def _lines(rows: Iterable[msgspec.Struct], columns: tuple[str, ...], as_form: Form) -> Iterator[str]:
     match as_form:
         case Form.JSONL:
             for row in rows:
@@ -89,7 +91,7 @@ def _lines(rows: Iterable[msgspec.Struct], kind: type[msgspec.Struct], as_form: 
                 before = ",\n"
             yield "[]\n" if before == "[\n" else "\n]\n"
         case _:
-            yield from csv_lines(rows, kind.__struct_fields__)
+            yield from csv_lines(rows, columns)
 
 
 # -- for people

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.padding import Padding
 from rich.table import Table
@@ -17,10 +16,16 @@ from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain
 from hdscan.cli.output import Form, clean, coins, duration, form, show, table, write_json, write_rows
 from hdscan.cli.session import session
 from hdscan.cli.totals import totals_table
+from hdscan.model.recast import recast
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
+from hdscan.model.tally import Tally
 
 PAGE = 50  # rows of a table for people; the other forms give all
 COUNTS = ("addresses", "readings", "read", "unread", "disputed", "funded", "requests")
+STATUS_COLUMNS = (
+    *("chain", "scan_id", "status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"),
+    *("error", "audited", "disputed", "unaudited"),
+)
 CALLS = ("calls", "ok", "failed", "throttled")
 
 STATUS_EPILOG = """Examples:
@@ -50,23 +55,13 @@ PROVIDERS_EPILOG = """Examples:
   hdscan providers --jsonl | jq 'select(.state != "ready")'"""
 
 
-class StatusRow(msgspec.Struct, frozen=True):
+class StatusRow(Tally, frozen=True):
     """A chain's scan: a line of `status --jsonl` and `--csv`."""
 
     chain: str
     scan_id: int
     status: Status
-    addresses: int
-    readings: int
-    read: int
-    unread: int
-    funded: int
-    seconds: float
-    requests: int
     error: str | None
-    audited: int
-    disputed: int
-    unaudited: int
 
 
 def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
@@ -74,11 +69,11 @@ def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = 
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
     with session(context).reader() as wallet:
         records = wallet.chains()
-        rows = [StatusRow(**{field: getattr(r, field) for field in StatusRow.__struct_fields__}) for r in records]
+        rows = [recast(record, StatusRow) for record in records]
         if as_form is Form.JSON:
             write_json(wallet.last_scan())
         elif as_form is not Form.TEXT:
-            write_rows(rows, StatusRow, as_form)
+            write_rows(rows, StatusRow, as_form, STATUS_COLUMNS)
         elif not rows:
             show("There was no scan yet; begin one with: hdscan scan")
         else:

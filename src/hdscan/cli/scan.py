@@ -16,6 +16,7 @@ from hdscan.cli.session import session
 from hdscan.cli.totals import totals_table
 from hdscan.model.errors import InputError
 from hdscan.model.events import Event
+from hdscan.model.recast import recast
 from hdscan.model.scan import ScanResult, Status
 
 EPILOG = """Examples:
@@ -97,7 +98,7 @@ def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -
         case Form.JSON:
             write_json(result)
         case Form.JSONL:
-            write_json(Resulted(**msgspec.structs.asdict(result)))
+            write_json(recast(result, Resulted))
         case _:
             asked = {(record.chain, symbol) for record in wallet.chains() for symbol in record.assets}
             totals = [total for name in result.chains for total in wallet.totals(name)]

@@ -6,33 +6,21 @@ from enum import StrEnum
 import msgspec
 
 from hdscan.model.scan import ProviderStatus, Status
+from hdscan.model.tally import Tally
 
 
-class ChainProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a chain stands: `rate` in readings per second, `eta` in seconds or None, `seconds` and `requests` so far.
-
-    `error` is why it failed; `audited`, `disputed` and `unaudited` count the readings of an audit.
-    """
+class ChainProgress(Tally, frozen=True):
+    """A chain's state: `rate` in readings per second, `eta` in seconds or None, `error` why it failed."""
 
     chain: str
     scan_id: int
     status: Status
-    addresses: int
-    readings: int
-    read: int
-    unread: int
-    funded: int
     rate: float
     eta: float | None
-    seconds: float
-    requests: int
     error: str | None = None
-    audited: int = 0
-    disputed: int = 0
-    unaudited: int = 0
 
 
-class ScanProgress(ChainProgress, frozen=True, kw_only=True, tag_field="event", tag="scan_progress"):
+class ScanProgress(ChainProgress, frozen=True, tag_field="event", tag="scan_progress"):
     """A chunk of a chain was committed."""
 
 
@@ -67,7 +55,7 @@ class ScanError(ChainError, frozen=True, tag_field="event", tag="scan_error"):
     """It happened now."""
 
 
-class ScanComplete(ChainProgress, frozen=True, kw_only=True, tag_field="event", tag="scan_complete"):
+class ScanComplete(ChainProgress, frozen=True, tag_field="event", tag="scan_complete"):
     """A chain's scan ended, with the status that it ended with."""
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from hdscan.model.audit import AuditPlan
+from hdscan.model.tally import Tally
 
 
 class Status(StrEnum):
@@ -52,31 +53,15 @@ class Chunk(msgspec.Struct, frozen=True):
     stop: int
 
 
-class ChainScan(msgspec.Struct, frozen=True):
-    """One chain within one scan; the totals are those of the last commit.
-
-    `addresses` is planned, `readings` planned (addresses times assets), `read` + `unread` + `disputed` ended so far, `funded`
-    the number of addresses on which an amount above zero was read, `seconds` spent scanning over all runs, `requests` HTTP
-    calls. `audit` is the percentage of zeros that are audited, None where nothing is; of the readings `audited` were answered
-    by another operator (the disputed among them), `unaudited` could not be.
-    """
+class ChainScan(Tally, frozen=True):
+    """One chain within one scan: `error` is why it failed, `audit` the percentage of zeros to audit, None without an audit."""
 
     scan_id: int
     chain: str
     status: Status
     assets: tuple[str, ...]
-    addresses: int
-    readings: int
-    read: int
-    unread: int
-    funded: int
-    seconds: float
-    requests: int
     error: str | None = None
     audit: float | None = None
-    audited: int = 0
-    disputed: int = 0
-    unaudited: int = 0
 
 
 class ScanRecord(msgspec.Struct, frozen=True):
@@ -87,20 +72,10 @@ class ScanRecord(msgspec.Struct, frozen=True):
     chains: tuple[ChainScan, ...]
 
 
-class ChainResult(msgspec.Struct, frozen=True):
+class ChainResult(Tally, frozen=True):
     """A chain in the object that `scan --json` prints."""
 
     status: Status
-    addresses: int
-    readings: int
-    read: int
-    unread: int
-    funded: int
-    seconds: float
-    requests: int
-    audited: int
-    disputed: int
-    unaudited: int
 
 
 class ScanResult(msgspec.Struct, frozen=True):

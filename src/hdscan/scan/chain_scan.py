@@ -13,6 +13,7 @@ from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
 from hdscan.model.reading import Balance, Reading
+from hdscan.model.recast import recast
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.actions import Actions, FinalCheckDone, Halt, Quarantined, Reorged, ShortReply, Silence
@@ -72,7 +73,7 @@ class ChainScanner:
         self._counted_requests = 0
         self._looking = False  # once more, at all who gave amounts
         self._unsettled = False  # something was taken back since the last pass began
-        self._ended_before = record.read + record.unread + record.disputed
+        self._ended_before = record.ended
 
     def memory(self) -> tuple[int, PoolMemory]:
         """The scan, and what its pool has to remember if it is resumed."""
@@ -107,7 +108,7 @@ class ChainScanner:
                 await self._keep_partial()
             await self._count_the_rest()
             if stop is None:
-                gaps = self.record.unread or self.record.disputed
+                gaps = self.record.open
                 status = Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED
             elif stop is BY_USER:
                 status = Status.STOPPED
@@ -122,7 +123,7 @@ class ChainScanner:
         self._say_token_errors(all_of_them=True)
         if self.record.error:
             self._say_error(self.record.status.value, self.record.error)
-        self._emit(ScanComplete(**msgspec.structs.asdict(self.progress())))
+        self._emit(recast(self.progress(), ScanComplete))
         return self.record
 
     async def _chunks(self, pool: asyncio.Task[Halt]) -> Halt | None:
@@ -395,13 +396,12 @@ class ChainScanner:
     def progress(self) -> ChainProgress:
         """Where the chain stands: totals of the last commit, with this run's rate."""
         record, now = self.record, self._clock()
-        ended = record.read + record.unread + record.disputed
-        rate = max(0, ended - self._ended_before) / max(now - self._began, 1e-9)
-        left = record.readings - ended
+        rate = max(0, record.ended - self._ended_before) / max(now - self._began, 1e-9)
+        left = record.readings - record.ended
         return msgspec.structs.replace(stands(record), rate=round(rate, 3), eta=round(left / rate, 1) if rate > 0 else None)
 
     def _say_progress(self) -> None:
-        self._emit(ScanProgress(**msgspec.structs.asdict(self.progress())))
+        self._emit(recast(self.progress(), ScanProgress))
         self._say_token_errors()
 
     def _say_error(self, code: str, error: str) -> None:
@@ -413,22 +413,5 @@ class ChainScanner:
 
 
 def stands(record: ChainScan) -> ChainProgress:
-    """Where a scan stands while nobody works on it."""
-    return ChainProgress(
-        chain=record.chain,
-        scan_id=record.scan_id,
-        status=record.status,
-        addresses=record.addresses,
-        readings=record.readings,
-        read=record.read,
-        unread=record.unread,
-        funded=record.funded,
-        rate=0.0,
-        eta=None,
-        seconds=round(record.seconds, 3),
-        requests=record.requests,
-        error=record.error,
-        audited=record.audited,
-        disputed=record.disputed,
-        unaudited=record.unaudited,
-    )
+    """A scan's state while nobody works on it."""
+    return recast(record, ChainProgress, rate=0.0, eta=None, seconds=round(record.seconds, 3))

@@ -12,6 +12,7 @@ import structlog
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import StoreError
 from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanComplete, ScanState
+from hdscan.model.recast import recast
 from hdscan.model.scan import ChainResult, ChainScan, ProviderStatus, ScanResult, worst
 from hdscan.pool.batch import BatchMemory, BatchSize
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
@@ -248,7 +249,7 @@ class Engine:
             said = self._said.setdefault(status.name, status)
             if status != said if status.chain == ended else (status.state, status.breaker) != (said.state, said.breaker):
                 self._said[status.name] = status
-                self._events.put_nowait(ProviderChanged(**msgspec.structs.asdict(status)))
+                self._events.put_nowait(recast(status, ProviderChanged))
 
     async def _keep(self, write: StoreThread) -> None:
         memory = self._fleet.memory()
@@ -268,20 +269,5 @@ class Engine:
 
 def summary(scan_id: int, records: Sequence[ChainScan]) -> ScanResult:
     """What `scan --json` prints: the worst chain decides the status."""
-    chains = {
-        r.chain: ChainResult(
-            status=r.status,
-            addresses=r.addresses,
-            readings=r.readings,
-            read=r.read,
-            unread=r.unread,
-            funded=r.funded,
-            seconds=round(r.seconds, 3),
-            requests=r.requests,
-            audited=r.audited,
-            disputed=r.disputed,
-            unaudited=r.unaudited,
-        )
-        for r in records
-    }
+    chains = {r.chain: recast(r, ChainResult, seconds=round(r.seconds, 3)) for r in records}
     return ScanResult(scan_id, worst(r.status for r in records), chains)

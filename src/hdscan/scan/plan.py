@@ -107,7 +107,7 @@ def make_plan(
 def to_retry(record: ChainScan) -> bool:
     """Whether a scan that ended left something to be tried again: what is unread, what operators disagree about, an audit."""
     planned = record.audit is not None and not (record.audited or record.unaudited)
-    return bool(record.unread or record.disputed or record.unaudited or planned)
+    return bool(record.open or record.unaudited or planned)
 
 
 def _audited(store: Store, plan: Plan, audit: AuditPlan | None) -> Plan:

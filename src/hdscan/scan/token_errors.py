@@ -6,6 +6,7 @@ import msgspec
 
 from hdscan.model.events import ScanTokenError, TokenError
 from hdscan.model.reading import BalanceResult
+from hdscan.model.recast import recast
 
 EVERY = 1.0
 
@@ -50,5 +51,5 @@ class TokenErrors:
             new = each != said and (each.addresses or said)  # a failure that is over is said where it was said itself
             if new and (all_of_them or now - at >= EVERY):
                 self._said[each.token] = (now, each)
-                events.append(ScanTokenError(**msgspec.structs.asdict(each)))
+                events.append(recast(each, ScanTokenError))
         return events

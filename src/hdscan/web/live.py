@@ -2,9 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TypeVar
-
-import msgspec
 
 from hdscan.model.events import (
     ChainError,
@@ -18,9 +15,8 @@ from hdscan.model.events import (
     Snapshot,
     TokenError,
 )
+from hdscan.model.recast import recast
 from hdscan.model.scan import ProviderStatus, Status
-
-T = TypeVar("T", ChainError, ChainProgress, ProviderStatus, TokenError)
 
 ERRORS = 20  # the last ones are kept
 
@@ -40,35 +36,31 @@ class Live:
         """Take an event's values for what is."""
         match event:
             case ChainProgress():
-                self.chains = self.chains | {event.chain: _plain(event, ChainProgress)}  # other threads read it
+                self.chains = self.chains | {event.chain: recast(event, ChainProgress)}  # other threads read it
             case TokenError(addresses=0):
                 self._token_errors.pop((event.chain, event.token), None)
             case TokenError():
-                self._token_errors[event.chain, event.token] = _plain(event, TokenError)
+                self._token_errors[event.chain, event.token] = recast(event, TokenError)
             case ChainError():
-                self._errors.append(_plain(event, ChainError))
+                self._errors.append(recast(event, ChainError))
             case ProviderStatus():
-                self._providers[event.name] = _plain(event, ProviderStatus)
+                self._providers[event.name] = recast(event, ProviderStatus)
             case ScanState():
                 raise AssertionError("a scan's beginning is said by its differences")
 
     def beginning(self, state: ScanState) -> list[Event]:
         """A scan's first state as the events that lead to it from here."""
-        said: list[Event] = [ScanProgress(**msgspec.structs.asdict(each)) for each in state.chains.values()]
+        said: list[Event] = [recast(each, ScanProgress) for each in state.chains.values()]
         standing = {(each.chain, each.token) for each in state.token_errors}
         for key, each in self._token_errors.items():
             if each.chain in state.chains and key not in standing:
-                said.append(ScanTokenError(**msgspec.structs.asdict(each) | {"addresses": 0}))
+                said.append(recast(each, ScanTokenError, addresses=0))
         said += [
-            ScanTokenError(**msgspec.structs.asdict(each))
+            recast(each, ScanTokenError)
             for each in state.token_errors
             if self._token_errors.get((each.chain, each.token)) != each
         ]
-        said += [
-            ProviderChanged(**msgspec.structs.asdict(each))
-            for each in state.providers
-            if self._providers.get(each.name) != each
-        ]
+        said += [recast(each, ProviderChanged) for each in state.providers if self._providers.get(each.name) != each]
         return said
 
     def snapshot(self) -> Snapshot:
@@ -84,8 +76,4 @@ class Live:
 
     def state(self, reason: Reason) -> ScanState:
         """Everything at once, for a subscriber."""
-        return ScanState(**msgspec.structs.asdict(self.snapshot()), reason=reason)
-
-
-def _plain(event: T, kind: type[T]) -> T:
-    return kind(**msgspec.structs.asdict(event))
+        return recast(self.snapshot(), ScanState, reason=reason)

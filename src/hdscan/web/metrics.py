@@ -45,9 +45,9 @@ class Metrics(Collector):
         funded = GaugeMetricFamily("hdscan_funded_addresses", "Addresses that hold something.", labels=["chain"])
         requests = GaugeMetricFamily("hdscan_scan_requests", "HTTP calls of the last scan.", labels=["chain"])
         for name, chain in snapshot.chains.items():
-            ended = {"read": chain.read, "unread": chain.unread, "disputed": chain.disputed}
-            for state, count in (ended | {"pending": chain.readings - sum(ended.values())}).items():
-                readings.add_metric([name, state], count)
+            for state in ("read", "unread", "disputed"):
+                readings.add_metric([name, state], getattr(chain, state))
+            readings.add_metric([name, "pending"], chain.readings - chain.ended)
             audits.add_metric([name, "answered"], chain.audited)
             audits.add_metric([name, "unanswered"], chain.unaudited)
             addresses.add_metric([name], chain.addresses)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-import msgspec
 import structlog
 
 from hdscan.app import ScanRequest, Wallet
 from hdscan.model.errors import HdscanError, ScanRefused
 from hdscan.model.events import ScanComplete, ScanError, ScanState
+from hdscan.model.recast import recast
 from hdscan.model.scan import Status
 from hdscan.web.hub import Hub
 
@@ -97,6 +97,5 @@ class Scans:
             return
         text = str(error) if isinstance(error, HdscanError) else f"a defect in hdscan ({type(error).__name__})"
         for each in [each for each in self._hub.live.chains.values() if each.status is Status.RUNNING]:
-            ended = msgspec.structs.asdict(each) | {"status": Status.FAILED, "error": text, "rate": 0.0, "eta": None}
-            self._hub.publish(ScanComplete(**ended))
+            self._hub.publish(recast(each, ScanComplete, status=Status.FAILED, error=text, rate=0.0, eta=None))
             self._hub.publish(ScanError(each.chain, Status.FAILED.value, text, self._now()))
