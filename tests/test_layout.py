@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "hdscan"
 MODULES = {str(path.relative_to(SOURCE)): path for path in sorted(SOURCE.rglob("*.py"))}
-PURE = ("model", "wire", "keys", "pool")  # pool but for its one driver
+PURE = ("model", "chains", "wire", "keys", "pool")  # pool but for its one driver
 IMPURE_MODULES = {"asyncio", "aiohttp", "logging", "random", "secrets", "socket", "structlog", "time"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 

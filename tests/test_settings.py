@@ -8,14 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hdscan.model.chain import Asset, Family, Network
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import ConfigError
 from hdscan.settings import LogLevel, ScanSettings, Settings, load, origin, show, shown, template
-from hdscan.settings.rows import BASE58, _is_32_bytes
 from hdscan.settings.schema import Commitment
 
 CANARY = "canary-c0ffee-secret"
@@ -370,18 +367,6 @@ def test_a_file_that_is_not_text_is_refused(home: Home) -> None:
         home.load(config=home.path / "latin.toml")
     with pytest.raises(ConfigError, match="cannot be read"):
         home.load(config=home.path)
-
-
-@given(st.binary(min_size=32, max_size=32))
-def test_base58_of_32_bytes_is_told_from_any_other_length(key: bytes) -> None:
-    for data in (key, key[1:], key + b"\x01"):
-        number, text = int.from_bytes(data), ""
-        while number:
-            number, digit = divmod(number, 58)
-            text = BASE58[digit] + text
-        text = "1" * (len(data) - len(data.lstrip(b"\0"))) + text
-        assert _is_32_bytes(text) == (len(data) == 32)
-    assert not _is_32_bytes("0" + text[1:])
 
 
 # what is shown

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.bindings import crypto_sign_seed_keypair
 
+from hdscan.chains import Script
 from hdscan.keys.address import canonical
 from hdscan.keys.derive import Deriver, ed25519_master, from_extended, from_mnemonic, hardened_child
-from hdscan.keys.extended import HARDENED, Script
+from hdscan.keys.extended import HARDENED
 from hdscan.model.chain import Chain, Network
 from hdscan.model.errors import HdscanError, InputError, KeyFault
 from tests.keys.given import BSC, BSC_TESTNET, BTC, BTC_TESTNET, SOL, repeats, vectors

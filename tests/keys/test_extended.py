@@ -3,7 +3,8 @@ import wallycore
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdscan.keys.extended import HARDENED, Script, parse
+from hdscan.chains import Script
+from hdscan.keys.extended import HARDENED, parse
 from hdscan.model.chain import Network
 from hdscan.model.errors import KeyFault
 from tests.keys.given import repeats, vectors

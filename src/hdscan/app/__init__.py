@@ -2,9 +2,9 @@
 
 from hdscan.app.spreadsheet import csv_lines
 from hdscan.app.wallet import Imported, Wallet, configure, find_asset, find_chain, open_wallet
+from hdscan.chains import Script
 from hdscan.keys.derive import Deriver, from_extended, from_mnemonic
-from hdscan.keys.extended import Script
-from hdscan.keys.fault import masked
+from hdscan.keys.secret import masked
 from hdscan.scan.plan import ScanRequest
 from hdscan.settings import LogLevel, Settings, show, shown, template
 

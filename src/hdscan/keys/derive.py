@@ -7,16 +7,13 @@ import wallycore
 from nacl.bindings import crypto_sign_seed_keypair
 from solders.pubkey import Pubkey
 
-from hdscan.keys.address import HRPS, VERSIONS
-from hdscan.keys.extended import HARDENED, ExtendedKey, Script, parse
-from hdscan.keys.keccak import checksummed, keccak256
+from hdscan.chains import Script, family_of
+from hdscan.keys.extended import HARDENED, ExtendedKey, parse
 from hdscan.keys.mnemonic import to_seed
-from hdscan.model.chain import Chain, Family, Network
+from hdscan.model.chain import Chain, Network
 from hdscan.model.errors import InputError, KeyFault
 
-PURPOSES = {Script.P2PKH: 44, Script.P2SH_P2WPKH: 49, Script.P2WPKH: 84, Script.P2TR: 86}  # BIP-44, 49, 84, 86
-COIN_TYPES = {Family.BITCOIN: 0, Family.EVM: 60, Family.SOLANA: 501}  # SLIP-0044; Bitcoin's testnets have 1
-DEFAULT_SCRIPT = Script.P2WPKH
+BIP44 = 44  # the purpose of every path where scripts are not chosen
 _CHILD = wallycore.BIP32_FLAG_KEY_PUBLIC | wallycore.BIP32_FLAG_SKIP_HASH
 
 
@@ -49,19 +46,21 @@ def from_extended(chain: Chain, key: str, script: Script | None, branch: int) ->
     and is taken if `script` is given. Raises KeyFault or InputError, neither of which repeats the key.
     """
     _check_options(chain, script, branch)
-    if chain.family is Family.SOLANA:
+    if family_of(chain).only_hardened:
         raise KeyFault("Solana has no extended public keys (ed25519 has hardened children only): use --seed-stdin or an import")
     known = parse(key)
-    if chain.family is Family.EVM:
-        if known.script or (known.network, chain.network) == (Network.TESTNET, Network.MAINNET):
-            raise KeyFault(f"a {known.prefix} is not of an EVM chain: give the xpub of the account m/44'/60'/0'")
-    else:
+    if scripts := family_of(chain).purposes(chain):
         if known.network is not chain.network:
             raise KeyFault(f"a {known.prefix} is of {known.network}, and this is {chain.network}")
         if script and known.script and script is not known.script:
             raise KeyFault(
                 f"a {known.prefix} is of {known.script} addresses: leave --script {script} out, or give the other key"
             )
+        if known.script and known.script not in scripts:
+            raise KeyFault(f"a {known.prefix} is of {known.script} addresses, which {chain.id} does not have")
+    elif known.script or (known.network, chain.network) == (Network.TESTNET, Network.MAINNET):
+        coin = family_of(chain).coin_type_of(chain)
+        raise KeyFault(f"a {known.prefix} is not of an EVM chain: give the xpub of the account m/44'/{coin}'/0'")
     path = _path_below(chain, known, script, branch)
     below = known.wally if known.depth == 4 else wallycore.bip32_key_from_parent(known.wally, branch, _CHILD)
     return _deriver(chain, below, path, script or known.script)
@@ -75,8 +74,8 @@ def from_mnemonic(chain: Chain, mnemonic: str, passphrase: str, script: Script |
     """
     _check_options(chain, script, branch)
     seed = to_seed(mnemonic, passphrase)
-    if chain.family is Family.SOLANA:
-        return _solana(seed)
+    if family_of(chain).only_hardened:
+        return _hardened(seed, family_of(chain).coin_type_of(chain))
     purpose, coin = _purpose_and_coin(chain, script)
     steps = [HARDENED + purpose, HARDENED + coin, HARDENED, branch]
     root = wallycore.bip32_key_from_seed(seed, wallycore.BIP32_VER_MAIN_PRIVATE, wallycore.BIP32_FLAG_SKIP_HASH)
@@ -87,16 +86,20 @@ def from_mnemonic(chain: Chain, mnemonic: str, passphrase: str, script: Script |
 def _check_options(chain: Chain, script: Script | None, branch: int) -> None:
     if branch not in (0, 1):
         raise InputError("the branch is 0 (receiving) or 1 (change)")
-    if chain.family is not Family.BITCOIN and script is not None:
+    scripts = family_of(chain).purposes(chain)
+    if script is not None and script not in scripts:
+        if scripts:
+            raise InputError(f"{chain.id} has no {script} addresses")
         raise InputError(f"a script is chosen for Bitcoin only; {chain.id} has one form of address")
-    if chain.family is Family.SOLANA and branch:
+    if family_of(chain).only_hardened and branch:
         raise InputError("Solana's paths have no branch")
 
 
 def _purpose_and_coin(chain: Chain, script: Script | None) -> tuple[int, int]:
-    if chain.family is not Family.BITCOIN:
-        return 44, COIN_TYPES[chain.family]
-    return PURPOSES[script or DEFAULT_SCRIPT], int(chain.network is Network.TESTNET)
+    family = family_of(chain)
+    scripts = family.purposes(chain)
+    purpose = scripts[script or next(iter(scripts))] if scripts else BIP44
+    return purpose, family.coin_type_of(chain)
 
 
 def _path_below(chain: Chain, key: ExtendedKey, script: Script | None, branch: int) -> str:
@@ -108,7 +111,7 @@ def _path_below(chain: Chain, key: ExtendedKey, script: Script | None, branch: i
         if key.child != branch:
             raise KeyFault(f"the key is of branch {key.child} already, and branch {branch} is asked for")
         return f"m/{purpose}'/{coin}'/?'/{branch}/{{}}"
-    if key.depth <= 1 and chain.family is Family.BITCOIN:
+    if key.depth <= 1 and family_of(chain).purposes(chain):
         if script is None:
             raise KeyFault(
                 f"the key is of depth {key.depth}, and an account's (m/{purpose}'/{coin}'/0') is of depth 3; "
@@ -124,45 +127,20 @@ def _path_below(chain: Chain, key: ExtendedKey, script: Script | None, branch: i
 def _deriver(chain: Chain, below: object, path: str, script: Script | None) -> Deriver:
     child = wallycore.bip32_key_from_parent
     public = wallycore.bip32_key_get_pub_key
-    if chain.family is Family.EVM:
-        decompress = wallycore.ec_public_key_decompress
-
-        def evm(index: int) -> str:
-            return checksummed(keccak256(decompress(public(child(below, index, _CHILD)))[1:])[12:].hex())
-
-        return Deriver(path, None, evm)
-
-    script = script or DEFAULT_SCRIPT
-    encode = _bitcoin_encoder(script, chain.network)
+    family = family_of(chain)
+    script = script or next(iter(family.purposes(chain)), None)
+    encode = family.encoder(chain, script)
     return Deriver(path, script, lambda index: encode(public(child(below, index, _CHILD))))
 
 
-def _bitcoin_encoder(script: Script, network: Network) -> Callable[[bytes], str]:
-    """What makes a compressed public key (33 bytes) an address."""
-    hrp = HRPS[network][0]
-    p2pkh, p2sh = (bytes([version]) for version in VERSIONS[network])
-    hash160, segwit = wallycore.hash160, wallycore.addr_segwit_from_bytes
-
-    def base58check(data: bytes) -> str:
-        return str(wallycore.base58check_from_bytes(data))
-
-    encoders: dict[Script, Callable[[bytes], str]] = {
-        Script.P2PKH: lambda key: base58check(p2pkh + hash160(key)),
-        Script.P2SH_P2WPKH: lambda key: base58check(p2sh + hash160(b"\x00\x14" + hash160(key))),
-        Script.P2WPKH: lambda key: str(segwit(b"\x00\x14" + hash160(key), hrp, 0)),
-        Script.P2TR: lambda key: str(segwit(b"\x51\x20" + wallycore.ec_public_key_bip341_tweak(key, None, 0)[1:], hrp, 0)),
-    }
-    return encoders[script]
-
-
-def _solana(seed: bytes) -> Deriver:
-    coin = hardened_child(hardened_child(ed25519_master(seed), 44), COIN_TYPES[Family.SOLANA])
+def _hardened(seed: bytes, coin_type: int) -> Deriver:
+    coin = hardened_child(hardened_child(ed25519_master(seed), BIP44), coin_type)
 
     def address(index: int) -> str:
         key, _ = hardened_child(hardened_child(coin, index), 0)
         return str(Pubkey(crypto_sign_seed_keypair(key)[0]))
 
-    return Deriver("m/44'/501'/{}'/0'", None, address)
+    return Deriver(f"m/{BIP44}'/{coin_type}'/{{}}'/0'", None, address)
 
 
 def ed25519_master(seed: bytes) -> tuple[bytes, bytes]:

@@ -1,24 +1,14 @@
 """Reads extended public keys (BIP-32, SLIP-0132) and refuses private ones, without repeating either."""
 
-from enum import StrEnum
-
 import msgspec
 import wallycore
 
-from hdscan.keys.fault import recognise
+from hdscan.chains import Script
+from hdscan.keys.secret import recognise
 from hdscan.model.chain import Network
 from hdscan.model.errors import KeyFault
 
 HARDENED = 0x80000000
-
-
-class Script(StrEnum):
-    """What a Bitcoin address pays to; each has its purpose in the derivation path."""
-
-    P2PKH = "p2pkh"
-    P2SH_P2WPKH = "p2sh-p2wpkh"
-    P2WPKH = "p2wpkh"
-    P2TR = "p2tr"
 
 
 class ExtendedKey(msgspec.Struct, frozen=True):

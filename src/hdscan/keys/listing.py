@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from hdscan.keys.address import canonical
-from hdscan.keys.fault import recognise
+from hdscan.keys.secret import recognise
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hdscan.chains import FAMILIES, family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.errors import ConfigError
@@ -19,9 +20,7 @@ PROTOCOLS = {
     Family.EVM: (Protocol.ETHERSCAN, Protocol.EVM_RPC, Protocol.EVM_MULTICALL),
     Family.SOLANA: (Protocol.SOLANA_RPC,),
 }
-DECIMALS = {Family.BITCOIN: 8, Family.EVM: 18, Family.SOLANA: 9}
-HEAD_TOLERANCE = {Family.BITCOIN: 1, Family.EVM: 20, Family.SOLANA: 150}
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -90,37 +89,35 @@ class Register(msgspec.Struct):
         earlier = self.chains.get(row.id)
         if earlier is not None and earlier.family != row.family:
             raise ConfigError(f"{where}: '{row.id}' is a {earlier.family} chain already; give this one another id")
-        if row.family is Family.EVM:
-            if row.chain_id is None or row.genesis is not None:
-                raise ConfigError(f"{where}: an EVM chain is known by its chain_id (and has no genesis here)")
-            identity = str(row.chain_id)
-        else:
-            if row.genesis is None or row.chain_id is not None or not _is_genesis(row.family, row.genesis):
-                form = "64 hexadecimal digits" if row.family is Family.BITCOIN else "base58 of 32 bytes"
-                raise ConfigError(f"{where}: a {row.family} chain is known by the hash of its first block: genesis, {form}")
-            identity = row.genesis
-        return Chain(
-            id=row.id,
-            family=row.family,
-            network=self.network,
-            symbol=row.symbol,
-            decimals=DECIMALS[row.family] if row.decimals is None else row.decimals,
-            identity=identity,
-            head_tolerance=HEAD_TOLERANCE[row.family] if row.head_tolerance is None else row.head_tolerance,
-        )
+        family = FAMILIES[row.family]
+        decimals = family.decimals if row.decimals is None else row.decimals
+        stated = {key: getattr(row, key) for key in PARAMETERS if getattr(row, key) is not None}
+        try:
+            return Chain(
+                id=row.id,
+                family=row.family,
+                network=self.network,
+                symbol=row.symbol,
+                decimals=decimals,
+                identity=family.identity(row.chain_id, row.genesis),
+                head_tolerance=family.head_tolerance if row.head_tolerance is None else row.head_tolerance,
+                params=family.params(stated, decimals),
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
 
     def _token(self, where: str, row: TokenRow) -> Asset:
         chain = self._known(where, row.chain)
-        if chain.family is Family.BITCOIN:
-            raise ConfigError(f"{where}: a bitcoin chain has no tokens")
-        if chain.family is Family.EVM and not re.fullmatch("0x[0-9a-fA-F]{40}", row.contract):
-            raise ConfigError(f"{where}: contract has to be 0x and 40 hexadecimal digits")
-        if chain.family is Family.SOLANA and not _is_32_bytes(row.contract):
-            raise ConfigError(f"{where}: contract has to be the mint's address, base58 of 32 bytes")
+        family = family_of(chain)
+        try:
+            family.check_contract(row.contract)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
         if row.symbol == chain.symbol:
             raise ConfigError(f"{where}: '{row.symbol}' is the chain's own coin; give the token another symbol")
         for other in self.tokens.values():
-            if other.chain == row.chain and other.symbol != row.symbol and _same(str(other.contract), row.contract):
+            same = other.chain == row.chain and family.same_contract(str(other.contract), row.contract)
+            if same and other.symbol != row.symbol:
                 raise ConfigError(f"{where}: has the contract of '{other.symbol}', and would be counted twice")
         return Asset(row.chain, row.symbol, row.decimals, row.contract)
 
@@ -209,23 +206,3 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _is_genesis(family: Family, text: str) -> bool:
-    return bool(re.fullmatch("[0-9a-f]{64}", text)) if family is Family.BITCOIN else _is_32_bytes(text)
-
-
-def _is_32_bytes(text: str) -> bool:
-    """Whether base58 `text` decodes to 32 bytes."""
-    if not text or set(text) - set(BASE58):
-        return False
-    number = 0
-    for char in text:
-        number = number * 58 + BASE58.index(char)
-    zeros = len(text) - len(text.lstrip("1"))
-    return zeros + (number.bit_length() + 7) // 8 == 32
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two contracts are one: hexadecimal digits have no case, base58 has."""
-    return one.lower() == other.lower() if one.startswith("0x") else one == other

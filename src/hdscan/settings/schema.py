@@ -21,6 +21,8 @@ Count = Annotated[int, Meta(ge=1)]
 Decimals = Annotated[int, Meta(ge=0, le=255)]
 ChainId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+Prefix = Annotated[str, Meta(pattern=r"^[a-z]{1,20}\Z")]
+Version = Annotated[int, Meta(ge=0, le=255)]
 Symbol = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,32}\Z")]
 
 
@@ -72,7 +74,7 @@ class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A [[chain]] row; which of `chain_id` and `genesis` it needs, and what its defaults are, depends on its family."""
+    """A [[chain]] row; what of `chain_id`, `genesis` and the parameters it takes depends on its family, as its defaults do."""
 
     id: ChainId
     family: Family
@@ -81,6 +83,11 @@ class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     genesis: str | None = None
     decimals: Decimals | None = None
     head_tolerance: Annotated[int, Meta(ge=0)] | None = None
+    slip44: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
+    hrps: tuple[Prefix, ...] | None = None
+    p2pkh: tuple[Version, ...] | None = None
+    p2sh: tuple[Version, ...] | None = None
+    supply: Count | None = None
     network: Network | None = None
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hdscan.model.chain import Chain
 from hdscan.settings.load import Settings
 
 
@@ -32,7 +33,7 @@ def shown(settings: Settings) -> dict[str, Any]:
         "log_level": str(settings.log_level),
         "log_json": settings.log_json,
         "scan": msgspec.to_builtins(settings.scan),
-        "chain": [msgspec.to_builtins(chain) for chain in settings.chains.values()],
+        "chain": [_chain(chain) for chain in settings.chains.values()],
         "token": [msgspec.to_builtins(asset) for assets in settings.assets.values() for asset in assets if not asset.is_native],
         "endpoint": [msgspec.to_builtins(each) | {"url": origin(each.url)} for each in settings.endpoints],
     }
@@ -53,6 +54,13 @@ def show(settings: Settings) -> str:
 def template() -> str:
     """The hdscan.toml that `config init` writes: every key, explained and commented out."""
     return files("hdscan").joinpath("settings/template.toml").read_text(encoding="utf-8")
+
+
+def _chain(chain: Chain) -> dict[str, Any]:
+    """A chain with its parameters beside the other keys."""
+    row: dict[str, Any] = msgspec.to_builtins(chain)
+    params = row.pop("params")
+    return row if params is None else row | params
 
 
 def _line(key: str, value: Any) -> str:

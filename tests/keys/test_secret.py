@@ -1,6 +1,6 @@
 """What looks like a secret is not repeated."""
 
-from hdscan.keys.fault import masked
+from hdscan.keys.secret import masked
 
 
 def test_a_sentence_about_what_was_typed_does_not_repeat_a_secret() -> None:

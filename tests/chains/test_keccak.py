@@ -1,4 +1,4 @@
-from hdscan.keys.keccak import checksummed, keccak256
+from hdscan.chains.keccak import checksummed, keccak256
 from tests.keys.given import vectors
 
 

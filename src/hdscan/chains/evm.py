@@ -1,0 +1,64 @@
+"""EVM chains: an address is 20 bytes in hexadecimal with the checksum of EIP-55, and a chain is known by its EIP-155 id."""
+
+import re
+from collections.abc import Callable
+
+import wallycore
+
+from hdscan.chains.alphabet import stranger
+from hdscan.chains.family import ChainFamily, Script
+from hdscan.chains.keccak import checksummed, keccak256
+from hdscan.model.chain import Chain
+from hdscan.model.errors import ConfigError, InputError
+
+_NOT_HEX = re.compile(r"[^0-9a-fA-F]")
+
+
+class Evm(ChainFamily):
+    """The family of Ethereum."""
+
+    article = "an EVM"
+    form = re.compile(r"0x[0-9a-fA-F]{40}")
+    decimals = 18
+    head_tolerance = 20
+    coin_type = 60
+
+    def canonical(self, chain: Chain, text: str) -> str:
+        """0x and 40 hexadecimal digits in the case of EIP-55; read in that case, or in one case throughout."""
+        if not self.form.fullmatch(text):
+            raise InputError(_fault(text))
+        body = text[2:]
+        digits = body.lower()
+        address = checksummed(digits)
+        if text != address and body not in (digits, body.upper()):
+            raise InputError("has a wrong EIP-55 checksum (its upper and lower case): mistyped")
+        return address
+
+    def identity(self, chain_id: int | None, genesis: str | None) -> str:
+        """The EIP-155 chain id in decimal."""
+        if chain_id is None or genesis is not None:
+            raise ConfigError("an EVM chain is known by its chain_id (and has no genesis here)")
+        return str(chain_id)
+
+    def check_contract(self, text: str) -> None:
+        """The contract's address, in any case."""
+        if not self.form.fullmatch(text):
+            raise ConfigError("contract has to be 0x and 40 hexadecimal digits")
+
+    def same_contract(self, one: str, other: str) -> bool:
+        """Hexadecimal digits have no case."""
+        return one.lower() == other.lower()
+
+    def encoder(self, chain: Chain, script: Script | None) -> Callable[[bytes], str]:
+        """The last 20 bytes of the Keccak-256 of the uncompressed key (Ethereum yellow paper, appendix F)."""
+        decompress = wallycore.ec_public_key_decompress
+        return lambda key: checksummed(keccak256(decompress(key)[1:])[12:].hex())
+
+
+def _fault(text: str) -> str:
+    """What keeps a text from being 0x and 40 hexadecimal digits."""
+    if not text.startswith("0x"):
+        return "does not begin with 0x" if text else "is empty"
+    if _NOT_HEX.search(text, 2):
+        return stranger(text, _NOT_HEX, "a hexadecimal number", 2)
+    return f"has {len(text) - 2} hexadecimal digits where an EVM address has 40"

@@ -1,0 +1,34 @@
+"""Recognises secrets and extended keys that were given in place of an address, and masks them."""
+
+import re
+
+_B58 = "[1-9A-HJ-NP-Za-km-z]"
+_SECRETS = tuple(
+    (re.compile(pattern), what)
+    for pattern, what in (
+        (
+            rf"[a-zA-Z]prv{_B58}{{30,}}",
+            "an extended private key: hdscan needs none; keep it away from programs that only watch",
+        ),
+        (rf"[569KLQTc]{_B58}{{50,51}}", "a private key (WIF): hdscan needs none; keep it away from programs that only watch"),
+        (rf"6P{_B58}{{56}}", "an encrypted private key (BIP-38): hdscan needs none; give the address"),
+        (r"(?:0[xX])?[0-9a-fA-F]{64}", "a private key or a transaction id (64 hexadecimal digits), not an address"),
+        (r"(?:0[xX])?[0-9a-fA-F]{128}", "a seed or a private key (128 hexadecimal digits), not an address"),
+        (rf"{_B58}{{86,88}}", "a private key or a signature (64 bytes of base58), not an address"),
+        (r"\[\s*\d{1,3}\s*(?:,\s*\d{1,3}\s*){31,}\]?", "a private key (a list of bytes): hdscan needs none; give the address"),
+        (rf"[a-zA-Z]pub{_B58}{{30,}}", "an extended public key: `hdscan derive` makes addresses of it"),
+        (r"[^\W\d_]{2,8}(?:[\s,;]+[^\W\d_]{2,8}){11,23}", "a mnemonic: `hdscan derive --seed-stdin` makes addresses of it"),
+    )
+)
+_IN_A_SENTENCE = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
+
+
+def masked(text: str) -> str:
+    """A sentence without what has the form of a key or a mnemonic: it may repeat what was typed at the wrong place."""
+    return _IN_A_SENTENCE.sub("…", text)
+
+
+def recognise(text: str) -> str | None:
+    """What a text looks like that is a secret or an extended key; None where it looks like neither."""
+    text = text.strip()
+    return next((f"looks like {what}" for pattern, what in _SECRETS if pattern.fullmatch(text)), None)

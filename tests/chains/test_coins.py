@@ -1,0 +1,144 @@
+"""Another coin is a row: what it takes, derives and keeps is what its own wallets show."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wallycore
+
+from hdscan.chains import Script, family_of
+from hdscan.keys.address import canonical
+from hdscan.keys.derive import from_extended, from_mnemonic
+from hdscan.model.chain import Chain
+from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
+from hdscan.settings import load, show
+from tests.keys.given import BSC, BTC, SOL, vectors
+
+COINS = vectors("coins")
+MNEMONIC = vectors("accounts")["mnemonic"]
+ZPUB = vectors("accounts")["accounts"][1]["account"]
+LITECOIN = """[[chain]]
+id = "ltc"
+family = "bitcoin"
+symbol = "LTC"
+genesis = "12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2"
+slip44 = 2
+hrps = ["ltc"]
+p2pkh = [0x30]
+p2sh = [0x32, 0x05]
+supply = 84_000_000
+"""
+DOGECOIN = """[[chain]]
+id = "doge"
+family = "bitcoin"
+symbol = "DOGE"
+genesis = "1a91e3dace36e2be3bf030a65679fe821aa1d6ef92e7c9902eb318182c355691"
+slip44 = 3
+hrps = []
+p2pkh = [0x1e]
+p2sh = [0x16]
+"""
+EVM = '[[chain]]\nid = "etc"\nfamily = "evm"\nchain_id = 61\nsymbol = "ETC"\n'
+
+
+def row(tmp_path: Path, text: str) -> Chain:
+    (tmp_path / "hdscan.toml").write_text(text, encoding="utf-8")
+    settings = load(None, {}, {"HOME": str(tmp_path)}, tmp_path)
+    return list(settings.chains.values())[-1]
+
+
+@pytest.fixture(params=["ltc", "doge"])
+def coin(request: pytest.FixtureRequest, tmp_path: Path) -> Chain:
+    return row(tmp_path, LITECOIN if request.param == "ltc" else DOGECOIN)
+
+
+def test_a_coin_derives_the_published_addresses(coin: Chain) -> None:
+    for script, (path, address) in COINS[coin.id]["derived"].items():
+        assert list(from_mnemonic(coin, MNEMONIC, "", Script(script), 0).addresses(0, 1)) == [(address, path)]
+        assert canonical(coin, address) == address
+
+
+def test_a_coin_keeps_one_form_of_an_address(coin: Chain) -> None:
+    for text, kept in COINS[coin.id]["canonical"].items():
+        assert canonical(coin, text) == kept
+        assert canonical(coin, kept) == kept
+
+
+def test_a_coin_s_default_script_is_the_best_that_it_has(tmp_path: Path) -> None:
+    litecoin, dogecoin = row(tmp_path, LITECOIN), row(tmp_path, DOGECOIN)
+    assert from_mnemonic(litecoin, MNEMONIC, "", None, 0).script is Script.P2WPKH
+    assert from_mnemonic(dogecoin, MNEMONIC, "", None, 0).script is Script.P2PKH
+    with pytest.raises(InputError, match="doge has no p2wpkh addresses"):
+        from_mnemonic(dogecoin, MNEMONIC, "", Script.P2WPKH, 0)
+    with pytest.raises(KeyFault, match="a zpub is of p2wpkh addresses, which doge does not have"):
+        from_extended(dogecoin, ZPUB, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", r"has the prefix bc1, which is not one of this coin's \(ltc1\)"),
+        ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "another coin"),
+        ("DBus3bamQjgJULBJtYXpEzDWQRwF5iwxgC", "another coin"),
+        ("ltc1qjmxnz78nmc8nq77wuxh25n2es7rzm5c2rkk4wg", "wrong checksum"),
+        ("ltcmweb1qqf2evs9", "is not|contains|prefix"),
+    ],
+)
+def test_another_coin_s_address_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        canonical(row(tmp_path, LITECOIN), text)
+
+
+def test_an_address_that_begins_like_a_prefix_is_still_read(tmp_path: Path) -> None:
+    # about one base58 address in 200,000 of Litecoin begins with Ltc1 in some case
+    litecoin = row(tmp_path, LITECOIN)
+    low, high = 0, 2**160
+    while high - low > 1:  # the first hash whose address is not below LTC1
+        middle = (low + high) // 2
+        text = wallycore.base58check_from_bytes(b"\x30" + middle.to_bytes(20))
+        low, high = (middle, high) if text < "LTC1" else (low, middle)
+    text = wallycore.base58check_from_bytes(b"\x30" + (high + 2**100).to_bytes(20))
+    assert text.startswith("LTC1")
+    assert canonical(litecoin, text) == text
+
+
+def test_an_evm_row_has_the_coin_type_that_it_states(tmp_path: Path) -> None:
+    plain, own = row(tmp_path, EVM), row(tmp_path, EVM + "slip44 = 61\n")
+    assert from_mnemonic(plain, MNEMONIC, "", None, 0).path == "m/44'/60'/0'/0/{}"
+    assert from_mnemonic(own, MNEMONIC, "", None, 0).path == "m/44'/61'/0'/0/{}"
+    assert (plain.params, plain.identity, plain.decimals) == (None, "61", 18)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (EVM + 'hrps = ["bc"]\n', "hrps is for chains of the bitcoin family only"),
+        (EVM + "supply = 1\n", "supply is for chains of the bitcoin family only"),
+        (LITECOIN.replace("slip44 = 2\n", ""), "has to state hrps, p2pkh, p2sh and slip44: slip44 is missing"),
+        (DOGECOIN.replace("hrps = []\n", ""), "has to state hrps, p2pkh, p2sh and slip44: hrps is missing"),
+        (LITECOIN.replace("[0x30]", "[]"), "at least one version byte each, and none in common"),
+        (LITECOIN.replace("[0x30]", "[0x05]"), "at least one version byte each, and none in common"),
+        (LITECOIN.replace("[0x30]", "[256]"), "p2pkh: expected int <= 255"),
+        (LITECOIN.replace('"ltc"]', '"LTC"]'), "hrps: holds characters that cannot stand there"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=r"\[\[chain\]\] 1 \(") as caught:
+        row(tmp_path, text)
+    assert sentence in str(caught.value)
+
+
+def test_the_parameters_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "hdscan.toml").write_text(LITECOIN, encoding="utf-8")
+    text = show(load(None, {}, {"HOME": str(tmp_path)}, tmp_path))
+    assert 'hrps = ["ltc"]\np2pkh = [48]\np2sh = [50, 5]\nsupply = 8400000000000000\n' in text
+
+
+@pytest.mark.parametrize("chain", [BTC, BSC, SOL], ids=["btc", "bsc", "sol"])
+def test_a_family_recognises_its_own_addresses_by_their_form(chain: Chain) -> None:
+    address: Any = next(from_mnemonic(chain, MNEMONIC, "", None, 0).addresses(0, 1))[0]
+    assert family_of(chain).form.fullmatch(address)
+    for other in (BTC, BSC, SOL):
+        if other is not chain:
+            with pytest.raises(HdscanError, match=f"looks like {family_of(chain).article} address"):
+                canonical(other, address)
