@@ -82,7 +82,7 @@ def _outcomes(found: Iterable[object]) -> str:
 
 
 def _esplora_balance(reply: Response) -> str:
-    found = esplora.balance(reply, _ADDRESS)
+    found = esplora.balance(reply, _ADDRESS, 21 * 10**14)
     if isinstance(found, ReadError):
         return _outcomes([found])
     said = reading_of(reply.body)

@@ -14,6 +14,7 @@ from tests.wire.samples import bodies, load, reply
 
 RECORDED: dict[str, Any] = load("blockchair.json")
 BTC = Asset("btc", "BTC", 8)
+SUPPLY = 21 * 10**14
 READINGS = [Reading(0, RECORDED["funded"], BTC), Reading(1, RECORDED["other"], BTC)]
 KEYS = ["data", "context", "code", "state", "error", RECORDED["funded"], RECORDED["other"]]
 SECOND = {"id": 1, "hash": "00"}
@@ -28,12 +29,12 @@ def changed(**data: Any) -> dict[str, Any]:
 
 def malformed(body: object) -> None:
     with pytest.raises(CallError) as caught:
-        blockchair.balances(reply(body), READINGS)
+        blockchair.balances(reply(body), READINGS, SUPPLY)
     assert caught.value.fault is ReadCode.MALFORMED
 
 
 def test_a_named_address_has_its_balance_and_the_others_are_absent() -> None:
-    height, (funded, other) = blockchair.balances(reply(RECORDED["balances"]), READINGS)
+    height, (funded, other) = blockchair.balances(reply(RECORDED["balances"]), READINGS, SUPPLY)
     assert (height, funded) == (RECORDED["height"], 699_999_999_999_999)
     assert isinstance(other, ReadError)
     assert other.code is ReadCode.ABSENT
@@ -41,12 +42,12 @@ def test_a_named_address_has_its_balance_and_the_others_are_absent() -> None:
 
 @pytest.mark.parametrize("nothing", [[], {}, None])
 def test_a_reply_that_names_nobody_makes_everybody_absent(nothing: object) -> None:
-    _, found = blockchair.balances(reply(RECORDED["nothing"] | {"data": nothing}), READINGS)
+    _, found = blockchair.balances(reply(RECORDED["nothing"] | {"data": nothing}), READINGS, SUPPLY)
     assert [each.code for each in found if isinstance(each, ReadError)] == [ReadCode.ABSENT] * 2
 
 
 def test_a_stated_zero_is_absent_since_the_protocol_knows_none() -> None:
-    _, (funded, other) = blockchair.balances(reply(changed(**{RECORDED["other"]: 0})), READINGS)
+    _, (funded, other) = blockchair.balances(reply(changed(**{RECORDED["other"]: 0})), READINGS, SUPPLY)
     assert isinstance(other, ReadError)
     assert isinstance(funded, int)
 
@@ -99,7 +100,7 @@ def test_another_block_proves_nothing(data: object) -> None:
 @given(bodies(GOOD, KEYS))
 def test_any_bytes_are_balances_or_a_call_error_and_never_a_zero(body: bytes) -> None:
     try:
-        height, found = blockchair.balances(reply(body), READINGS)
+        height, found = blockchair.balances(reply(body), READINGS, SUPPLY)
     except CallError:
         return
     assert 0 <= height < 10**9

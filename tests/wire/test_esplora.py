@@ -12,6 +12,7 @@ from hdscan.wire import esplora
 from tests.wire.samples import bodies, load, reply
 
 RECORDED: dict[str, Any] = load("esplora.json")
+SUPPLY = 21 * 10**14
 ADDRESS: str = RECORDED["address"]
 FUNDED: dict[str, Any] = RECORDED["funded"]
 KEYS = ["chain_stats", "mempool_stats", "funded_txo_sum", "spent_txo_sum", "address"]
@@ -24,12 +25,12 @@ def changed(stats: str, **sums: object) -> dict[str, Any]:
 
 
 def test_confirmed_and_unconfirmed_are_told_apart() -> None:
-    assert esplora.balance(reply(FUNDED), ADDRESS) == (RECORDED["confirmed"], RECORDED["unconfirmed"])
+    assert esplora.balance(reply(FUNDED), ADDRESS, SUPPLY) == (RECORDED["confirmed"], RECORDED["unconfirmed"])
 
 
 def test_an_unused_address_holds_nothing() -> None:
     body = FUNDED | {name: {"funded_txo_sum": 0, "spent_txo_sum": 0} for name in ("chain_stats", "mempool_stats")}
-    assert esplora.balance(reply(body), ADDRESS) == (0, 0)
+    assert esplora.balance(reply(body), ADDRESS, SUPPLY) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -57,29 +58,29 @@ def test_an_unused_address_holds_nothing() -> None:
 )
 def test_what_states_no_balance_is_malformed(body: object) -> None:
     with pytest.raises(CallError) as caught:
-        esplora.balance(reply(body), ADDRESS)
+        esplora.balance(reply(body), ADDRESS, SUPPLY)
     assert caught.value.fault is ReadCode.MALFORMED
 
 
 @pytest.mark.parametrize("stats", ["chain_stats", "mempool_stats"])
 def test_no_address_holds_more_than_there_is(stats: str) -> None:
     """A sum of all receipts may be more than there is; a balance may not."""
-    most = 21 * 10**14
+    most = SUPPLY
     body = changed("chain_stats", funded_txo_sum=3 * most, spent_txo_sum=2 * most)
-    assert esplora.balance(reply(body), ADDRESS) == (most, RECORDED["unconfirmed"])
+    assert esplora.balance(reply(body), ADDRESS, SUPPLY) == (most, RECORDED["unconfirmed"])
     with pytest.raises(CallError) as caught:
-        esplora.balance(reply(changed(stats, funded_txo_sum=10**40, spent_txo_sum=0)), ADDRESS)
+        esplora.balance(reply(changed(stats, funded_txo_sum=10**40, spent_txo_sum=0)), ADDRESS, SUPPLY)
     assert caught.value.fault is ReadCode.MALFORMED
 
 
 def test_a_repeated_member_is_no_balance() -> None:
     twice = reply(FUNDED).body[:-1] + b',"chain_stats":{"funded_txo_sum":0,"spent_txo_sum":0}}'
     with pytest.raises(CallError, match="more than once"):
-        esplora.balance(reply(twice), ADDRESS)
+        esplora.balance(reply(twice), ADDRESS, SUPPLY)
 
 
 def test_a_400_is_about_the_address_alone() -> None:
-    found = esplora.balance(reply("Invalid Bitcoin address", 400), ADDRESS)
+    found = esplora.balance(reply("Invalid Bitcoin address", 400), ADDRESS, SUPPLY)
     assert isinstance(found, ReadError)
     assert found.code is ReadCode.ITEM_ERROR
 
@@ -104,7 +105,7 @@ def test_prose_where_a_hash_belongs_is_a_throttle() -> None:
 
 @given(bodies(reply(FUNDED).body, KEYS))
 def test_any_bytes_are_a_balance_or_a_call_error(body: bytes) -> None:
-    for decode in (lambda r: esplora.balance(r, ADDRESS), esplora.height, esplora.block_hash):
+    for decode in (lambda r: esplora.balance(r, ADDRESS, SUPPLY), esplora.height, esplora.block_hash):
         try:
             found = decode(reply(body))
         except CallError:

@@ -16,8 +16,8 @@ RECORDED: list[dict[str, Any]] = load("failures.json")
 
 
 DECODERS: dict[Dialect, Callable[[Response], object]] = {
-    Dialect.ESPLORA: lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
-    Dialect.BLOCKCHAIR: lambda response: blockchair.balances(response, [evm(0)]),
+    Dialect.ESPLORA: lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", None),
+    Dialect.BLOCKCHAIR: lambda response: blockchair.balances(response, [evm(0)], None),
     Dialect.ELECTRUM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.ELECTRUM),
     Dialect.ETHERSCAN: lambda response: etherscan.balances(response, [evm(0), evm(1)]),
     Dialect.EVM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.EVM),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hdscan.chains.bitcoin import params_of
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.provider import Head, Reply
@@ -29,6 +30,7 @@ class Blockchair(Remote):
             methods={Kind.NATIVE: "addresses/balances"},
             weight={Kind.NATIVE: 1},
         )
+        self._supply = params_of(chain).supply
 
     async def prove(self) -> Head:
         """Compare the hash of the first block, in whose reply the height stands too."""
@@ -42,5 +44,5 @@ class Blockchair(Remote):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read the addresses that hold something; the others come back as ABSENT."""
-        stated, found = blockchair.balances(await self._ask(blockchair.balances_request(readings)), readings)
+        stated, found = blockchair.balances(await self._ask(blockchair.balances_request(readings)), readings, self._supply)
         return self._reply(found, stated, Head(stated))

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from hdscan.chains.bitcoin import params_of, script_pubkey
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
-from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.errors import CallError, InputError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.dial import SYSTEM
@@ -40,6 +41,7 @@ class Electrum(Remote):
             weight={Kind.NATIVE: 1},
             costs_items=endpoint.cost is Cost.ITEM,
         )
+        self._coin, self._supply = chain, params_of(chain).supply
         self._tls = endpoint.tls
         self._session: Session | None = None
         self._dialling = asyncio.Lock()
@@ -71,7 +73,7 @@ class Electrum(Remote):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances in one message; an address that cannot be asked for fails alone."""
-        asked = [electrum.balance_call(reading.address) for reading in readings]
+        asked = [self._call(reading) for reading in readings]
         calls = [call for call in asked if not isinstance(call, ReadError)]
         answers: list[jsonrpc.Answer] = []
         if calls:
@@ -80,8 +82,14 @@ class Electrum(Remote):
                 height = height if session.tip is None else session.tip
                 answers = jsonrpc.decode(*await self._talk(session, calls, self.sent), Dialect.ELECTRUM)
         now, left = self._clock(), iter(answers)
-        found = [call if isinstance(call, ReadError) else electrum.balance(next(left)) for call in asked]
+        found = [call if isinstance(call, ReadError) else electrum.balance(next(left), self._supply) for call in asked]
         return Reply(tuple(each if isinstance(each, ReadError) else Balance(*each, height, now, self.name) for each in found))
+
+    def _call(self, reading: Reading) -> jsonrpc.Call | ReadError:
+        try:
+            return electrum.balance_call(script_pubkey(self._coin, reading.address))
+        except InputError as error:
+            return ReadError(ReadCode.ITEM_ERROR, f"the address {error}")
 
     # -- the connection
 

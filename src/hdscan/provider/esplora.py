@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hdscan.chains.bitcoin import params_of
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.provider import Head, Reply
@@ -27,6 +28,7 @@ class Esplora(Remote):
             methods={Kind.NATIVE: "address"},
             weight={Kind.NATIVE: 1},
         )
+        self._supply = params_of(chain).supply
 
     async def prove(self) -> None:
         """Compare the genesis hash."""
@@ -43,7 +45,7 @@ class Esplora(Remote):
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read one address."""
         (reading,) = readings
-        found = esplora.balance(await self._ask(esplora.address_request(reading.address)), reading.address)
+        found = esplora.balance(await self._ask(esplora.address_request(reading.address)), reading.address, self._supply)
         if isinstance(found, ReadError):
             return Reply((found,))
         return Reply((Balance(*found, height, self._clock(), self.name),))

@@ -11,10 +11,9 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.bitcoin import MAX_MONEY
 from hdscan.wire.failure import CODES, Dialect, OwnError, failure, shown
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import decode, malformed, refuse_repeats
+from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
 STATS = Request(path="/stats")
 GENESIS = Request(path="/dashboards/block/0")
@@ -60,7 +59,7 @@ def balances_request(readings: Sequence[Reading]) -> Request:
     return Request(path="/addresses/balances", body=form.encode(), content=FORM)
 
 
-def balances(response: Response, readings: Sequence[Reading]) -> tuple[int, list[int | ReadError]]:
+def balances(response: Response, readings: Sequence[Reading], supply: int | None) -> tuple[int, list[int | ReadError]]:
     """Decode the height, and a balance in satoshi or ABSENT per reading, matched by address.
 
     A stated zero is ABSENT too: the protocol knows none. Raises CallError for a refusal, and where an address was not asked,
@@ -74,8 +73,9 @@ def balances(response: Response, readings: Sequence[Reading]) -> tuple[int, list
     if not named.keys() <= asked:
         raise malformed("the reply names an address that was not asked: no balance is surely in its place")
     refuse_repeats(response.body, {b'"data"': 1, **{f'"{address}"'.encode(): 1 for address in named}})
-    if not all(0 <= amount <= MAX_MONEY for amount in named.values()):
-        raise malformed("a balance that is negative or of more than 21 million bitcoin")
+    if min(named.values(), default=0) < 0:
+        raise malformed("a balance that is negative")
+    refuse_excess(max(named.values(), default=0), supply)
     return _height(reply.context.state), [named.get(reading.address) or _ABSENT for reading in readings]
 
 

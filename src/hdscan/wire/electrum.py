@@ -8,9 +8,8 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.bitcoin import MAX_MONEY, script_pubkey
 from hdscan.wire.jsonrpc import Answer, Call
-from hdscan.wire.strict import decode, malformed, refuse_repeats
+from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
 HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # has to be the first on a connection
 TIP: Call = ("blockchain.headers.subscribe", ())  # every new block is told from then on
@@ -39,8 +38,8 @@ class _Tip(msgspec.Struct, frozen=True):
 
 
 class _Balance(msgspec.Struct, frozen=True):
-    confirmed: Annotated[int, msgspec.Meta(ge=0, le=MAX_MONEY)]
-    unconfirmed: Annotated[int, msgspec.Meta(ge=-MAX_MONEY, le=MAX_MONEY)]
+    confirmed: Annotated[int, msgspec.Meta(ge=0)]
+    unconfirmed: int
 
 
 _lines: msgspec.json.Decoder[list[_Line] | _Line] = msgspec.json.Decoder(list[_Line] | _Line)
@@ -61,26 +60,19 @@ def hear(line: bytes) -> Heard:
     return Heard(tuple(item.id for item in items if type(item.id) is int))
 
 
-def script_hash(address: str) -> str:
-    """Name an address as the protocol does: SHA-256 of its scriptPubKey, reversed, in hexadecimal; ValueError for none."""
-    return sha256(script_pubkey(address)).digest()[::-1].hex()
+def balance_call(script: bytes) -> Call:
+    """Ask for the balance of a scriptPubKey, which the protocol knows by its SHA-256, reversed, in hexadecimal."""
+    return "blockchain.scripthash.get_balance", (sha256(script).digest()[::-1].hex(),)
 
 
-def balance_call(address: str) -> Call | ReadError:
-    """Ask for an address's balance; an error where it is none of Bitcoin's."""
-    try:
-        return "blockchain.scripthash.get_balance", (script_hash(address),)
-    except ValueError as error:
-        return ReadError(ReadCode.ITEM_ERROR, f"the address {error}")
-
-
-def balance(answer: Answer) -> tuple[int, int] | ReadError:
-    """Decode an address's confirmed and unconfirmed balance in satoshi; the second may be negative."""
+def balance(answer: Answer, supply: int | None) -> tuple[int, int] | ReadError:
+    """Decode an address's confirmed and unconfirmed balance in satoshi, neither beyond `supply`; the second may be negative."""
     if isinstance(answer, ReadError):
         return answer
     try:
         found = decode(_balance, answer, "the balance")
         refuse_repeats(bytes(answer), {b'"confirmed"': 1, b'"unconfirmed"': 1})
+        refuse_excess(max(found.confirmed, abs(found.unconfirmed)), supply)
     except CallError as error:
         return ReadError(error.fault, error.message)
     return found.confirmed, found.unconfirmed

@@ -7,10 +7,9 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.bitcoin import MAX_MONEY
 from hdscan.wire.failure import Dialect, failure
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import decode, malformed, refuse_repeats
+from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
 TIP = Request(path="/blocks/tip/height")
 GENESIS = Request(path="/block-height/0")
@@ -45,7 +44,7 @@ def address_request(address: str) -> Request:
     return Request(path=f"/address/{address}")
 
 
-def balance(response: Response, address: str) -> tuple[int, int] | ReadError:
+def balance(response: Response, address: str, supply: int | None) -> tuple[int, int] | ReadError:
     """Decode an address's confirmed and unconfirmed balance in satoshi; the second may be negative.
 
     A 400 is about the address, which the host cannot read. Raises CallError, for `{}` too: there is no balance in it.
@@ -66,8 +65,7 @@ def balance(response: Response, address: str) -> tuple[int, int] | ReadError:
         raise malformed("the reply is of another address")
     if confirmed < 0:
         raise malformed("more was spent than was ever received")
-    if max(confirmed, abs(unconfirmed)) > MAX_MONEY:
-        raise malformed("more than 21 million bitcoin")
+    refuse_excess(max(confirmed, abs(unconfirmed)), supply)
     return confirmed, unconfirmed
 
 

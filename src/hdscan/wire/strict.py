@@ -64,3 +64,9 @@ def decimal(text: str) -> int:
     if not _DECIMAL.fullmatch(text):
         raise Malformed("the amount is not a decimal integer")
     return amount(int(text))
+
+
+def refuse_excess(amount: int, supply: int | None) -> None:
+    """Raise CallError where an amount, in base units, is more than all the coins there can be; None is any number of them."""
+    if supply is not None and amount > supply:
+        raise malformed("a balance of more coins than there can be")
