@@ -201,7 +201,7 @@ def test_a_fall_shows_later_where_the_block_or_its_parent_is_known():
 
 
 def reorgs(world: World) -> list[tuple[str, int]]:
-    return [(notice.provider, notice.fork) for notice in world.notices if isinstance(notice, Reorged)]
+    return [(event.provider, event.fork) for event in world.events if isinstance(event, Reorged)]
 
 
 def world(at: float) -> World:
@@ -289,6 +289,6 @@ def test_a_host_whose_chain_is_reorganised_all_the_time_is_put_out():
 
     flapping = Scripted("a", behaviour, capacity=1, names_blocks=True, prove=lambda now: 50)
     w = World(flapping, Scripted("b", good("b"), capacity=1), rates={"a": 1.0, "b": 1.0}).read(readings(1500))
-    (out,) = [notice for notice in w.notices if isinstance(notice, Quarantined)]
+    (out,) = [event for event in w.events if isinstance(event, Quarantined)]
     assert (out.provider, out.reason) == ("a", f"its chain was reorganised {REORGS} times in 10 minutes")
     assert len(w.results) == 1500

@@ -62,8 +62,8 @@ def test_a_lone_paused_provider_is_waited_for_not_given_up():
 
 def test_a_pause_longer_than_the_outage_limit_stops_and_says_when_to_come_back():
     world = World(Scripted("lone", failing(ReadCode.THROTTLED, retry_after="3600"))).read(readings(5))
-    assert world.stop is not None
-    assert "scan again at 2023-11-14T23:1" in world.stop.reason
+    assert world.halt is not None
+    assert "scan again at 2023-11-14T23:1" in world.halt.reason
     assert not world.results
 
 
@@ -92,8 +92,8 @@ def test_a_bad_key_disables_the_provider():
 
 def test_all_providers_disabled_stops_at_once():
     world = World(Scripted("bad", failing(ReadCode.BAD_KEY))).read(readings(3))
-    assert world.stop is not None
-    assert "bad: it failed" in world.stop.reason
+    assert world.halt is not None
+    assert "bad: it failed" in world.halt.reason
     assert world.elapsed < 5
 
 
@@ -102,7 +102,7 @@ def test_a_wrong_chain_is_quarantined_before_its_first_reading():
     world = World(wrong, Scripted("good", good("good"))).read(readings(30))
     world.check(readings(30))
     assert not wrong.asked
-    assert Quarantined("wrong", "chain 97, not 56") in world.notices
+    assert Quarantined("wrong", "chain 97, not 56") in world.events
 
 
 def test_an_unanswered_proof_is_tried_again_later():
@@ -180,7 +180,7 @@ def test_a_poisonous_reading_among_the_last_costs_only_itself():
         return CallError(ReadCode.SERVER_ERROR, "500") if any(r.index == 0 for r in asked) else good("x")(asked, now)
 
     world = World(Scripted("a", poisoned)).read(readings(8))
-    assert world.stop is None or len(world.amounts()) == 7
+    assert world.halt is None or len(world.amounts()) == 7
 
 
 def test_a_short_reply_is_fetched_again_in_halves_and_what_stays_missing_is_an_error():
@@ -195,7 +195,7 @@ def test_a_short_reply_is_fetched_again_in_halves_and_what_stays_missing_is_an_e
     [gap] = world.unread()
     assert gap.reading.index == 5
     assert gap.error.code is ReadCode.MISSING
-    assert ShortReply("a", 9, 8) in world.notices
+    assert ShortReply("a", 9, 8) in world.events
 
 
 def test_dead_tokens_never_stop_native_reads():
@@ -206,7 +206,7 @@ def test_dead_tokens_never_stop_native_reads():
     work = readings(100, COIN, USDT)
     world = World(Scripted("a", tokens_dead), Scripted("b", tokens_dead)).read(work)
     world.check(work)
-    assert world.stop is None
+    assert world.halt is None
     assert {r.reading.asset.symbol for r in world.unread()} == {"USDT"}
     assert len(world.unread()) == 100
     assert world.elapsed < 120
@@ -231,8 +231,8 @@ def test_an_outage_in_the_middle_loses_nothing():
 
 def test_a_chain_without_success_stops_after_the_outage_limit():
     world = World(Scripted("a", failing()), policy=Policy(outage_limit=100)).read(readings(30))
-    assert world.stop is not None
-    assert "no provider answered for 100 s: a: it failed" in world.stop.reason
+    assert world.halt is not None
+    assert "no provider answered for 100 s: a: it failed" in world.halt.reason
     assert 99 < world.elapsed < 131
     assert not world.results
 
@@ -281,7 +281,7 @@ def test_cancelled_calls_leave_their_readings_untouched():
 def test_who_is_off_is_named_where_nobody_is_left():
     pool = ChainPool(CHAIN, [], Policy(), lambda: 0.0, ["helius: HELIUS_API_KEY is not set"])
     pool.submit(0, readings(1))
-    stop = pool.step(START).stop
+    stop = pool.step(START).halt
     assert stop is not None
     assert stop.reason == "no provider is left: helius: HELIUS_API_KEY is not set"
 
@@ -302,7 +302,7 @@ def test_what_only_a_dead_provider_may_be_asked_ends_while_another_lives() -> No
     world.pool.remember(readings(1, first=9)[0])  # what was read before tells who is alive
     world.read(readings(2), excluded=frozenset({"alive"}))
     assert [result.error is not None for result in world.results] == [True, True]
-    assert world.stop is None
+    assert world.halt is None
     assert world.elapsed < 120
 
 

@@ -93,7 +93,7 @@ class Watched(World):
             for _, result in step.ended:
                 if result.error is not None and result.error.code is not ReadCode.NO_PROVIDER:
                     assert self.successes, "nothing has succeeded, yet a reading ended"
-            if self.pool.busy and step.stop is None and not in_flight:
+            if self.pool.busy and step.halt is None and not in_flight:
                 assert step.wake_at is not None
                 assert now < step.wake_at <= now + 30
             return step
@@ -140,7 +140,7 @@ class Watched(World):
         ended = Counter((r.reading.index, r.reading.asset.symbol) for r in self.results)
         assert not [key for key, n in ended.items() if n != 1]
         assert set(ended) <= {(r.index, r.asset.symbol) for r in work}
-        if self.stop is None:
+        if self.halt is None:
             self.check(work)
         for result in self.results:
             if isinstance(result.outcome, Balance):
@@ -212,7 +212,7 @@ def test_a_world_that_heals_is_read(world, n):
     work = readings(n, COIN, USDT)
     world.read(work)
     world.check_all(work)
-    assert world.stop is None
+    assert world.halt is None
     gaps = [result.reading for result in world.unread()]
     world.results.clear()
     world.now = max(world.now, START + 300)
@@ -231,7 +231,7 @@ def test_an_outage_of_everybody_ends_nothing(world, n):
     assert len(ended) <= at_edge
     world.run()
     world.check_all(work)
-    assert world.stop is None
+    assert world.halt is None
 
 
 @few
@@ -243,13 +243,13 @@ def test_what_is_bad_at_every_provider_is_all_that_is_unread(world, n):
     work = readings(n, COIN)
     world.read(work)
     world.check_all(work)
-    assert world.stop is None
+    assert world.halt is None
     for _ in range(2):  # poison opens breakers, too: what waits for one in vain is read by the final pass
         gaps = [result.reading for result in world.unread()]
         world.results = [result for result in world.results if result.error is None]
         world.pool.submit(0, gaps, budget_free=True)
         world.run()
-    assert world.stop is None
+    assert world.halt is None
     assert {r.reading.index for r in world.unread()} == {3, 41, 17} & set(range(n))
 
 
@@ -261,7 +261,7 @@ def test_dead_tokens_cost_the_tokens_only(world, n, first):
     work = readings(n, COIN, USDT)
     world.read(work)
     world.check_all(work)
-    assert world.stop is None
+    assert world.halt is None
     assert {r.reading.asset for r in world.unread()} == {USDT}
     assert len(world.unread()) == n
 
@@ -272,7 +272,7 @@ def test_dead_natives_cost_the_natives_only(world, n):
     work = readings(n, COIN, USDT)
     world.read(work)
     world.check_all(work)
-    assert world.stop is None
+    assert world.halt is None
     assert {r.reading.asset for r in world.unread()} == {COIN}
 
 

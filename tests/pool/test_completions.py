@@ -5,7 +5,7 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError
-from hdscan.pool.actions import Silence
+from hdscan.pool.actions import OutageBegan, OutageEnded
 from hdscan.pool.limiter import DAY, HOUR, MINUTE
 from hdscan.pool.upstream import Policy
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
@@ -42,7 +42,7 @@ def test_a_reading_that_every_good_reply_refuses_ends_at_once(providers, n):
 def test_poison_that_is_left_at_the_end_ends_once_something_else_is_seen_to_succeed(providers):
     world = World(*(Scripted(str(i), poisoned(3), capacity=1) for i in range(providers))).read(readings(40))
     world.check(readings(40))
-    assert world.stop is None
+    assert world.halt is None
     assert unread_indices(world) == {3}
     assert world.elapsed < 60
 
@@ -56,7 +56,7 @@ def test_a_kind_that_is_dead_ends_though_nothing_else_is_left_to_read(asset, lat
     work = readings(60, COIN, USDT)
     world = World(Scripted("a", dead, latency=latency), Scripted("b", dead)).read(work)
     world.check(work)
-    assert world.stop is None
+    assert world.halt is None
     assert {r.reading.asset for r in world.unread()} == {asset}
     assert world.elapsed < 150
 
@@ -67,7 +67,7 @@ def test_dead_tokens_of_a_scan_of_tokens_only_end_when_a_coin_can_be_read():
 
     world = World(Scripted("a", dead)).read(readings(20, USDT))
     world.check(readings(20, USDT))
-    assert world.stop is None
+    assert world.halt is None
     assert len(world.unread()) == 20
 
 
@@ -105,8 +105,8 @@ def test_readings_wait_for_the_next_minute_of_a_provider_with_a_limit_per_minute
 def test_a_lone_provider_whose_quota_is_spent_stops_the_chain_and_loses_nothing(seconds):
     a = Scripted("a", good("a"))
     world = World(a, rates={"a": 20}, windows={"a": [(seconds, 11)]}).read(readings(500))
-    assert world.stop is not None
-    assert "scan again at" in world.stop.reason
+    assert world.halt is not None
+    assert "scan again at" in world.halt.reason
     assert len(world.results) == 100
     assert not world.unread()
 
@@ -144,7 +144,7 @@ def test_a_healed_chain_is_noticed_within_thirty_seconds(down):
     providers = [Scripted(n, during(3, 3 + down, failing(ReadCode.TIMEOUT), good(n)), latency=0.2) for n in "abc"]
     world = World(*providers, rates=dict.fromkeys("abc", 2.0)).read(readings(900, COIN, USDT))
     world.check(readings(900, COIN, USDT))
-    assert world.stop is None
+    assert world.halt is None
     healed = [r.outcome.observed_at for r in world.results if r.error is None and r.outcome.observed_at >= START + 3 + down]
     assert min(healed) <= START + 3 + down + 30 + 1
     assert not world.unread()
@@ -158,19 +158,19 @@ def test_the_wait_doubles_and_the_same_work_is_offered_again():
     assert gaps[:5] == [1, 2, 4, 8, 16]
     assert max(gaps) <= 31
     assert {asked for _, asked in lone.asked} == {tuple(readings(1))}
-    assert [n.seconds for n in world.notices if isinstance(n, Silence)][:3] == [2, 4, 8]
+    assert [n.seconds for n in world.events if isinstance(n, OutageBegan)][:3] == [2, 4, 8]
 
 
 def test_any_success_resets_the_wait_and_is_told():
     lone = Scripted("lone", during(0, 20, failing(), during(40, 50, failing(), good("lone"))))
     world = World(lone, policy=Policy(breaker_threshold=1000)).read(readings(1))
-    assert [n.seconds for n in world.notices if isinstance(n, Silence)] == [2, 4, 8, 16, None]
-    world.notices.clear()
+    assert world.events == [*map(OutageBegan, (2, 4, 8, 16)), OutageEnded()]
+    world.events.clear()
     world.now = START + 40
     world.pool.submit(0, readings(1, first=5))
     world.run()
     # what was read before is asked in turn with what waits
-    assert [n.seconds for n in world.notices if isinstance(n, Silence)] == [2, 4, 8, None]
+    assert world.events == [*map(OutageBegan, (2, 4, 8)), OutageEnded()]
 
 
 def test_no_counter_aborts_a_scan_while_anything_succeeds():
@@ -187,7 +187,7 @@ def test_idle_time_is_no_outage():
     world.now += 10_000
     world.results.clear()
     world.read(readings(5, first=5))
-    assert world.stop is None
+    assert world.halt is None
     assert len(world.results) == 5
 
 
@@ -195,22 +195,22 @@ def test_time_in_which_everything_is_on_the_wire_is_no_outage():
     hangs = Scripted("hangs", failing(ReadCode.TIMEOUT), latency=20.0, capacity=1)
     world = World(hangs, Scripted("quick", good("quick"), capacity=1), policy=Policy(outage_limit=5)).read(readings(30))
     world.check(readings(30))
-    assert world.stop is None
+    assert world.halt is None
     assert not world.unread()
 
 
 def test_the_outage_limit_counts_from_the_last_success():
     a = Scripted("a", during(50, 10_000, failing(), good("a")), capacity=1)
     world = World(a, rates={"a": 1}).read(readings(1000))
-    assert world.stop is not None
+    assert world.halt is not None
     assert 645 < world.elapsed < 690
 
 
 def test_time_that_some_endpoint_could_have_been_asked_counts_though_others_are_paused():
     paused = Scripted("paused", failing(ReadCode.THROTTLED, retry_after="3000"))
     world = World(paused, Scripted("dead", failing())).read(readings(5))
-    assert world.stop is not None
-    assert "no provider answered" in world.stop.reason
+    assert world.halt is not None
+    assert "no provider answered" in world.halt.reason
     assert 590 < world.elapsed < 640
 
 

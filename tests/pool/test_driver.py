@@ -179,7 +179,7 @@ def test_calls_that_had_not_begun_when_the_driver_ended_are_given_up_too():
         def step(now):
             decided = decide(now)
             reads = any(isinstance(call, ReadCall) for call in decided.calls)
-            return msgspec.structs.replace(decided, stop=Halt("enough")) if reads else decided
+            return msgspec.structs.replace(decided, halt=Halt("enough")) if reads else decided
 
         rig.pool.step = step
         assert await asyncio.wait_for(rig.driver.run(), 10) == Halt("enough")

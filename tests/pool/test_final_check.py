@@ -33,7 +33,7 @@ def read(*hosts: Scripted, chain: Chain = CHAIN) -> World:
     """Everything is read, and all questions of that time are answered."""
     world = World(*hosts, chain=chain).read(readings(30))
     world.run()
-    world.notices.clear()
+    world.events.clear()
     for host in hosts:
         host.checks.clear()
         if isinstance(host, Host):
@@ -46,12 +46,12 @@ def look(world: World) -> float:
     began = world.now
     world.pool.begin_final_check(world.now)
     world.run()
-    assert isinstance(world.notices[-1], FinalCheckDone)
+    assert isinstance(world.events[-1], FinalCheckDone)
     return world.now - began
 
 
 def reorgs(world: World) -> list[tuple[str, int]]:
-    return [(notice.provider, notice.fork) for notice in world.notices if isinstance(notice, Reorged)]
+    return [(event.provider, event.fork) for event in world.events if isinstance(event, Reorged)]
 
 
 def test_a_host_whose_chain_stayed_is_asked_for_its_head_and_one_block():
@@ -59,7 +59,7 @@ def test_a_host_whose_chain_stayed_is_asked_for_its_head_and_one_block():
     world = read(host)
     assert look(world) < 1
     assert (len(host.checks), host.blocks) == (1, [100])
-    assert world.notices == [FinalCheckDone()]
+    assert world.events == [FinalCheckDone()]
 
 
 def test_a_block_that_was_replaced_since_the_last_question_is_noticed():
@@ -93,7 +93,7 @@ def test_a_head_that_stays_below_what_it_was_is_a_reorg_however_few_the_blocks()
     host.height = 99
     assert LAST_LOOK <= look(world) < LAST_LOOK + 2
     assert reorgs(world) == [("a", 0)]
-    world.notices.clear()
+    world.events.clear()
     world.read(readings(10))
     assert look(world) < 1
     assert reorgs(world) == [], "it counts from there now"
@@ -112,7 +112,7 @@ def test_a_host_that_fails_is_asked_again_and_given_up_in_the_end():
     host.proof = lambda now: CallError(ReadCode.SERVER_ERROR, "down")
     assert LAST_LOOK <= look(world) < LAST_LOOK + 2
     assert len(host.checks) > 2
-    assert world.notices == [FinalCheckDone(("a",))]
+    assert world.events == [FinalCheckDone(("a",))]
     host.proof = lambda now: 100
     host.forked = True
     look(world)
@@ -220,7 +220,7 @@ def test_a_walk_down_that_takes_longer_than_the_look_has_doubted_what_it_saw():
         look(world)
     world.read(readings(3))
     world.run()
-    world.notices.clear()
+    world.events.clear()
     host.block = lambda height, now: "new" if height > 99 else CallError(ReadCode.SERVER_ERROR, "down")
     look(world)
     assert reorgs(world)
@@ -245,9 +245,9 @@ def test_audits_that_were_lost_before_a_restart_count():
     assert memory.lost == {"a": 1}
     later = World(Host("a"))
     later.pool.restore(memory)
-    assert [notice.provider for notice in later.pool.contradict("a", "two others say otherwise")] == ["a"]
+    assert [event.provider for event in later.pool.contradict("a", "two others say otherwise")] == ["a"]
     last = World(Host("a"), Host("b"))
     last.pool.restore(later.pool.memory())
     last.read(readings(3))
-    assert [notice.provider for notice in last.notices if isinstance(notice, Quarantined)] == ["a"]
+    assert [event.provider for event in last.events if isinstance(event, Quarantined)] == ["a"]
     assert not last.providers[0].asked

@@ -92,10 +92,10 @@ class Scan(World):
     def work(self, until: float = float("inf")) -> None:
         while self.pool.busy:
             step = self.pool.step(self.now)
-            assert step.stop is None
+            assert step.halt is None
             self.stands |= {result.reading.index: result for _, result in step.ended}
-            for notice in step.notices:
-                self._heed(notice)
+            for event in step.events:
+                self._heed(event)
             for call in step.calls:
                 done = (self.now + self.node.takes(self.now), next(self._ids), call, self.node.answer(call, self.now))
                 heapq.heappush(self._pending, done)
@@ -110,13 +110,13 @@ class Scan(World):
                     self.node.told(head)
                 self.pool.finished(call, answer, self.now)
 
-    def _heed(self, notice: object) -> None:
-        assert not isinstance(notice, Quarantined)
-        if isinstance(notice, FinalCheckDone):
-            self.unheard = bool(notice.unheard)
-        if isinstance(notice, Reorged):
+    def _heed(self, event: object) -> None:
+        assert not isinstance(event, Quarantined)
+        if isinstance(event, FinalCheckDone):
+            self.unheard = bool(event.unheard)
+        if isinstance(event, Reorged):
             self.settled = False
-            gone = [index for index, result in self.stands.items() if (result.outcome.height or 0) >= notice.fork]
+            gone = [index for index, result in self.stands.items() if (result.outcome.height or 0) >= event.fork]
             self.pool.submit(0, [self.stands.pop(index).reading for index in gone])
 
     def finish(self, count: int) -> float:

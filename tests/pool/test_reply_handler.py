@@ -92,7 +92,7 @@ def test_a_wrong_chain_found_while_reading_quarantines_and_what_is_on_the_wire_i
     world.pool.finished(first, CallError(ReadCode.WRONG_CHAIN, "chain 97"), START + 11)
     world.pool.finished(second, good("a")(second.readings, START + 11), START + 11)
     step = world.pool.step(START + 11)
-    assert Quarantined("a", "chain 97") in step.notices
+    assert Quarantined("a", "chain 97") in step.events
     assert not [result for _, result in step.ended if result.outcome.source == "a"]
     assert world.upstreams["a"].trust is Trust.QUARANTINED
 
@@ -104,7 +104,7 @@ def test_who_speaks_to_the_host_of_a_wrong_chain_is_quarantined_with_it():
     world.now = START + 100
     world.read(readings(500))
     assert world.upstreams["b"].trust is Trust.QUARANTINED
-    assert {notice.provider for notice in world.notices if isinstance(notice, Quarantined)} == {"a", "b"}
+    assert {event.provider for event in world.events if isinstance(event, Quarantined)} == {"a", "b"}
 
 
 @pytest.mark.parametrize("fault", [ReadCode.STALE, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.TIMEOUT])
@@ -223,7 +223,7 @@ def test_a_reply_whose_items_all_fail_is_a_success_for_breaker_and_outage_clock(
     a = Scripted("a", refuse)
     world = World(a, rates={"a": 0.1}).read(readings(800))
     world.check(readings(800))
-    assert world.stop is None
+    assert world.halt is None
     assert len(world.unread()) == 800
     assert world.elapsed > 700
     assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"

@@ -9,7 +9,7 @@ from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading
-from hdscan.pool.actions import Call, Halt, Notice, ReadCall
+from hdscan.pool.actions import Call, Event, Halt, ReadCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.upstream import Policy, Upstream
@@ -113,7 +113,7 @@ class Scripted:
 
 
 class World:
-    """Runs a ChainPool over scripted providers; `results` and `notices` are what it said, `now` the virtual time."""
+    """Runs a ChainPool over scripted providers; `results` and `events` are what it said, `now` the virtual time."""
 
     def __init__(
         self,
@@ -138,23 +138,23 @@ class World:
         self.now = START
         self.results: list[BalanceResult] = []
         self.jobs: Counter[int] = Counter()
-        self.notices: list[Notice] = []
-        self.stop: Halt | None = None
+        self.events: list[Event] = []
+        self.halt: Halt | None = None
         self.steps = 0
         self._pending: list[tuple[float, int, Call, Answer]] = []
         self._ids = count()
 
     def run(self, until: float = float("inf")) -> None:
         """Until everything ended, the pool stopped, or `until` seconds from the start."""
-        while self.pool.busy and self.stop is None:
+        while self.pool.busy and self.halt is None:
             step = self.pool.step(self.now)
             self.steps += 1
             assert self.steps < 200_000, "the pool spins"
             for job, result in step.ended:
                 self.jobs[job] += 1
                 self.results.append(result)
-            self.notices += step.notices
-            self.stop = step.stop
+            self.events += step.events
+            self.halt = step.halt
             for call in step.calls:
                 provider = call.upstream.provider
                 assert isinstance(provider, Scripted)

@@ -67,26 +67,30 @@ class ShortReply(msgspec.Struct, frozen=True):
     received: int
 
 
-class Silence(msgspec.Struct, frozen=True):
-    """Nobody answers (`seconds` until the work is offered again), or somebody does again (None)."""
+class OutageBegan(msgspec.Struct, frozen=True):
+    """No provider answers: the same work is offered again in `seconds`. Comes again with every longer wait."""
 
-    seconds: float | None
+    seconds: float
+
+
+class OutageEnded(msgspec.Struct, frozen=True):
+    """A provider answers again."""
 
 
 class FinalCheckDone(msgspec.Struct, frozen=True):
-    """The last look has ended: everybody but those providers stands where it stood, or a Reorged went before."""
+    """The final check ended: the chain of every provider but `unheard` is as it was read, or a Reorged came before."""
 
     unheard: tuple[str, ...] = ()
 
 
-Notice = Quarantined | Reorged | ShortReply | Silence | FinalCheckDone
+Event = Quarantined | Reorged | ShortReply | OutageBegan | OutageEnded | FinalCheckDone
 
 
 class Actions(msgspec.Struct, frozen=True):
-    """What to do now: make `calls`, take `ended` (job, result), heed `notices`, look again at `wake_at`, or after a call."""
+    """What to do now: make `calls`, take `ended` (job, result) and `events`; decide again at `wake_at` or after a call."""
 
     calls: tuple[Call, ...]
     ended: tuple[tuple[int, BalanceResult], ...]
-    notices: tuple[Notice, ...]
+    events: tuple[Event, ...]
     wake_at: float | None
-    stop: Halt | None
+    halt: Halt | None

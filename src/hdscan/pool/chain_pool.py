@@ -97,7 +97,7 @@ class ChainPool:
         self._completions.remember(reading)
 
     def begin_final_check(self, now: float) -> None:
-        """All is read: ask who gave amounts for its head and its blocks once more; ends with a notice, FinalCheckDone."""
+        """All is read: ask who gave amounts for its head and its blocks once more; ends with the event FinalCheckDone."""
         self._final_check.begin(now)
 
     def memory(self) -> PoolMemory:
@@ -135,7 +135,7 @@ class ChainPool:
             if not self._final_check.open:
                 unheard = self._final_check.unheard
                 names = sorted(upstream.name for upstream in self.upstreams if upstream.provider.endpoint in unheard)
-                self._completions.notices.append(FinalCheckDone(tuple(names)))
+                self._completions.events.append(FinalCheckDone(tuple(names)))
         if self._has_work:
             calls += self._dispatcher.checks(now)
             calls += self._dispatcher.reads(now)
@@ -147,25 +147,25 @@ class ChainPool:
             calls += self._dispatcher.checks(now, self._final_check)
         self.requests += len(calls)
         self.calls_in_flight += len(calls)
-        stop, wake_at = None, None
+        halt, wake_at = None, None
         if self._has_work:
-            stop = self._stop(now)
-            wake_at = self._wake_at(now) if stop is None else None
+            halt = self._halt(now)
+            wake_at = self._wake_at(now) if halt is None else None
         elif self._final_check.open:
             wake_at = min(self._wake_at(now), self._final_check.wake_at(now))
         # while all is on the wire nobody is kept waiting, and who hangs may leave its readings to others
         self._silence_counts = self._has_work and self._held_until(now) <= now
-        return self._told(tuple(calls), wake_at, stop)
+        return self._told(tuple(calls), wake_at, halt)
 
     def rest(self) -> Actions:
         """What has ended and was not told yet, where no further step will be taken."""
         return self._told((), None, None)
 
-    def _told(self, calls: tuple[Call, ...], wake_at: float | None, stop: Halt | None) -> Actions:
+    def _told(self, calls: tuple[Call, ...], wake_at: float | None, halt: Halt | None) -> Actions:
         completions = self._completions
-        step = Actions(calls, tuple(completions.ended), tuple(completions.notices), wake_at, stop)
+        step = Actions(calls, tuple(completions.ended), tuple(completions.events), wake_at, halt)
         completions.ended.clear()
-        completions.notices.clear()
+        completions.events.clear()
         return step
 
     # -- how calls end
@@ -210,7 +210,7 @@ class ChainPool:
                 times += [max(opening, upstream.budget.ready_at(now)) for opening in openings]
         return min(time for time in times if time > now)
 
-    def _stop(self, now: float) -> Halt | None:
+    def _halt(self, now: float) -> Halt | None:
         limit, reasons = self._policy.outage_limit, partial(self.upstreams.reasons, now)
         if not self.upstreams.in_service:
             return Halt(f"no provider is left: {reasons()}")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
-from hdscan.pool.actions import Notice, Silence
+from hdscan.pool.actions import Event, OutageBegan, OutageEnded
 from hdscan.pool.outage import Outage
 from hdscan.pool.queue import NO_CAP, PendingReading, WorkQueue
 from hdscan.pool.upstream import Upstream
@@ -29,13 +29,13 @@ Able = Mapping[Kind, frozenset[str]]
 
 
 class Completions:
-    """Ends, splits or parks what nobody can take; `ended` and `notices` are emptied by their reader."""
+    """Ends, splits or parks what nobody can take; `ended` and `events` are emptied by their reader."""
 
     def __init__(
         self, chain: Chain, upstreams: Upstreams, queue: WorkQueue, outage: Outage, jitter: Callable[[], float]
     ) -> None:
         self.ended: list[tuple[int, BalanceResult]] = []
-        self.notices: list[Notice] = []
+        self.events: list[Event] = []
         self._chain = chain
         self._upstreams = upstreams
         self._queue = queue
@@ -57,7 +57,7 @@ class Completions:
     def success(self, began: float, now: float, *, heals: bool) -> None:
         """A call that was begun at `began` succeeded; `heals`: the first after every breaker for such calls was open."""
         if self._outage.success(began, now, heals=heals):
-            self.notices.append(Silence(None))
+            self.events.append(OutageEnded())
         self._probed = False
 
     def settle(self, now: float) -> None:
@@ -176,7 +176,7 @@ class Completions:
 
     def _say_silence(self, now: float) -> None:
         if self._outage.attempt > 1:
-            self.notices.append(Silence(self._outage.until - now))
+            self.events.append(OutageBegan(self._outage.until - now))
 
     # -- the ends
 

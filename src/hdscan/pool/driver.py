@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 
 
 class Driver:
-    """Runs one ChainPool; `deliver` is given every step with something in it, in order."""
+    """Runs one ChainPool; `deliver` is given all actions with something in them, in order."""
 
     def __init__(self, pool: ChainPool, clock: Callable[[], float], deliver: Callable[[Actions], None]) -> None:
         self.pool = pool
@@ -33,7 +33,7 @@ class Driver:
         self._news.set()
 
     def begin_final_check(self) -> None:
-        """Have everybody looked at once more; ends with the notice FinalCheckDone."""
+        """Have everybody looked at once more; ends with the event FinalCheckDone."""
         self.pool.begin_final_check(self._clock())
         self._news.set()
 
@@ -44,16 +44,16 @@ class Driver:
                 self._news.clear()
                 if self._defect is not None:
                     raise self._defect
-                step = self.pool.step(self._clock())
-                for call in step.calls:
+                actions = self.pool.step(self._clock())
+                for call in actions.calls:
                     task = asyncio.create_task(self._perform(call))
                     self._tasks[task] = call
                     task.add_done_callback(self._done)
-                if step.ended or step.notices or step.stop:
-                    self._deliver(step)
-                if step.stop is not None:
-                    return step.stop
-                await self._wait(step.wake_at)
+                if actions.ended or actions.events or actions.halt:
+                    self._deliver(actions)
+                if actions.halt is not None:
+                    return actions.halt
+                await self._wait(actions.wake_at)
         finally:
             await self._give_up()
             self._deliver(self.pool.rest())  # what came in since the last step

@@ -146,7 +146,7 @@ class ReplyHandler:
     def _short(self, call: ReadCall, missing: Sequence[PendingReading], reply: Reply, now: float) -> None:
         """What a short reply left out is fetched again at once, in halves down to single readings (B3)."""
         upstream = call.upstream
-        self._completions.notices.append(ShortReply(upstream.name, reply.requested, reply.received))
+        self._completions.events.append(ShortReply(upstream.name, reply.requested, reply.received))
         error = ReadError(ReadCode.MISSING, f"short reply: {reply.received} of {reply.requested} accounts")
         upstream.last_error = error.message
         if len(call.items) == 1:
@@ -202,7 +202,7 @@ class ReplyHandler:
                     upstream.trust = Trust.DISABLED
                     upstream.why = f"{error.message}; check the key in its `url`"
             case ReadCode.WRONG_CHAIN | ReadCode.CONTRADICTED:
-                self._completions.notices += self._quarantine(upstream.provider.endpoint, error.message, error.fault)
+                self._completions.events += self._quarantine(upstream.provider.endpoint, error.message, error.fault)
             case ReadCode.STALE:
                 self._set_aside(upstream, error.message, now)
             case _:
@@ -229,7 +229,7 @@ class ReplyHandler:
             upstream.contradicted = max(upstream.contradicted, lost[upstream.name])
             if upstream.contradicted >= CONTRADICTIONS:
                 why = f"it lost {upstream.contradicted} audits of this scan"
-                self._completions.notices += self._quarantine(upstream.provider.endpoint, why, ReadCode.CONTRADICTED)
+                self._completions.events += self._quarantine(upstream.provider.endpoint, why, ReadCode.CONTRADICTED)
 
     def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
         """A host of another chain, or one that lies, is not asked again, by whatever protocol; what it said is doubted."""
@@ -256,7 +256,7 @@ class ReplyHandler:
         self._reorgs[endpoint] = lately
         if len(lately) >= REORGS:
             why = f"its chain was reorganised {REORGS} times in {WITHIN / 60:.0f} minutes"
-            self._completions.notices += self._quarantine(endpoint, why, ReadCode.CONTRADICTED)
+            self._completions.events += self._quarantine(endpoint, why, ReadCode.CONTRADICTED)
 
     def _reorged(self, endpoint: str, fork: int, why: str, now: float) -> None:
         """What an endpoint said from a height on is doubted; where no height is stated, it may be of a later block.
@@ -266,7 +266,7 @@ class ReplyHandler:
         for upstream in self._upstreams:
             if upstream.provider.endpoint == endpoint and upstream.trust is not Trust.QUARANTINED:
                 first = fork if upstream.provider.states_head else self._blocks.from_tip(endpoint, fork)
-                self._completions.notices.append(Reorged(upstream.name, first, why))
+                self._completions.events.append(Reorged(upstream.name, first, why))
                 upstream.doubted_at = now
                 if self._chain.family is Family.BITCOIN:
                     self._set_aside(upstream, why, now)

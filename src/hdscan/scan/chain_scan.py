@@ -16,7 +16,7 @@ from hdscan.model.reading import Balance, Reading
 from hdscan.model.recast import recast
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.model.times import rfc3339_seconds
-from hdscan.pool.actions import Actions, FinalCheckDone, Halt, Quarantined, Reorged, ShortReply, Silence
+from hdscan.pool.actions import Actions, FinalCheckDone, Halt, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
 from hdscan.scan.audit import AuditCase, by_company, chosen, contradiction
@@ -220,8 +220,8 @@ class ChainScanner:
         match await self._inbox.get():
             case Job() as job:
                 await self._commit(job)
-            case Quarantined() | Reorged() as notice:
-                await self._retract(notice)
+            case Quarantined() | Reorged() as event:
+                await self._retract(event)
             case FinalCheckDone(unheard):
                 self._looking = False
                 if unheard:
@@ -263,15 +263,15 @@ class ChainScanner:
             job.results.append(result)
             if job.ended:
                 self._inbox.put_nowait(job)
-        for notice in step.notices:
-            match notice:
+        for event in step.events:
+            match event:
                 case Quarantined() | Reorged() | FinalCheckDone():
-                    self._inbox.put_nowait(notice)
+                    self._inbox.put_nowait(event)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)
-                case Silence(None):
+                case OutageEnded():
                     _log.info("chain_answers_again", chain=self.chain.id)
-                case Silence(seconds):
+                case OutageBegan(seconds):
                     text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
                     self._say_error(ReadCode.UNAVAILABLE.value, text)
 
@@ -309,8 +309,8 @@ class ChainScanner:
         del self._jobs[job.number]
         for audited in found:
             if audited.lost is not None:
-                for notice in self._pool.contradict(audited.lost, contradiction(audited)):
-                    self._inbox.put_nowait(notice)
+                for event in self._pool.contradict(audited.lost, contradiction(audited)):
+                    self._inbox.put_nowait(event)
 
     async def _write_totals(self, commit: Callable[..., ChainScan | None]) -> bool:
         """Commit, with the time and requests since the last one; False where another worker had done it."""
@@ -341,36 +341,36 @@ class ChainScanner:
     async def _heed_the_rest(self) -> None:
         """What was doubted while the scan came to its end is taken back all the same."""
         while not self._inbox.empty():
-            if isinstance(notice := self._inbox.get_nowait(), Quarantined | Reorged):
-                await self._retract(notice)
+            if isinstance(event := self._inbox.get_nowait(), Quarantined | Reorged):
+                await self._retract(event)
 
-    async def _retract(self, notice: Quarantined | Reorged) -> None:
+    async def _retract(self, event: Quarantined | Reorged) -> None:
         """What such a provider said in this scan is read again: what is in flight at once, the rest as gaps."""
         self._unsettled = True
-        fork = notice.fork if isinstance(notice, Reorged) else None
+        fork = event.fork if isinstance(event, Reorged) else None
         again = 0
         for job in self._jobs.values():
-            doubted = [result for result in job.results if doubtful(result.outcome, notice.provider, fork)]
+            doubted = [result for result in job.results if doubtful(result.outcome, event.provider, fork)]
             again += len(doubted)
             if job.cases is not None:
-                doubt(job.cases, doubted, notice.provider, fork)
+                doubt(job.cases, doubted, event.provider, fork)
             elif doubted:
                 job.results[:] = [result for result in job.results if result not in doubted]
                 self._driver.submit(job.number, [result.reading for result in doubted])
-        if isinstance(notice, Reorged):
-            code, what = ReadCode.REORG, f"the chain of {notice.provider} was reorganised: {notice.reason}"
+        if isinstance(event, Reorged):
+            code, what = ReadCode.REORG, f"the chain of {event.provider} was reorganised: {event.reason}"
         else:
-            code, what = notice.code, f"{notice.provider} is quarantined: {notice.reason}"
+            code, what = event.code, f"{event.provider} is quarantined: {event.reason}"
         scan_id = self.record.scan_id
         count = await self._write(
-            lambda: self._store.retract(scan_id, self.chain.id, notice.provider, what, self._clock(), code=code, height=fork)
+            lambda: self._store.retract(scan_id, self.chain.id, event.provider, what, self._clock(), code=code, height=fork)
         )
         if count:
             records = await self._write(lambda: self._store.scan(scan_id))
             self.record = next(record for record in records if record.chain == self.chain.id)
             self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
             what += f"; {count} balances that it gave are read again"
-        if count or again or not isinstance(notice, Reorged):  # a provider that has said nothing took nothing back
+        if count or again or not isinstance(event, Reorged):  # a provider that has said nothing took nothing back
             self._say_error(code.value, what)
 
     async def _fail(self, failure: StoreError) -> None:
