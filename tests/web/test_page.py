@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hdscan.model.endpoint import Protocol
-from hdscan.sim.faults import Fault, always
+from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
 from tests.web.browser import Site, Watched, chain, chromium, seen
 
@@ -84,6 +84,29 @@ def test_a_scan_is_started_watched_through_failures_and_retried(context: Browser
     expect(chain(page, "bsc", "status")).to_have_text("completed")
     expect(seen(page, "token-error")).to_have_count(0)
     expect(seen(page, "gap-row")).to_have_count(0)
+    watched.assert_nothing_wrong()
+
+
+def test_disputed_readings_are_shown_and_retried(context: BrowserContext, site: Callable[..., Site]) -> None:
+    here = site(BTC, SLOW, addresses=30, funded=0.5)
+    here.set_faults({"btc-one": (Rule(faults=(Fault.FALSE_ZEROS,), items=0.7),)})
+    watched = opened(context, here)
+    page = watched.page
+    page.evaluate("import('/static/api.js').then(({ post }) => post('scans', { audit: 100 }))")
+    expect(chain(page, "btc", "status")).to_have_text("completed with gaps")
+    expect(chain(page, "btc", "unread")).to_have_text("0")
+    disputed = int(chain(page, "btc", "disputed").inner_text().removesuffix(" disputed"))
+    assert disputed == 30 - int(chain(page, "btc", "read").inner_text())
+    expect(seen(page, "chain-row", chain="btc").locator("svg rect.disputed")).to_have_count(1)
+    expect(seen(page, "holding", chain="btc", asset="BTC")).to_contain_text(f"{disputed} disputed")
+    expect(seen(page, "gaps-empty")).to_contain_text("operators disagree")
+    here.set_faults("none")
+    retry = seen(page, "retry")
+    expect(retry).to_have_text(f"Retry {disputed} disputed")
+    retry.click()
+    expect(chain(page, "btc", "status")).to_have_text("completed")
+    expect(chain(page, "btc", "disputed")).to_be_hidden()
+    expect(retry).to_be_hidden()
     watched.assert_nothing_wrong()
 
 

@@ -51,6 +51,12 @@ export function clock(time, { day = true } = {}) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${hours}`;
 }
 
+/** What ended without an amount: "12 unread, 3 disputed", or nothing. */
+export function openWords({ unread, disputed }) {
+  const parts = [[unread, "unread"], [disputed, "disputed"]].filter(([size]) => size);
+  return parts.map(([size, word]) => `${count(size)} ${word}`).join(", ");
+}
+
 /** A name of the API in words: completed_with_gaps is "completed with gaps". */
 export function words(name) {
   return name.replaceAll("_", " ");

@@ -13,6 +13,7 @@ const PACE = 3_000; // ms between two looks while a scan runs
 const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read is listed here, with every provider's own reason."];
 const SO_FAR = ["Nothing is unread so far.", "The scan is still running: what no provider can read will be listed here."];
 const EARLY = ["Nothing of what was asked for is unread.", "The scan ended early: what it did not come to is not listed here. Resume reads it."];
+const DISPUTED = ["Nothing is unread, but operators disagree.", "A disputed reading has no amount: its row under Addresses shows every answer. Retry asks again."];
 const RELIEF = ["Nothing that was asked for is unread.", "Every answer is in: no reading failed that the last scan asked for."];
 
 class Gaps extends HTMLElement {
@@ -44,9 +45,10 @@ class Gaps extends HTMLElement {
   drawEmpty() {
     const { scan_id, running, chains } = store.state;
     const early = Object.values(chains).some(isResumable);
-    const [lead, note] = scan_id === null ? UNASKED : running ? SO_FAR : early ? EARLY : RELIEF;
+    const disputed = Object.values(chains).some((each) => each.disputed);
+    const [lead, note] = scan_id === null ? UNASKED : running ? SO_FAR : early ? EARLY : disputed ? DISPUTED : RELIEF;
     const place = this.querySelector(".empty");
-    place.classList.toggle("good", scan_id !== null && !early);
+    place.classList.toggle("good", scan_id !== null && !early && !disputed);
     put(place, { lead, note });
   }
 

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { coins, count, many, signed } from "./format.js";
+import { coins, count, many, openWords, signed } from "./format.js";
 import { paced } from "./pace.js";
 import { amount, bar, fractionDigits, instead } from "./picture.js";
 import { on, setTotals, store } from "./store.js";
@@ -20,11 +20,9 @@ on(["progress", "addresses"], refreshTotals);
 
 /** What of a total isn't in its amount: "12 unread, 3 stale with 1.5 BTC not added". */
 function missingWords(total) {
-  const unread = total.unread ? [`${count(total.unread)} unread`] : [];
   const held = `${coins(total.stale_amount, total.decimals)} ${total.asset}`;
   const stale = total.stale ? [`${count(total.stale)} stale with ${held} not added`] : [];
-  const disputed = total.disputed ? [`${count(total.disputed)} disputed`] : [];
-  return [...unread, ...disputed, ...stale].join(", ");
+  return [openWords(total), ...stale].filter(Boolean).join(", ");
 }
 
 class Holdings extends HTMLElement {
@@ -64,7 +62,7 @@ function update(row, total, digits) {
   const value = total.amount === null ? null : coins(total.amount, total.decimals);
   put(row, {
     chain: total.chain,
-    amount: value === null ? instead(badge("unread"), digits) : amount((partial ? "≥ " : "") + value, digits),
+    amount: value === null ? instead(badge(total.unread || !total.disputed ? "unread" : "disputed"), digits) : amount((partial ? "≥ " : "") + value, digits),
     asset: total.asset,
     missing: missingWords(total),
     pending: pending && `${pending} unconfirmed`,

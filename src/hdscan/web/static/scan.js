@@ -3,7 +3,7 @@
 import { ApiError, post } from "./api.js";
 import { announce, h, keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { clock, count, duration, many, perSecond, words } from "./format.js";
+import { clock, count, duration, many, openWords, perSecond, words } from "./format.js";
 import { bar } from "./picture.js";
 import { chainNames, isResumable } from "./state.js";
 import { on, store } from "./store.js";
@@ -16,7 +16,7 @@ class Scan extends HTMLElement {
     this.buttons = Object.fromEntries([...this.querySelectorAll("button")].map((each) => [each.dataset.testid, each]));
     const { start, stop, retry, restart } = this.buttons;
     start.addEventListener("click", () => this.ask("scans", {}, start.textContent === "Resume" ? "goes on" : "has begun"));
-    retry.addEventListener("click", () => this.ask("scans", { retry: true }, "reads again what was unread"));
+    retry.addEventListener("click", () => this.ask("scans", { retry: true }, "retries what has no amount"));
     restart.addEventListener("click", () => this.ask("scans", { restart: true }, "has begun"));
     stop.addEventListener("click", () => this.ask("scans/stop", {}, "stops; what was read is kept"));
     this.querySelector("details").addEventListener("change", ({ target }) => {
@@ -72,15 +72,16 @@ class Scan extends HTMLElement {
     const { state, totals } = store;
     const named = chainNames(state, totals).filter((name) => !this.left.chain.has(name));
     const chosen = named.map((name) => state.chains[name]).filter(Boolean);
-    const unread = chosen.reduce((sum, each) => sum + each.unread, 0);
+    const sum = (name) => chosen.reduce((total, each) => total + each[name], 0);
+    const open = openWords({ unread: sum("unread"), disputed: sum("disputed") });
     const idle = state.known && !state.running;
     const { start, stop, retry, restart } = this.buttons;
     const focused = document.activeElement;
     start.textContent = chosen.some(isResumable) ? "Resume" : "Start";
-    retry.textContent = `Retry ${count(unread)} unread`;
+    retry.textContent = `Retry ${open}`;
     start.hidden = !idle;
     stop.hidden = !state.running;
-    retry.hidden = !idle || !unread || chosen.some(isResumable);
+    retry.hidden = !idle || !open || chosen.some(isResumable);
     restart.hidden = !idle || !chosen.length;
     if (focused?.hidden && this.contains(focused)) this.querySelector("button:not([hidden])")?.focus();
     const left = [...this.left.chain, ...this.left.asset];
@@ -127,16 +128,16 @@ function makeChain(chain) {
 
 function updateChain(row, chain) {
   const running = chain.status === "running";
-  const label = `${count(chain.read)} of ${count(chain.readings)} read, ${count(chain.unread)} unread`;
   put(row, {
     chain: chain.chain,
     status: badge(chain.status),
-    bar: bar([["done", chain.read], ["unread", chain.unread]], chain.readings || 1, label),
+    bar: bar(["read", "unread", "disputed"].map((kind) => [kind, chain[kind]]), chain.readings || 1, readWords(chain)),
     read: count(chain.read),
     readings: count(chain.readings),
     unread: count(chain.unread),
+    disputed: chain.disputed ? [h("b", {}, count(chain.disputed)), " disputed"] : "",
     funded: count(chain.funded),
-    first: running && !chain.read && !chain.unread ? "the first part is under way" : "",
+    first: running && !chain.read && !openWords(chain) ? "the first part is under way" : "",
     rate: running && chain.rate ? perSecond(chain.rate) : "–",
     eta: running && chain.eta !== null ? duration(chain.eta) : "–",
     seconds: duration(chain.seconds),
@@ -147,9 +148,12 @@ function updateChain(row, chain) {
   row.querySelector("[data-testid=chain-unread]").classList.toggle("some", chain.unread > 0);
 }
 
+function readWords(chain) {
+  return `${count(chain.read)} of ${count(chain.readings)} read, ${openWords(chain) || "nothing unread"}`;
+}
+
 function sentence(chain) {
-  const unread = chain.unread ? `${count(chain.unread)} unread` : "nothing unread";
-  return `${chain.chain} ${words(chain.status)}: ${count(chain.read)} of ${count(chain.readings)} read, ${unread}`;
+  return `${chain.chain} ${words(chain.status)}: ${readWords(chain)}`;
 }
 
 function updateTokenError(item, error) {
