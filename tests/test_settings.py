@@ -12,7 +12,7 @@ import pytest
 from hdscan.model.chain import Asset, Family, Network
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import ConfigError
-from hdscan.settings import LogLevel, ScanSettings, Settings, load, origin, show, shown, template
+from hdscan.settings import LogLevel, ScanSettings, Settings, load, show, shown, template
 from hdscan.settings.schema import Commitment
 
 CANARY = "canary-c0ffee-secret"
@@ -385,19 +385,6 @@ def test_nothing_secret_is_shown(home: Home) -> None:
     assert [row["url"] for row in values["endpoint"] if row["name"] == "mine"] == ["https://x.example:8443"]
     assert values["scan"]["chunk"] == 1000
     assert {"id", "family", "identity"} <= set(values["chain"][0])
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://a.example/key", "https://a.example"),
-        ("http://u:p@[::1]:80/", "http://[::1]:80"),
-        ("${URL}", "(not set)"),
-        ("https://a:b:c/", "(not set)"),
-    ],
-)
-def test_origin_is_scheme_host_and_port(url: str, expected: str) -> None:
-    assert origin(url) == expected
 
 
 def test_the_template_changes_nothing_until_a_line_is_uncommented(home: Home) -> None:

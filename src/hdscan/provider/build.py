@@ -5,12 +5,12 @@ from functools import partial
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.url import check_url
 from hdscan.provider.blockchair import Blockchair
 from hdscan.provider.electrum import Electrum
 from hdscan.provider.esplora import Esplora
 from hdscan.provider.etherscan import Etherscan
 from hdscan.provider.evm_rpc import EvmRpc
-from hdscan.provider.identity import check_url
 from hdscan.provider.multicall import Multicall
 from hdscan.provider.remote import Clock, Remote
 from hdscan.provider.solana_rpc import SolanaRpc

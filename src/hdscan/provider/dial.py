@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.provider.identity import check_url
+from hdscan.model.url import check_url
 
 SYSTEM, PIN, EXACT = "system", "pin", "sha256:"
 

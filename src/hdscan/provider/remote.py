@@ -10,7 +10,7 @@ from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.identity import endpoint_identity, host, secrets
+from hdscan.model.url import endpoint_identity, host, secrets
 from hdscan.provider.transport import Transport
 from hdscan.wire.http import Request, Response
 

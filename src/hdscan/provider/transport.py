@@ -13,8 +13,8 @@ import aiohttp
 from yarl import URL
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.url import check_url, endpoint_identity
 from hdscan.provider.dial import dial
-from hdscan.provider.identity import check_url, endpoint_identity
 from hdscan.provider.session import MOST_BYTES, Session
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import malformed

@@ -2,6 +2,6 @@
 
 from hdscan.settings.load import Settings, load
 from hdscan.settings.schema import Commitment, LogLevel, ScanSettings
-from hdscan.settings.show import origin, show, shown, template
+from hdscan.settings.show import show, shown, template
 
-__all__ = ["Commitment", "LogLevel", "ScanSettings", "Settings", "load", "origin", "show", "shown", "template"]
+__all__ = ["Commitment", "LogLevel", "ScanSettings", "Settings", "load", "show", "shown", "template"]

@@ -1,9 +1,8 @@
 """Rows of chains, tokens and endpoints, file after file, into the model's values: a later file's rows win."""
 
-import ipaddress
 import re
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -11,6 +10,7 @@ from hdscan.chains import FAMILIES, family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.errors import ConfigError
+from hdscan.model.url import check_url
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -92,7 +92,7 @@ class Register(msgspec.Struct):
         family = FAMILIES[row.family]
         decimals = family.decimals if row.decimals is None else row.decimals
         stated = {key: getattr(row, key) for key in PARAMETERS if getattr(row, key) is not None}
-        try:
+        with _at(where):
             return Chain(
                 id=row.id,
                 family=row.family,
@@ -103,16 +103,12 @@ class Register(msgspec.Struct):
                 head_tolerance=family.head_tolerance if row.head_tolerance is None else row.head_tolerance,
                 params=family.params(stated, decimals),
             )
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from None
 
     def _token(self, where: str, row: TokenRow) -> Asset:
         chain = self._known(where, row.chain)
         family = family_of(chain)
-        try:
+        with _at(where):
             family.check_contract(row.contract)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from None
         if row.symbol == chain.symbol:
             raise ConfigError(f"{where}: '{row.symbol}' is the chain's own coin; give the token another symbol")
         for other in self.tokens.values():
@@ -146,7 +142,8 @@ class Register(msgspec.Struct):
         protocols = _protocols(where, family, words)
         lines = Protocol.ELECTRUM in protocols
         if not unset:
-            _check_url(where, url, lines=lines)
+            with _at(where):
+                check_url(url, lines=lines)
         if row.tls != "system" and not url.startswith("ssl://"):
             raise ConfigError(f"{where}: tls is for electrum hosts with a url of ssl:// only")
         return Endpoint(
@@ -167,6 +164,15 @@ class Register(msgspec.Struct):
         )
 
 
+@contextmanager
+def _at(where: str) -> Iterator[None]:
+    """Begin the sentence of a ConfigError with its place."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
 def _only_once(places: dict[object, str], key: object, where: str) -> None:
     if key in places:
         raise ConfigError(f"{where}: the same as {places[key]}")
@@ -183,26 +189,3 @@ def _protocols(where: str, family: Family, words: Sequence[str]) -> tuple[Protoc
     if Protocol.ELECTRUM in words and len(words) > 1:
         raise ConfigError(f"{where}: protocol 'electrum' has a url of its own kind; give the others a row of theirs")
     return tuple(Protocol(word) for word in words)
-
-
-def _check_url(where: str, url: str, *, lines: bool) -> None:
-    """ConfigError unless `url` has TLS (https, or ssl://host:port for `lines`) or is this machine's; it may hold a key."""
-    form = "ssl://host:port" if lines else "https://host/path, with keys as ${NAME}"
-    secure, plain = ("ssl", "tcp") if lines else ("https", "http")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    bare = not lines or (port and "@" not in url and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}")
-    if not host or not bare or "${" in url or any(char.isspace() or not char.isprintable() for char in url):
-        raise ConfigError(f"{where}: url has to be a full address such as {form}")
-    if parts.scheme != secure and not (parts.scheme == plain and _is_loopback(host)):
-        raise ConfigError(f"{where}: url has to begin with {secure}:// ({plain}:// is for hosts on this machine only)")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

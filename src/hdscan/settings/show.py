@@ -8,20 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hdscan.model.chain import Chain
+from hdscan.model.url import origin
 from hdscan.settings.load import Settings
-
-
-def origin(url: str) -> str:
-    """A url's scheme, host and port: all of it that may be shown."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host:
-        return "(not set)"
-    name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}" + (f":{port}" if port else "")
 
 
 def shown(settings: Settings) -> dict[str, Any]:

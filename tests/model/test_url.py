@@ -3,7 +3,7 @@
 import pytest
 
 from hdscan.model.errors import ConfigError
-from hdscan.provider.identity import check_url, endpoint_identity, redact, secrets
+from hdscan.model.url import check_url, endpoint_identity, origin, secrets
 
 KEY = "0123456789abcdef"
 WITH_KEYS = [
@@ -23,7 +23,7 @@ WITH_KEYS = [
 @pytest.mark.parametrize("url", WITH_KEYS)
 def test_a_key_is_found_and_never_shown(url: str) -> None:
     assert KEY in secrets(url)
-    assert redact(url) == "https://h.example"
+    assert origin(url) == "https://h.example"
     identity = endpoint_identity(url)
     assert identity.startswith("h.example#")
     assert KEY not in identity
@@ -41,7 +41,7 @@ def test_rows_of_one_host_and_key_are_one_endpoint() -> None:
     assert endpoint_identity("https://blockstream.info/api") == endpoint_identity("https://blockstream.info/testnet/api")
     assert endpoint_identity("https://blockstream.info/api") == "blockstream.info"
     assert endpoint_identity("http://127.0.0.1:8001") != endpoint_identity("http://127.0.0.1:8002")
-    assert redact("http://[::1]:8001/x") == "http://[::1]:8001"
+    assert origin("http://[::1]:8001/x") == "http://[::1]:8001"
 
 
 def test_short_path_segments_and_other_queries_are_no_keys() -> None:
@@ -68,3 +68,16 @@ def test_anything_else_is_refused(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_url(f"http://h.example/{KEY}?key={KEY}")
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/key", "https://a.example"),
+        ("http://u:p@[::1]:80/", "http://[::1]:80"),
+        ("${URL}", "(not set)"),
+        ("https://a:b:c/", "(not set)"),
+    ],
+)
+def test_origin_is_scheme_host_and_port(url: str, expected: str) -> None:
+    assert origin(url) == expected

@@ -1,0 +1,101 @@
+"""URLs of endpoints: what may be shown of one, which parts are keys, which caller it stands for, and that it has TLS."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import lru_cache
+from hashlib import sha256
+from ipaddress import ip_address
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
+
+from hdscan.model.errors import ConfigError
+
+KEY_NAMES = re.compile("key|token|secret|auth|pass", re.IGNORECASE)  # dkey, x-api-key, access_token …
+KEY_LENGTH = 16  # a path segment or query value this long is a key
+SHORTEST_KEY = 6  # anything shorter occurs in replies by chance
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: the only parts that may be shown."""
+    parts = _split(url)
+    return f"{parts.scheme}://{_host(parts)}" if parts else "(not set)"
+
+
+def host(url: str) -> str:
+    """Host and port; raises ConfigError."""
+    parts = _split(url)
+    if parts is None:
+        raise ConfigError("url has to be a full address with a host")
+    return _host(parts)
+
+
+def secrets(url: str) -> tuple[str, ...]:
+    """The keys in a URL: userinfo, query values with a telling name or of KEY_LENGTH, path segments of KEY_LENGTH.
+
+    Each is given decoded and in every encoding; userinfo also as it is sent (RFC 7617).
+    """
+    parts = urlsplit(url)
+    found = [part for part in (parts.username, parts.password) if part]
+    if found:
+        user, password = (unquote(part or "") for part in (parts.username, parts.password))
+        found.append(b64encode(f"{user}:{password}".encode()).decode())
+    found += [value for name, value in parse_qsl(parts.query) if KEY_NAMES.search(name) or len(value) >= KEY_LENGTH]
+    found += [segment for segment in parts.path.split("/") if len(segment) >= KEY_LENGTH]
+    return tuple(dict.fromkeys(form for key in found if len(key) >= SHORTEST_KEY for form in _forms(key)))
+
+
+def endpoint_identity(url: str) -> str:
+    """Host, port and a digest of the key: rows with the same identity share rate, quota and pause."""
+    keys = secrets(url)
+    digest = sha256(chr(0).join(keys).encode()).hexdigest()[:12]
+    return f"{host(url)}#{digest}" if keys else host(url)
+
+
+@lru_cache(maxsize=256)
+def check_url(url: str, *, lines: bool = False) -> None:
+    """Check for a full URL with TLS: https, or ssl://host:port for `lines`; without TLS only on this machine.
+
+    Raises ConfigError, whose sentence begins with "url" and holds no part of it.
+    """
+    secure, plain, form = (
+        ("ssl", "tcp", "ssl://host:port") if lines else ("https", "http", "https://host/path, with keys as ${NAME}")
+    )
+    parts = _split(url)
+    full = parts is not None and "${" not in url and url.isprintable() and " " not in url
+    if parts is None or not full or (lines and not _is_bare(parts)):
+        raise ConfigError(f"url has to be a full address such as {form}")
+    if parts.scheme != secure and not (parts.scheme == plain and _is_loopback(parts.hostname or "")):
+        raise ConfigError(f"url has to begin with {secure}:// ({plain}:// is for hosts on this machine only)")
+
+
+def _forms(key: str) -> Iterator[str]:
+    for text in (key, unquote(key)):
+        yield from (text, quote(text, safe=""), quote(text), quote_plus(text))
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL with a host, else None."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _host(parts: SplitResult) -> str:
+    name = parts.hostname or ""
+    name = f"[{name}]" if ":" in name else name
+    return name if parts.port is None else f"{name}:{parts.port}"
+
+
+def _is_bare(parts: SplitResult) -> bool:
+    """Whether there is nothing but scheme, host and port."""
+    rest = parts.path not in ("", "/") or parts.query or parts.fragment
+    return parts.port is not None and parts.netloc.lower() == _host(parts) and not rest
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
