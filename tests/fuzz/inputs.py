@@ -15,7 +15,7 @@ from hdscan.model.events import Reason
 from hdscan.pool.retry_after import LONGEST, retry_after
 from hdscan.settings import load, template
 from hdscan.web.hub import Hub
-from hdscan.web.live import Live
+from hdscan.web.state import CurrentState
 from tests.fuzz.target import Target, refused
 from tests.provider.server import BSC, BTC, NOW, SOLANA
 
@@ -132,7 +132,7 @@ def _retry_after(data: bytes) -> str:
     return "seconds" if value.strip(" \t").isdigit() else "date"
 
 
-_HUB = Hub(Live([], [], []), epoch="0123456789abcdef")
+_HUB = Hub(CurrentState([], [], []), epoch="0123456789abcdef")
 _HUB.seq = 41
 
 

@@ -19,11 +19,11 @@ from hdscan.app.demo import simulated_settings
 from hdscan.sim.world import World
 from hdscan.web.access import Access
 from hdscan.web.api import make_app
-from hdscan.web.errors import CODES
 from hdscan.web.guard import ALWAYS, Guard
 from hdscan.web.hub import Hub
-from hdscan.web.live import Live
+from hdscan.web.problem import CODES
 from hdscan.web.scans import Scans
+from hdscan.web.state import CurrentState
 from tests.fuzz.target import Target, scratch
 
 TOKEN = "token"
@@ -44,7 +44,7 @@ class Server:
         self.wallet = Wallet(simulated_settings(world, (), home / "fuzz.db"))
         for name, chain in world.chains.items():
             self.loop.run_until_complete(self.wallet.import_addresses(name, chain.addresses()))
-        hub = Hub(Live([], [], []), epoch="0123456789abcdef")
+        hub = Hub(CurrentState([], [], []), epoch="0123456789abcdef")
         hub.close()  # so that a stream of events ends at once
         scans = Scans(self.wallet, hub, lambda: "2026-01-01T00:00:00.000Z")
         with warnings.catch_warnings(category=LitestarDeprecationWarning, action="ignore"):

@@ -13,7 +13,7 @@ from hdscan.model.events import Event, ScanState
 from hdscan.scan.chain_scan import stands
 from hdscan.scan.engine import Engine
 from hdscan.scan.plan import ScanRequest
-from hdscan.web.live import Live
+from hdscan.web.state import CurrentState
 from tests.simulation.ending import Ending
 from tests.simulation.net import InProcess
 from tests.simulation.ports import End, Observed, WatchedBreaker
@@ -71,7 +71,7 @@ class Process:
             executor=life.disk,
         )
         self.watch.probing = lambda chain: self.engine._scanners[chain]._pool._completions._probing
-        self.live: Live | None = None
+        self.live: CurrentState | None = None
         self.closing = False
         self.interrupted: set[How] = set()
         self.stopped_at: float | None = None
@@ -159,7 +159,7 @@ class Process:
         if isinstance(event, ScanState):
             records = [r for chain in self.life.settings.chains if (r := self.store.latest(chain))]
             errors = [error for r in records for error in self.store.token_errors(r.scan_id, r.chain)]
-            self.live = Live([stands(record) for record in records], errors, [])
+            self.live = CurrentState([stands(record) for record in records], errors, [])
             for first in self.live.beginning(event):
                 self._apply(first)
             return

@@ -165,7 +165,7 @@ def served(settings: Settings, *, token: str | None = TOKEN, port: int = 0, **op
             ready.set_result(Server(link, lambda: loop.call_soon_threadsafe(until.set)))
 
         with Wallet(settings) as wallet, wallet.held("serve"):
-            address = web.Address("127.0.0.1", port)
+            address = web.Binding("127.0.0.1", port)
             await web.serve(wallet, address, token=token, begin=False, ready=tell, until=until, **options)
 
     ended: Future[None] = Future()

@@ -15,11 +15,11 @@ from hdscan.model.scan import Status
 from hdscan.sim.world import World
 from hdscan.web.access import Access
 from hdscan.web.api import make_app
-from hdscan.web.guard import Guard, Patience
+from hdscan.web.guard import Guard, Timeouts
 from hdscan.web.hub import Hub
-from hdscan.web.live import Live
 from hdscan.web.scans import Scans
-from hdscan.web.server import Address, Server, bind, listening
+from hdscan.web.server import Binding, Server, bind, listening
+from hdscan.web.state import CurrentState
 
 TOKEN = "0123456789abcdef-token"
 EPOCH = "0123456789abcdef"
@@ -142,15 +142,15 @@ class Served(NamedTuple):
 
 
 @asynccontextmanager
-async def served(wallet: Wallet, silence: float = 15.0, send_seconds: float = 10.0) -> AsyncIterator[Served]:
+async def served(wallet: Wallet, ping_after: float = 15.0, send_seconds: float = 10.0) -> AsyncIterator[Served]:
     """A wallet's server, with deadlines in seconds."""
-    with bind(Address("127.0.0.1", 0)) as listener:
+    with bind(Binding("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         chains, errors = wallet.state()
-        hub = Hub(Live(chains, errors, wallet.providers()), EPOCH)
+        hub = Hub(CurrentState(chains, errors, wallet.providers()), EPOCH)
         scans = Scans(wallet, hub, lambda: NOW)
-        app = make_app(wallet, hub, scans, silence)
-        guard = Guard(app, Access(b"secret", TOKEN, port), port, patience=Patience(answer=send_seconds))
+        app = make_app(wallet, hub, scans, ping_after)
+        guard = Guard(app, Access(b"secret", TOKEN, port), port, timeouts=Timeouts(answer=send_seconds))
         async with listening(guard, listener) as server:
             yield Served(wallet, hub, scans, server, port)
             hub.close()

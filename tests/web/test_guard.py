@@ -12,7 +12,7 @@ from hdscan.app import Wallet
 from hdscan.settings import Settings
 from hdscan.web.access import COOKIE_SECONDS, Access, load_secret
 from hdscan.web.api import make_app
-from hdscan.web.guard import CSP, Patience
+from hdscan.web.guard import CSP, Timeouts
 from tests.web.conftest import BEARER, DEADLINE, JSON, Reply, Server, read_reply, served
 
 NOBODY = None  # routes need no wallet to be listed
@@ -174,7 +174,7 @@ def test_a_cookie_outlives_a_restart(settings: Settings) -> None:
 def test_no_other_cookie_is_taken(settings: Settings) -> None:
     now = time.time()
     with served(settings) as server, Wallet(settings) as wallet:
-        secret = load_secret(wallet.store.beside(".secret"))
+        secret = load_secret(wallet.beside(".secret"))
 
         def made(secret: bytes, port: int, at: float) -> str:
             access = Access(secret, None, port)
@@ -386,11 +386,11 @@ def test_headers_of_more_than_16_kib_are_refused(empty: Server, where: str) -> N
     assert_guarded(reply)
 
 
-IMPATIENT = Patience(headers=0.2, body=0.2)
+IMPATIENT = Timeouts(headers=0.2, body=0.2)
 
 
 def test_headers_have_to_come_in_time(settings: Settings) -> None:
-    with served(settings, patience=IMPATIENT) as server:
+    with served(settings, timeouts=IMPATIENT) as server:
         for begun in (b"", b"GET /heal", f"GET /healthz HTTP/1.1\r\nHost: {server.netloc}\r\n".encode()):
             with server.connect() as connection:
                 connection.sendall(begun)
@@ -398,13 +398,13 @@ def test_headers_have_to_come_in_time(settings: Settings) -> None:
 
 
 def test_a_header_that_trickles_buys_no_time(settings: Settings) -> None:
-    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+    with served(settings, timeouts=IMPATIENT) as server, server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
         assert_trickle_ends(connection)
 
 
 def test_the_second_request_of_a_connection_has_to_come_in_time_too(settings: Settings) -> None:
-    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+    with served(settings, timeouts=IMPATIENT) as server, server.connect() as connection:
         connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n\r\n".encode())
         assert read_reply(connection).status == 200
         connection.sendall(b"GET /heal")
@@ -413,7 +413,7 @@ def test_the_second_request_of_a_connection_has_to_come_in_time_too(settings: Se
 
 @pytest.mark.parametrize("body", ["Content-Length: 2\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
 def test_a_body_has_to_come_in_time(settings: Settings, body: str) -> None:
-    with served(settings, patience=IMPATIENT) as server:
+    with served(settings, timeouts=IMPATIENT) as server:
         head = f"POST /api/v1/scans HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n{JSON}\r\n"
         reply = server.send((head + body).encode())
     assert (reply.status, reply.code) == (408, "timeout")
@@ -421,21 +421,21 @@ def test_a_body_has_to_come_in_time(settings: Settings, body: str) -> None:
 
 
 def test_a_stream_that_is_asked_for_with_a_body_that_never_ends_is_ended(settings: Settings) -> None:
-    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+    with served(settings, timeouts=IMPATIENT) as server, server.connect() as connection:
         head = f"GET /api/v1/events HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\nTransfer-Encoding: chunked\r\n\r\n"
         connection.sendall(head.encode())
         assert_ends(connection)
 
 
 def test_a_body_that_trickles_buys_no_time(settings: Settings) -> None:
-    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+    with served(settings, timeouts=IMPATIENT) as server, server.connect() as connection:
         head = f"POST /api/v1/scans HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n{JSON}\r\nContent-Length: 1000\r\n\r\n"
         connection.sendall(head.encode())
         assert_trickle_ends(connection)
 
 
 def test_whoever_asked_in_time_may_wait_for_the_answer(settings: Settings) -> None:
-    with served(settings, patience=IMPATIENT) as server, server.connect() as connection:
+    with served(settings, timeouts=IMPATIENT) as server, server.connect() as connection:
         connection.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {server.netloc}\r\n{BEARER}\r\n\r\n".encode())
         assert b"scan_state" in read_reply(connection).body
         connection.settimeout(3 * IMPATIENT.headers)

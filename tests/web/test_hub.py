@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hdscan.model.events import Event, ProviderChanged, Reason, ScanTokenError
 from hdscan.model.scan import ProviderState
 from hdscan.web.hub import BYE, MOST_WAITING, Hub, Subscription
-from hdscan.web.live import Live
+from hdscan.web.state import CurrentState
 from tests.web.reference import State, reduced
 from tests.web.streaming import EPOCH, Frame, frames, progress, said
 
@@ -16,7 +16,7 @@ OTHER = "fedcba9876543210"
 
 def hub(events: int = 0) -> Hub:
     """A hub that has said so many events."""
-    made = Hub(Live([], [], []), EPOCH)
+    made = Hub(CurrentState([], [], []), EPOCH)
     for number in range(events):
         made.publish(said(number))
     return made

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hdscan.web.api import make_app
-from hdscan.web.errors import CODES
+from hdscan.web.problem import CODES
 from tests.cli.conftest import Hdscan
 from tests.web.conftest import DEADLINE, TOKEN, Server, served, settings_of
 

@@ -95,7 +95,7 @@ async def test_any_last_id_is_answered_with_the_state(tmp_path: Path) -> None:
 
 @played
 async def test_a_silence_is_broken_by_pings_and_by_nothing_else(tmp_path: Path) -> None:
-    async with empty(tmp_path, silence=0.2) as server:
+    async with empty(tmp_path, ping_after=0.2) as server:
         stream = await server.follow()
         assert (await stream.until("ping"))[1:] == [Frame("ping", {"head": f"{EPOCH}-0"})]
         server.hub.publish(said())
@@ -217,7 +217,7 @@ async def test_a_scan_goes_on_when_every_client_has_gone(tmp_path: Path) -> None
             stream.close()
         await met(lambda: not server.hub.subscriptions)
         assert on.wallet.scanning, "it is still under way"
-        await met(lambda: server.scans.scan_id is None and not server.hub.live.snapshot().running)
+        await met(lambda: server.scans.scan_id is None and not server.hub.state.snapshot().running)
         on.assert_all_true()
         late = await server.follow()
         first = await late.next()

@@ -73,7 +73,7 @@ async def test_whoever_comes_and_goes_during_scans_ends_with_the_status(tmp_path
     dice = random.Random(seed)
     faults = {spec.name: (Rule(faults=(Fault.SERVER_ERROR, Fault.RESET, Fault.TRUNCATED), share=0.2),) for spec in EVERYBODY}
     faults |= {spec.name: (Rule(faults=(Fault.TOKENS_FAIL,), stop=30),) for spec in EVERYBODY if spec.chain == "bsc"}
-    async with stage(tmp_path, faults=faults, chunk=8) as on, served(on.wallet, silence=0.05) as server:
+    async with stage(tmp_path, faults=faults, chunk=8) as on, served(on.wallet, ping_after=0.05) as server:
         over = asyncio.Event()
         clients = [Wanderer(server, random.Random(f"{seed}/{number}")) for number in range(5)]
         async with asyncio.TaskGroup() as wandering:
@@ -84,7 +84,7 @@ async def test_whoever_comes_and_goes_during_scans_ends_with_the_status(tmp_path
                 if dice.random() < 0.3:
                     await met(lambda: server.hub.seq > 40)
                     on.wallet.stop()
-                await met(lambda: not server.hub.live.snapshot().running)
+                await met(lambda: not server.hub.state.snapshot().running)
             over.set()
         headers = {"Authorization": f"Bearer {TOKEN}"}
         url = f"http://127.0.0.1:{server.port}/api/v1/status"

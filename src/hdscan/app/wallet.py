@@ -36,7 +36,8 @@ from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
-from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanResult, Status
+from hdscan.model.page import Page, Sort
+from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, ScanResult, Status
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.chain_scan import stands
 from hdscan.scan.engine import Engine, summary
@@ -241,6 +242,36 @@ class Wallet:
     def gaps(self, chain: str | None = None) -> Iterator[Gap]:
         """What the last scan could not read, and why."""
         return self.store.gaps(chain)
+
+    def balance_page(
+        self,
+        chain: str | None,
+        asset: str | None,
+        *,
+        funded: bool = False,
+        q: str | None = None,
+        sort: Sort = Sort.INDEX,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[BalanceRow]:
+        """At most `limit` balances after `cursor`; `q` is part of an address or path. InputError for another query's cursor."""
+        return self.store.balance_page(chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+
+    def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
+        """At most `limit` gaps after `cursor`."""
+        return self.store.gap_page(chain, cursor=cursor, limit=limit)
+
+    def scans(self, before: int | None = None, limit: int = 100) -> list[ScanRecord]:
+        """The newest scans, or those before one, newest first."""
+        return self.store.scans(before, limit)
+
+    def scan_record(self, scan_id: int) -> ScanRecord | None:
+        """A scan and its chains, or None where there is no such scan."""
+        return self.store.scan_record(scan_id)
+
+    def beside(self, ending: str) -> Path:
+        """The path of a file that belongs to the database: its name with an ending."""
+        return self.store.beside(ending)
 
     def explain(self, address: str, chain: str | None = None, asset: str | None = None) -> list[Explained]:
         """All that is known of an address, per chain and asset, and why each provider was or was not asked.

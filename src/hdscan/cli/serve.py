@@ -75,7 +75,7 @@ async def serving(
         shown.note("the dashboard is at this link, which works once; Ctrl-C ends")
         write(link + "\n")
 
-    address = web.Address(host, port, tuple(names))
+    address = web.Binding(host, port, tuple(names))
     async with Interrupt(wallet, shown) as interrupt:
         await web.serve(wallet, address, token=token, begin=begin, ready=ready, until=interrupt.heard)
     return INTERRUPTED

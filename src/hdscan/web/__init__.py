@@ -1,5 +1,5 @@
 """What a browser or a program sees: the HTTP API, its events, the dashboard."""
 
-from hdscan.web.server import Address, serve
+from hdscan.web.server import Binding, serve
 
-__all__ = ["Address", "serve"]
+__all__ = ["Binding", "serve"]

@@ -17,14 +17,13 @@ from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
 from hdscan.web.described import CHANGES, READS, description, errors
-from hdscan.web.errors import Fault
 from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
 from hdscan.web.page import index, static
-from hdscan.web.refusals import Refusal, refuse
+from hdscan.web.problem import Problem, hand_on
 from hdscan.web.scans import Scans
-from hdscan.web.stream import SILENCE, EventStream
-from hdscan.web.totals import Totals
+from hdscan.web.stream import PING_AFTER, EventStream
+from hdscan.web.totals_cache import TotalsCache
 
 BLOCK = 1000  # CSV lines that are made at once
 LOOKING = 3  # searches of the whole wallet at once: each has a connection and keeps a core busy
@@ -59,7 +58,7 @@ class Begun(msgspec.Struct, frozen=True):
     scan_id: int
 
 
-class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StartScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to scan: no chains means every chain with addresses, no assets means all of each chain.
 
     `audit` is the percentage of zeros about which another operator is asked, as about all that is above zero.
@@ -72,13 +71,13 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
 
 
-class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StopScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to stop: no chains means all."""
 
     chains: tuple[str, ...] = ()
 
 
-class Add(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AddAddresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Addresses to be added, each as a line of the file of `hdscan import`."""
 
     chain: str
@@ -86,7 +85,7 @@ class Add(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip_invalid: bool = False
 
 
-class Items(msgspec.Struct, frozen=True):
+class Providers(msgspec.Struct, frozen=True):
     """Every provider."""
 
     items: tuple[ProviderStatus, ...]
@@ -104,21 +103,21 @@ class Scanning(Controller):
     @get("/status", sync_to_thread=False, responses=READS)
     def status(self, hub: NamedDependency[Hub]) -> Snapshot:
         """How every chain stands, as of the last event."""
-        return hub.live.snapshot()
+        return hub.state.snapshot()
 
     @get("/events", media_type="text/event-stream", responses=READS)
     async def events(
         self,
         hub: NamedDependency[Hub],
-        silence: NamedDependency[float],
+        ping_after: NamedDependency[float],
         last_event_id: Annotated[str | None, QueryParameter(name="last_event_id")] = None,
         last_seen: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> EventStream:
         """What happens, as Server-Sent Events that begin with the whole state."""
-        return EventStream(hub, last_event_id if last_seen is None else last_seen, silence)
+        return EventStream(hub, last_event_id if last_seen is None else last_seen, ping_after)
 
     @post("/scans", status_code=202, responses=CHANGES)
-    async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Start]) -> Begun:
+    async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StartScan]) -> Begun:
         """Begin a scan, or go on with one that did not end."""
         if data.restart and data.retry:
             raise InputError("restart reads everything, retry only what is unread: choose one")
@@ -128,7 +127,7 @@ class Scanning(Controller):
         return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry, data.audit)))
 
     @post("/scans/stop", status_code=202, responses=CHANGES)
-    async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[Stop]) -> Begun:
+    async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StopScan]) -> Begun:
         """End the running scan, or some of its chains; what has been read is kept."""
         for chain in data.chains:
             wallet.chain(chain)
@@ -142,25 +141,25 @@ class Scanning(Controller):
         limit: Limit = 100,
     ) -> Page[ScanAnswer]:
         """Every scan, newest first."""
-        records = wallet.store.scans(before, limit)
+        records = wallet.scans(before, limit)
         more = records[-1].scan_id if len(records) == limit else None
         return Page(tuple(_answer(each) for each in records), None if more is None else str(more))
 
     @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
     def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
         """One scan."""
-        record = wallet.store.scan_record(scan_id)
+        record = wallet.scan_record(scan_id)
         if record is None:
             raise NotFoundException(f"there is no scan {scan_id}")
         return _answer(record)
 
     @get("/providers", sync_to_thread=True, responses=READS)
-    def providers(self, wallet: NamedDependency[Wallet]) -> Items:
+    def providers(self, wallet: NamedDependency[Wallet]) -> Providers:
         """Every provider as it stands now."""
-        return Items(tuple(wallet.providers()))
+        return Providers(tuple(wallet.providers()))
 
 
-class Known(Controller):
+class Holdings(Controller):
     """What is held, what is not known, and the addresses themselves."""
 
     @get("/balances", responses=READS)
@@ -168,7 +167,7 @@ class Known(Controller):
         self,
         *,
         wallet: NamedDependency[Wallet],
-        totals: NamedDependency[Totals],
+        totals: NamedDependency[TotalsCache],
         looking: NamedDependency[asyncio.Semaphore],
         chain: OneChain = None,
         asset: OneAsset = None,
@@ -182,7 +181,7 @@ class Known(Controller):
         symbol = _chosen(wallet, chain, asset)
 
         def page() -> BalancePage:
-            found = wallet.store.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+            found = wallet.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
             return BalancePage(found.items, found.next, totals.of(chain, symbol))
 
         async with looking:
@@ -203,17 +202,19 @@ class Known(Controller):
     ) -> Page[Gap]:
         """What the last scans could not read, and why."""
         _chosen(wallet, chain, None)
-        return wallet.store.gap_page(chain, cursor=cursor, limit=limit)
+        return wallet.gap_page(chain, cursor=cursor, limit=limit)
 
     @post("/addresses", status_code=200, responses=CHANGES)
-    async def add(self, wallet: NamedDependency[Wallet], totals: NamedDependency[Totals], data: JSONBody[Add]) -> Imported:
+    async def add(
+        self, wallet: NamedDependency[Wallet], totals: NamedDependency[TotalsCache], data: JSONBody[AddAddresses]
+    ) -> Imported:
         """Add addresses; with a bad one none, unless `skip_invalid`."""
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
-        totals.forget()
+        totals.invalidate()
         if done.bad and not data.skip_invalid:
             bad = "1 bad address" if len(done.bad) == 1 else f"{len(done.bad):,} bad addresses"
             text = f"{bad}, so nothing was imported; mend what is bad, or leave it out with skip_invalid"
-            raise Refusal(422, Fault("bad_input", text, {"bad": done.bad[:BAD_SHOWN]}))
+            raise Problem(422, text, code=InputError.code, detail={"bad": done.bad[:BAD_SHOWN]})
         if not (done.added or done.known):
             raise InputError("there is no address to import")
         return msgspec.structs.replace(done, bad=done.bad[:BAD_SHOWN])
@@ -228,7 +229,7 @@ def healthz() -> Health:
 @get("/readyz", sync_to_thread=True, responses=READS)
 def readyz(wallet: NamedDependency[Wallet]) -> Health:
     """Whether the database can be read, and is still where it was opened."""
-    if not (path := wallet.store.beside("")).exists():
+    if not (path := wallet.beside("")).exists():
         raise StoreError(f"{path} is gone; what is written now is lost when the server ends")
     wallet.chains()
     return Health()
@@ -240,14 +241,14 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
     return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
 
 
-def make_app(wallet: Wallet, hub: Hub, scans: Scans, silence: float = SILENCE) -> Litestar:
-    """The routes over a wallet, its events and its scans; a stream says `ping` after `silence` seconds without an event."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "silence": silence}
-    given |= {"totals": Totals(wallet, hub), "metered": Metrics(wallet, hub), "looking": asyncio.Semaphore(LOOKING)}
+def make_app(wallet: Wallet, hub: Hub, scans: Scans, ping_after: float = PING_AFTER) -> Litestar:
+    """The routes over a wallet, its events and its scans; a stream says `ping` after `ping_after` seconds without an event."""
+    given = {"wallet": wallet, "hub": hub, "scans": scans, "ping_after": ping_after}
+    given |= {"totals": TotalsCache(wallet, hub), "metered": Metrics(wallet, hub), "looking": asyncio.Semaphore(LOOKING)}
     return Litestar(
-        [Router("/api/v1", route_handlers=[Scanning, Known]), healthz, readyz, metrics, index, static],
+        [Router("/api/v1", route_handlers=[Scanning, Holdings]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
-        exception_handlers={Exception: refuse},
+        exception_handlers={Exception: hand_on},
         openapi_config=description(),
         logging_config=None,
         debug=False,
@@ -273,7 +274,7 @@ async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: boo
     """Page by page, so that whoever reads slowly holds no view of the database open."""
     cursor, fields = None, BalanceRow.__struct_fields__
     while True:
-        page = await asyncio.to_thread(wallet.store.balance_page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
+        page = await asyncio.to_thread(wallet.balance_page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
         yield "".join(csv_lines(page.items, fields, header=cursor is None))
         if (cursor := page.next) is None:
             return

@@ -7,7 +7,7 @@ from litestar import Controller, Request, get
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, SecurityScheme
 
-from hdscan.web.errors import CODES, Envelope
+from hdscan.web.problem import CODES, Envelope
 
 
 def errors(*more: int) -> dict[int, ResponseSpec]:

@@ -6,6 +6,7 @@ body that is JSON and of bounded size and time. Every answer carries the headers
 
 import asyncio
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from importlib.resources import files
@@ -16,7 +17,8 @@ import structlog
 
 from hdscan.web.access import Access
 from hdscan.web.asgi import App, Message, Receive, Scope, Send
-from hdscan.web.errors import CODES, Envelope, Fault
+from hdscan.web.problem import Headers as Sent
+from hdscan.web.problem import Problem
 
 MOST_HEADERS = 16 * 1024  # bytes
 MOST_BODY = 1 << 20  # bytes
@@ -39,16 +41,7 @@ _log = structlog.get_logger()
 Headers = dict[bytes, list[bytes]]
 
 
-class Refused(Exception):
-    """An answer that is given in place of what was asked for."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-class Patience(msgspec.Struct, frozen=True):
+class Timeouts(msgspec.Struct, frozen=True):
     """How long a client is waited for, in seconds: to send its headers, its whole body, and to take an answer."""
 
     headers: float = 10.0
@@ -56,15 +49,15 @@ class Patience(msgspec.Struct, frozen=True):
     answer: float = 10.0
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 
 
 class Guard:
     """The server's outermost layer; `names` are the hosts that it answers to besides those of the loopback."""
 
-    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = (), patience: Patience = PATIENCE) -> None:
+    def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = (), timeouts: Timeouts = TIMEOUTS) -> None:
         self._app = app
-        self._patience = patience
+        self._timeouts = timeouts
         self._access = access
         self._port = port
         self._hosts = {
@@ -78,7 +71,7 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        out = _Out(send, self._patience.answer, scope)
+        out = _Out(send, self._timeouts.answer, scope)
         try:
             headers = _headers(scope)
             self._check_host(headers[b"host"], scope["server"])
@@ -86,36 +79,36 @@ class Guard:
                 await self._exchange(scope["query_string"], headers, out)
             else:
                 self._check_caller(scope["method"], headers)
-                await self._app(scope, _In(receive, headers, self._patience.body), out)
-        except Refused as refused:
-            await self._refuse(refused, scope["path"] == "/", out)
+                await self._app(scope, _In(receive, headers, self._timeouts.body), out)
         except Exception as error:
-            _log.error("request_failed", path=scope["path"], defect=type(error).__name__)
-            await self._refuse(Refused(500, "a defect in hdscan"), False, out)
+            problem = Problem.of(error)
+            if problem.status == 500:
+                _log_defect(scope["path"], problem.__cause__ or error)
+            await self._refuse(problem, scope["path"] == "/", out)
         finally:
             out.close()
 
     def _check_host(self, given: list[bytes], server: tuple[str, int | None] | None) -> None:
         if len(given) != 1:
-            raise Refused(400, "a request needs exactly one Host header")
+            raise Problem(400, "a request needs exactly one Host header")
         host = given[0].lower()
         if host not in self._hosts and (server is None or host != _netloc(server[0], self._port)):
-            raise Refused(421, "this Host is not served here; open the address that `hdscan serve` printed")
+            raise Problem(421, "this Host is not served here; open the address that `hdscan serve` printed")
 
     def _check_caller(self, method: str, headers: Headers) -> None:
         by_token = any(self._access.knows_bearer(each) for each in headers[b"authorization"])
         if not by_token and not self._has_cookie(headers):
-            raise Refused(401, SIGN_IN)
+            raise Problem(401, SIGN_IN)
         if method in SAFE:
             return
         own = [b"http://" + each.lower() for each in headers[b"host"]]  # checked before
         origins = [each.lower() in own for each in headers[b"origin"]]
         sites = [each == b"same-origin" or (by_token and each == b"none") for each in headers[b"sec-fetch-site"]]
         if not all(origins + sites) or not (by_token or origins or sites):
-            raise Refused(403, "a page of another site may change nothing here")
+            raise Problem(403, "a page of another site may change nothing here")
         kinds = [each.partition(b";")[0].strip().lower() for each in headers[b"content-type"]]
         if kinds != [b"application/json"]:
-            raise Refused(415, "send JSON, with the header Content-Type: application/json")
+            raise Problem(415, "send JSON, with the header Content-Type: application/json")
 
     def _has_cookie(self, headers: Headers) -> bool:
         return any(self._access.knows_cookie(each, time.time()) for each in headers[b"cookie"])
@@ -125,29 +118,23 @@ class Guard:
         code = parse_qs(query.decode("latin-1")).get("code", [""])[0]
         cookie = self._access.redeem(code, time.time())
         if cookie is None and not self._has_cookie(headers):
-            raise Refused(401, SIGN_IN)
+            raise Problem(401, SIGN_IN)
         more = [] if cookie is None else [(b"set-cookie", cookie.encode())]
         await _answer(out, 303, b"", [(b"location", b"/"), *more])
 
-    async def _refuse(self, refused: Refused, page: bool, out: "_Out") -> None:
+    async def _refuse(self, problem: Problem, page: bool, out: "_Out") -> None:
         if out.begun:
             out.abort()
-            return
-        more = [(b"connection", b"close")] if refused.status in (408, 413, 500) else []
-        if page and refused.status == 401:
-            more += [(b"content-type", b"text/html; charset=utf-8"), (b"www-authenticate", b"Bearer")]
-            await _answer(out, refused.status, self._sign_in, more)
+        elif page and problem.status == 401:
+            headers = [(b"content-type", b"text/html; charset=utf-8"), (b"www-authenticate", b"Bearer")]
+            await _answer(out, 401, self._sign_in, headers)
         else:
-            headers, body = refusal(refused)
-            await _answer(out, refused.status, body, [*headers, *more])
+            await _answer(out, problem.status, problem.body, problem.headers)
 
 
-def refusal(refused: Refused) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """The headers and the body that tell it, as every error of the API is told."""
-    headers = [(b"content-type", b"application/json")]
-    if refused.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    return headers, msgspec.json.encode(Envelope(Fault(CODES[refused.status], refused.message)))
+def _log_defect(path: str, error: BaseException) -> None:
+    at = "".join(traceback.format_tb(error.__traceback__)[-1:])
+    _log.error("request_failed", path=path, defect=type(error).__name__, at=at)
 
 
 def _headers(scope: Scope) -> Headers:
@@ -157,7 +144,7 @@ def _headers(scope: Scope) -> Headers:
         found[name.lower()].append(value)
         size += len(name) + len(value)
     if size > MOST_HEADERS:
-        raise Refused(400, f"a request's line and headers have at most {MOST_HEADERS:,} bytes")
+        raise Problem(400, f"a request's line and headers have at most {MOST_HEADERS:,} bytes")
     return found
 
 
@@ -166,7 +153,7 @@ def _netloc(address: str, port: int) -> bytes:
     return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
 
 
-async def _answer(out: "_Out", status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+async def _answer(out: "_Out", status: int, body: bytes, headers: Sent) -> None:
     length = (b"content-length", str(len(body)).encode())
     await out({"type": "http.response.start", "status": status, "headers": [length, *headers]})
     await out({"type": "http.response.body", "body": body, "more_body": False})
@@ -181,7 +168,7 @@ class _In:
         self._size = 0
         self._whole = False
         if any(not each.isdigit() or len(each) > 9 or int(each) > MOST_BODY for each in headers[b"content-length"]):
-            raise Refused(413, f"a body has at most {MOST_BODY:,} bytes")
+            raise Problem(413, f"a body has at most {MOST_BODY:,} bytes")
 
     async def __call__(self) -> Message:
         if self._whole:
@@ -190,12 +177,12 @@ class _In:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
-            raise Refused(408, "the body of the request did not come in time") from None
+            raise Problem(408, "the body of the request did not come in time") from None
         if message["type"] == "http.request":
             self._size += len(message["body"])
             self._whole = not message["more_body"]
         if self._size > MOST_BODY:
-            raise Refused(413, f"a body has at most {MOST_BODY:,} bytes")
+            raise Problem(413, f"a body has at most {MOST_BODY:,} bytes")
         return message
 
 

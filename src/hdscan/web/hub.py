@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from hdscan.model.events import Event, Reason, ScanProgress
-from hdscan.web.live import Live
+from hdscan.web.state import CurrentState
 
 MOST_WAITING = 256  # frames
 PING_DATA = b'event: ping\ndata: {"head":"%s"}\n\n'
@@ -69,8 +69,8 @@ class Subscription:
 class Hub:
     """Counts the events of this process (`epoch`, random), keeps the state that they lead to, and hands them on."""
 
-    def __init__(self, live: Live, epoch: str) -> None:
-        self.live = live
+    def __init__(self, state: CurrentState, epoch: str) -> None:
+        self.state = state
         self.epoch = epoch
         self.seq = 0
         self.subscriptions: set[Subscription] = set()
@@ -83,7 +83,7 @@ class Hub:
 
     def publish(self, event: Event) -> None:
         """Say an event to everybody."""
-        self.live.apply(event)
+        self.state.apply(event)
         self.seq += 1
         if self.subscriptions:
             data = frame(event, self.head)
@@ -113,7 +113,7 @@ class Hub:
 
     def snapshot(self, reason: Reason) -> bytes:
         """The state as a frame of its own, with the head as its id."""
-        return RETRY + frame(self.live.state(reason), self.head)
+        return RETRY + frame(self.state.scan_state(reason), self.head)
 
     def ping(self) -> bytes:
         """What is said after a silence; no id, so that it changes nothing about where a client stands."""

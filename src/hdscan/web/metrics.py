@@ -33,7 +33,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One family after the other."""
-        snapshot = self._hub.live.snapshot()
+        snapshot = self._hub.state.snapshot()
         running = GaugeMetricFamily("hdscan_scan_running", "Whether a scan is running.", value=snapshot.running)
         readings = GaugeMetricFamily(
             "hdscan_readings", "Readings of the last scan, by how they ended.", labels=["chain", "state"]

@@ -1,4 +1,4 @@
-"""Runs scans, one at a time, whatever clients do; every event goes to the hub."""
+"""Runs scans, one at a time, whatever clients do, and publishes their events."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,16 +11,9 @@ from hdscan.model.events import ScanComplete, ScanError, ScanState
 from hdscan.model.recast import recast
 from hdscan.model.scan import Status
 from hdscan.web.hub import Hub
+from hdscan.web.problem import Problem
 
 _log = structlog.get_logger()
-
-
-class ScanConflict(Exception):
-    """What is asked for does not go with what is running: a scan while one is (`scan_id`), a stop while none is (None)."""
-
-    def __init__(self, scan_id: int | None) -> None:
-        super().__init__(scan_id)
-        self.scan_id = scan_id
 
 
 class Scans:
@@ -41,24 +34,25 @@ class Scans:
         return self._scan_id if self._wallet.scanning else None
 
     async def start(self, request: ScanRequest) -> int:
-        """Begin a scan; its id. ScanConflict while one is running, ScanRefused or StoreError where it cannot begin."""
+        """Begin a scan; its id. Problem (409) while one is running, ScanRefused or StoreError where it cannot begin."""
         async with self._beginning:
             if self._closing:
                 raise ScanRefused("the server is ending; begin the scan when it runs again")
             if self.scan_id is not None:
-                raise ScanConflict(self.scan_id)
+                detail = {"scan_id": self.scan_id}
+                raise Problem(409, f"scan {self.scan_id} is running", code="running", detail=detail)
             if self._task is not None:
-                await self._task  # its chains have ended, and it is about to
+                await self._task  # its chains have ended; the task is about to
             self._scan_id = None
             began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._run(request, began))
             return await asyncio.shield(began)
 
     def stop(self, chains: Sequence[str]) -> int:
-        """End the running scan, or these chains of it; its id. ScanConflict where none of them is being scanned."""
+        """End the running scan, or these chains of it; its id. Problem (409) where none of them is being scanned."""
         scan_id = self.scan_id
         if scan_id is None or not (self._wallet.scanning & set(chains or self._wallet.scanning)):
-            raise ScanConflict(None)
+            raise Problem(409, "none of these chains is being scanned", code="not_running")
         self._wallet.stop(chains)
         return scan_id
 
@@ -77,11 +71,11 @@ class Scans:
                 if isinstance(event, ScanState):
                     assert event.scan_id is not None
                     self._scan_id = event.scan_id
-                    for each in self._hub.live.beginning(event):
+                    for each in self._hub.state.beginning(event):
                         self._hub.publish(each)
                     began.set_result(event.scan_id)
                     if self._closing:
-                        self._wallet.stop()  # that came before there was anything to stop
+                        self._wallet.stop()  # `close` came before there was anything to stop
                 else:
                     self._hub.publish(event)
         except HdscanError as error:
@@ -91,11 +85,11 @@ class Scans:
             self._failed(error, began)
 
     def _failed(self, error: Exception, began: asyncio.Future[int]) -> None:
-        """A scan that cannot begin is its caller's to know; one that broke off is said to everybody, with what is stored."""
+        """Raise to the caller of a scan that could not begin; publish the failure of one that had."""
         if not began.done():
             began.set_exception(error)
             return
-        text = str(error) if isinstance(error, HdscanError) else f"a defect in hdscan ({type(error).__name__})"
-        for each in [each for each in self._hub.live.chains.values() if each.status is Status.RUNNING]:
+        text = str(error) if isinstance(error, HdscanError) else str(Problem.of(error))
+        for each in [each for each in self._hub.state.chains.values() if each.status is Status.RUNNING]:
             self._hub.publish(recast(each, ScanComplete, status=Status.FAILED, error=text, rate=0.0, eta=None))
             self._hub.publish(ScanError(each.chain, Status.FAILED.value, text, self._now()))

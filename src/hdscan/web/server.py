@@ -20,17 +20,18 @@ from hdscan.model.times import rfc3339
 from hdscan.web.access import Access, load_secret
 from hdscan.web.api import make_app
 from hdscan.web.asgi import App
-from hdscan.web.guard import ALWAYS, MOST_HEADERS, PATIENCE, Guard, Patience, Refused, refusal
+from hdscan.web.guard import ALWAYS, MOST_HEADERS, TIMEOUTS, Guard, Timeouts
 from hdscan.web.hub import Hub
-from hdscan.web.live import Live
+from hdscan.web.problem import Problem
 from hdscan.web.scans import Scans
+from hdscan.web.state import CurrentState
 
 MOST_CONNECTIONS = 1000
 GRACE_SECONDS = 0.5  # to take what was sent, at the end
 TASK_SECONDS = 1  # for what goes on without a client, at the end
 
 
-class Address(msgspec.Struct, frozen=True):
+class Binding(msgspec.Struct, frozen=True):
     """Where to listen: an IP address and a port, 0 for any; `names` are further hosts that the server answers to."""
 
     host: str
@@ -41,8 +42,8 @@ class Address(msgspec.Struct, frozen=True):
 class Connection(H11Protocol):
     """A connection that has to send its headers in time, and that the application can cut off."""
 
-    header_seconds = PATIENCE.headers
-    answer_seconds = PATIENCE.answer
+    header_seconds = TIMEOUTS.headers
+    answer_seconds = TIMEOUTS.answer
     _deadline: asyncio.TimerHandle | None = None
 
     # the base class narrows asyncio.BaseTransport in the same way
@@ -72,9 +73,10 @@ class Connection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
-        headers, body = refusal(Refused(400, "this is no HTTP request that can be read"))
-        headers += [(b"content-length", str(len(body)).encode()), (b"connection", b"close"), *ALWAYS.items()]
-        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+        problem = Problem(400, "this is not a readable HTTP request")
+        headers = [*problem.headers, (b"content-length", str(len(problem.body)).encode()), (b"connection", b"close")]
+        response = h11.Response(status_code=400, headers=[*headers, *ALWAYS.items()])
+        for event in (response, h11.Data(data=problem.body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
@@ -118,43 +120,43 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
 
-def bind(address: Address) -> socket.socket:
+def bind(binding: Binding) -> socket.socket:
     """A listening socket; InputError says why there cannot be one."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
+        listener.bind((binding.host, binding.port))
         listener.listen(256)
     except OSError as error:
         listener.close()
-        where = f"{address.host} port {address.port}"
+        where = f"{binding.host} port {binding.port}"
         raise InputError(f"cannot listen on {where}: {error.strerror}; choose another --port") from None
     return listener
 
 
 async def serve(
     wallet: Wallet,
-    address: Address,
+    binding: Binding,
     *,
     token: str | None,
     begin: bool,
     ready: Callable[[str], None],
     until: asyncio.Event,
-    patience: Patience = PATIENCE,
+    timeouts: Timeouts = TIMEOUTS,
 ) -> None:
     """Serve a wallet until `until` is set; `ready` gets the link that lets a browser in, once. `begin` starts a scan.
 
     The writer's lock is the caller's to hold. At the end streams are closed at once; a running scan commits what it has read.
     """
-    with bind(address) as listener:
+    with bind(binding) as listener:
         host, port = listener.getsockname()[:2]
         chains, errors = wallet.state()
-        hub = Hub(Live(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
+        hub = Hub(CurrentState(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
         scans = Scans(wallet, hub, _now)
-        access = Access(load_secret(wallet.store.beside(".secret")), token, port)
-        guard = Guard(make_app(wallet, hub, scans), access, port, address.names, patience)
-        async with listening(guard, listener, patience) as server:
+        access = Access(load_secret(wallet.beside(".secret")), token, port)
+        guard = Guard(make_app(wallet, hub, scans), access, port, binding.names, timeouts)
+        async with listening(guard, listener, timeouts) as server:
             server.ended.add_done_callback(lambda _: until.set())
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 what listens everywhere listens here
             name = f"[{host}]" if ":" in host else host
@@ -170,9 +172,9 @@ async def serve(
 
 
 @asynccontextmanager
-async def listening(app: App, listener: socket.socket, patience: Patience = PATIENCE) -> AsyncIterator["Server"]:
+async def listening(app: App, listener: socket.socket, timeouts: Timeouts = TIMEOUTS) -> AsyncIterator["Server"]:
     """Answer what comes in at a listening socket, until the block is left."""
-    server = Server(_config(app, patience))
+    server = Server(_config(app, timeouts))
     server.ended = asyncio.create_task(server.serve([listener]))
     try:
         yield server
@@ -181,10 +183,10 @@ async def listening(app: App, listener: socket.socket, patience: Patience = PATI
         await server.ended
 
 
-def _config(app: Any, patience: Patience) -> uvicorn.Config:
+def _config(app: Any, timeouts: Timeouts) -> uvicorn.Config:
     class Timed(Connection):
-        header_seconds = patience.headers
-        answer_seconds = patience.answer
+        header_seconds = timeouts.headers
+        answer_seconds = timeouts.answer
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard says what is worth it
     return uvicorn.Config(

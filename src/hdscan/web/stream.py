@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from hdscan.web.asgi import Receive, Scope, Send
-from hdscan.web.guard import Refused
 from hdscan.web.hub import BYE, Hub, Subscription
+from hdscan.web.problem import Problem
 
-SILENCE = 15.0  # seconds before a ping
+PING_AFTER = 15.0  # seconds
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -17,18 +17,18 @@ HEADERS = [
 
 
 class EventStream:
-    """The events from now on, for one client that last saw `last_id`; `silence` seconds without any end in a ping."""
+    """The events from now on, for one client that last saw `last_id`; `ping_after` seconds without any end in a ping."""
 
-    def __init__(self, hub: Hub, last_id: str | None, silence: float) -> None:
+    def __init__(self, hub: Hub, last_id: str | None, ping_after: float) -> None:
         self._hub = hub
         self._last_id = last_id
-        self._silence = silence
+        self._ping_after = ping_after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client or the server goes; a client that takes nothing is cut off by `guard`'s deadline."""
         awake = asyncio.Event()
         subscription = self._hub.subscribe(self._last_id, awake.set)
-        quiet = Quiet(self._silence, awake.set)
+        quiet = Quiet(self._ping_after, awake.set)
         listening = asyncio.create_task(_until_gone(receive, subscription))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
@@ -77,7 +77,7 @@ class Quiet:
 
 
 async def _until_gone(receive: Receive, subscription: Subscription) -> None:
-    with suppress(Refused):  # a body that does not come, or does not end
+    with suppress(Problem):  # a body that does not come, or does not end
         while (await receive())["type"] != "http.disconnect":
             pass
     subscription.end()

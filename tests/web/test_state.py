@@ -17,7 +17,7 @@ from hdscan.model.events import (
     TokenError,
 )
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
-from hdscan.web.live import ERRORS, Live
+from hdscan.web.state import ERRORS, CurrentState
 from tests.web.streaming import progress, said
 
 CHAINS = ("btc", "bsc", "sol")
@@ -39,8 +39,8 @@ def standing(chain: str, token: str, addresses: int = 1) -> TokenError:
     return TokenError(**msgspec.structs.asdict(token_error(chain, token, addresses)))
 
 
-def live() -> Live:
-    return Live([plain("btc", 1)], [standing("bsc", "USDT")], [provider("node")])
+def live() -> CurrentState:
+    return CurrentState([plain("btc", 1)], [standing("bsc", "USDT")], [provider("node")])
 
 
 def test_a_chain_is_as_its_last_event_says() -> None:
@@ -53,7 +53,7 @@ def test_a_chain_is_as_its_last_event_says() -> None:
 
 
 def test_before_the_first_scan_there_is_no_id_and_nothing_runs() -> None:
-    found = Live([], [], []).snapshot()
+    found = CurrentState([], [], []).snapshot()
     assert (found.scan_id, found.running, found.chains, found.errors) == (None, False, {}, ())
 
 
@@ -91,12 +91,12 @@ def test_a_provider_is_replaced_by_name() -> None:
 
 
 def test_a_state_for_a_subscriber_says_why_it_comes() -> None:
-    assert live().state(Reason.LAGGED).reason is Reason.LAGGED
+    assert live().scan_state(Reason.LAGGED).reason is Reason.LAGGED
 
 
 def test_a_whole_state_is_no_event_to_apply() -> None:
     with pytest.raises(AssertionError):
-        live().apply(live().state(Reason.INITIAL))
+        live().apply(live().scan_state(Reason.INITIAL))
 
 
 def test_a_beginning_says_nothing_that_is_known() -> None:
@@ -116,10 +116,10 @@ PROVIDERS = st.lists(st.builds(provider, st.sampled_from("abc"), st.sampled_from
 
 
 @st.composite
-def states(draw: st.DrawFn) -> tuple[Live, ScanState]:
+def states(draw: st.DrawFn) -> tuple[CurrentState, ScanState]:
     """What is known, and the first state of a scan of some chains."""
     before = [plain(chain, 1, draw(COUNTS), draw(STATUSES)) for chain in CHAINS if draw(st.booleans())]
-    known = Live(before, draw(st.lists(TOKENS)), draw(PROVIDERS))
+    known = CurrentState(before, draw(st.lists(TOKENS)), draw(PROVIDERS))
     for event in draw(st.lists(st.builds(said, COUNTS))):
         known.apply(event)
     scanned = [chain for chain in CHAINS if draw(st.booleans())] or ["btc"]
@@ -136,7 +136,7 @@ def states(draw: st.DrawFn) -> tuple[Live, ScanState]:
 
 
 @given(states())
-def test_a_beginning_leads_from_whatever_was_known_to_the_scans_first_state(both: tuple[Live, ScanState]) -> None:
+def test_a_beginning_leads_from_whatever_was_known_to_the_scans_first_state(both: tuple[CurrentState, ScanState]) -> None:
     known, first = both
     before = known.snapshot()
     events: list[Event] = known.beginning(first)

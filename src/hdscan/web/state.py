@@ -1,4 +1,4 @@
-"""Where everything stands, as the events tell it: the state that the API answers and every client ends up with. Pure."""
+"""The state that the events add up to: what the API returns and every client arrives at. Pure."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from hdscan.model.scan import ProviderStatus, Status
 ERRORS = 20  # the last ones are kept
 
 
-class Live:
+class CurrentState:
     """The chains, token errors, errors and providers as of the last event."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Live:
         self._providers = {each.name: each for each in providers}
 
     def apply(self, event: Event) -> None:
-        """Take an event's values for what is."""
+        """Replace what the event is about by its values."""
         match event:
             case ChainProgress():
                 self.chains = self.chains | {event.chain: recast(event, ChainProgress)}  # other threads read it
@@ -46,22 +46,22 @@ class Live:
             case ProviderStatus():
                 self._providers[event.name] = recast(event, ProviderStatus)
             case ScanState():
-                raise AssertionError("a scan's beginning is said by its differences")
+                raise AssertionError("the hub publishes `beginning` in its place")
 
     def beginning(self, state: ScanState) -> list[Event]:
-        """A scan's first state as the events that lead to it from here."""
-        said: list[Event] = [recast(each, ScanProgress) for each in state.chains.values()]
-        standing = {(each.chain, each.token) for each in state.token_errors}
+        """The events that lead from here to a scan's first state."""
+        events: list[Event] = [recast(each, ScanProgress) for each in state.chains.values()]
+        failing = {(each.chain, each.token) for each in state.token_errors}
         for key, each in self._token_errors.items():
-            if each.chain in state.chains and key not in standing:
-                said.append(recast(each, ScanTokenError, addresses=0))
-        said += [
+            if each.chain in state.chains and key not in failing:
+                events.append(recast(each, ScanTokenError, addresses=0))
+        events += [
             recast(each, ScanTokenError)
             for each in state.token_errors
             if self._token_errors.get((each.chain, each.token)) != each
         ]
-        said += [recast(each, ProviderChanged) for each in state.providers if self._providers.get(each.name) != each]
-        return said
+        events += [recast(each, ProviderChanged) for each in state.providers if self._providers.get(each.name) != each]
+        return events
 
     def snapshot(self) -> Snapshot:
         """Everything at once."""
@@ -74,6 +74,6 @@ class Live:
             providers=tuple(self._providers.values()),
         )
 
-    def state(self, reason: Reason) -> ScanState:
+    def scan_state(self, reason: Reason) -> ScanState:
         """Everything at once, for a subscriber."""
         return recast(self.snapshot(), ScanState, reason=reason)
