@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hdscan.settings import load, template
-from hdscan.settings.load import VARIABLES
+from hdscan.settings.load import VARIABLES, Places
 from hdscan.settings.schema import CanaryRow, ChainRow, EndpointRow, ScanSettings, TokenRow, TopLevel
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +58,7 @@ def test_the_examples_are_valid(tmp_path: Path) -> None:
     assert examples
     for example in examples:
         (tmp_path / "hdscan.toml").write_text(example, encoding="utf-8")
-        load(None, {}, {"HOME": str(tmp_path)}, tmp_path)
+        load(None, {}, {}, tmp_path, Places(data=tmp_path))
 
 
 def test_links_between_documents_lead_somewhere() -> None:

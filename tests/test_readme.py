@@ -30,6 +30,7 @@ from hdscan.model.explain import Explained
 from hdscan.model.scan import BalanceRow, Gap, ProviderState, ProviderStatus, ScanResult
 from hdscan.pool.port import Provider
 from hdscan.settings import load
+from hdscan.settings.load import Places
 from hdscan.sim.chains import BSC, BTC, SOL, evm_chain
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config
@@ -238,7 +239,7 @@ def limits(endpoint: Endpoint) -> list[str]:
 
 
 def test_the_table_of_hosts_is_the_catalogue(tmp_path: Path) -> None:
-    endpoints = load(None, {}, {"HOME": str(tmp_path)}, tmp_path).endpoints
+    endpoints = load(None, {}, {}, tmp_path, Places(data=tmp_path)).endpoints
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in PROVIDERS.splitlines() if line.startswith("| `")]
     table = {cells[0].strip("`"): [cell.partition(";")[0] for cell in cells[1:]] for cells in lines if len(cells) == 6}
     assert table == {endpoint.name: limits(endpoint) for endpoint in endpoints}

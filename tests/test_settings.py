@@ -1,6 +1,7 @@
 """Configuration from real files, variables and flags: what wins, what is refused and in which words, what is never shown."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from hdscan.model.chain import Asset, Family, Network
 from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import ConfigError
 from hdscan.settings import LogLevel, ScanSettings, Settings, load, show, shown, template
+from hdscan.settings.load import Places, places
 from hdscan.settings.schema import Commitment
 
 CANARY = "canary-c0ffee-secret"
@@ -34,9 +36,10 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.cwd = path / "project"
-        self.user = path / ".config" / "hdscan" / "hdscan.toml"
+        self.places = Places(path / "config", path / "data")
+        self.user = path / "config" / "hdscan.toml"
         self.cwd.mkdir()
-        self.user.parent.mkdir(parents=True)
+        self.user.parent.mkdir()
 
     def load(
         self,
@@ -51,7 +54,7 @@ class Home:
             path.unlink(missing_ok=True)
             if text is not None:
                 path.write_text(text, encoding="utf-8")
-        return load(config, flags, {"HOME": str(self.path), **environ}, self.cwd)
+        return load(config, flags, environ, self.cwd, self.places)
 
     def refusal(self, project: str, **environ: Any) -> str:
         """The error that this file leads to, without the file's name."""
@@ -61,8 +64,7 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr("sys.platform", "linux")
+def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
@@ -85,7 +87,7 @@ def test_nothing_configured_scans_three_chains_with_usdc_and_usdt(home: Home) ->
     assert {asset.symbol: asset.decimals for asset in settings.assets["sol"]} == {"SOL": 9, "USDC": 6, "USDT": 6}
     assert all(assets[0].is_native for assets in settings.assets.values())
     assert settings.scan == ScanSettings()
-    assert settings.db == f"sqlite:///{home.path}/.local/share/hdscan/hdscan.db"
+    assert settings.db == f"sqlite:///{home.path}/data/hdscan.db"
     assert all(any(each.disabled is None for each in of(settings, chain)) for chain in settings.chains)
     assert settings.files == ()
 
@@ -146,10 +148,25 @@ def test_environment_sets_every_kind_of_key(home: Home) -> None:
 
 def test_without_a_home_the_database_has_to_be_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no home directory"):
-        load(None, {}, {}, tmp_path)
-    assert load(None, {"db": "sqlite:///x.db"}, {}, tmp_path).db == "sqlite:///x.db"
-    xdg = {"XDG_DATA_HOME": str(tmp_path / "data")}
-    assert load(None, {}, xdg, tmp_path).db == f"sqlite:///{tmp_path}/data/hdscan/hdscan.db"
+        load(None, {}, {}, tmp_path, Places())
+    assert load(None, {"db": "sqlite:///x.db"}, {}, tmp_path, Places()).db == "sqlite:///x.db"
+
+
+@pytest.mark.parametrize("xdg", [None, "relative", ""])
+def test_the_directories_are_those_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xdg: str | None) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False) if xdg is None else monkeypatch.setenv(name, xdg)
+    support = tmp_path / "Library" / "Application Support" / "hdscan"
+    mac = sys.platform == "darwin"
+    assert places() == Places(*((support, support) if mac else (tmp_path / ".config/hdscan", tmp_path / ".local/share/hdscan")))
+
+
+def test_xdg_directories_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "d"))
+    assert places() == Places(tmp_path / "c" / "hdscan", tmp_path / "d" / "hdscan")
+    assert load(None, {}, {}, tmp_path).db == f"sqlite:///{tmp_path}/d/hdscan/hdscan.db"
 
 
 # rows
@@ -356,9 +373,9 @@ def test_a_variable_that_cannot_be_is_named_and_not_echoed(home: Home, name: str
 
 
 def test_an_error_names_the_file(home: Home) -> None:
-    for places in ({"project": "x = 1"}, {"user": "x = 1"}):
+    for written in ({"project": "x = 1"}, {"user": "x = 1"}):
         with pytest.raises(ConfigError, match=r"/hdscan\.toml: unknown key 'x'; it can be one of network, db, "):
-            home.load(places.get("project"), user=places.get("user"))
+            home.load(written.get("project"), user=written.get("user"))
 
 
 def test_a_file_that_is_not_text_is_refused(home: Home) -> None:

@@ -12,6 +12,7 @@ from hdscan.keys.derive import from_extended, from_mnemonic
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 from hdscan.settings import load, show
+from hdscan.settings.load import Places
 from tests.keys.given import BSC, BTC, SOL, vectors
 
 COINS = vectors("coins")
@@ -43,7 +44,7 @@ EVM = '[[chain]]\nid = "etc"\nfamily = "evm"\nchain_id = 61\nsymbol = "ETC"\n'
 
 def row(tmp_path: Path, text: str) -> Chain:
     (tmp_path / "hdscan.toml").write_text(text, encoding="utf-8")
-    settings = load(None, {}, {"HOME": str(tmp_path)}, tmp_path)
+    settings = load(None, {}, {}, tmp_path, Places(data=tmp_path))
     return list(settings.chains.values())[-1]
 
 
@@ -130,7 +131,7 @@ def test_parameters_that_do_not_fit_are_refused(tmp_path: Path, text: str, sente
 
 def test_the_parameters_are_shown(tmp_path: Path) -> None:
     (tmp_path / "hdscan.toml").write_text(LITECOIN, encoding="utf-8")
-    text = show(load(None, {}, {"HOME": str(tmp_path)}, tmp_path))
+    text = show(load(None, {}, {}, tmp_path, Places(data=tmp_path)))
     assert 'hrps = ["ltc"]\np2pkh = [48]\np2sh = [50, 5]\nsupply = 8400000000000000\n' in text
 
 

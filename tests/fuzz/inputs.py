@@ -14,6 +14,7 @@ from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 from hdscan.model.events import Reason
 from hdscan.pool.retry_after import LONGEST, retry_after
 from hdscan.settings import load, template
+from hdscan.settings.load import Places
 from hdscan.web.hub import Hub
 from hdscan.web.state import CurrentState
 from tests.fuzz.target import Target, refused
@@ -55,7 +56,7 @@ def _text(data: bytes) -> str:
 def _configuration(data: bytes) -> str:
     with tempfile.TemporaryDirectory() as home:
         Path(home, "hdscan.toml").write_bytes(data)
-        settings = load(None, {}, {"HOME": home, "KEY": "k" * 32}, Path(home))
+        settings = load(None, {}, {"KEY": "k" * 32}, Path(home), Places(data=Path(home)))
     assert settings.chains
     assert all(endpoint.rate > 0 for endpoint in settings.endpoints)
     assert set(settings.assets) == set(settings.chains)
@@ -65,7 +66,7 @@ def _configuration(data: bytes) -> str:
 def _environment(data: bytes) -> str:
     pairs = [line.partition(b"=")[::2] for line in data.split(b"\n") if line and b"\0" not in line]
     environ = {os.fsdecode(name): os.fsdecode(value) for name, value in pairs}
-    load(None, {}, {"HOME": "/nowhere"} | environ, Path("/nowhere"))
+    load(None, {}, environ, Path("/nowhere"), Places(data=Path("/nowhere")))
     return "settings"
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import sha3
 
+from hdscan.chains.keccak import keccak256
 from tests.nodes.ask import ask, ask_all
 from tests.nodes.process import NODES, free_port, running
 from tests.nodes.stage import Key
@@ -42,20 +42,16 @@ def make_genesis(addresses: int = 5000, funded: int = 500) -> Genesis:
     return Genesis(texts, holds | {(fullest, "USDT"): WORD})
 
 
-def keccak(data: bytes) -> bytes:
-    return bytes(sha3.keccak_256(data).digest())
-
-
 def checksummed(address: bytes) -> str:
     """EIP-55."""
     digits = address.hex()
-    hashed = keccak(digits.encode()).hex()
+    hashed = keccak256(digits.encode()).hex()
     return "0x" + "".join(c.upper() if int(h, 16) > 7 else c for c, h in zip(digits, hashed, strict=False))
 
 
 def slot(address: str) -> str:
     """Where OpenZeppelin's ERC-20 (4.9) keeps the balance of an address: the mapping at slot 0."""
-    return "0x" + keccak(bytes.fromhex(address[2:]).rjust(32, b"\0") + bytes(32)).hex()
+    return "0x" + keccak256(bytes.fromhex(address[2:]).rjust(32, b"\0") + bytes(32)).hex()
 
 
 def _multicall3() -> str:

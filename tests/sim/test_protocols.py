@@ -3,9 +3,9 @@ import time
 from base64 import b64decode
 
 from eth_abi import decode, encode
-from sha3 import keccak_256
 from solders.pubkey import Pubkey
 
+from hdscan.chains.keccak import keccak256
 from hdscan.model.endpoint import Protocol
 from hdscan.sim import abi
 from hdscan.sim.contracts import MULTICALL3
@@ -29,7 +29,7 @@ def test_selectors_are_the_hashes_of_their_signatures():
         abi.BALANCE_OF: "balanceOf(address)",
         abi.DECIMALS: "decimals()",
     }.items():
-        assert keccak_256(signature.encode()).digest()[:4] == selector
+        assert keccak256(signature.encode())[:4] == selector
 
 
 def test_aggregate3_is_read_and_written_as_eth_abi_does():

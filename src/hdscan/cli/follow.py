@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,12 +13,9 @@ from hdscan.cli.live import Display
 from hdscan.model.events import Event, ScanState
 from hdscan.model.scan import ScanResult, Status
 
-if sys.platform == "win32":
-    _run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
-else:
-    import uvloop
-
-    _run = uvloop.run
+_run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
+with suppress(ImportError):  # it has no wheel for Windows
+    from uvloop import run as _run
 
 OK, FAILED, USAGE, UNREAD, CONFIG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXIT_CODES = {

@@ -1,6 +1,5 @@
 """Reads the configuration from all its places, the weakest first: catalogue, user file, project file, environment, flags."""
 
-import sys
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from platformdirs import PlatformDirs
 
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
@@ -51,6 +51,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
 
 
+class Places(msgspec.Struct, frozen=True):
+    """This user's directories for hdscan's configuration and data; None where there is no home."""
+
+    config: Path | None = None
+    data: Path | None = None
+
+
 class Layer(msgspec.Struct, frozen=True):
     """What one place sets: keys above all tables, keys of [scan], rows."""
 
@@ -59,13 +66,23 @@ class Layer(msgspec.Struct, frozen=True):
     rows: Rows = Rows()
 
 
-def load(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Settings:
-    """The settings that hold here and now.
+def places() -> Places:
+    """The directories that this platform has for the user; on Linux and macOS XDG_CONFIG_HOME and XDG_DATA_HOME win."""
+    config = PlatformDirs("hdscan", appauthor=False, roaming=True).user_config_path
+    data = PlatformDirs("hdscan", appauthor=False).user_data_path
+    return Places(*(path if path.is_absolute() else None for path in (config, data)))
+
+
+def load(
+    config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, user: Places | None = None
+) -> Settings:
+    """The settings that hold here and now, for the user whose directories these are (by default, who runs this).
 
     `config` (or HDSCAN_CONFIG) is read in place of `cwd`/hdscan.toml; `flags` are keys of the top level, None where not given.
     ConfigError says which file, variable or flag, which key, and what it should be.
     """
-    paths = _paths(config, environ, cwd)
+    user = places() if user is None else user
+    paths = _paths(config, user, environ, cwd)
     layers = [_catalogue(), *(_read(path) for path in paths)]
     layers.append(_environment(environ, {name for layer in layers for name in _variables(layer.rows)}))
     layers.append(Layer(_given(TopLevel, {key: value for key, value in flags.items() if value is not None}, "flags"), {}))
@@ -79,7 +96,7 @@ def load(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, st
         register.add(layer.rows)
     return Settings(
         network=top.network,
-        db=_check_db(top.db or _default_db(environ, top.network)),
+        db=_check_db(top.db or _default_db(user, top.network)),
         log_level=top.log_level,
         log_json=top.log_json,
         scan=scan,
@@ -90,10 +107,9 @@ def load(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, st
     )
 
 
-def _paths(config: Path | None, environ: Mapping[str, str], cwd: Path) -> list[Path]:
+def _paths(config: Path | None, user: Places, environ: Mapping[str, str], cwd: Path) -> list[Path]:
     """The files to be read; those that were asked for by name have to be there."""
-    user = _directory(environ, "XDG_CONFIG_HOME", ".config", "Library/Application Support", "APPDATA")
-    found = [user / "hdscan.toml"] if user is not None else []
+    found = [user.config / "hdscan.toml"] if user.config is not None else []
     named = config or (Path(environ["HDSCAN_CONFIG"]) if environ.get("HDSCAN_CONFIG") else None)
     if named is None:
         found.append(cwd / "hdscan.toml")
@@ -177,20 +193,9 @@ def _check_db(url: str) -> str:
     raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
 
 
-def _default_db(environ: Mapping[str, str], network: Network) -> str:
+def _default_db(user: Places, network: Network) -> str:
     """A file of its own per network under the user's data directory, so that test coins never meet real ones."""
-    data = _directory(environ, "XDG_DATA_HOME", ".local/share", "Library/Application Support", "LOCALAPPDATA")
-    if data is None:
+    if user.data is None:
         raise ConfigError("there is no home directory to keep the database in: set db, HDSCAN_DB or --db")
     name = "hdscan.db" if network is Network.MAINNET else f"hdscan-{network}.db"
-    return f"sqlite:///{(data / name).as_posix()}"
-
-
-def _directory(environ: Mapping[str, str], xdg: str, unix: str, mac: str, windows: str) -> Path | None:
-    """hdscan's directory of a kind on this platform, or None without a home; a relative XDG path doesn't count."""
-    if environ.get(xdg) and Path(environ[xdg]).is_absolute():
-        return Path(environ[xdg]) / "hdscan"
-    if sys.platform == "win32":
-        return Path(environ[windows]) / "hdscan" if environ.get(windows) else None
-    home = environ.get("HOME")
-    return Path(home) / (mac if sys.platform == "darwin" else unix) / "hdscan" if home else None
+    return f"sqlite:///{(user.data / name).as_posix()}"

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,12 +32,9 @@ from hdscan.sim.judge import Judgement
 from hdscan.sim.topology import DEMO
 from hdscan.sim.world import World
 
-if sys.platform == "win32":
-    _run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
-else:
-    import uvloop
-
-    _run = uvloop.run
+_run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+with suppress(ImportError):  # it has no wheel for Windows
+    from uvloop import run as _run
 
 _encode = msgspec.json.Encoder().encode
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
-import sha3
 import wallycore
 from solders.pubkey import Pubkey
 
+from hdscan.chains.keccak import keccak256
 from hdscan.model.chain import Family, Network
 from hdscan.sim.chains import EPOCH, MAINNET, SimChain
 
@@ -269,5 +269,5 @@ def split(amount: int, noise: int) -> list[tuple[str, int]]:
 def checksummed(raw: bytes) -> str:
     """Write a 20-byte EVM address with its EIP-55 checksum."""
     text = raw.hex()
-    digest = sha3.keccak_256(text.encode()).hexdigest()
+    digest = keccak256(text.encode()).hex()
     return "0x" + "".join(c.upper() if d > "7" else c for c, d in zip(text, digest, strict=False))
