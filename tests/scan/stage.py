@@ -21,6 +21,7 @@ from hdscan.sim.city import City, Faults
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.judge import named
 from hdscan.sim.world import World
+from tests import virtual_time
 
 DEADLINE = 30.0  # seconds; a test that is right ends long before
 QUICK = ScanSettings(
@@ -52,11 +53,11 @@ EVERYBODY = BTC + BSC + SOL
 
 
 def played(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run an async test on a loop of its own, with a deadline."""
+    """Run an async test in virtual time, with a deadline."""
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), DEADLINE))
+        virtual_time.run(asyncio.wait_for(test(*args, **kwargs), DEADLINE))
 
     return run
 
