@@ -114,7 +114,7 @@ def test_a_secret_of_cookies_that_others_can_read_is_refused(
     secret.chmod(0o644)
     done = hdscan("serve", "--port", "0")
     assert done.code == 4
-    assert "signs the cookies and can be read by others; delete it" in done.err
+    assert "signs the cookies and is readable by others; delete it" in done.err
 
 
 def test_one_process_writes_at_a_time(

@@ -150,7 +150,7 @@ def settings_of(home: Hdscan) -> Settings:
     config = home.home / "hdscan.toml"
     if not config.exists():
         config.write_text(NO_PROVIDER)
-    return load(None, {}, home.environ, home.home)
+    return load(None, {"db": f"sqlite:///{home.database}"}, home.environ, home.home)
 
 
 @contextmanager

@@ -123,7 +123,7 @@ def balances(
 
 
 def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> None:
-    totals = [total for total in wallet.totals(chain, symbol) if total.read or total.stale or total.unread or total.disputed]
+    totals = [total for total in wallet.totals(chain, symbol) if total.addresses]
     if not totals:
         show("There are no addresses; add some with: hdscan import --chain btc FILE")
         return

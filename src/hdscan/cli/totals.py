@@ -15,11 +15,7 @@ def amount_words(total: AssetTotal) -> str:
 
 
 def _at_least(total: AssetTotal) -> str:
-    return "≥ " if _partial(total) else ""
-
-
-def _partial(total: AssetTotal) -> bool:
-    return bool(total.unread or total.stale or total.disputed)
+    return "≥ " if total.partial else ""
 
 
 def total_words(total: AssetTotal, width: int = 0) -> str:
@@ -41,8 +37,8 @@ def totals_table(totals: Iterable[AssetTotal]) -> Table:
     made = table("chain", "asset", "total", "funded", "of", "unconfirmed", right=("funded", "of", "unconfirmed"))
     for each in every:
         pending = "" if each.unconfirmed in (None, "0") else coins(each.unconfirmed or 0, each.decimals)
-        words = Text(total_words(each, width), style="yellow" if _partial(each) else "")
+        words = Text(total_words(each, width), style="yellow" if each.partial else "")
         funded = "" if each.funded is None else f"{_at_least(each)}{each.funded:,}"
-        counts = funded, f"{each.read + each.stale + each.unread + each.disputed:,}"
+        counts = funded, f"{each.addresses:,}"
         made.add_row(each.chain, clean(each.asset), words, *counts, pending)
     return made

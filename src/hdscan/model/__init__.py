@@ -1,1 +1,1 @@
-"""The values everything else speaks in: frozen, typed, without IO."""
+"""Frozen, typed values shared by all other packages; no IO."""

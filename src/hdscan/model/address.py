@@ -1,10 +1,10 @@
-"""An address as it stands in the store."""
+"""An address as stored."""
 
 import msgspec
 
 
 class Address(msgspec.Struct, frozen=True):
-    """An address of a chain: `index` is its position in order of arrival, `path` its derivation path where it was derived."""
+    """An address: `index` is its position on its chain in order of arrival, `path` its derivation path if it was derived."""
 
     chain: str
     index: int

@@ -1,4 +1,4 @@
-"""What became of a reading that was asked again of another operator."""
+"""Audits: readings asked again of another operator."""
 
 from enum import StrEnum
 
@@ -10,15 +10,15 @@ from hdscan.model.reading import Attempt, Balance, Reading
 class AuditOutcome(StrEnum):
     """How an audit of a reading ended."""
 
-    CONFIRMED = "confirmed"  # another operator says the same
-    MOVED = "moved"  # two operators say another amount now, and the first provider with them, as far as it was asked
-    CORRECTED = "corrected"  # two operators agree against the first provider, which still says otherwise
+    CONFIRMED = "confirmed"  # another operator agrees
+    MOVED = "moved"  # two operators now state another amount, and so does the first provider, if it was asked again
+    CORRECTED = "corrected"  # two operators agree against the first provider, which maintains its amount
     DISPUTED = "disputed"  # no two operators agree: there is no amount
     UNAUDITED = "unaudited"  # no other operator could answer
 
 
 class AuditPlan(msgspec.Struct, frozen=True):
-    """That a chain's scan is to be audited: `percent` of the zeros, and the seed that chooses them."""
+    """An audit of a chain's scan: `percent` of the zeros, and the seed that selects them."""
 
     percent: float
     seed: int
@@ -27,8 +27,8 @@ class AuditPlan(msgspec.Struct, frozen=True):
 class Audited(msgspec.Struct, frozen=True):
     """An audit that ended: every answer in the order asked, the first being the scan's own.
 
-    `amount` is the answer that stands, None where the reading is disputed; `error` says why nobody else could answer;
-    `lost` is the provider that two others contradict; `failed` are attempts that came to nothing.
+    `amount` is the answer to store, None where the reading is disputed; `error` says why no other operator answered; `lost`
+    is the provider that two others contradict; `failed` are the failed attempts.
     """
 
     reading: Reading

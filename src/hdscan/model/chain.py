@@ -14,24 +14,24 @@ class Family(StrEnum):
 
 
 class Network(StrEnum):
-    """Which instance of every chain is meant."""
+    """Mainnet or testnet, for all chains."""
 
     MAINNET = "mainnet"
     TESTNET = "testnet"
 
 
 class Finality(msgspec.Struct, frozen=True):
-    """What may happen to a block after balances were read at it."""
+    """What may happen to a block at which balances were read."""
 
-    reorganises: bool = True  # it may be undone
-    rereads_mempool: bool = False  # a host that undid it misses its coins until it has read its mempool anew
+    reorganises: bool = True  # it may be orphaned
+    rereads_mempool: bool = False  # after a reorganisation a host misses the orphaned coins until it has re-read its mempool
 
 
 class ChainParams(msgspec.Struct, frozen=True):
-    """What sets a coin apart from the others of its family.
+    """What distinguishes a coin from the others of its family.
 
-    `coin_type` is SLIP-0044's. The Bitcoin family has segwit prefixes and base58 version bytes, of which all are read and the
-    first is written, and a `supply` in base units, which no balance exceeds.
+    `coin_type` is SLIP-0044's. For the Bitcoin family: segwit prefixes and base58 version bytes (all are read, the first is
+    written), and the `supply` in base units, the upper limit of any balance.
     """
 
     coin_type: int
@@ -45,8 +45,8 @@ class Chain(msgspec.Struct, frozen=True):
     """One chain as configured.
 
     `identity` is what a provider must prove: the genesis hash (Bitcoin hex, Solana base58) or the EIP-155 chain id in decimal
-    (EVM); `head_tolerance`, in blocks or slots, is how far a head may lie behind its peers'. `canaries` are addresses that
-    are known to hold its own coin: who calls one zero lies. `params` is None where the family's own hold.
+    (EVM); `head_tolerance`, in blocks or slots, is how far a head may lag its peers'. `canaries` are addresses known to hold
+    the native coin: a provider that reads one as zero is wrong. `params` is None where the family's defaults apply.
     """
 
     id: str
@@ -70,5 +70,4 @@ class Asset(msgspec.Struct, frozen=True):
 
     @property
     def is_native(self) -> bool:
-        """Whether this is the chain's own coin."""
         return self.contract is None

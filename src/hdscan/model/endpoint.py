@@ -1,4 +1,4 @@
-"""A host as configured: where it is, what it speaks, how fast it may be asked."""
+"""A host as configured: URL, protocols, rates."""
 
 from enum import StrEnum
 
@@ -25,12 +25,12 @@ class Cost(StrEnum):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A host and key: owner of rate, quota and pause, shared by every protocol spoken to it.
+    """A host and key: owns rate, quota and pause, which all its protocols share.
 
     `url` is the full base and may hold a key; only its scheme and host are ever shown. `rate` is calls (or items, see
     `cost`) per second; the other windows are None where unpublished. `batch` caps the items per call. `disabled` is why it
-    is off, e.g. a key that is not set, or None. `tls` is which certificate an Electrum host may have: one that the "system"
-    trusts, the one that it showed first ("pin"), or the one of this fingerprint ("sha256:…").
+    is off, e.g. a missing key, or None. `tls` is the certificate that an Electrum host must present: one that the "system"
+    trusts, the one that it presented first ("pin"), or the one with this fingerprint ("sha256:…").
     """
 
     name: str
@@ -49,5 +49,5 @@ class Endpoint(msgspec.Struct, frozen=True):
     tls: str = "system"
 
     def provider_name(self, protocol: Protocol) -> str:
-        """The provider's name: the endpoint's, with the protocol behind it where the endpoint speaks several."""
+        """The endpoint's name, followed by the protocol if it has several."""
         return self.name if len(self.protocols) == 1 else f"{self.name}/{protocol}"

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class HdscanError(Exception):
-    """An error to be shown as one sentence: what, where, what to do."""
+    """An error to show as one sentence: what failed, where, what to do."""
 
     code = "error"
 
@@ -60,7 +60,7 @@ class ScanRefused(HdscanError):
 
 
 class ReadCode(StrEnum):
-    """Why a reading, or a whole call, did not succeed. Stable: scripts match on these."""
+    """Why a reading or a whole call failed. Stable: scripts match on these."""
 
     TIMEOUT = "timeout"  # no reply within request_timeout
     UNREACHABLE = "unreachable"  # refused, reset, DNS, TLS
@@ -70,21 +70,21 @@ class ReadCode(StrEnum):
     QUOTA = "quota"  # 402 or a spent daily or monthly allowance
     BAD_KEY = "bad_key"  # 401/403: the provider refuses our key
     WRONG_CHAIN = "wrong_chain"  # the provider serves another chain
-    CONTRADICTED = "contradicted"  # others agree against the provider
-    REORG = "reorg"  # the block that it was read at is no longer of the chain
+    CONTRADICTED = "contradicted"  # other operators agree against the provider
+    REORG = "reorg"  # the block that it was read at was orphaned
     STALE = "stale"  # the provider's head is behind its peers'
     TOO_LARGE = "too_large"  # more items than the provider takes
     ITEM_ERROR = "item_error"  # the provider answered this item with an error
     REVERTED = "reverted"  # the contract call failed
     EMPTY = "empty"  # no contract answered: not a zero
     MISSING = "missing"  # the reply left this item out
-    ABSENT = "absent"  # left out by a provider that leaves zeros out: no zero until another says so
-    UNAVAILABLE = "unavailable"  # open, paused or out of quota for longer than a reading waits
-    NO_PROVIDER = "no_provider"  # nobody configured can read this
+    ABSENT = "absent"  # left out by a provider that omits zeros: no zero until another provider confirms it
+    UNAVAILABLE = "unavailable"  # every provider is open, paused or out of quota for longer than a reading waits
+    NO_PROVIDER = "no_provider"  # no configured provider can read this
 
 
 class CallError(HdscanError):
-    """One call failed as a whole; what it means for breaker, limiter and readings follows from `fault` (RESILIENCE table).
+    """One call failed as a whole; `fault` decides its effect on breaker, limiter and readings (docs/resilience.md).
 
     `retry_after` and `date` are the reply's raw headers, parsed where the time is known.
     """

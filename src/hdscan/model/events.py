@@ -1,4 +1,4 @@
-"""What a scan says while it runs: `scan --jsonl` and SSE carry these, with `event` as the name. Values are absolute."""
+"""Events of a scan, sent by `scan --jsonl` and SSE under the name in `event`. Values are absolute."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -25,7 +25,7 @@ class ScanProgress(ChainProgress, frozen=True, tag_field="event", tag="scan_prog
 
 
 class TokenError(msgspec.Struct, frozen=True):
-    """Readings of a token fail (B7): how many addresses (0: none any more), why in words and as a code, and where."""
+    """Failing readings of a token: on how many addresses (0: over), why, and at which providers."""
 
     chain: str
     token: str
@@ -36,11 +36,11 @@ class TokenError(msgspec.Struct, frozen=True):
 
 
 class ScanTokenError(TokenError, frozen=True, tag_field="event", tag="scan_token_error"):
-    """A token's failure began, changed or is over."""
+    """A token's failure began, changed or ended."""
 
 
 class ChainError(msgspec.Struct, frozen=True):
-    """A chain cannot go on, or something happened that its user has to know (a quarantined provider, an outage).
+    """A chain failed, or something happened that users need to know (a quarantined provider, an outage).
 
     `at` is RFC 3339 in UTC.
     """
@@ -52,19 +52,19 @@ class ChainError(msgspec.Struct, frozen=True):
 
 
 class ScanError(ChainError, frozen=True, tag_field="event", tag="scan_error"):
-    """It happened now."""
+    """A chain error, now."""
 
 
 class ScanComplete(ChainProgress, frozen=True, tag_field="event", tag="scan_complete"):
-    """A chain's scan ended, with the status that it ended with."""
+    """A chain's scan ended with this status."""
 
 
 class ProviderChanged(ProviderStatus, frozen=True, tag_field="event", tag="provider_state"):
-    """A provider's state or breaker changed, or its chain's scan ended with other counts than were said."""
+    """A provider's state or breaker changed, or its chain's scan ended with counts not yet sent."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything at once; `scan_id` is the highest of its chains', None before the first scan; `errors` are the last few."""
+    """The whole state: `scan_id` is the highest of its chains', None before the first scan; `errors` are the last few."""
 
     scan_id: int | None
     running: bool
@@ -75,17 +75,17 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(StrEnum):
-    """Why a subscriber gets everything at once."""
+    """Why a subscriber gets the whole state."""
 
-    INITIAL = "initial"  # it is new
-    RESUMED = "resumed"  # it was here before
-    RESTARTED = "restarted"  # it was at another process
-    MALFORMED = "malformed"  # it names no event at all
-    LAGGED = "lagged"  # it read too slowly
+    INITIAL = "initial"  # first connection
+    RESUMED = "resumed"  # reconnected
+    RESTARTED = "restarted"  # its last id is from another process
+    MALFORMED = "malformed"  # its last id is none of ours
+    LAGGED = "lagged"  # it read too slowly, so its queue was dropped
 
 
 class ScanState(Snapshot, frozen=True, kw_only=True, tag_field="event", tag="scan_state"):
-    """Everything at once: the first event of a scan, and what a subscriber starts from."""
+    """The whole state: the first event of a scan and of every subscription."""
 
     reason: Reason = Reason.INITIAL
 

@@ -1,4 +1,4 @@
-"""Everything that is known of one reading, and from whom: what `hdscan explain` tells."""
+"""Everything known about one reading, as `hdscan explain` shows it."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from hdscan.model.scan import Answer, BalanceRow, Gap, ProviderState, Status
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """An attempt of the last scan that failed; `at` is RFC 3339 in UTC."""
+    """A failed attempt of the last scan; `at` is RFC 3339 in UTC."""
 
     provider: str
     code: str
@@ -16,9 +16,9 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class AuditRecord(msgspec.Struct, frozen=True):
-    """How the last audit of a reading ended: every answer in the order asked, and why nobody else answered.
+    """The last audit of a reading: every answer in the order asked, and why no other operator answered.
 
-    `current` says that it is about the amount that stands now, not an earlier one.
+    `current` is False where it was about an earlier amount.
     """
 
     scan_id: int
@@ -38,7 +38,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the database knows of a reading: `attempts` are those of the last scan that failed, the oldest first."""
+    """What the database knows about a reading; `attempts` failed in the last scan, oldest first."""
 
     balance: BalanceRow
     gap: Gap | None
@@ -47,7 +47,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Explained(msgspec.Struct, frozen=True):
-    """A reading explained: a line of `explain --jsonl`; `scan_id` and `status` are the chain's last scan, None before it."""
+    """A line of `explain --jsonl`; `scan_id` and `status` are those of the chain's last scan, None before the first."""
 
     scan_id: int | None
     status: Status | None

@@ -1,4 +1,4 @@
-"""A long answer in pages, each beginning where the former ended."""
+"""Paging through long results."""
 
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Some items, and the cursor that the next page is asked for with: opaque, None at the end."""
+    """Some items, and the opaque cursor for the next page, None at the end."""
 
     items: tuple[T, ...]
     next: str | None
@@ -18,9 +18,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 class Sort(StrEnum):
     """The order of balances.
 
-    INDEX is chain, index, asset, and INDEX_DOWN its reverse. Amounts of two assets can't be compared: AMOUNT and AMOUNT_DOWN
-    are chain and asset, in order of registration, then amount and index, upwards or downwards; what was never read has no
-    amount and ends its asset's rows in both, in order of index.
+    INDEX is chain, index, asset, and INDEX_DOWN its reverse. Amounts of different assets are not comparable: AMOUNT and
+    AMOUNT_DOWN are chain and asset in order of registration, then amount and index, ascending or descending; rows without an
+    amount come last within their asset, in order of index.
     """
 
     INDEX = "index"

@@ -1,4 +1,4 @@
-"""What a provider gives back for one call; `pool.port` declares the port itself."""
+"""What a provider returns for one call; `pool.port` declares the port itself."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from hdscan.model.reading import Balance, ReadError
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """A reading that a short reply left out: fetched again at once, in halves (B3)."""
+    """A reading that a short reply left out: fetched again at once, in halves."""
 
 
 MISSING = Missing()
@@ -17,16 +17,16 @@ ItemOutcome = Balance | ReadError | Missing
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The block height or slot that a host named as its head, and the hashes by height that it stated of that same chain."""
+    """The head that a host stated (block height or slot), and the block hashes by height of the same chain."""
 
     height: int
     blocks: Mapping[int, str] = {}
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A well-formed reply: one outcome per reading asked, in the order asked, and the head it named (None where it names none).
+    """A well-formed reply: one outcome per reading, in the order asked, and the head, None where the reply states none.
 
-    `received` is how many items came back where that is fewer than `requested`; both are for the warning of B3.
+    `received` is how many items came back where that is fewer than `requested`; both are for the short-reply warning.
     """
 
     outcomes: tuple[ItemOutcome, ...]

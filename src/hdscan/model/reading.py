@@ -1,6 +1,6 @@
-"""The unit of work: one (address, asset) to be read, and what may come of it.
+"""The unit of work: one (address, asset) to read, and its possible outcomes.
 
-These values come in thousands and hold no cycles, so the garbage collector is spared them (`gc=False`).
+There are thousands of these values and they hold no cycles, so the garbage collector does not track them (`gc=False`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hdscan.model.errors import ReadCode
 
 
 class Kind(StrEnum):
-    """What the readings of one call are of; breakers and learned batch sizes are kept per kind."""
+    """What one call reads; breakers and learned batch sizes are kept per kind."""
 
     NATIVE = "native"
     TOKEN = "token"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """One balance to be read; `index` is the address's position on its chain."""
+    """One balance to read; `index` is the address's position on its chain."""
 
     index: int
     address: str
@@ -29,7 +29,6 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def kind(self) -> Kind:
-        """NATIVE or TOKEN."""
         return Kind.NATIVE if self.asset.contract is None else Kind.TOKEN
 
 
@@ -37,7 +36,7 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
     """An amount that a provider stated.
 
     `amount` and `unconfirmed` are base units (satoshi, wei, lamport, token units); `unconfirmed` may be negative and is None
-    where the protocol has no such notion. `height` is the block or slot: exact where the protocol states it in the same
+    where the protocol does not have it. `height` is the block or slot: exact where the protocol states it in the same
     reply, otherwise the endpoint's last known tip before the call (the amount is of that block or a later one up to
     `observed_at`). `observed_at` is in unix seconds, `source` the provider's name.
     """
@@ -57,7 +56,7 @@ class ReadError(msgspec.Struct, frozen=True, gc=False):
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False):
-    """A try that failed: whose, why, and when (unix seconds)."""
+    """A failed attempt; `at` is in unix seconds."""
 
     provider: str
     code: ReadCode
@@ -66,7 +65,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unread(msgspec.Struct, frozen=True, gc=False):
-    """A reading that ended without an amount: the deciding reason, and every provider's own (provider name -> reason)."""
+    """A reading that ended without an amount: the deciding reason, and every provider's own by provider name."""
 
     code: ReadCode
     message: str
@@ -75,9 +74,9 @@ class Unread(msgspec.Struct, frozen=True, gc=False):
 
 
 class BalanceResult(msgspec.Struct, frozen=True, gc=False):
-    """How a reading ended: an amount or an error, never both, and no zero by default (B1).
+    """How a reading ended: an amount or an error, never both, and never a zero by default.
 
-    `failed` are the latest attempts before it that failed, the oldest first.
+    `failed` are the latest failed attempts before it, oldest first.
     """
 
     reading: Reading
@@ -86,5 +85,4 @@ class BalanceResult(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def error(self) -> Unread | None:
-        """The error, or None where there is an amount."""
         return self.outcome if isinstance(self.outcome, Unread) else None

@@ -1,4 +1,4 @@
-"""The state of a scan and of what it knows, as stored, shown and sent."""
+"""Scans, balances, gaps and providers, as stored and as printed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -10,7 +10,7 @@ from hdscan.model.tally import Tally
 
 
 class Status(StrEnum):
-    """How far a chain's scan has come."""
+    """The status of a chain's scan."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
     @property
     def resumable(self) -> bool:
-        """Whether the next `scan` goes on with it; one found RUNNING without a writer was killed."""
+        """Whether the next `scan` resumes it; one found RUNNING without a writer was killed."""
         return self in (Status.RUNNING, Status.STOPPED, Status.FAILED)
 
 
@@ -28,15 +28,12 @@ _WORST = (Status.FAILED, Status.STOPPED, Status.RUNNING, Status.COMPLETED_WITH_G
 
 
 def worst(statuses: Iterable[Status]) -> Status:
-    """The status of a whole: its worst part's."""
+    """The worst of some statuses."""
     return min(statuses, key=_WORST.index, default=Status.COMPLETED)
 
 
 class ChainPlan(msgspec.Struct, frozen=True):
-    """What a new scan is to read of one chain: asset symbols, the number of addresses, and addresses per chunk.
-
-    `audit` says that it is to be audited, and how.
-    """
+    """What a new scan reads of one chain: asset symbols, the number of addresses, addresses per chunk, and the audit."""
 
     chain: str
     assets: tuple[str, ...]
@@ -87,16 +84,16 @@ class ScanResult(msgspec.Struct, frozen=True):
 
 
 class BalanceState(StrEnum):
-    """What stands behind a balance row."""
+    """How current a balance is."""
 
     READ = "read"  # by the last scan that asked
-    STALE = "stale"  # the last scan could not read it; the earlier amount stays
+    STALE = "stale"  # an earlier amount; the last scan could not read it
     UNREAD = "unread"  # never read: no amount
-    DISPUTED = "disputed"  # operators disagree: no amount, but every answer
+    DISPUTED = "disputed"  # operators disagree: no amount, but all answers
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one provider said about a reading: base units as decimal strings, block or slot, RFC 3339 in UTC."""
+    """One provider's answer to a reading: base units as decimal strings, block or slot, RFC 3339 in UTC."""
 
     source: str
     amount: str
@@ -106,15 +103,15 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def disagreement(answers: Sequence[Answer]) -> str:
-    """Who says what, in a sentence; amounts are base units."""
+    """All answers in a sentence; amounts are base units."""
     said = (f"{a.source} says {a.amount}" + (f" at {a.height}" if a.height is not None else "") for a in answers)
     return f"operators disagree: {', '.join(said)}"
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
-    """One address and asset as known: a line of `balances --jsonl`. Amounts are base units as decimal strings.
+    """One address and asset: a line of `balances --jsonl`. Amounts are base units as decimal strings.
 
-    `answers` are all that there are where the reading is disputed, otherwise None.
+    `answers` holds all answers to a disputed reading, otherwise None.
     """
 
     chain: str
@@ -134,10 +131,9 @@ class BalanceRow(msgspec.Struct, frozen=True):
 
 
 class AssetTotal(msgspec.Struct, frozen=True):
-    """An asset summed over a chain: `amount` adds `read` rows only; stale ones stand apart; unread and disputed ones are
-    only counted.
+    """An asset summed over a chain: `amount` adds read rows only; stale amounts are summed apart, other rows only counted.
 
-    Where nothing was read, `amount` and `funded` are None: no zero was read either.
+    Where nothing was read, `amount` and `funded` are None: there is no zero either.
     """
 
     chain: str
@@ -152,9 +148,19 @@ class AssetTotal(msgspec.Struct, frozen=True):
     funded: int | None
     disputed: int = 0
 
+    @property
+    def addresses(self) -> int:
+        """All addresses of the chain."""
+        return self.read + self.stale + self.unread + self.disputed
+
+    @property
+    def partial(self) -> bool:
+        """Whether `amount` leaves something out, so that at least as much is held."""
+        return self.addresses > self.read
+
 
 class Gap(msgspec.Struct, frozen=True):
-    """A reading that the last scan could not make: a line of `gaps --jsonl`."""
+    """A reading that failed in the last scan: a line of `gaps --jsonl`."""
 
     chain: str
     index: int
@@ -167,7 +173,7 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class ProviderState(StrEnum):
-    """Whether a provider can be asked."""
+    """Whether a provider can be called."""
 
     READY = "ready"
     PAUSED = "paused"
@@ -182,7 +188,7 @@ class ProviderState(StrEnum):
 class ProviderStatus(msgspec.Struct, frozen=True):
     """A provider as last seen: a line of `providers --jsonl`.
 
-    `rate` is the calls per second it is asked at now, `paused_until` RFC 3339 in UTC or None, `breaker` the state per method;
+    `rate` is its current limit in calls per second, `paused_until` RFC 3339 in UTC or None, `breaker` the state per method;
     the counts are calls since the scan began.
     """
 

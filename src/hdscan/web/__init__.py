@@ -1,4 +1,4 @@
-"""What a browser or a program sees: the HTTP API, its events, the dashboard."""
+"""The HTTP API, its event stream and the dashboard."""
 
 from hdscan.web.server import Binding, serve
 

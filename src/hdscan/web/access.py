@@ -1,4 +1,4 @@
-"""Who may come in: a bearer token for programs; for a browser a link that works once, and then a signed cookie."""
+"""Authentication: a bearer token for programs; a one-time link, then a signed cookie, for browsers."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ SECRET_BYTES = 32
 
 
 def load_secret(path: Path) -> bytes:
-    """The secret that signs cookies, kept beside the database so that a restart logs nobody out; made where there is none."""
+    """The secret that signs cookies, created on first use; kept beside the database so that a restart logs nobody out."""
     try:
         try:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -25,16 +25,16 @@ def load_secret(path: Path) -> bytes:
             with os.fdopen(handle, "wb") as file:
                 file.write(secret)
         if os.name == "posix" and path.stat().st_mode & 0o077:
-            raise ConfigError(f"{path} signs the cookies and can be read by others; delete it, a new one will be made")
+            raise ConfigError(f"{path} signs the cookies and is readable by others; delete it and restart to get a new one")
     except OSError as error:
         raise ConfigError(f"{path}, which signs the cookies, cannot be used: {error.strerror}") from None
     if len(secret) != SECRET_BYTES:
-        raise ConfigError(f"{path} is not the secret that hdscan wrote; delete it, a new one will be made")
+        raise ConfigError(f"{path} does not hold the secret that hdscan wrote; delete it and restart to get a new one")
     return secret
 
 
 class Access:
-    """Decides who is known; times are unix seconds. A cookie belongs to a port, since browsers share them between ports."""
+    """Checks credentials; times are unix seconds. The cookie names its port, since browsers share cookies between ports."""
 
     def __init__(self, secret: bytes, token: str | None, port: int) -> None:
         self._secret = secret
@@ -44,12 +44,12 @@ class Access:
 
     @property
     def code(self) -> str:
-        """What the link that is printed holds; it works once."""
+        """The one-time code in the printed link."""
         assert self._code is not None
         return self._code
 
     def redeem(self, code: str, now: float) -> str | None:
-        """The Set-Cookie of a browser that brings the code; None where it is another or was used."""
+        """The Set-Cookie value in exchange for the code; None if it is wrong or used."""
         if self._code is None or not hmac.compare_digest(code.encode(), self._code.encode()):
             return None
         self._code = None
@@ -65,12 +65,12 @@ class Access:
         )
 
     def knows_cookie(self, header: bytes, now: float) -> bool:
-        """Whether a Cookie header holds a cookie that was signed here and has not run out."""
+        """Whether a Cookie header holds a cookie that was signed here and has not expired."""
         for pair in header.decode("latin-1").split(";"):
             name, _, value = pair.strip().partition("=")
             until, _, signature = value.partition(".")
             if name != self.cookie or not re.fullmatch(r"[0-9]{1,12}", until) or int(until) <= now:
-                continue  # another port may have set one of the same name
+                continue
             if hmac.compare_digest(signature.encode(), self._signature(until).encode()):
                 return True
         return False

@@ -1,4 +1,4 @@
-"""The HTTP API: what the command line knows and does, under /api/v1. docs/api.md tells it to its users."""
+"""The HTTP API under /api/v1, described for its users in docs/api.md."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -25,20 +25,20 @@ from hdscan.web.scans import Scans
 from hdscan.web.stream import PING_AFTER, EventStream
 from hdscan.web.totals_cache import TotalsCache
 
-BLOCK = 1000  # CSV lines that are made at once
-LOOKING = 3  # searches of the whole wallet at once: each has a connection and keeps a core busy
-BAD_SHOWN = 100  # bad addresses that are named one by one
+BLOCK = 1000  # rows of CSV read at a time
+SEARCHES = 3  # at once: each holds a connection and keeps a core busy
+BAD_SHOWN = 100  # bad addresses listed in a response
 BIGGEST = 2**31 - 1
 
 OneChain = Annotated[str | None, QueryParameter(description="Only this chain.")]
 OneAsset = Annotated[str | None, QueryParameter(description="Only this asset's symbol.")]
 Funded = Annotated[bool, QueryParameter(description="Only amounts above zero.")]
-Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before, of the same query.")]
-Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many items at most.")]
+Cursor = Annotated[str | None, QueryParameter(description="`next` of the previous page, with the same query.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="The most items to return.")]
 
 
 class ScanAnswer(msgspec.Struct, frozen=True):
-    """A scan as the API tells it: `status` is that of its worst chain."""
+    """A scan; `status` is that of its worst chain."""
 
     scan_id: int
     began_at: str
@@ -47,13 +47,13 @@ class ScanAnswer(msgspec.Struct, frozen=True):
 
 
 class BalancePage(Page[BalanceRow], frozen=True):
-    """A page of balances with the totals of everything that chain and asset choose."""
+    """A page of balances with the totals of all that `chain` and `asset` select."""
 
     totals: tuple[AssetTotal, ...]
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """The scan that was begun or stopped."""
+    """The scan that was started or stopped."""
 
     scan_id: int
 
@@ -61,7 +61,7 @@ class Begun(msgspec.Struct, frozen=True):
 class StartScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to scan: no chains means every chain with addresses, no assets means all of each chain.
 
-    `audit` is the percentage of zeros about which another operator is asked, as about all that is above zero.
+    `audit` is the percentage of zeros to audit, besides everything above zero.
     """
 
     chains: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class StopScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AddAddresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Addresses to be added, each as a line of the file of `hdscan import`."""
+    """Addresses to add, each as a line of the file for `hdscan import`."""
 
     chain: str
     addresses: tuple[str, ...]
@@ -92,17 +92,17 @@ class Providers(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """That the server answers."""
+    """The server answers."""
 
     status: str = "ok"
 
 
 class Scanning(Controller):
-    """What is scanned, and how it stands."""
+    """Scans and their progress."""
 
     @get("/status", sync_to_thread=False, responses=READS)
     def status(self, hub: NamedDependency[Hub]) -> Snapshot:
-        """How every chain stands, as of the last event."""
+        """The state of every chain as of the last event."""
         return hub.state.snapshot()
 
     @get("/events", media_type="text/event-stream", responses=READS)
@@ -113,12 +113,12 @@ class Scanning(Controller):
         last_event_id: Annotated[str | None, QueryParameter(name="last_event_id")] = None,
         last_seen: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> EventStream:
-        """What happens, as Server-Sent Events that begin with the whole state."""
+        """Server-Sent Events, beginning with the whole state."""
         return EventStream(hub, last_event_id if last_seen is None else last_seen, ping_after)
 
     @post("/scans", status_code=202, responses=CHANGES)
     async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StartScan]) -> Begun:
-        """Begin a scan, or go on with one that did not end."""
+        """Start a scan, or resume one that did not end."""
         if data.restart and data.retry:
             raise InputError("restart reads everything, retry only what is unread: choose one")
         for chain in data.chains:
@@ -128,7 +128,7 @@ class Scanning(Controller):
 
     @post("/scans/stop", status_code=202, responses=CHANGES)
     async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StopScan]) -> Begun:
-        """End the running scan, or some of its chains; what has been read is kept."""
+        """Stop the running scan, or some of its chains; what was read is kept."""
         for chain in data.chains:
             wallet.chain(chain)
         return Begun(scans.stop(data.chains))
@@ -155,12 +155,12 @@ class Scanning(Controller):
 
     @get("/providers", sync_to_thread=True, responses=READS)
     def providers(self, wallet: NamedDependency[Wallet]) -> Providers:
-        """Every provider as it stands now."""
+        """The current state of every provider."""
         return Providers(tuple(wallet.providers()))
 
 
 class Holdings(Controller):
-    """What is held, what is not known, and the addresses themselves."""
+    """Balances, gaps and addresses."""
 
     @get("/balances", responses=READS)
     async def balances(
@@ -168,30 +168,30 @@ class Holdings(Controller):
         *,
         wallet: NamedDependency[Wallet],
         totals: NamedDependency[TotalsCache],
-        looking: NamedDependency[asyncio.Semaphore],
+        searches: NamedDependency[asyncio.Semaphore],
         chain: OneChain = None,
         asset: OneAsset = None,
         funded: Funded = False,
-        q: Annotated[str | None, QueryParameter(max_length=200, description="A part of the address or its path.")] = None,
+        q: Annotated[str | None, QueryParameter(max_length=200, description="Part of the address or its path.")] = None,
         sort: FromQuery[Sort] = Sort.INDEX,
         cursor: Cursor = None,
         limit: Limit = 100,
     ) -> BalancePage:
-        """Every address and asset, page by page, and the totals."""
+        """Balances in pages, and their totals."""
         symbol = _chosen(wallet, chain, asset)
 
         def page() -> BalancePage:
             found = wallet.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
             return BalancePage(found.items, found.next, totals.of(chain, symbol))
 
-        async with looking:
+        async with searches:
             return await asyncio.to_thread(page)
 
     @get("/balances.csv", media_type="text/csv", responses=READS)
     async def balances_csv(
         self, wallet: NamedDependency[Wallet], chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
     ) -> Stream:
-        """Every address and asset as CSV."""
+        """All balances as CSV."""
         symbol = _chosen(wallet, chain, asset)
         headers = {"content-disposition": 'attachment; filename="balances.csv"'}
         return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv", headers=headers)
@@ -200,7 +200,7 @@ class Holdings(Controller):
     def gaps(
         self, wallet: NamedDependency[Wallet], chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100
     ) -> Page[Gap]:
-        """What the last scans could not read, and why."""
+        """What the last scan of each chain could not read, and why."""
         _chosen(wallet, chain, None)
         return wallet.gap_page(chain, cursor=cursor, limit=limit)
 
@@ -208,12 +208,12 @@ class Holdings(Controller):
     async def add(
         self, wallet: NamedDependency[Wallet], totals: NamedDependency[TotalsCache], data: JSONBody[AddAddresses]
     ) -> Imported:
-        """Add addresses; with a bad one none, unless `skip_invalid`."""
+        """Add addresses; a bad one rejects all unless `skip_invalid`."""
         done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
         totals.invalidate()
         if done.bad and not data.skip_invalid:
             bad = "1 bad address" if len(done.bad) == 1 else f"{len(done.bad):,} bad addresses"
-            text = f"{bad}, so nothing was imported; mend what is bad, or leave it out with skip_invalid"
+            text = f"{bad}, so nothing was imported; correct them, or skip them with skip_invalid"
             raise Problem(422, text, code=InputError.code, detail={"bad": done.bad[:BAD_SHOWN]})
         if not (done.added or done.known):
             raise InputError("there is no address to import")
@@ -228,23 +228,23 @@ def healthz() -> Health:
 
 @get("/readyz", sync_to_thread=True, responses=READS)
 def readyz(wallet: NamedDependency[Wallet]) -> Health:
-    """Whether the database can be read, and is still where it was opened."""
+    """Whether the database can be read and its file is still there."""
     if not (path := wallet.beside("")).exists():
-        raise StoreError(f"{path} is gone; what is written now is lost when the server ends")
+        raise StoreError(f"{path} is gone; anything written now is lost when the server ends")
     wallet.chains()
     return Health()
 
 
 @get("/metrics", sync_to_thread=True, media_type="application/openmetrics-text", responses=READS)
 def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
-    """Everything counted, as OpenMetrics."""
+    """OpenMetrics."""
     return Response(metered.text(), media_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
 
 
 def make_app(wallet: Wallet, hub: Hub, scans: Scans, ping_after: float = PING_AFTER) -> Litestar:
-    """The routes over a wallet, its events and its scans; a stream says `ping` after `ping_after` seconds without an event."""
+    """The application; an event stream sends a ping after `ping_after` seconds without an event."""
     given = {"wallet": wallet, "hub": hub, "scans": scans, "ping_after": ping_after}
-    given |= {"totals": TotalsCache(wallet, hub), "metered": Metrics(wallet, hub), "looking": asyncio.Semaphore(LOOKING)}
+    given |= {"totals": TotalsCache(wallet, hub), "metered": Metrics(wallet, hub), "searches": asyncio.Semaphore(SEARCHES)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Holdings]), healthz, readyz, metrics, index, static],
         dependencies={name: _always(value) for name, value in given.items()},
@@ -260,7 +260,7 @@ def _always(value: Any) -> Provide:
 
 
 def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:
-    """The symbol that is meant; InputError for a chain or an asset that is not configured."""
+    """The asset's configured symbol; InputError for an unknown chain or asset."""
     chains = None if chain is None else [wallet.chain(chain).id]
     return None if asset is None else find_asset(wallet.settings, asset, chains)
 
@@ -271,7 +271,7 @@ def _answer(record: ScanRecord) -> ScanAnswer:
 
 
 async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: bool) -> AsyncIterator[str]:
-    """Page by page, so that whoever reads slowly holds no view of the database open."""
+    """Page by page, so that a slow reader holds no snapshot of the database open."""
     cursor, fields = None, BalanceRow.__struct_fields__
     while True:
         page = await asyncio.to_thread(wallet.balance_page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)

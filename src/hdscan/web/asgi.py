@@ -1,4 +1,4 @@
-"""The types of ASGI 3.0: an application, and what goes in and out of it (https://asgi.readthedocs.io)."""
+"""The types of ASGI 3.0 (https://asgi.readthedocs.io)."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any

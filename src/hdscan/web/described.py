@@ -1,4 +1,4 @@
-"""The API's description of itself: OpenAPI 3.1, with every error that it answers in the one envelope."""
+"""The OpenAPI 3.1 description of the API, with its errors."""
 
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +11,7 @@ from hdscan.web.problem import CODES, Envelope
 
 
 def errors(*more: int) -> dict[int, ResponseSpec]:
-    """What any route may answer in place of what it is asked for, and what this one may."""
+    """The errors that every route may return, and `more`."""
     return {
         status: ResponseSpec(Envelope, generate_examples=False, description=MEANINGS[status])
         for status in sorted({400, 401, 421, 500, *more})
@@ -19,13 +19,13 @@ def errors(*more: int) -> dict[int, ResponseSpec]:
 
 
 MEANINGS = {status: code.replace("_", " ") for status, code in CODES.items()}
-MEANINGS |= {409: "a scan is running, or none is", 422: "what cannot be done, and why", 503: "the database cannot be used"}
+MEANINGS |= {409: "a scan is running, or none is", 422: "the input cannot be used", 503: "the database cannot be used"}
 READS = errors(422, 503)
 CHANGES = errors(403, 408, 409, 413, 415, 422, 503)
 
 
 class Described(Controller):
-    """The description as a route, in place of Litestar's own, which are pages that load scripts from elsewhere."""
+    """Serves the description in place of Litestar's pages, which load scripts from other hosts."""
 
     path = "/api/v1"
 
@@ -36,7 +36,7 @@ class Described(Controller):
 
 
 def description() -> OpenAPIConfig:
-    """What Litestar is to describe, and where."""
+    """Litestar's OpenAPI settings."""
     config = OpenAPIConfig(
         title="hdscan",
         version=version("hdscan"),
@@ -44,7 +44,6 @@ def description() -> OpenAPIConfig:
         security=[{"bearer": []}],
         use_handler_docstrings=True,
     )
-    # a plain controller where an OpenAPIController is declared: that one answers pages that load scripts, and errors in HTML.
-    # Set late, for the constructor warns of it
+    # not an OpenAPIController, which serves those pages and errors in HTML; set late, as the constructor warns about it
     config.openapi_controller = Described  # type: ignore[assignment]
     return config

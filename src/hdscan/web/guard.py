@@ -1,7 +1,7 @@
-"""What every request passes before anything is done, and every answer on its way out.
+"""The outermost layer: checks every request, completes every response.
 
-In this order: one Host that is ours (DNS rebinding), somebody who is known, no other site's page that changes something, a
-body that is JSON and of bounded size and time. Every answer carries the headers; one that nobody takes is cut off.
+In this order: exactly one Host, and one of ours (DNS rebinding); credentials; no state change from another site's page; a
+JSON body of bounded size and time. Every response carries the security headers; a client that stops reading is cut off.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ ALWAYS = {
     b"cache-control": b"no-store",
     b"cross-origin-resource-policy": b"same-origin",
 }
-SIGN_IN = "this needs the token, or the cookie of a browser that opened the link which `hdscan serve` printed"
+SIGN_IN = "send the token, or open the link that `hdscan serve` printed in this browser"
 
 _log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ Headers = dict[bytes, list[bytes]]
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """How long a client is waited for, in seconds: to send its headers, its whole body, and to take an answer."""
+    """Seconds that a client has to send its headers, to send its whole body, and to take a response."""
 
     headers: float = 10.0
     body: float = 30.0
@@ -53,7 +53,7 @@ TIMEOUTS = Timeouts()
 
 
 class Guard:
-    """The server's outermost layer; `names` are the hosts that it answers to besides those of the loopback."""
+    """Guards `app`; `names` are host names to accept besides the loopback's."""
 
     def __init__(self, app: App, access: Access, port: int, names: Iterable[str] = (), timeouts: Timeouts = TIMEOUTS) -> None:
         self._app = app
@@ -68,10 +68,9 @@ class Guard:
         self._sign_in = files("hdscan").joinpath("web/static/signin.html").read_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
         if scope["type"] != "http":
             return
-        out = _Out(send, self._timeouts.answer, scope)
+        out = _Response(send, self._timeouts.answer, scope)
         try:
             headers = _headers(scope)
             self._check_host(headers[b"host"], scope["server"])
@@ -79,12 +78,12 @@ class Guard:
                 await self._exchange(scope["query_string"], headers, out)
             else:
                 self._check_caller(scope["method"], headers)
-                await self._app(scope, _In(receive, headers, self._timeouts.body), out)
+                await self._app(scope, _Body(receive, headers, self._timeouts.body), out)
         except Exception as error:
             problem = Problem.of(error)
             if problem.status == 500:
                 _log_defect(scope["path"], problem.__cause__ or error)
-            await self._refuse(problem, scope["path"] == "/", out)
+            await self._answer_problem(problem, scope["path"] == "/", out)
         finally:
             out.close()
 
@@ -93,7 +92,7 @@ class Guard:
             raise Problem(400, "a request needs exactly one Host header")
         host = given[0].lower()
         if host not in self._hosts and (server is None or host != _netloc(server[0], self._port)):
-            raise Problem(421, "this Host is not served here; open the address that `hdscan serve` printed")
+            raise Problem(421, "this server does not answer to this Host; open the address that `hdscan serve` printed")
 
     def _check_caller(self, method: str, headers: Headers) -> None:
         by_token = any(self._access.knows_bearer(each) for each in headers[b"authorization"])
@@ -105,7 +104,7 @@ class Guard:
         origins = [each.lower() in own for each in headers[b"origin"]]
         sites = [each == b"same-origin" or (by_token and each == b"none") for each in headers[b"sec-fetch-site"]]
         if not all(origins + sites) or not (by_token or origins or sites):
-            raise Problem(403, "a page of another site may change nothing here")
+            raise Problem(403, "a page of another site may not change anything here")
         kinds = [each.partition(b";")[0].strip().lower() for each in headers[b"content-type"]]
         if kinds != [b"application/json"]:
             raise Problem(415, "send JSON, with the header Content-Type: application/json")
@@ -113,8 +112,8 @@ class Guard:
     def _has_cookie(self, headers: Headers) -> bool:
         return any(self._access.knows_cookie(each, time.time()) for each in headers[b"cookie"])
 
-    async def _exchange(self, query: bytes, headers: Headers, out: "_Out") -> None:
-        """Take the code of the link for a cookie, and the code out of the address bar."""
+    async def _exchange(self, query: bytes, headers: Headers, out: "_Response") -> None:
+        """Exchange the link's code for a cookie, and redirect it out of the address bar."""
         code = parse_qs(query.decode("latin-1")).get("code", [""])[0]
         cookie = self._access.redeem(code, time.time())
         if cookie is None and not self._has_cookie(headers):
@@ -122,7 +121,7 @@ class Guard:
         more = [] if cookie is None else [(b"set-cookie", cookie.encode())]
         await _answer(out, 303, b"", [(b"location", b"/"), *more])
 
-    async def _refuse(self, problem: Problem, page: bool, out: "_Out") -> None:
+    async def _answer_problem(self, problem: Problem, page: bool, out: "_Response") -> None:
         if out.begun:
             out.abort()
         elif page and problem.status == 401:
@@ -153,14 +152,14 @@ def _netloc(address: str, port: int) -> bytes:
     return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
 
 
-async def _answer(out: "_Out", status: int, body: bytes, headers: Sent) -> None:
+async def _answer(out: "_Response", status: int, body: bytes, headers: Sent) -> None:
     length = (b"content-length", str(len(body)).encode())
     await out({"type": "http.response.start", "status": status, "headers": [length, *headers]})
     await out({"type": "http.response.body", "body": body, "more_body": False})
 
 
-class _In:
-    """The body on its way in: of bounded size, and within a deadline."""
+class _Body:
+    """The request body: bounded in size and time."""
 
     def __init__(self, receive: Receive, headers: Headers, seconds: float) -> None:
         self._receive = receive
@@ -177,7 +176,7 @@ class _In:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
-            raise Problem(408, "the body of the request did not come in time") from None
+            raise Problem(408, "the body did not arrive in time") from None
         if message["type"] == "http.request":
             self._size += len(message["body"])
             self._whole = not message["more_body"]
@@ -186,10 +185,10 @@ class _In:
         return message
 
 
-class _Out:
-    """The answer on its way out: with the headers that all have, and cut off where it is not taken.
+class _Response:
+    """The response: adds the security headers, and aborts where a send stalls.
 
-    One timer watches over all of an answer's sends: a deadline for each would cost a stream of events more than the sending.
+    One timer watches all sends: a deadline for each would cost an event stream more than the sending.
     """
 
     def __init__(self, send: Send, seconds: float, scope: Scope) -> None:
@@ -198,7 +197,7 @@ class _Out:
         self._path = scope["path"]
         self.abort: Callable[[], None] = scope["state"].get("abort", lambda: None)
         self._clock = asyncio.get_running_loop().time
-        self._since: float | None = None  # when the send began that is under way
+        self._since: float | None = None  # start of the send under way
         self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
         self.begun = False
 
@@ -213,11 +212,10 @@ class _Out:
         self._since = None
 
     def close(self) -> None:
-        """Watch no more."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        """Cut off where a send has waited too long: it ends as with any client that goes. Or look again when one could have."""
+        """Abort where a send has waited too long, otherwise look again when it could have."""
         waited = 0.0 if self._since is None else self._clock() - self._since
         if waited >= self._seconds:
             _log.info("client_cut_off", path=self._path)

@@ -1,4 +1,4 @@
-"""Hands every event to every subscriber without waiting for any: a queue each, bounded, progress frames coalesced. Pure.
+"""Fans events out to subscribers, each with a bounded queue; never waits for one. Pure.
 
 Frames are those of Server-Sent Events (WHATWG HTML, section 9.2), encoded once for all subscribers.
 """
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def frame(event: Event, event_id: bytes) -> bytes:
-    """An event as a frame; `data` is the event without its name, which is msgspec's tag and so its first member."""
+    """An event as a frame; `data` leaves out the event's name, which is msgspec's tag and therefore the first member."""
     name = type(event).__struct_config__.tag
     assert isinstance(name, str)
     tag = name.encode()
@@ -29,7 +29,7 @@ def frame(event: Event, event_id: bytes) -> bytes:
 
 
 class Subscription:
-    """What waits for one subscriber; `wake` is called when there is something to take."""
+    """One subscriber's queue; `wake` is called when there is something to take."""
 
     def __init__(self, hub: "Hub", reason: Reason, wake: Callable[[], None]) -> None:
         self._hub = hub
@@ -39,9 +39,9 @@ class Subscription:
         self.closed = False
 
     def offer(self, key: object, data: bytes) -> None:
-        """Queue a frame; one of the same key that still waits gives way to it. A queue that is full is dropped."""
+        """Queue a frame in place of one with the same key; a full queue is dropped, and a snapshot is owed."""
         if self._owed is not None:
-            return  # the snapshot that it is owed will hold this
+            return  # the snapshot will hold this event
         self._waiting.pop(key, None)
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.clear()
@@ -51,7 +51,7 @@ class Subscription:
         self._wake()
 
     def take(self) -> bytes:
-        """All that waits, or the snapshot that is owed; empty where there is nothing."""
+        """Everything queued, or the snapshot that is owed; may be empty."""
         if self._owed is not None:
             reason, self._owed = self._owed, None
             return self._hub.snapshot(reason)
@@ -60,14 +60,14 @@ class Subscription:
         return data
 
     def end(self) -> None:
-        """Take no more."""
+        """Unsubscribe."""
         self.closed = True
         self._hub.subscriptions.discard(self)
         self._wake()
 
 
 class Hub:
-    """Counts the events of this process (`epoch`, random), keeps the state that they lead to, and hands them on."""
+    """Numbers the events of this process (`epoch` is random), applies them to the state, and distributes them."""
 
     def __init__(self, state: CurrentState, epoch: str) -> None:
         self.state = state
@@ -82,7 +82,6 @@ class Hub:
         return f"{self.epoch}-{self.seq}".encode()
 
     def publish(self, event: Event) -> None:
-        """Say an event to everybody."""
         self.state.apply(event)
         self.seq += 1
         if self.subscriptions:
@@ -92,7 +91,7 @@ class Hub:
                 subscription.offer(key, data)
 
     def subscribe(self, last_id: str | None, wake: Callable[[], None]) -> Subscription:
-        """A subscription whose first frame is the whole state: nothing between the two is missed or said twice."""
+        """A subscription whose first frame is the snapshot; no event is missed or repeated in between."""
         subscription = Subscription(self, self.why(last_id), wake)
         if self.closed:
             subscription.closed = True
@@ -101,7 +100,7 @@ class Hub:
         return subscription
 
     def why(self, last_id: str | None) -> Reason:
-        """What the last id that a client saw says about it."""
+        """Why a client that last saw this id gets a snapshot."""
         if last_id is None:
             return Reason.INITIAL
         found = re.fullmatch(r"([0-9a-f]{16})-([0-9]{1,18})", last_id, re.ASCII)
@@ -112,15 +111,15 @@ class Hub:
         return Reason.RESUMED if int(found[2]) <= self.seq else Reason.MALFORMED
 
     def snapshot(self, reason: Reason) -> bytes:
-        """The state as a frame of its own, with the head as its id."""
+        """The whole state as a frame, with the head as its id."""
         return RETRY + frame(self.state.scan_state(reason), self.head)
 
     def ping(self) -> bytes:
-        """What is said after a silence; no id, so that it changes nothing about where a client stands."""
+        """A keep-alive; without an id, so that the client's last id stays."""
         return PING_DATA % self.head
 
     def close(self) -> None:
-        """Let every subscriber take what waits, and end."""
+        """Let every subscriber take what is queued, and end."""
         self.closed = True
         for subscription in tuple(self.subscriptions):
             subscription.end()

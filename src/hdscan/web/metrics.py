@@ -1,4 +1,4 @@
-"""`GET /metrics`: how the scan, the providers and the streams stand, as OpenMetrics; no address and no key in any label."""
+"""`GET /metrics`: scan, providers and event streams as OpenMetrics; no label holds an address or a key."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from hdscan.web.hub import Hub
 
 
 class Metrics(Collector):
-    """Everything counted, at the moment it is asked for."""
+    """Collects all metrics when asked."""
 
     def __init__(self, wallet: Wallet, hub: Hub) -> None:
         self._wallet = wallet
@@ -22,27 +22,23 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def text(self) -> bytes:
-        """The exposition."""
         # the library ships this function without types
         text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
         return text
 
     def describe(self) -> list[Metric]:
-        """Nothing beforehand: the names are in `collect`."""
+        """Nothing: `collect` names the metrics."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """One family after the other."""
         snapshot = self._hub.state.snapshot()
         running = GaugeMetricFamily("hdscan_scan_running", "Whether a scan is running.", value=snapshot.running)
         readings = GaugeMetricFamily(
             "hdscan_readings", "Readings of the last scan, by how they ended.", labels=["chain", "state"]
         )
-        audits = GaugeMetricFamily(
-            "hdscan_audits", "Readings of the last scan that another operator was asked about.", labels=["chain", "outcome"]
-        )
-        addresses = GaugeMetricFamily("hdscan_addresses", "Addresses that the last scan asks for.", labels=["chain"])
-        funded = GaugeMetricFamily("hdscan_funded_addresses", "Addresses that hold something.", labels=["chain"])
+        audits = GaugeMetricFamily("hdscan_audits", "Readings of the last scan that were audited.", labels=["chain", "outcome"])
+        addresses = GaugeMetricFamily("hdscan_addresses", "Addresses in the last scan.", labels=["chain"])
+        funded = GaugeMetricFamily("hdscan_funded_addresses", "Addresses with an amount above zero.", labels=["chain"])
         requests = GaugeMetricFamily("hdscan_scan_requests", "HTTP calls of the last scan.", labels=["chain"])
         for name, chain in snapshot.chains.items():
             for state in ("read", "unread", "disputed"):
@@ -55,13 +51,17 @@ class Metrics(Collector):
             requests.add_metric([name], chain.requests)
         yield from (running, readings, audits, addresses, funded, requests)
         yield from self._providers()
-        yield CounterMetricFamily("hdscan_events", "Events said by this process.", value=self._hub.seq)
-        yield GaugeMetricFamily("hdscan_event_clients", "Clients that follow the events.", value=len(self._hub.subscriptions))
+        yield CounterMetricFamily("hdscan_events", "Events published by this process.", value=self._hub.seq)
+        yield GaugeMetricFamily(
+            "hdscan_event_clients", "Clients connected to the event stream.", value=len(self._hub.subscriptions)
+        )
 
     def _providers(self) -> Iterator[Metric]:
-        calls = GaugeMetricFamily("hdscan_provider_calls", "Calls of the scan, by outcome.", labels=["provider", "outcome"])
-        states = GaugeMetricFamily("hdscan_provider_state", "1 for the state that it is in.", labels=["provider", "state"])
-        rates = GaugeMetricFamily("hdscan_provider_rate", "Calls per second that it is asked at.", labels=["provider"])
+        calls = GaugeMetricFamily(
+            "hdscan_provider_calls", "Calls of the last scan, by outcome.", labels=["provider", "outcome"]
+        )
+        states = GaugeMetricFamily("hdscan_provider_state", "1 for the current state.", labels=["provider", "state"])
+        rates = GaugeMetricFamily("hdscan_provider_rate", "Current rate limit in calls per second.", labels=["provider"])
         for each in self._wallet.providers():
             for outcome in ("ok", "failed", "throttled"):
                 calls.add_metric([each.name, outcome], getattr(each, outcome))

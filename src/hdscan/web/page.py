@@ -1,4 +1,4 @@
-"""The dashboard's files: read once, answered by exact name, so that no path leads anywhere else."""
+"""The dashboard's files: read once, served by exact name, so that no path escapes the folder."""
 
 from importlib.resources import files
 
@@ -6,11 +6,11 @@ from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}  # texts are UTF-8
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 def load() -> dict[str, tuple[bytes, str]]:
-    """Name -> content and media type of every file of the page."""
+    """Content and media type of every file, by name."""
     folder = files("hdscan").joinpath("web/static")
     found = {}
     for file in folder.iterdir():
@@ -25,13 +25,13 @@ _FILES = load()
 
 @get("/", include_in_schema=False, sync_to_thread=False)
 def index() -> Response[bytes]:
-    """Answer with the page."""
+    """The dashboard."""
     return _file("index.html")
 
 
 @get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
 def static(name: FromPath[str]) -> Response[bytes]:
-    """Answer with a file of the page."""
+    """A file of the dashboard."""
     return _file(name)
 
 

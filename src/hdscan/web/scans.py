@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 
 
 class Scans:
-    """The scan that is running, if one is; `now` gives the time as RFC 3339."""
+    """The running scan, if any; `now` gives the time as RFC 3339."""
 
     def __init__(self, wallet: Wallet, hub: Hub, now: Callable[[], str]) -> None:
         self._wallet = wallet
@@ -30,7 +30,6 @@ class Scans:
 
     @property
     def scan_id(self) -> int | None:
-        """The id of the scan that is running."""
         return self._scan_id if self._wallet.scanning else None
 
     async def start(self, request: ScanRequest) -> int:

@@ -1,4 +1,4 @@
-"""The server: its socket, its limits on connections, and its end."""
+"""The server: socket, connection limits, shutdown."""
 
 import asyncio
 import logging
@@ -27,12 +27,12 @@ from hdscan.web.scans import Scans
 from hdscan.web.state import CurrentState
 
 MOST_CONNECTIONS = 1000
-GRACE_SECONDS = 0.5  # to take what was sent, at the end
-TASK_SECONDS = 1  # for what goes on without a client, at the end
+GRACE_SECONDS = 0.5  # for clients to take what was sent, at shutdown
+TASK_SECONDS = 1  # for tasks without a client, at shutdown
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """Where to listen: an IP address and a port, 0 for any; `names` are further hosts that the server answers to."""
+    """Where to listen: an IP address and a port (0 for any); `names` are further host names to accept."""
 
     host: str
     port: int
@@ -40,7 +40,7 @@ class Binding(msgspec.Struct, frozen=True):
 
 
 class Connection(H11Protocol):
-    """A connection that has to send its headers in time, and that the application can cut off."""
+    """A connection with a deadline for its headers, which the application can abort."""
 
     header_seconds = TIMEOUTS.headers
     answer_seconds = TIMEOUTS.answer
@@ -48,7 +48,7 @@ class Connection(H11Protocol):
 
     # the base class narrows asyncio.BaseTransport in the same way
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request; one connection too many is cut off, for on a 503 an EventSource never comes again."""
+        """Start the deadline; abort above the limit, since an EventSource never reconnects after a 503."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "abort": transport.abort}
         self._wait()
@@ -56,7 +56,6 @@ class Connection(H11Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Wait on until the headers are whole."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_waiting()
@@ -64,12 +63,11 @@ class Connection(H11Protocol):
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP in the form of every error; where an answer is under way, cut it off."""
+        """Answer what is not HTTP in the API's error form; abort if a response is under way."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
@@ -81,7 +79,7 @@ class Connection(H11Protocol):
         self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, and cut off a client that does not take the end of this answer."""
+        """Give the client a deadline to take the rest of the response."""
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.answer_seconds, self._cut_off_if_stalled)
@@ -100,17 +98,16 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which leaves signals to whoever runs it and at its end waits for no client that takes nothing."""
+    """Uvicorn without signal handlers, whose shutdown does not wait for stalled clients."""
 
     ended: asyncio.Task[None]
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let who is being answered have what there is, but not for long."""
+        """Give running responses a moment, then abort."""
         cut = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._cut_off)
         await super().shutdown(sockets)
         cut.cancel()
@@ -121,7 +118,7 @@ class Server(uvicorn.Server):
 
 
 def bind(binding: Binding) -> socket.socket:
-    """A listening socket; InputError says why there cannot be one."""
+    """A listening socket; InputError where it is refused."""
     family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -145,20 +142,20 @@ async def serve(
     until: asyncio.Event,
     timeouts: Timeouts = TIMEOUTS,
 ) -> None:
-    """Serve a wallet until `until` is set; `ready` gets the link that lets a browser in, once. `begin` starts a scan.
+    """Serve a wallet until `until` is set; `ready` gets the one-time link, `begin` starts a scan.
 
-    The writer's lock is the caller's to hold. At the end streams are closed at once; a running scan commits what it has read.
+    The caller holds the writer's lock. Shutdown closes streams at once; a running scan commits what it has read.
     """
     with bind(binding) as listener:
         host, port = listener.getsockname()[:2]
         chains, errors = wallet.state()
         hub = Hub(CurrentState(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
-        scans = Scans(wallet, hub, _now)
+        scans = Scans(wallet, hub, lambda: rfc3339(time.time()))
         access = Access(load_secret(wallet.beside(".secret")), token, port)
         guard = Guard(make_app(wallet, hub, scans), access, port, binding.names, timeouts)
         async with listening(guard, listener, timeouts) as server:
             server.ended.add_done_callback(lambda _: until.set())
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 what listens everywhere listens here
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 a link needs an address
             name = f"[{host}]" if ":" in host else host
             ready(f"http://{name}:{port}/?code={access.code}")
             try:
@@ -173,7 +170,7 @@ async def serve(
 
 @asynccontextmanager
 async def listening(app: App, listener: socket.socket, timeouts: Timeouts = TIMEOUTS) -> AsyncIterator["Server"]:
-    """Answer what comes in at a listening socket, until the block is left."""
+    """Serve on a listening socket until the block is left."""
     server = Server(_config(app, timeouts))
     server.ended = asyncio.create_task(server.serve([listener]))
     try:
@@ -188,7 +185,7 @@ def _config(app: Any, timeouts: Timeouts) -> uvicorn.Config:
         header_seconds = timeouts.headers
         answer_seconds = timeouts.answer
 
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard says what is worth it
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard logs
     return uvicorn.Config(
         app,
         http=Timed,
@@ -201,7 +198,3 @@ def _config(app: Any, timeouts: Timeouts) -> uvicorn.Config:
         h11_max_incomplete_event_size=MOST_HEADERS,
         timeout_graceful_shutdown=TASK_SECONDS,
     )
-
-
-def _now() -> str:
-    return rfc3339(time.time())
