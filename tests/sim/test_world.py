@@ -6,7 +6,8 @@ from solders.pubkey import Pubkey
 
 from hdscan.model.chain import Family
 from hdscan.sim.chains import BTC, MAINNET, SOL
-from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account, checksummed, split
+from hdscan.sim.family import checksummed
+from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account, split
 
 
 def test_same_seed_gives_the_same_world_and_another_seed_another():

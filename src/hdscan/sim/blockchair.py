@@ -20,13 +20,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Blockchair:
-    """Speaks Blockchair for one Bitcoin world."""
+    """Serves one Bitcoin world by Blockchair's API."""
 
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
 
     def hear(self, request: Request) -> Call:
-        """Understand a path below the chain's; the addresses of a form or a query, a call being one item."""
+        """The addresses come in a form or a query; a call is one item."""
         path = request.path.removeprefix("/bitcoin")
         if path != BALANCES:
             return Call((path,), 1, (), ())
@@ -36,7 +36,7 @@ class Blockchair:
         return Call((path,), 1, asks, addresses)
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer with what is known; an empty, unseen or invalid address is left out."""
+        """Empty, unseen and invalid addresses are left out."""
         (path,), addresses = call.methods, call.work
         assert isinstance(addresses, tuple)
         if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
@@ -52,11 +52,11 @@ class Blockchair:
         return _refusal(404, "Not found")
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return the code and a sentence; the disguised form has them in its body alone."""
+        """A code and a sentence; the disguised form has them in the body only."""
         return _refusal(429, TOO_MANY, 200 if disguised else 429)
 
     def too_large(self, cap: int) -> Answer:
-        """Return what nginx says to a form that is too long."""
+        """nginx's reply to a form that is too long."""
         return Answer(b"<html><h1>413 Request Entity Too Large</h1></html>", 413, text=True)
 
     def _balances(self, addresses: tuple[str, ...], view: View, trouble: Trouble | None) -> dict[str, int] | list[int]:

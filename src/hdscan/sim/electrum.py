@@ -1,13 +1,13 @@
 """An Electrum host's answers, as ElectrumX gives them: balances by script hash, the tip, block headers.
 
-Shapes: https://electrum-protocol.readthedocs.io ; the greeting and the notices of blocks are the connection's (`lines`).
+Shapes: https://electrum-protocol.readthedocs.io ; greeting and block notifications are in `lines`.
 """
 
 import hashlib
 from typing import Any
 
-import wallycore
-
+from hdscan.model.chain import Network
+from hdscan.sim.family import script
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
@@ -19,33 +19,31 @@ from hdscan.sim.world import ChainWorld
 BALANCE, HEADER = "blockchain.scripthash.get_balance", "blockchain.block.header"
 DAEMON = RpcError(2, "daemon error: DaemonError({'code': -28, 'message': 'Loading block index…'})")
 HEX = set("0123456789abcdef")
-MERKLE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"  # of the first block, everywhere
-FIRST_BLOCKS = {  # by their hash, what follows the version, the empty hash and the merkle root (Bitcoin Core, chainparams.cpp)
+MERKLE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"  # of the first block on every network
+FIRST_BLOCKS = {  # by hash, the header after its merkle root (Bitcoin Core, chainparams.cpp)
     "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f": "29ab5f49ffff001d1dac2b7c",
     "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943": "dae5494dffff001d1aa4ae18",
 }
 
 
 class Electrum:
-    """Speaks Electrum for one Bitcoin world."""
+    """Serves one Bitcoin world by the Electrum protocol."""
 
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
         self._by_hash: dict[str, str] | None = None
 
     def hear(self, request: Request) -> Call:
-        """Understand a line; every request of a batch counts."""
+        """Every request of a batch counts as one item."""
         envelope = open_envelope(request.body)
         asks: tuple[Ask, ...] = tuple(
             (self._address(text) or text, self._world.chain.symbol)
             for each in envelope.requests
             if each.method == BALANCE and (text := _text(each))
         )
-        methods = tuple(dict.fromkeys(each.method for each in envelope.requests))
-        return Call(methods, max(1, len(envelope.requests)), asks, envelope)
+        return Call(envelope.methods, max(1, len(envelope.requests)), asks, envelope)
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer every request."""
         envelope = call.work
         assert isinstance(envelope, Envelope)
         if envelope.error is not None:
@@ -57,11 +55,11 @@ class Electrum:
         return Answer(close_envelope(envelope, [self._result(each, view) for each in envelope.requests], trouble, hit))
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return what the connection says as "excessive resource usage"; there is no disguise."""
+        """Sent as "excessive resource usage" (see `lines`); there is no disguised form."""
         return Answer(b"", 429)
 
     def too_large(self, cap: int) -> Answer:
-        """Return what the connection says as "batch too large"."""
+        """Sent as "batch too large" (see `lines`)."""
         return Answer(b"", 413)
 
     def _result(self, request: RpcRequest, view: View) -> Any:
@@ -85,22 +83,16 @@ class Electrum:
         return {"confirmed": view.amount(held.amounts[0], address, 0), "unconfirmed": held.unconfirmed}
 
     def _address(self, text: str) -> str | None:
-        """Whose script hash this is; a table of all, made when it is first asked."""
+        """The address of a script hash, from a table made at the first call."""
         if self._by_hash is None:
-            self._by_hash = {script_hash(address): address for address in self._world.addresses()}
+            network = self._world.chain.network
+            self._by_hash = {script_hash(address, network): address for address in self._world.addresses()}
         return self._by_hash.get(text)
 
 
-def script_hash(address: str) -> str:
-    """SHA-256 of an address's script, reversed, by libwally."""
-    hrp = address.partition("1")[0]
-    if hrp in ("bc", "tb", "bcrt"):
-        script = wallycore.addr_segwit_to_bytes(address, hrp, 0)
-    else:
-        main = address[0] in "13"
-        network = wallycore.WALLY_NETWORK_BITCOIN_MAINNET if main else wallycore.WALLY_NETWORK_BITCOIN_TESTNET
-        script = wallycore.address_to_scriptpubkey(address, network)
-    return hashlib.sha256(bytes(script)).digest()[::-1].hex()
+def script_hash(address: str, network: Network = Network.MAINNET) -> str:
+    """SHA-256 of an address's scriptPubKey, reversed."""
+    return hashlib.sha256(script(address, network)).digest()[::-1].hex()
 
 
 def _text(request: RpcRequest) -> str:
@@ -108,7 +100,7 @@ def _text(request: RpcRequest) -> str:
 
 
 def _header(view: View, height: int) -> Any:
-    """The header of a block: the public chain's first one, and others that nobody has, one for each height and branch."""
+    """A block header: the real one of the first block, an invented one for every other height and branch."""
     if height > view.head:
         return RpcError(1, f"height {height} out of range")
     if height:

@@ -17,20 +17,19 @@ STATS = (
 
 
 class Esplora:
-    """Speaks Esplora's REST for one Bitcoin world."""
+    """Serves one Bitcoin world by Esplora's REST API."""
 
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
 
     def hear(self, request: Request) -> Call:
-        """Understand a path, below whatever base path the URL has."""
+        """The path may stand below any base path."""
         if (at := request.path.find("/address/")) >= 0:
             text = request.path[at + 9 :]
             return Call(("/address",), 1, ((text, self._world.chain.symbol),), None)
         return Call((request.path.removeprefix("/api"),), 1, (), None)
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer with stats, a height, a hash, or 400/404 as prose."""
         if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
             return Answer(b'{"error":"sendrawtransaction RPC error: {\\"code\\":-28,\\"message\\":\\"Loading block index\\"}"}')
         if call.asks:
@@ -38,11 +37,11 @@ class Esplora:
         return self._block(call.methods[0], view)
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return prose, as the public servers do."""
+        """Plain text, as from the public servers."""
         return Answer(b"Too many requests. Rate limit exceeded.", 200 if disguised else 429, text=True)
 
     def too_large(self, cap: int) -> Answer:
-        """Return 413; Esplora knows no batches."""
+        """413; Esplora has no batches."""
         return Answer(b"Payload Too Large", 413, text=True)
 
     def _block(self, path: str, view: View) -> Answer:

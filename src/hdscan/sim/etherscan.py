@@ -1,4 +1,4 @@
-"""Etherscan V2 (and the BscScan shape that lives on in it): module=account and module=proxy, errors with HTTP 200.
+"""Etherscan V2, whose shape was BscScan's: module=account and module=proxy, errors with HTTP 200.
 
 Shapes: https://docs.etherscan.io/etherscan-v2 ; `result` turns from list or number to a sentence on errors.
 """
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Etherscan:
-    """Speaks Etherscan V2 for one EVM world."""
+    """Serves one EVM world by Etherscan's API V2."""
 
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
@@ -34,7 +34,7 @@ class Etherscan:
         self._tokens = {asset.contract.lower(): (at, asset) for at, asset in enumerate(world.assets) if asset.contract}
 
     def hear(self, request: Request) -> Call:
-        """Understand a query; every address counts as one item."""
+        """Every address counts as one item."""
         query = request.query
         action = query.get("action", "")
         addresses = query.get("address", "").split(",") if query.get("address") else []
@@ -48,7 +48,7 @@ class Etherscan:
         return Call((action,), max(1, len(addresses)), asks, query)
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer; HTTP 200 whatever happens."""
+        """Always HTTP 200."""
         query = call.work
         assert isinstance(query, dict)
         fault = trouble.fault if trouble else None
@@ -61,12 +61,11 @@ class Etherscan:
         return self._account(query, view, trouble)
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return HTTP 200 with a sentence, which is how Etherscan does it, or the same with 429."""
+        """HTTP 200 with a sentence, as from Etherscan, or the same with 429."""
         answer = _not_ok("Max calls per sec rate limit reached (3/sec)" if disguised else "Max rate limit reached")
         return answer if disguised else Answer(answer.body, 429)
 
     def too_large(self, cap: int) -> Answer:
-        """Return the refusal of a list of more than `cap` addresses."""
         return _not_ok(f"Error! Too many addresses, maximum {cap} per request")
 
     def _account(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
@@ -87,7 +86,7 @@ class Etherscan:
     def _token(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
         token = self._tokens.get(query.get("contractaddress", "").lower())
         if token is None:
-            return _ok("0")  # the real one says zero for a contract it doesn't know
+            return _ok("0")  # as the real one for an unknown contract
         if trouble is not None and trouble.fault is Fault.TOKENS_FAIL:
             return _not_ok(BUSY)
         return self._one(query["address"], token[0], view, trouble)

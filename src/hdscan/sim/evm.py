@@ -21,7 +21,7 @@ INVALID_CALL = RpcError(-32602, "invalid argument 0: json: cannot unmarshal into
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """One request of a body, understood: the `call` where it is an eth_call."""
+    """One parsed request of a body, with its `call` if it is an eth_call."""
 
     request: RpcRequest
     call: ContractCall | None
@@ -29,14 +29,14 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
-    """An opened body."""
+    """A parsed body."""
 
     envelope: Envelope
     steps: tuple[Step, ...]
 
 
 class EvmNode:
-    """Speaks JSON-RPC for one EVM world; `gas_cap` is how many subcalls one aggregate3 may hold."""
+    """Serves one EVM world by JSON-RPC; an aggregate3 may hold `gas_cap` subcalls."""
 
     def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
         self._world = world
@@ -44,14 +44,13 @@ class EvmNode:
         self._contracts = Contracts(world, gas_cap)
 
     def hear(self, request: Request) -> Call:
-        """Understand a body; every request of a batch counts as one item, an aggregate3 as one too."""
+        """Every request of a batch counts as one item, an aggregate3 too."""
         envelope = open_envelope(request.body)
         steps = tuple(self._step(item) for item in envelope.requests)
-        methods = tuple(dict.fromkeys(item.method for item in envelope.requests))
-        return Call(methods, max(1, len(steps)), tuple(ask for step in steps for ask in step.asks), Work(envelope, steps))
+        asks = tuple(ask for step in steps for ask in step.asks)
+        return Call(envelope.methods, max(1, len(steps)), asks, Work(envelope, steps))
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer every request of the body."""
         work = call.work
         assert isinstance(work, Work)
         envelope = work.envelope
@@ -59,11 +58,8 @@ class EvmNode:
             return Answer(failure(envelope.error), 400)
         fault = trouble.fault if trouble else None
         if fault is Fault.ERROR_OBJECT:
-            ident = None if envelope.batch else envelope.requests[0].id
-            return Answer(failure(RpcError(-32603, "internal error: upstream node is not available"), ident))
-        hit: set[int] = set()
-        if trouble is not None and fault in ITEM_FAULTS:
-            hit = self._hit(work.steps, trouble)
+            return Answer(failure(RpcError(-32603, "internal error: upstream node is not available"), envelope.ident))
+        hit = self._hit(work.steps, trouble) if trouble is not None and fault in ITEM_FAULTS else set()
         results = [self._perform(step, view, trouble) for step in work.steps]
         if fault in (Fault.REVERTED, Fault.EMPTY_DATA):
             spoiled = REVERT if fault is Fault.REVERTED else "0x"
@@ -71,17 +67,17 @@ class EvmNode:
         return Answer(close_envelope(envelope, results, trouble, hit))
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return -32005, as the public BSC nodes do."""
+        """-32005, as from public BSC nodes."""
         return Answer(failure(RpcError(-32005, "rate limit exceeded, retry later")), 200 if disguised else 429)
 
     def too_large(self, cap: int) -> Answer:
-        """Return HTTP 500 with code 31 for a small cap (drpc, 1rpc), geth's own words for a large one."""
+        """HTTP 500 with code 31 for a small cap (drpc, 1rpc), geth's words for a large one."""
         if cap > 10:
             return Answer(failure(RpcError(-32600, "batch too large")))
         return Answer(failure(RpcError(31, f"Batch of more than {cap} requests are not allowed on free tier")), 500)
 
     def _hit(self, steps: tuple[Step, ...], trouble: Trouble) -> set[int]:
-        """Choose requests to spoil; an aggregate3 is spoiled inside where the fault has a meaning there."""
+        """Choose requests to spoil; an aggregate3 is spoiled inside where the fault applies to subcalls."""
         inside = trouble.fault in INSIDE
         outer = [
             at for at, step in enumerate(steps) if not (inside and step.call is not None and step.call.subcalls is not None)
@@ -120,7 +116,7 @@ class EvmNode:
 
 
 def block(number: Any, view: View) -> Any:
-    """Return what eth_getBlockByNumber does of a block, as far as anybody asks: null where there is none yet."""
+    """Return the part of a block that clients read (eth_getBlockByNumber): null where there is none yet."""
     if not isinstance(number, str) or not number.startswith("0x"):
         return RpcError(-32602, "invalid argument 0: hex string without 0x prefix")
     height = int(number, 16)

@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 server on raw sockets, which can also break every rule of HTTP when a fault asks for it.
+"""A small HTTP/1.1 server on raw sockets.
 
-Raw because a fault must be able to reset, truncate or flood a connection at any byte, and because it costs a tenth of a
-framework's CPU: the client under test shares the machine with it.
+Faults have to reset, truncate or flood a connection at any byte; and it takes a tenth of a framework's CPU, which it shares
+with the client under test.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exchange(Protocol):
-    """What a host needs of whoever brought a request: to reply to it, or to break off."""
+    """A request in hand: it can be answered, or its connection broken."""
 
     def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Answer."""
+        """Answer the request."""
 
     def reset(self) -> None:
         """Break the connection."""
@@ -45,40 +45,73 @@ class Exchange(Protocol):
         """Announce the whole body, send half of it, then reset or close the connection."""
 
     def flood(self, status: int, body: bytes, megabytes: int) -> None:
-        """Answer with so many MB of white space behind the body."""
+        """Answer with `megabytes` MB of white space behind the body."""
 
 
-class Connection(asyncio.Protocol):
-    """One client connection: hands requests to `serve` one at a time, and sends what `serve` decides on."""
+class Peer(asyncio.Protocol):
+    """A client's connection, in the set `peers` while it lives; can be flooded and reset."""
 
-    def __init__(self, serve: "Serve", peers: "set[Peer]") -> None:
-        self._serve, self._peers = serve, peers
+    def __init__(self, peers: "set[Peer]") -> None:
+        self._peers = peers
         self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._busy = False
         self._flood = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a new connection."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own does not inherit from it
         self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a connection that its client closed or that was reset."""
         self._transport = None
         self._peers.discard(self)
 
-    def data_received(self, data: bytes) -> None:
-        """Collect bytes until they are a request."""
-        self._buffer += data
-        if not self._busy:
-            self._next()
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection once everything is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def reset(self) -> None:
+        """Break the connection with a TCP reset."""
+        if self._transport is not None:
+            linger = struct.pack("ii", 1, 0)
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._transport.abort()
+
+    def break_off(self, part: bytes, *, reset: bool) -> None:
+        """Send part of a reply, then reset or close the connection."""
+        self.write(part)
+        if reset:
+            asyncio.get_running_loop().call_later(0.005, self.reset)
+        else:
+            self.close()
+
+    def flood_with(self, megabytes: int) -> None:
+        """Send white space as fast as the client reads."""
+        self._flood = megabytes
+        self.resume_writing()
 
     def resume_writing(self) -> None:
-        """Go on with a flood when the client has read what was sent."""
         while self._flood > 0 and self._transport is not None and self._transport.get_write_buffer_size() < len(FLOOD):
             self._flood -= 1
             self._transport.write(FLOOD)
+
+
+class Connection(Peer):
+    """One HTTP client: hands requests to `serve` one at a time, and sends what `serve` decides on."""
+
+    def __init__(self, serve: "Serve", peers: set[Peer]) -> None:
+        super().__init__(peers)
+        self._serve = serve
+        self._buffer = b""
+        self._busy = False
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._busy:
+            self._next()
 
     def _next(self) -> None:
         end = self._buffer.find(b"\r\n\r\n")
@@ -99,51 +132,28 @@ class Connection(asyncio.Protocol):
 
     def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer the request in hand."""
-        self._write(head(status, len(body), headers) + body)
+        self.write(head(status, len(body), headers) + body)
         self._busy = False
         if self._buffer:
             self._next()
 
-    def reset(self) -> None:
-        """Break the connection with a TCP reset."""
-        if self._transport is not None:
-            reset(self._transport)
-
     def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
-        """Announce the whole body, send half of it, then reset or close the connection."""
-        self._write(head(status, len(body) + 1, ()) + body[: len(body) // 2])
-        if reset:
-            asyncio.get_running_loop().call_later(0.005, self.reset)
-        elif self._transport is not None:
-            self._transport.close()
+        self.break_off(head(status, len(body) + 1, ()) + body[: len(body) // 2], reset=reset)
 
     def flood(self, status: int, body: bytes, megabytes: int) -> None:
-        """Answer with `megabytes` MB of white space behind the body, as fast as the client reads."""
-        self._flood = megabytes
-        self._write(head(status, len(body) + megabytes * len(FLOOD), ()) + body)
-        self.resume_writing()
+        self.write(head(status, len(body) + megabytes * len(FLOOD), ()) + body)
+        self.flood_with(megabytes)
         self._busy = False
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
 
 
 Serve = Callable[[Request, Exchange], None]
-
-
-class Peer(Protocol):
-    """A client's connection, as far as a listener knows it."""
-
-    def reset(self) -> None:
-        """Break it."""
 
 
 Make = Callable[[set[Peer]], asyncio.Protocol]
 
 
 class Listener:
-    """A server socket on a free loopback port; a connection that `make` makes is in the set that it is given while it lives."""
+    """A server socket on a free loopback port; `make` makes a Peer of the given set for each connection."""
 
     def __init__(self, make: Make, scheme: str = "http", tls: ssl.SSLContext | None = None) -> None:
         self._make, self._scheme, self._tls = make, scheme, tls
@@ -152,7 +162,7 @@ class Listener:
         self.url = ""
 
     async def open(self) -> str:
-        """Listen; return the base URL without a slash at its end."""
+        """Listen; return the base URL without a trailing slash."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: self._make(self._peers), "127.0.0.1", 0, backlog=1024, ssl=self._tls)
         self._server = server
@@ -160,7 +170,7 @@ class Listener:
         return self.url
 
     async def close(self) -> None:
-        """Stop listening and break what is still connected."""
+        """Stop listening and reset all connections."""
         if self._server is not None:
             self._server.close()
             for peer in tuple(self._peers):
@@ -172,13 +182,6 @@ class Listener:
 def listen(serve: Serve) -> Listener:
     """Make a listener that speaks HTTP."""
     return Listener(lambda peers: Connection(serve, peers))
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Break a connection with a TCP reset."""
-    linger = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    transport.abort()
 
 
 def parse_query(query: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The JSON-RPC 2.0 envelope, single and batch, with what servers get wrong about ids. Source: https://www.jsonrpc.org/specification"""
+"""JSON-RPC 2.0 bodies, single and batch, with the mistakes servers make (https://www.jsonrpc.org/specification)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,9 +34,18 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     batch: bool
     error: RpcError | None = None
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(request.method for request in self.requests))
+
+    @property
+    def ident(self) -> Any:
+        """The id of an error for the whole body."""
+        return None if self.batch else self.requests[0].id
+
 
 def open_envelope(body: bytes) -> Envelope:
-    """Read a request body."""
+    """Parse a body."""
     try:
         value = _decode(body)
     except msgspec.DecodeError:
@@ -55,12 +64,12 @@ def _request(item: Any) -> RpcRequest:
 
 
 def failure(error: RpcError, ident: Any = None) -> bytes:
-    """Write one error reply, as for a whole batch."""
+    """Write one error, which may stand for a whole batch."""
     return _encode({"jsonrpc": "2.0", "id": ident, "error": error})
 
 
 def close_envelope(envelope: Envelope, results: Sequence[Any], trouble: Trouble | None, hit: set[int]) -> bytes:
-    """Write the reply, one result or RpcError per request; `hit` are positions whose ids, errors or results are spoiled."""
+    """Write the reply: a result or RpcError per request, spoiled at the positions `hit`."""
     replies = []
     fault = trouble.fault if trouble else None
     for at, (request, result) in enumerate(zip(envelope.requests, results, strict=True)):

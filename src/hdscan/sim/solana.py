@@ -7,7 +7,6 @@ import struct
 from base64 import b64encode
 from typing import Any
 
-import msgspec
 from solders.pubkey import Pubkey
 
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
@@ -25,44 +24,33 @@ RENT_EPOCH = 2**64 - 1
 TOKEN_RENT = 2_039_280
 SLOTS_PER_EPOCH = 432_000
 COMMITMENT_LAG = {"processed": -31, "confirmed": -30, "finalized": 0}
-ACCOUNT = "account"  # the symbol of an ask for an account that doesn't exist: the judge can find out whose it would be
-
-
-class Work(msgspec.Struct, frozen=True, gc=False):
-    """An opened body and the keys of its getMultipleAccounts, if that is what it is."""
-
-    envelope: Envelope
-    keys: tuple[str, ...]
+ACCOUNT = "account"  # symbol of a missing token account; the judge finds out whose it would be
 
 
 class SolanaNode:
-    """Speaks Solana's JSON-RPC for one world; its own head is the finalized one."""
+    """Serves one world by Solana's JSON-RPC; the world's head is the finalized slot."""
 
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
         self._symbols = {asset.contract: asset.symbol for asset in world.assets}
-        world.accounts()  # derived now, not under the first request
+        world.accounts()  # derive now, not during the first request
 
     def hear(self, request: Request) -> Call:
-        """Understand a body; every key counts as one item."""
+        """Every key counts as one item."""
         envelope = open_envelope(request.body)
         keys: tuple[str, ...] = ()
         for item in envelope.requests:
             if item.method == "getMultipleAccounts" and item.params and isinstance(item.params[0], list):
                 keys += tuple(key for key in item.params[0] if isinstance(key, str))
-        methods = tuple(dict.fromkeys(item.method for item in envelope.requests))
         asks = tuple(self._ask(key) for key in keys if key != CLOCK)
-        return Call(methods, max(1, len(keys)), asks, Work(envelope, keys))
+        return Call(envelope.methods, max(1, len(keys)), asks, envelope)
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer every request of the body."""
-        work = call.work
-        assert isinstance(work, Work)
-        envelope = work.envelope
+        envelope = call.work
+        assert isinstance(envelope, Envelope)
         if envelope.error is not None:
             return Answer(failure(envelope.error), 400)
-        ident = None if envelope.batch else envelope.requests[0].id
-        fault = trouble.fault if trouble else None
+        ident, fault = envelope.ident, trouble.fault if trouble else None
         if fault is Fault.ERROR_OBJECT:
             return Answer(failure(RpcError(-32005, "Node is behind by 1523 slots", {"numSlotsBehind": 1523}), ident))
         if fault is Fault.TOKENS_FAIL and any(symbol != self._world.chain.symbol for _, symbol in call.asks):
@@ -74,12 +62,11 @@ class SolanaNode:
         return Answer(close_envelope(envelope, results, None if fault is Fault.SHIFTED_LIST else trouble, hit))
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return 429 in JSON-RPC's clothes, as api.mainnet-beta.solana.com does."""
+        """A JSON-RPC error 429, as from api.mainnet-beta.solana.com."""
         error = RpcError(429, "Too many requests for a specific RPC call")
         return Answer(failure(error), 200 if disguised else 429)
 
     def too_large(self, cap: int) -> Answer:
-        """Return -32602 for more than `cap` keys."""
         return Answer(failure(RpcError(-32602, f"Too many inputs provided; max {cap}")))
 
     def _ask(self, key: str) -> Ask:

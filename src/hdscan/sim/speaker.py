@@ -1,4 +1,4 @@
-"""What a protocol is to a host: it hears requests and answers them from a view of the chain."""
+"""The port of a protocol: it parses requests and answers them from a view of the chain."""
 
 from typing import Protocol
 
@@ -12,9 +12,9 @@ Ask = tuple[str, str]
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """A request understood: `methods` named, `items` that count for cost and batch cap, balances asked, and `work` to be done.
+    """A parsed request: its `methods`, its `items` as they count for cost and batch cap, and the protocol's own `work`.
 
-    `asks` are (address or token account, asset symbol; "account" for an unknown Solana account).
+    `asks` are the balances asked for: (address or token account, asset symbol; "account" for an unknown Solana account).
     """
 
     methods: tuple[str, ...]
@@ -24,7 +24,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A reply: JSON unless `text` says that it is prose."""
+    """A reply: JSON, or plain text."""
 
     body: bytes
     status: int = 200
@@ -32,16 +32,16 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Speaker(Protocol):
-    """One protocol. None of its methods raises: a request that it can't understand has an answer too."""
+    """One protocol; none of its methods raises, as invalid requests have an answer too."""
 
     def hear(self, request: Request) -> Call:
-        """Understand a request."""
+        """Parse a request."""
 
     def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        """Answer it, spoiled by an item fault, ERROR_OBJECT or STRING_RESULT where there is trouble."""
+        """Answer it, with the item fault, ERROR_OBJECT or STRING_RESULT of `trouble`."""
 
     def throttled(self, *, disguised: bool) -> Answer:
-        """Return the reply to one who asks too fast; `disguised` is the form with HTTP 200."""
+        """Make the reply to a client that exceeds the rate; `disguised` with HTTP 200."""
 
     def too_large(self, cap: int) -> Answer:
-        """Return the reply to a batch of more than `cap` items."""
+        """Make the reply to a batch of more than `cap` items."""

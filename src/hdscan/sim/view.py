@@ -1,26 +1,23 @@
-"""How one node sees a chain, which need not be how the chain is."""
+"""A chain as one node sees it, rightly or not."""
 
 import time
 from hashlib import blake2b, sha256
 
 import msgspec
 
-from hdscan.model.chain import Family
 from hdscan.sim.faults import Fault
 from hdscan.sim.world import ChainWorld
 
-STALE_BLOCKS = {Family.BITCOIN: 12, Family.EVM: 2_000, Family.SOLANA: 3_000}
-
 
 class Lie(msgspec.Struct, frozen=True):
-    """A node lies about a `share` of all readings, chosen by its `seed`: one of the LIES of `sim.faults`."""
+    """One of the LIES of `sim.faults` about a `share` of all readings, chosen by the node's `seed`."""
 
     fault: Fault
     share: float
     seed: str
 
     def about(self, text: str, at: int) -> bool:
-        """Whether it lies about an address and the chain's `at`-th asset."""
+        """Whether it concerns an address and the chain's `at`-th asset."""
         draw = blake2b(f"{self.seed}/{text.lower()}/{at}".encode(), digest_size=8).digest()
         return int.from_bytes(draw, "big") < self.share * 2**64
 
@@ -28,8 +25,8 @@ class Lie(msgspec.Struct, frozen=True):
 class View:
     """A chain as one node sees it now.
 
-    Honest, `stale` (an older head, half of the balances), of another chain (`wrong`), with a `lie` about some amounts, or on
-    a branch whose blocks are others from the height `branch` on (balances too).
+    It is right, or `stale` (an older head, half of the balances), of another chain (`wrong`), false in some amounts (`lie`), or
+    on a branch whose blocks and balances differ from the height `branch` on.
     """
 
     def __init__(
@@ -42,7 +39,7 @@ class View:
         branch: int | None = None,
         now: float | None = None,
     ) -> None:
-        lag = STALE_BLOCKS[world.family] if stale else 0
+        lag = world.form.stale_blocks if stale else 0
         self.world = world
         self.time = (time.time() if now is None else now) - lag * world.played.interval
         self.head = world.height(self.time)
@@ -52,24 +49,22 @@ class View:
     def identity(self) -> str:
         """The genesis hash or chain id that this node states."""
         true = self.world.chain.identity
-        if not self._wrong:
-            return true
-        return str(int(true) + 41) if self.world.family is Family.EVM else true[:-4] + true[-4:][::-1]
+        return self.world.form.another(true) if self._wrong else true
 
     def branch(self, height: int) -> str:
-        """Tell apart the blocks of one height: the branch that this node's block there is of."""
+        """The name of the branch that the block at a height is on."""
         return "orphaned" if self._branch is not None and height >= self._branch else ""
 
     def block_hash(self, height: int) -> str:
-        """The 64 digits of a block's hash."""
+        """A block's hash, 64 hexadecimal digits."""
         return sha256(f"{self.identity}{height}{self.branch(height)}".encode()).hexdigest()
 
     def held(self, text: str, at: int) -> int:
-        """Return what this node says an address holds of the chain's `at`-th asset."""
+        """An address's balance of the chain's `at`-th asset, as this node states it."""
         return self.amount(self.world.holdings(text).amounts[at], text, at)
 
     def amount(self, true: int, text: str, at: int) -> int:
-        """Return what this node says where the truth about an address and asset is `true` base units."""
+        """What this node states where an address truly holds `true` base units of an asset."""
         if self._lie is not None and self._lie.about(text, at):
             return self._false(true, text, at, self._lie.fault)
         if self._wrong or self._branch is not None:

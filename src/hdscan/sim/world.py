@@ -1,7 +1,7 @@
 """The truth: addresses and balances of every simulated chain, computed from a seed and never stored.
 
-An address is made from its index with a keyed hash in such a way that the index can be read back out of the address (with the
-key), so a million addresses need no table, and an address from elsewhere is known to be foreign. Foreign addresses hold zero.
+A keyed hash makes an address of its index, and the key gives the index of an address back: a million addresses need no table,
+and foreign addresses, which hold nothing, are recognised.
 """
 
 import hashlib
@@ -9,25 +9,21 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
-import wallycore
 from solders.pubkey import Pubkey
 
-from hdscan.chains.keccak import keccak256
-from hdscan.model.chain import Family, Network
 from hdscan.sim.chains import EPOCH, MAINNET, SimChain
+from hdscan.sim.family import FAMILIES
 
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 PROGRAMS = (TOKEN, TOKEN_2022)
 ATA_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
-KEY_LENGTH = {Family.BITCOIN: 20, Family.EVM: 20, Family.SOLANA: 32}
-AMOUNT_BITS = {Family.BITCOIN: 44, Family.EVM: 88, Family.SOLANA: 60}
 
 
 class Holdings(msgspec.Struct, frozen=True, gc=False):
     """What one address holds: `amounts` in base units, in the order of the chain's assets; `unconfirmed` satoshi (±).
 
-    `noise` is 32 random bits that decide on details without a bearing on the amounts (histories, token programs).
+    `noise` is 32 random bits for details that don't change amounts (histories, token programs).
     """
 
     amounts: tuple[int, ...]
@@ -45,7 +41,7 @@ class TokenAccount(msgspec.Struct, frozen=True, gc=False):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """One address of the world as a client should see it: base units per asset symbol."""
+    """What a client should read of one address: base units per asset symbol."""
 
     index: int
     address: str
@@ -58,7 +54,7 @@ Explicit = Mapping[str, Mapping[str, int]]
 
 @lru_cache(65536)
 def associated_account(owner: str, mint: str, program: str) -> str:
-    """Derive the associated token account (base58) of `owner` for `mint` under a token `program`; 15 µs."""
+    """Derive the associated token account (base58) of an owner, mint and token program; 15 µs."""
     seeds = [bytes(Pubkey.from_string(part)) for part in (owner, program, mint)]
     return str(Pubkey.find_program_address(seeds, ATA_PROGRAM)[0])
 
@@ -66,21 +62,21 @@ def associated_account(owner: str, mint: str, program: str) -> str:
 class ChainWorld:
     """One chain's addresses and balances.
 
-    `count` addresses come from the seed, about `funded` (a share) of each asset's balances being above zero. `explicit`
-    addresses (address -> symbol -> base units; the pseudo symbol "unconfirmed" for Bitcoin) come behind them, any form of
-    address of the family being allowed. An asset not named is zero.
+    `count` addresses come from the seed; the share `funded` of each asset's balances is above zero. `explicit` addresses
+    (address -> symbol -> base units, "unconfirmed" for Bitcoin's change) follow, in any form of the family; an asset that is
+    not named is zero.
     """
 
     def __init__(self, played: SimChain, seed: int, count: int, funded: float = 0.1, explicit: Explicit | None = None) -> None:
         self.chain, self.assets, self.played = played.chain, played.assets, played
         self.family = played.chain.family
+        self.form, self._network = FAMILIES[self.family], played.chain.network
         self.count, self.funded = count, funded
         self._key = hashlib.blake2b(f"{seed}/{played.chain.id}".encode(), digest_size=32).digest()
-        self._length = KEY_LENGTH[self.family]
-        self._hrp = "bc" if played.chain.network is Network.MAINNET else "tb"
+        self._length = self.form.key_length
         self._threshold = int(funded * 2**32)
         self._zero = Holdings((0,) * len(self.assets))
-        self._explicit = {self._fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
+        self._explicit = {self.form.fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
         self._explicit_texts = list(explicit or {})
         self._accounts: dict[str, TokenAccount] | None = None
         self.holdings = lru_cache(8192)(self._holdings)
@@ -89,51 +85,48 @@ class ChainWorld:
         return self.count + len(self._explicit_texts)
 
     def address(self, index: int) -> str:
-        """Return the address at `index`: P2WPKH, EIP-55 or base58 by family; IndexError beyond the last."""
+        """The address at an index; IndexError beyond the last."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         if index >= self.count:
             return self._explicit_texts[index - self.count]
-        raw = self._raw(index)
-        if self.family is Family.BITCOIN:
-            return str(wallycore.addr_segwit_from_bytes(b"\x00\x14" + raw, self._hrp, 0))
-        return checksummed(raw) if self.family is Family.EVM else str(Pubkey.from_bytes(raw))
+        return self.form.encode(self._raw(index), self._network)
 
     def addresses(self) -> Iterator[str]:
-        """Yield every address in the order of its index."""
+        """All addresses, by index."""
         return (self.address(index) for index in range(len(self)))
 
     def next_to(self, text: str) -> str:
-        """Return the address after one of the seed's, the first after the last; a foreign or explicit one is its own."""
+        """The address after one from the seed (the first after the last); any other is returned itself."""
         index = self._index(text)
         return text if index is None else self.address((index + 1) % self.count)
 
     def owns(self, text: str) -> bool:
-        """Tell whether an address (EVM: in any case) belongs to this world."""
-        return self._fold(text) in self._explicit or self._index(text) is not None
+        """Whether an address (EVM: in any case) belongs to this world."""
+        return self.form.fold(text) in self._explicit or self._index(text) is not None
 
     def valid(self, text: str) -> bool:
-        """Tell whether a text is an address of this chain at all, of this world or not."""
-        return self._fold(text) in self._explicit or self._decode(text) is not None
+        """Whether a text is an address of this chain, of this world or not."""
+        return self.form.fold(text) in self._explicit or self._decode(text) is not None
 
     def truth(self) -> Iterator[Truth]:
-        """Yield what every address holds, in the order of the index."""
+        """What every address holds, by index."""
         for index, text in enumerate(self.addresses()):
             held = self._holdings(text)
             yield Truth(index, text, {a.symbol: n for a, n in zip(self.assets, held.amounts, strict=True)}, held.unconfirmed)
 
     def height(self, now: float) -> int:
-        """Return the head (block or slot) at a time in unix seconds."""
+        """The head (block or slot) at a time in unix seconds."""
         return self.played.height + int((now - EPOCH) / self.played.interval)
 
     def accounts(self) -> Mapping[str, TokenAccount]:
-        """Return every token account that exists, by its address (Solana); the first call derives them all."""
+        """Every existing token account (Solana), by its address; the first call derives them all."""
         if self._accounts is None:
             self._accounts = dict(self._derive_accounts())
         return self._accounts
 
     def owner_of(self, account: str) -> tuple[str, str] | None:
-        """Find (owner, token symbol) of an associated account that need not exist; derives four per address when first used."""
+        """The (owner, token symbol) of an associated account, existing or not; the first call derives four per address."""
         return self._every_account().get(account)
 
     def _derive_accounts(self) -> Iterator[tuple[str, TokenAccount]]:
@@ -159,14 +152,14 @@ class ChainWorld:
         }
 
     def _holdings(self, text: str) -> Holdings:
-        if self._explicit and (stated := self._explicit.get(self._fold(text))) is not None:
+        if self._explicit and (stated := self._explicit.get(self.form.fold(text))) is not None:
             return stated
         index = self._index(text)
         return self._zero if index is None else self._seeded(index)
 
     def _seeded(self, index: int) -> Holdings:
         dice = hashlib.shake_128(self._key + index.to_bytes(8, "big")).digest(16 + 16 * len(self.assets))
-        amounts, bits = [], AMOUNT_BITS[self.family]
+        amounts, bits = [], self.form.amount_bits
         for at in range(16, len(dice), 16):
             if int.from_bytes(dice[at : at + 4], "big") >= self._threshold:
                 amounts.append(0)
@@ -175,7 +168,7 @@ class ChainWorld:
             amounts.append(1 << top | int.from_bytes(dice[at + 5 : at + 16], "big") & ((1 << top) - 1))
         noise = int.from_bytes(dice[:4], "big")
         unconfirmed = 0
-        if self.family is Family.BITCOIN and dice[4] < 10:
+        if self.form.unconfirmed and dice[4] < 10:
             change = 1 + int.from_bytes(dice[5:8], "big")
             unconfirmed = -min(change, amounts[0]) if amounts[0] and dice[8] & 1 else change
         return Holdings(tuple(amounts), unconfirmed, noise)
@@ -208,24 +201,13 @@ class ChainWorld:
 
     def _decode(self, text: str) -> bytes | None:
         try:
-            if self.family is Family.EVM:
-                return bytes.fromhex(text[2:]) if len(text) == 42 else None
-            if self.family is Family.SOLANA:
-                return bytes(Pubkey.from_string(text))
-            if text[:3].lower() == f"{self._hrp}1":
-                script = bytes(wallycore.addr_segwit_to_bytes(text, self._hrp, 0))
-                return script[2:] if script[:2] == b"\x00\x14" else script
-            network = wallycore.WALLY_NETWORK_BITCOIN_MAINNET if self._hrp == "bc" else wallycore.WALLY_NETWORK_BITCOIN_TESTNET
-            return bytes(wallycore.address_to_scriptpubkey(text, network))
+            return self.form.decode(text, self._network)
         except ValueError:
             return None
 
-    def _fold(self, text: str) -> str:
-        return text.lower() if self.family is Family.EVM else text
-
 
 class World:
-    """The simulated chains together; the same seed, counts and share give the same world in every process."""
+    """All simulated chains; the same seed, counts and share give the same world in every process."""
 
     def __init__(
         self,
@@ -247,7 +229,7 @@ class World:
         return self.chains[chain]
 
     def truth(self) -> dict[tuple[str, int, str], int]:
-        """Return every balance: (chain, index, asset symbol) -> confirmed base units."""
+        """Every balance: (chain, index, asset symbol) -> confirmed base units."""
         return {
             (name, row.index, symbol): amount
             for name, chain in self.chains.items()
@@ -264,10 +246,3 @@ def split(amount: int, noise: int) -> list[tuple[str, int]]:
     if kind == 7 and amount > 1:
         return [(TOKEN, amount - amount // 2), (TOKEN_2022, amount // 2)]
     return [(TOKEN_2022 if kind > 4 else TOKEN, amount)]
-
-
-def checksummed(raw: bytes) -> str:
-    """Write a 20-byte EVM address with its EIP-55 checksum."""
-    text = raw.hex()
-    digest = keccak256(text.encode()).hex()
-    return "0x" + "".join(c.upper() if d > "7" else c for c, d in zip(text, digest, strict=False))
