@@ -1,4 +1,4 @@
-"""Run the simulator as a process of its own: `(echo '{"seed": 7}'; cat) | python -m hdscan.sim`; it ends with its input."""
+"""Run the simulator as a process: `(echo '{"seed": 7}'; cat) | python -m hdscan.sim`; it ends when its input closes."""
 
 from hdscan.sim.process import main
 

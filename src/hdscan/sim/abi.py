@@ -1,4 +1,4 @@
-"""The few ABI shapes that a simulated EVM node reads and writes, straight from the specification.
+"""The ABI shapes of a simulated EVM node, from the specification.
 
 Source: https://docs.soliditylang.org/en/latest/abi-spec.html and https://github.com/mds1/multicall3
 """
@@ -35,7 +35,7 @@ def word(number: int) -> bytes:
 
 
 def decode_aggregate3(data: bytes) -> list[Subcall]:
-    """Read the arguments of aggregate3((address,bool,bytes)[]), selector included; ValueError where they point outside."""
+    """Read the call data of aggregate3((address,bool,bytes)[]); ValueError where an offset points outside."""
 
     def number(at: int) -> int:
         if at + 32 > len(data):

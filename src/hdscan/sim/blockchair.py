@@ -22,6 +22,8 @@ _encode = msgspec.json.Encoder().encode
 class Blockchair:
     """Serves one Bitcoin world by Blockchair's API."""
 
+    path = "/bitcoin"
+
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
 

@@ -1,4 +1,4 @@
-"""A certificate that a host signs itself (X.509, RFC 5280; Ed25519, RFC 8410), as most Electrum hosts have one."""
+"""Self-signed certificates (X.509, RFC 5280; Ed25519, RFC 8410), as most Electrum hosts have."""
 
 import base64
 import ssl
@@ -15,7 +15,7 @@ SEQUENCE, SET, INTEGER, BITS, OCTETS, BOOLEAN, UTF8, TIME = 0x30, 0x31, 0x02, 0x
 
 
 def certificate(seed: bytes, host: str = "127.0.0.1") -> tuple[bytes, bytes]:
-    """Make the PEM of a certificate and of its key from 32 bytes; the same for the same seed."""
+    """Make the PEM of a certificate and its key from a seed of 32 bytes."""
     key = SigningKey(seed)
     public = bytes(key.verify_key)
     name = _der(SEQUENCE, _der(SET, _der(SEQUENCE, bytes.fromhex("0603550403"), _der(UTF8, b"hdscan simulator"))))
@@ -43,7 +43,7 @@ def certificate(seed: bytes, host: str = "127.0.0.1") -> tuple[bytes, bytes]:
 
 
 def server_context(seed: bytes) -> ssl.SSLContext:
-    """Make what a TLS server needs."""
+    """Make a TLS server's context."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with TemporaryDirectory(prefix="hdscan-sim-") as directory:  # OpenSSL reads them from files only
         path = Path(directory) / "both.pem"

@@ -1,14 +1,14 @@
-"""The chains that the simulator plays, with their mainnet identities, token contracts and pace."""
+"""The simulated chains, with their mainnet identities, token contracts and block intervals."""
 
 import msgspec
 
 from hdscan.model.chain import Asset, Chain, Family, Network
 
-EPOCH = 1_767_225_600.0  # 2026-01-01 UTC: when every simulated chain stood at its `height`
+EPOCH = 1_767_225_600.0  # 2026-01-01 UTC, when every simulated chain is at its `height`
 
 
 class SimChain(msgspec.Struct, frozen=True):
-    """A chain to be played: its model, its assets (native first), the `height` at EPOCH and the seconds between two blocks."""
+    """A chain, its assets (native first), its `height` at EPOCH and its `interval` in seconds per block."""
 
     chain: Chain
     assets: tuple[Asset, ...]
@@ -17,7 +17,7 @@ class SimChain(msgspec.Struct, frozen=True):
 
 
 def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str, int]], interval: float = 2.0) -> SimChain:
-    """Describe any EVM chain; `tokens` maps symbol to (contract, decimals), `interval` is seconds per block."""
+    """Make an EVM chain; `tokens` maps symbol to (contract, decimals), `interval` is seconds per block."""
     chain = Chain(name, Family.EVM, Network.MAINNET, symbol, 18, str(chain_id), 40)
     assets = [Asset(name, symbol, 18), *(Asset(name, token, decimals, at) for token, (at, decimals) in tokens.items())]
     return SimChain(chain, tuple(assets), 70_000_000, interval)

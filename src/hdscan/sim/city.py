@@ -1,4 +1,4 @@
-"""A set of simulated hosts for all chains, in this process: what tests and the demo talk to."""
+"""Simulated hosts for all chains in this process, for tests and the demo."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -37,8 +37,8 @@ Faults = str | Mapping[str, Iterable[Rule]]
 class City:
     """Hosts over one world: `async with City(World(seed=1, addresses=100), faults="mild") as city: city.endpoints`.
 
-    `faults` is a profile's name (none, mild, wild) or rules per host name. `keep_asks=False` leaves the addresses asked out of
-    the logs, which saves memory in runs of a million readings.
+    `faults` is a profile's name (none, mild, wild) or rules per host name. `keep_asks=False` leaves addresses out of the logs,
+    which saves memory in runs of a million readings.
     """
 
     def __init__(
@@ -69,17 +69,17 @@ class City:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The hosts as a client is told about them."""
+        """The hosts as clients are told about them."""
         return tuple(host.endpoint for host in self.hosts.values())
 
     def set_faults(self, faults: Faults) -> None:
-        """Switch the faults of every host; hosts not named have none. Limits and caps stay as they are."""
+        """Replace the faults of every host; hosts not named have none. Limits and caps stay."""
         rules = _profile(faults, tuple(host.spec for host in self.hosts.values()), self.world).rules
         for name, host in self.hosts.items():
             host.set_rules(rules.get(name, ()))
 
     def reset(self) -> None:
-        """Empty the logs and begin every host's time anew."""
+        """Empty the logs and restart every host's time."""
         for host in self.hosts.values():
             host.reset()
 

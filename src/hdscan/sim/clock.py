@@ -1,4 +1,4 @@
-"""The clocks by which simulated hosts live; another may stand in for the machine's."""
+"""The clocks of simulated hosts; tests replace the machine's."""
 
 import time
 
@@ -7,7 +7,7 @@ class Clock:
     """The machine's clocks."""
 
     def ticks(self) -> float:
-        """Monotonic seconds, as of the running event loop's timers."""
+        """Monotonic seconds, as the event loop's timers."""
         return time.monotonic()
 
     def wall(self) -> float:

@@ -17,7 +17,7 @@ OUT_OF_GAS = RpcError(-32000, "out of gas: gas required exceeds allowance (50000
 
 
 class ContractCall(msgspec.Struct, frozen=True, gc=False):
-    """A call understood: `subcalls` where it is a well-formed aggregate3; `asks` are per balance, `at` those subcalls."""
+    """A parsed call: the `subcalls` of a valid aggregate3; `asks` are its balances, `at` the subcalls that ask for them."""
 
     target: bytes
     data: bytes
@@ -27,7 +27,7 @@ class ContractCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class Contracts:
-    """Runs calls for one EVM world; more than `gas_cap` subcalls in one aggregate3 are out of gas."""
+    """Runs calls for one EVM world; an aggregate3 of more than `gas_cap` subcalls is out of gas."""
 
     def __init__(self, world: ChainWorld, gas_cap: int) -> None:
         self._world, self._gas_cap = world, gas_cap
@@ -39,7 +39,7 @@ class Contracts:
         }
 
     def understand(self, target: bytes, data: bytes) -> ContractCall:
-        """Read call data as far as it has a meaning here."""
+        """Parse call data, as far as it is known here."""
         if target != MULTICALL3 or data[:4] != abi.AGGREGATE3:
             ask = self._ask(target, data)
             return ContractCall(target, data, None, (ask,) if ask else (), ())
@@ -51,7 +51,7 @@ class Contracts:
         return ContractCall(target, data, subcalls, tuple(ask for _, ask in found), tuple(at for at, _ in found))
 
     def call(self, call: ContractCall, view: View, trouble: Trouble | None) -> str | RpcError:
-        """Run an eth_call and return its data as hex; "0x" where there is no contract."""
+        """Run an eth_call: its data as hex, "0x" without a contract."""
         if call.subcalls is None:
             success, value = self._run(call.target, call.data, view)
             return "0x" + value.hex() if success else REVERT

@@ -29,6 +29,8 @@ FIRST_BLOCKS = {  # by hash, the header after its merkle root (Bitcoin Core, cha
 class Electrum:
     """Serves one Bitcoin world by the Electrum protocol."""
 
+    path = ""
+
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
         self._by_hash: dict[str, str] | None = None

@@ -19,6 +19,8 @@ STATS = (
 class Esplora:
     """Serves one Bitcoin world by Esplora's REST API."""
 
+    path = "/api"
+
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
 

@@ -28,6 +28,7 @@ class Etherscan:
     """Serves one EVM world by Etherscan's API V2."""
 
     def __init__(self, world: ChainWorld) -> None:
+        self.path = f"/v2/api?chainid={world.chain.identity}&apikey=simulated"
         self._world = world
         self._native = world.chain.symbol
         self._contracts = Contracts(world, 5_000)

@@ -38,6 +38,8 @@ class Work(msgspec.Struct, frozen=True, gc=False):
 class EvmNode:
     """Serves one EVM world by JSON-RPC; an aggregate3 may hold `gas_cap` subcalls."""
 
+    path = ""
+
     def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
         self._world = world
         self._native = world.chain.symbol

@@ -1,4 +1,4 @@
-"""What can go wrong at a host, and the rules that decide when; rules are plain data that can be sent to a process."""
+"""The faults of simulated hosts, and the rules that decide when they happen; rules are plain data."""
 
 import random
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Fault(StrEnum):
-    """Everything that a simulated host can do wrong. What a protocol has no notion of is answered well (see each speaker)."""
+    """Everything that a simulated host can do wrong; a protocol without the notion answers correctly."""
 
     # the whole exchange, in any protocol
     SERVER_ERROR = "server_error"  # 500, 502 or 504 with an HTML page
@@ -37,8 +37,8 @@ class Fault(StrEnum):
     FALSE_ZEROS = "false_zeros"  # zero where there is money
     OLD_VALUES = "old_values"  # half of the true amount
     SHIFTED_VALUES = "shifted_values"  # the amount of the next address
-    # the last two blocks, and all that follow while it holds, are of a branch that ends with it: other hashes (Bitcoin), other
-    # balances (7 more than the true ones)
+    # the last two blocks and all later ones are on a branch that ends with the fault: other hashes (Bitcoin), other balances
+    # (7 more than the true ones)
     ORPHANED = "orphaned"
     # some items of a reply
     ITEM_ERRORS = "item_errors"  # JSON-RPC: error items; Multicall3: reverted; Etherscan: no number
@@ -59,14 +59,13 @@ ITEM_FAULTS = frozenset(list(Fault)[list(Fault).index(Fault.ITEM_ERRORS) :])
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """When something goes wrong, and what. Every condition that is given must hold.
+    """Which faults happen to which requests; all given conditions must hold.
 
-    `steps` are played one per matching request (None: answer well), after which the rule is spent; otherwise one of `faults`
-    is drawn with the probability `share`. `since`/`until` are seconds from the host's first request, `first`/`stop` count its
-    requests (from 0, `stop` excluded). `method` is a part of a method's name (`eth_call`, `balancemulti`, `/address`).
-    `address` must be among those asked (any case); `token` demands a token (True) or only native coins (False). Unless `every`
-    is set the rule regards only requests that ask for a balance, not those for head and identity. Item faults hit the share
-    `items` of the items, at least one.
+    `steps` are played one per matching request (None: answer correctly) until they are used up; without steps, one of `faults`
+    happens with probability `share`. `since`/`until` are seconds from the host's first request, `first`/`stop` numbers of its
+    requests (from 0, `stop` excluded). `method` is part of a method's name (`eth_call`, `balancemulti`, `/address`). `address`
+    is among those asked for (any case); `token` demands a token (True) or native coins only (False). Without `every`, only
+    requests for balances match, not those for head and identity. Item faults hit the share `items` of the items, at least one.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -84,17 +83,17 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def script(*steps: Fault | None, **conditions: object) -> Rule:
-    """Play faults one after the other, one per request for balances; None answers well."""
+    """Play faults in order, one per request for balances; None answers correctly."""
     return msgspec.convert({**conditions, "steps": steps}, Rule)
 
 
 def always(*faults: Fault, **conditions: object) -> Rule:
-    """Break every request that meets the conditions (see Rule), also those for head and identity."""
+    """Break all requests that meet the conditions (see Rule), also those for head and identity."""
     return msgspec.convert({"every": True, **conditions, "faults": faults}, Rule)
 
 
 def poison(address: str, fault: Fault = Fault.ERROR_OBJECT) -> Rule:
-    """Break every call that asks for one address."""
+    """Break all calls that ask for one address."""
     return Rule(faults=(fault,), address=address)
 
 
@@ -109,14 +108,14 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """A fault for one request; `victims` chooses which items an item fault hits."""
+    """A fault for one request."""
 
     fault: Fault
     share: float
     dice: random.Random
 
     def victims(self, tokens: Iterable[bool]) -> set[int]:
-        """Return positions hit, given for every item that can be whether it is a token."""
+        """Choose the positions of the items to hit, of which `tokens` says whether they are tokens."""
         kinds = list(tokens)
         if self.fault is Fault.TOKENS_FAIL:
             return {at for at, token in enumerate(kinds) if token}
@@ -126,7 +125,7 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class FaultPlan:
-    """The rules of one host with their state; the first rule that has a fault (or a good step) for a request decides."""
+    """The rules of one host and their state; the first rule with a fault or a step for a request decides."""
 
     def __init__(self, rules: Iterable[Rule] = (), seed: int | str = 0) -> None:
         self._rules = tuple(rules)
@@ -134,7 +133,6 @@ class FaultPlan:
         self._dice = random.Random(seed)  # noqa: S311 - reproducible on purpose
 
     def pick(self, asked: Asked) -> Trouble | None:
-        """Decide on one request."""
         for at, rule in enumerate(self._rules):
             if not _meets(rule, asked):
                 continue

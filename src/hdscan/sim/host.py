@@ -1,4 +1,4 @@
-"""One simulated provider: a protocol behind a port, with a hidden rate limit, batch cap, latency, faults and a log."""
+"""One simulated host: a protocol behind a port, with a rate limit, batch cap, latency, faults and a request log."""
 
 import asyncio
 import random
@@ -31,7 +31,7 @@ STATUSES = {Fault.SERVER_ERROR: (500, 502, 504), Fault.QUOTA: (402,), Fault.BAD_
 
 
 class Throttle(StrEnum):
-    """How a host says that it was asked too fast."""
+    """How a host refuses requests beyond its rate."""
 
     SECONDS = "seconds"  # 429 with Retry-After in seconds
     DATE = "date"  # 429 with Retry-After as an HTTP-date
@@ -49,12 +49,12 @@ THROTTLES = {
 
 
 class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A host to be simulated.
+    """A host to simulate.
 
-    `rate` (calls or items per second, by `cost`) is what the host publishes and is judged by; it enforces `hidden_rate`
-    where given. `batch` is the enforced cap of items per call, `published_batch` the cap that the client is told. `latency` is
-    the mean in seconds, jittered by half. A refusal pauses the host for `pause` seconds, announced as `throttle` says.
-    `gas_cap` is the number of subcalls that one aggregate3 may hold. `tls` is for Electrum, with a certificate of its own.
+    Clients are told `rate` (calls or items per second, by `cost`) and judged by it; `hidden_rate`, if given, is enforced
+    instead. `batch` items per call are enforced, `published_batch` is told. `latency` is the mean in seconds, jittered by half.
+    A refusal begins a pause of `pause` seconds, announced as `throttle` says. One aggregate3 may hold `gas_cap` subcalls.
+    `tls` is for Electrum, with a self-signed certificate.
     """
 
     name: str
@@ -75,16 +75,16 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def allowance(self) -> float:
-        """The burst in units: at least one second's worth where items are counted."""
+        """The burst in calls or items; at least one second's worth of items."""
         return max(self.burst, self.rate) if self.cost is Cost.ITEM else self.burst
 
 
 class Entry(msgspec.Struct):
     """One request in the log.
 
-    Times are monotonic seconds of the simulator's process (`wall` unix seconds): it arrived between `since` and `at`, and was
-    answered at `sent` (None: never). `answered` is "ok", a fault's name, "rate", "paused" or "batch"; `paused_until` is set
-    where the reply announced a pause.
+    It arrived between `since` and `at` and was answered at `sent` (None: never), in monotonic seconds of the simulator's
+    process; `wall` is unix seconds. `answered` is "ok", a fault's name, "rate", "paused" or "batch"; `paused_until` is set if
+    the reply announced a pause.
     """
 
     since: float
@@ -101,9 +101,9 @@ class Entry(msgspec.Struct):
 
 
 class Host:
-    """A host that serves one chain's world through one speaker. `rules` are its faults; the seed decides every dice.
+    """Serves one chain's world by one protocol; `rules` are its faults, and the seed decides all chance.
 
-    `open` lets it listen; whoever calls `serve` reaches it without a socket.
+    `open` listens on a port; `serve` takes a request without a socket.
     """
 
     def __init__(
@@ -130,11 +130,11 @@ class Host:
         self.reset()
 
     def set_rules(self, rules: tuple[Rule, ...]) -> None:
-        """Replace the faults, their scripts at the beginning."""
+        """Replace the faults; scripts begin anew."""
         self._plan = FaultPlan(rules, self._seed)
 
     def reset(self) -> None:
-        """Empty the log, fill the bucket, end a pause; times of rules count from the next request."""
+        """Empty the log, fill the bucket, end any pause; rules count time from the next request."""
         self.log = []
         self._number = 0
         self._first: float | None = None
@@ -145,22 +145,20 @@ class Host:
         self._meter = Meter(rate, max(spec.burst, rate) if spec.cost is Cost.ITEM else spec.burst)
 
     async def open(self) -> None:
-        """Begin to listen."""
         await self._listener.open()
 
     async def close(self) -> None:
-        """Stop, breaking what is connected."""
         await self._listener.close()
 
     @property
     def endpoint(self) -> Endpoint:
-        """The host as a client is told about it, with its true published rate."""
+        """The host as clients are told about it."""
         spec = self.spec
         return Endpoint(
             name=spec.name,
             chain=spec.chain,
             protocols=spec.protocols,
-            url=self._listener.url + self._path(),
+            url=self._listener.url + self._speaker.path,
             rate=spec.rate,
             cost=spec.cost,
             batch=spec.published_batch,
@@ -168,19 +166,8 @@ class Host:
             tls="pin" if spec.tls else "system",
         )
 
-    def _path(self) -> str:
-        if self._lines:
-            return ""
-        if Protocol.ESPLORA in self.spec.protocols:
-            return "/api"
-        if Protocol.BLOCKCHAIR in self.spec.protocols:
-            return "/bitcoin"
-        if Protocol.ETHERSCAN in self.spec.protocols:
-            return f"/v2/api?chainid={self._world.chain.identity}&apikey=simulated"
-        return "/" if Protocol.SOLANA_RPC in self.spec.protocols else ""
-
     def _news(self) -> View:
-        """How it sees the chain when it tells something unasked."""
+        """The chain as the host sees it when it notifies clients."""
         asked = Asked(self._number, self._clock.ticks() - (self._first or 0.0), (NOTICE,), (), self._world.chain.symbol)
         return self._view(self._plan.pick(asked))
 
@@ -192,7 +179,7 @@ class Host:
         return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch, now=now)
 
     def serve(self, request: Request, connection: Exchange) -> None:
-        """Take in a request; `connection` is told the reply, or how it breaks, when the latency is over."""
+        """Take a request; `connection` gets the reply, or breaks, after the latency."""
         at = self._clock.ticks()
         call = self._speaker.hear(request)
         spec = self.spec
@@ -242,13 +229,13 @@ class Host:
                 self._send(entry, connection, answer, entry.answered)
 
     def _orphan(self) -> int:
-        """The first block of the host's branch, which is so from the first request on that is answered from it."""
+        """The first block of the host's branch, fixed by the first request that is answered from it."""
         if self._branch is None:
             self._branch = self._world.height(self._clock.wall()) - 1
         return self._branch
 
     def _refuse(self, entry: Entry, connection: Exchange, how: Throttle, why: str) -> None:
-        """Say 429 (or 503) in the host's way; a pause that is announced begins or goes on."""
+        """Refuse with 429 (or 503) in the host's way, beginning or continuing the pause that it announces."""
         answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
         if why == Fault.UNAVAILABLE:
             answer = Answer(b"Service Unavailable", 503, text=True)

@@ -1,4 +1,4 @@
-"""What the logs say about a client: did it exceed a rate, did it break an announced pause, did it ask twice."""
+"""Judges a client by the logs: requests beyond a rate, within an announced pause, or repeated."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,9 +15,9 @@ from hdscan.sim.world import ChainWorld
 class Judgement(msgspec.Struct, frozen=True):
     """One host's log, judged.
 
-    `rate_violations` are requests that arrived beyond published rate * time + burst (50 ms of tolerance); `pause_violations`
-    those that arrived within an announced Retry-After, but for what was on the wire when it was sent. `answered` counts how
-    requests ended (see Entry). `repeated` counts asks of an (address, asset) beyond the first that was answered well.
+    `rate_violations` are requests beyond published rate * time + burst (50 ms of tolerance), `pause_violations` those within an
+    announced Retry-After, except what was on the wire when it was sent. `answered` counts how requests ended (see Entry),
+    `repeated` how often an (address, asset) was asked for after a correct answer.
     """
 
     host: str
@@ -31,12 +31,11 @@ class Judgement(msgspec.Struct, frozen=True):
 
     @property
     def violations(self) -> int:
-        """Rate and pause violations together."""
         return self.rate_violations + self.pause_violations
 
 
 def judge(spec: HostSpec, log: Sequence[Entry]) -> Judgement:
-    """Judge one host's log, which is in the order of arrival."""
+    """Judge one host's log, in the order of arrival."""
     return Judgement(
         spec.name,
         spec.chain,
@@ -50,13 +49,13 @@ def judge(spec: HostSpec, log: Sequence[Entry]) -> Judgement:
 
 
 def rate_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
-    """Return the requests that were too many for the published rate."""
+    """Find the requests beyond the published rate."""
     meter = Meter(spec.rate, spec.allowance)
     return [entry for entry in log if not meter.admit(entry.since, entry.at, entry.cost)]
 
 
 def pause_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
-    """Return the requests that arrived within a pause announced TOLERANCE + latency earlier or more."""
+    """Find the requests within a pause that was announced at least TOLERANCE + latency earlier."""
     found: list[Entry] = []
     pauses: list[tuple[float, float]] = []
     for entry in log:
@@ -69,9 +68,9 @@ def pause_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
 
 
 def repeated_asks(log: Iterable[Entry], world: ChainWorld | None = None) -> Counter[Ask]:
-    """Count asks beyond the first that was answered "ok", per (address, asset symbol).
+    """Count asks after the first one answered "ok", per (address, asset symbol).
 
-    Solana's token accounts stand for themselves, unless a `world` is given to name them by owner and token (see `named`).
+    A `world` names Solana's token accounts by owner and token (see `named`).
     """
     answered: set[Ask] = set()
     repeated: Counter[Ask] = Counter()
@@ -85,7 +84,7 @@ def repeated_asks(log: Iterable[Entry], world: ChainWorld | None = None) -> Coun
 
 
 def named(asks: Iterable[Ask], world: ChainWorld) -> Iterable[Ask]:
-    """Replace Solana's token accounts, existing or not, by the (owner, token) whose associated accounts they are."""
+    """Replace Solana's token accounts, existing or not, by (owner, token)."""
     if world.family is not Family.SOLANA:
         return asks
     return [(key, symbol) if symbol == world.chain.symbol else world.owner_of(key) or (key, symbol) for key, symbol in asks]

@@ -1,18 +1,18 @@
-"""How fast requests arrive: a token bucket with tolerance, and a pulse that knows when this process itself was held up."""
+"""The rate of arrivals: a token bucket with tolerance, and a pulse that notices when this process itself was held up."""
 
 import asyncio
 import time
 from math import inf
 
-TOLERANCE = 0.05  # seconds: what the way between two processes may shift an arrival by
+TOLERANCE = 0.05  # seconds by which the way between two processes may shift an arrival
 BEAT = 0.005
-MEMORY = 0.25  # seconds for which a lag excuses
+MEMORY = 0.25  # seconds for which a lag counts
 
 
 class Meter:
     """A token bucket of `rate` per second and `burst`, kept as the time at which it would be full again (GCRA).
 
-    In no window of any length do more than rate * (length + TOLERANCE) + burst units pass. Whoever exceeds that takes nothing.
+    In no window do more than rate * (length + TOLERANCE) + burst units pass. What is refused takes nothing.
     """
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -20,7 +20,7 @@ class Meter:
         self._full = -inf
 
     def admit(self, since: float, at: float, cost: float) -> bool:
-        """Tell whether `cost` units pass that arrived somewhere between `since` and `at` (monotonic seconds)."""
+        """Whether `cost` units pass that arrived between `since` and `at` (monotonic seconds)."""
         fits = self._full + cost / self._rate - self._burst / self._rate - TOLERANCE
         if fits > at:
             return False
@@ -29,7 +29,7 @@ class Meter:
 
 
 class Pulse:
-    """A beat every 5 ms; late beats show that this process, not the client, lumped arrivals together."""
+    """A beat every 5 ms; a late beat shows that this process, not the client, bunched arrivals."""
 
     def __init__(self) -> None:
         self._due = time.monotonic()
@@ -37,19 +37,17 @@ class Pulse:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to beat on the running loop."""
         self._due = time.monotonic()
         self._beat()
 
     def stop(self) -> None:
-        """Beat no more."""
         if self._timer is not None:
             self._timer.cancel()
 
     def since(self, at: float) -> float:
-        """Return the earliest time at which something that was noticed at `at` can have arrived.
+        """The earliest time at which something noticed at `at` can have arrived.
 
-        A process that was held up works off what it missed, so a lag is remembered for a moment, and counts twice.
+        A process that was held up works off a backlog, so a lag is remembered for a moment and counts twice.
         """
         lag = max(at - self._due, self._lag if at - self._lagged_at < MEMORY else 0.0)
         return at - 2 * lag if lag > 2 * BEAT else at

@@ -1,7 +1,7 @@
-"""The simulator in a process of its own, so that it and the client under test don't share an event loop.
+"""The simulator in a process of its own, so that it shares no event loop with the client under test.
 
-The child reads one line of JSON (a Config) from its standard input, prints one line (a Ready) when every host listens, and
-ends when its input closes, so that it never outlives its parent. Its control server answers
+The child reads one line of JSON (a Config) from standard input, prints one line (a Ready) when every host listens, and ends
+when its input closes, so it never outlives its parent. Its control server answers
 
     GET  /judgement             a Judgement per host
     GET  /log?host=NAME         the host's Entry list, in the order of arrival
@@ -52,12 +52,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep_asks: bool = True
 
     def world(self) -> World:
-        """Build the truth; the same in parent and child."""
+        """The truth, the same in parent and child."""
         return World(self.seed, self.addresses, funded=self.funded, chains=self.chains, explicit=self.explicit)
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The child's one line: the hosts, and the control server's base URL."""
+    """The child's line: the hosts, and the control server's base URL."""
 
     endpoints: tuple[Endpoint, ...]
     control: str
@@ -70,7 +70,7 @@ class Control:
         self._city = city
 
     def serve(self, request: Request, connection: Exchange) -> None:
-        """Answer one request: 404 for an unknown path or name, 400 for a body that can't be read."""
+        """Answer a request: 404 for an unknown path or name, 400 for an invalid body."""
         try:
             connection.reply(200, self._answer(request))
         except (KeyError, LookupError) as error:
@@ -117,14 +117,14 @@ async def _simulate(config: Config) -> None:
 def main() -> None:
     """Read the configuration from standard input and simulate until it closes."""
     if not sys.stdin.isatty():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our input
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and closes our input
     _run(_simulate(msgspec.json.decode(sys.stdin.buffer.readline() or b"{}", type=Config)))
 
 
 class Simulation:
     """The simulator as a child process: `async with Simulation(Config(seed=1, faults="mild")) as sim: sim.endpoints`.
 
-    `world` is the truth, computed in this process too. Raises RuntimeError when the child doesn't get ready.
+    `world` is the truth, computed in this process too. Raises RuntimeError if the child does not start.
     """
 
     def __init__(self, config: Config) -> None:
@@ -136,19 +136,17 @@ class Simulation:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The hosts as a client is told about them."""
         assert self._ready is not None
         return self._ready.endpoints
 
     @property
     def control(self) -> str:
-        """The control server's base URL."""
         assert self._ready is not None
         return self._ready.control
 
     @property
     def pid(self) -> int:
-        """The child's process id, for measuring what it costs."""
+        """The child's process id, for measuring its CPU time."""
         assert self._process is not None
         return self._process.pid
 
@@ -177,15 +175,13 @@ class Simulation:
         await self._stop()
 
     async def judge(self) -> list[Judgement]:
-        """Judge the client by every host's log."""
         return msgspec.json.decode(await self._ask("GET", "/judgement"), type=list[Judgement])
 
     async def log(self, host: str) -> list[Entry]:
-        """Fetch one host's log."""
         return msgspec.json.decode(await self._ask("GET", "/log", params={"host": host}), type=list[Entry])
 
     async def set_faults(self, faults: str | Mapping[str, tuple[Rule, ...]]) -> None:
-        """Switch the faults of every host, as City.set_faults."""
+        """As City.set_faults."""
         await self._ask("POST", "/faults", data=_encode(faults))
 
     async def reset(self) -> None:

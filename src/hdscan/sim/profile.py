@@ -1,7 +1,6 @@
-"""The three fault profiles: none, mild and wild, chosen for a topology from a seed.
+"""The fault profiles none, mild and wild, made for a topology from a seed.
 
-Every profile leaves each chain at least one host that tells the truth, and never makes a host lie about its state where a
-client has no means to find out.
+Each leaves every chain at least one host that tells the truth, and tells no lie that a client cannot detect.
 """
 
 import random
@@ -53,7 +52,7 @@ ITEMS = {
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """A topology with its faults: the hosts, whose hidden limits a profile may lower, and the rules per host name."""
+    """The hosts, whose hidden limits a profile may lower, and the rules by host name."""
 
     hosts: tuple[HostSpec, ...]
     rules: Mapping[str, tuple[Rule, ...]]
@@ -64,12 +63,12 @@ Choose = Callable[[tuple[HostSpec, ...], Families, int], Profile]
 
 
 def none(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
-    """Let everything go well."""
+    """No faults."""
     return Profile(hosts, {})
 
 
 def mild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
-    """Break about 3 % of the calls, and throttle one in a thousand (one in fifty where calls are rare)."""
+    """Break about 3 % of the calls and throttle 0.1 % (2 % of hosts with low rates)."""
     rules = {}
     for spec in hosts:
         rare = 0.02 if spec.rate < 50 else 0.001
@@ -83,11 +82,11 @@ def mild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
 
 
 def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
-    """Break about 12 % of the calls, with hangs and floods, and give every chain with three hosts or more a liar.
+    """Break about 12 % of the calls, also by hangs and floods; on chains of three hosts or more, one lies.
 
-    The liar never is an EVM host with Multicall3, without which a chain takes minutes. One host of each chain has a lower
-    limit than it publishes, batch caps are not published, every chain is dead for three seconds, and after that the tokens
-    of one host fail for a while.
+    It is never a Multicall3 host, without which a chain takes minutes. One host of each chain enforces a lower rate than it
+    publishes, batch caps are not published, every chain is down for three seconds, and then the tokens of one host fail for
+    five.
     """
     dice = random.Random(f"wild/{seed}")  # noqa: S311 - reproducible on purpose
     rules: dict[str, tuple[Rule, ...]] = {}

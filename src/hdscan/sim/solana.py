@@ -30,6 +30,8 @@ ACCOUNT = "account"  # symbol of a missing token account; the judge finds out wh
 class SolanaNode:
     """Serves one world by Solana's JSON-RPC; the world's head is the finalized slot."""
 
+    path = "/"
+
     def __init__(self, world: ChainWorld) -> None:
         self._world = world
         self._symbols = {asset.contract: asset.symbol for asset in world.assets}

@@ -32,7 +32,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Speaker(Protocol):
-    """One protocol; none of its methods raises, as invalid requests have an answer too."""
+    """One protocol, at `path` below a host's address; none of its methods raises, as invalid requests have an answer too."""
+
+    path: str
 
     def hear(self, request: Request) -> Call:
         """Parse a request."""

@@ -1,4 +1,4 @@
-"""The demo's hosts: three Esplora servers, three BSC hosts of different kinds, two Solana nodes, quick enough for a demo."""
+"""The demo's hosts: three Esplora servers, three kinds of BSC hosts, two Solana nodes."""
 
 from hdscan.model.endpoint import Cost, Protocol
 from hdscan.sim.host import HostSpec, Throttle
