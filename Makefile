@@ -39,7 +39,7 @@ fuzz: $(READY) ## feed nonsense to all that reads, MINUTES=10 of it; ARGS="--tar
 soak: $(READY) ## scan 500,000 addresses of each chain under wild faults and plot it; ARGS="--addresses N"
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-bench: $(READY) ## measure, and print the table of docs/performance.md
+bench: $(READY) ## measure, and print the table of docs/performance.md; ARGS="ceiling memory" for some of it, ARGS=--tiny to try
 	@$(BIN)/python -m bench $(ARGS)
 
 simulate: SEEDS = 10000

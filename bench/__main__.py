@@ -1,22 +1,24 @@
-"""`make bench`: run the measurements named as arguments, or all, and print one table."""
+"""`make bench`: run the measurements named as arguments, or all, and print one table; with --tiny only to see that they run."""
 
-import sys
+import argparse
 
-from bench import ceiling, committing, decoding, memory, paging, reading, streaming
-from bench.table import heading
+from bench import ceiling, committing, decoding, memory, paging, reading, streaming, table
 
 MODULES = (decoding, reading, committing, paging, streaming, ceiling, memory)
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 
 def main() -> None:
-    """Run them in order."""
-    names = sys.argv[1:] or list(MEASUREMENTS)
-    if unknown := [name for name in names if name not in MEASUREMENTS]:
-        sys.exit(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
-    heading()
-    for name in names:
-        MEASUREMENTS[name]()
+    """Run them in order; each has to print a row."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *MEASUREMENTS], metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--tiny", action="store_true", help="sizes so small that the figures mean nothing")
+    given = parser.parse_args()
+    table.heading()
+    for name in given.names or MEASUREMENTS:
+        before = table.printed()
+        MEASUREMENTS[name](tiny=given.tiny)
+        assert table.printed() > before, f"{name} measured nothing"
 
 
 main()

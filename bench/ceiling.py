@@ -12,16 +12,16 @@ from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
 
 RATES = (5.0, 3.0, 5.0)
-ADDRESSES = 400
+ADDRESSES, TINY = 400, 40
 
 
-async def _scan() -> None:
+async def _scan(addresses: int) -> None:
     hosts = tuple(
         HostSpec(name=f"esplora-{i}", chain="btc", protocols=(Protocol.ESPLORA,), rate=rate, latency=0.3)
         for i, rate in enumerate(RATES)
     )
     with TemporaryDirectory() as folder:
-        async with Simulation(Config(addresses={"btc": ADDRESSES}, hosts=hosts)) as sim:
+        async with Simulation(Config(addresses={"btc": addresses}, hosts=hosts)) as sim:
             settings = simulated_settings(sim.world, sim.endpoints, Path(folder) / "bench.db")
             async with Wallet(settings) as wallet:
                 await wallet.import_addresses("btc", sim.world["btc"].addresses())
@@ -32,13 +32,13 @@ async def _scan() -> None:
     steady = [at for at in arrivals if at >= arrivals[0] + 1.0]
     used = (len(steady) - 1) / (steady[-1] - steady[0])
     row(
-        f"scan of {ADDRESSES} addresses at three hosts",
+        f"scan of {addresses} addresses at three hosts",
         f"{used:.2f} calls/s",
         f"{used / sum(RATES):.1%}",
         f"{sum(RATES):.0f}/s allowed; {violations} violations",
     )
 
 
-def run() -> None:
+def run(*, tiny: bool) -> None:
     """One row."""
-    asyncio.run(_scan())
+    asyncio.run(_scan(TINY if tiny else ADDRESSES))

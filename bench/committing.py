@@ -13,16 +13,16 @@ from hdscan.store import Store
 
 CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
 ASSETS = [Asset("bsc", "BNB", 18)] + [Asset("bsc", name, 18, "0x" + name[-1].lower() * 40) for name in ("TOKENA", "TOKENB")]
-ADDRESSES, CHUNK = 100_000, 1_000
+ADDRESSES, TINY, CHUNK = 100_000, 2_000, 1_000
 
 
-def _store(folder: Path) -> float:
+def _store(folder: Path, addresses: int) -> float:
     with Store.open(f"sqlite:///{folder}/store.db", Network.MAINNET) as store:
         store.register([CHAIN], ASSETS)
-        store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(ADDRESSES)), None)
-        scan = store.begin_scan([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), ADDRESSES, CHUNK)], 0.0)
+        store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(addresses)), None)
+        scan = store.begin_scan([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), addresses, CHUNK)], 0.0)
         spent = 0.0
-        for chunk in store.pending_chunks(scan, "bsc", -1, ADDRESSES):
+        for chunk in store.pending_chunks(scan, "bsc", -1, addresses):
             results = [
                 BalanceResult(Reading(a.index, a.text, asset), Balance(a.index * 10**15, None, 7, 1.8e9, "node"))
                 for a in store.addresses("bsc", chunk.first, chunk.stop)
@@ -34,7 +34,7 @@ def _store(folder: Path) -> float:
     return spent
 
 
-def _bare(folder: Path) -> float:
+def _bare(folder: Path, addresses: int) -> float:
     connection = sqlite3.connect(f"{folder}/bare.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -43,7 +43,7 @@ def _bare(folder: Path) -> float:
         " observed_at REAL, source_id INTEGER, scan_id INTEGER, PRIMARY KEY (address_id, asset_id)) WITHOUT ROWID"
     )
     spent = 0.0
-    for first in range(0, ADDRESSES, CHUNK):
+    for first in range(0, addresses, CHUNK):
         rows = [(i, a, str(i * 10**15), None, 7, 1.8e9, 1, 1) for i in range(first, first + CHUNK) for a in (1, 2, 3)]
         begin = perf_counter()
         connection.execute("BEGIN")
@@ -54,14 +54,15 @@ def _bare(folder: Path) -> float:
     return spent
 
 
-def run() -> None:
+def run(*, tiny: bool) -> None:
     """One row: chunks of 3,000 balances, each a transaction."""
+    addresses = TINY if tiny else ADDRESSES
     with TemporaryDirectory() as name:
         folder = Path(name)
-        ours, bare = _store(folder), _bare(folder)
-    rows = ADDRESSES * len(ASSETS)
+        ours, bare = _store(folder, addresses), _bare(folder, addresses)
+    rows = addresses * len(ASSETS)
     row(
-        f"commit {rows:,} balances in {ADDRESSES // CHUNK} chunks",
+        f"commit {rows:,} balances in {addresses // CHUNK} chunks",
         f"{rows / ours:,.0f} rows/s",
         f"{ours / bare:.1f} times as long",
         f"bare sqlite3, {rows / bare:,.0f} rows/s",

@@ -1,55 +1,67 @@
-"""Multicall3 encoding and decoding against eth-abi: 600 subcalls of 200 addresses."""
+"""Multicall3 encoding and decoding against eth-abi: 600 subcalls of 200 addresses, answered by the simulator's node."""
 
+from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 
 import msgspec
 from eth_abi.abi import decode, encode
 
 from bench.table import row
-from hdscan.model.chain import Asset
 from hdscan.model.reading import Reading
+from hdscan.sim.evm import EvmNode
+from hdscan.sim.http import Request
+from hdscan.sim.view import View
+from hdscan.sim.world import World
 from hdscan.wire import multicall
 
-ASSETS = (
-    Asset("bsc", "BNB", 18),
-    Asset("bsc", "USDC", 18, "0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d"),
-    Asset("bsc", "USDT", 18, "0x55d398326f99059fF775485246999027B3197955"),
-)
-READINGS = [Reading(i, f"0x{i + 1:040x}", asset) for i in range(200) for asset in ASSETS]
-MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
-ROUNDS = 30
+WORLD = World(1, {"bsc": 200}, funded=1.0)["bsc"]
+READINGS = [Reading(index, text, asset) for index, text in enumerate(WORLD.addresses()) for asset in WORLD.assets]
+ROUNDS, TINY_ROUNDS = 30, 2
 
 
-def _best(call: object, rounds: int = ROUNDS) -> float:
+def _spent(call: Callable[[], object], rounds: int) -> float:
     times = []
     for _ in range(rounds):
         begin = perf_counter()
-        call()  # type: ignore[operator]
+        call()
         times.append(perf_counter() - begin)
-    return sorted(times)[rounds // 2]
+    return median(times)
 
 
 def _peer_encode() -> bytes:
     calls = []
     for reading in READINGS:
         if reading.asset.contract is None:
-            target, selector = MULTICALL3, "4d2301cc"
+            target, selector = multicall.MULTICALL3, "4d2301cc"
         else:
             target, selector = reading.asset.contract, "70a08231"
         calls.append((target, True, bytes.fromhex(selector) + encode(["address"], [reading.address])))
     return encode(["(address,bool,bytes)[]"], [calls])
 
 
-def run() -> None:
+def _answer() -> msgspec.Raw:
+    """The result of the call as JSON text."""
+    node = EvmNode(WORLD)
+    method, params = multicall.call(READINGS)
+    body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    answer = node.answer(node.hear(Request("POST", "/", {}, body)), View(WORLD), None)
+    return msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])["result"]
+
+
+def run(*, tiny: bool) -> None:
     """Two rows: encode, decode."""
-    ours, peer = _best(lambda: multicall.call(READINGS)), _best(_peer_encode)
-    row("encode 600 subcalls", f"{ours * 1e3:.2f} ms", f"{peer / ours:.0f} times as fast", f"eth-abi, {peer * 1e3:.1f} ms")
-    amounts = [i * 10**18 for i in range(len(READINGS))]
-    words = [encode(["uint256"], [value]) for value in (12345678, 56, *amounts, 1790000000)]
-    raw = encode(["(bool,bytes)[]"], [[(True, word) for word in words]])
-    answer = msgspec.Raw(msgspec.json.encode("0x" + raw.hex()))
+    rounds = TINY_ROUNDS if tiny else ROUNDS
+    ours, peer = _spent(lambda: multicall.call(READINGS), rounds), _spent(_peer_encode, rounds)
+    row(f"encode {len(READINGS)} subcalls", f"{ours * 1e3:.2f} ms", f"{peer / ours:.0f} times as fast", _eth_abi(peer))
+    answer = _answer()
+    raw = bytes.fromhex(msgspec.json.decode(answer)[2:])
     _, found = multicall.decode(answer, len(READINGS))
-    assert found == amounts
-    ours = _best(lambda: multicall.decode(answer, len(READINGS)))
-    peer = _best(lambda: [int.from_bytes(data) for _, data in decode(["(bool,bytes)[]"], raw)[0]])
-    row("decode 600 results", f"{ours * 1e3:.2f} ms", f"{peer / ours:.0f} times as fast", f"eth-abi, {peer * 1e3:.1f} ms")
+    assert found == [truth.amounts[asset.symbol] for truth in WORLD.truth() for asset in WORLD.assets]
+    ours = _spent(lambda: multicall.decode(answer, len(READINGS)), rounds)
+    peer = _spent(lambda: [int.from_bytes(data) for _, data in decode(["(bool,bytes)[]"], raw)[0]], rounds)
+    row(f"decode {len(READINGS)} results", f"{ours * 1e3:.2f} ms", f"{peer / ours:.0f} times as fast", _eth_abi(peer))
+
+
+def _eth_abi(seconds: float) -> str:
+    return f"eth-abi, {seconds * 1e3:.1f} ms"

@@ -14,7 +14,7 @@ from hdscan.model.endpoint import Protocol
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
 
-SIZES = (100_000, 1_000_000)  # readings
+SIZES, TINY_SIZES = (100_000, 1_000_000), (3_000, 6_000)  # readings
 
 
 async def _scan(addresses: int, folder: Path) -> None:
@@ -38,10 +38,11 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def run() -> None:
+def run(*, tiny: bool) -> None:
     """One row per size, each in a process of its own; the ratio is to the smaller one."""
     first = 0
-    for size in SIZES:
+    sizes = TINY_SIZES if tiny else SIZES
+    for size in sizes:
         command = [sys.executable, "-m", "bench.memory", str(size)]
         imported, scanned = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
         first = first or scanned
@@ -49,7 +50,7 @@ def run() -> None:
             f"scan of {size:,} readings: peak memory",
             f"{scanned / 1024:.0f} MiB",
             f"{scanned / first:.2f}",
-            f"100,000 readings; {imported / 1024:.0f} MiB after the import",
+            f"{sizes[0]:,} readings; {imported / 1024:.0f} MiB after the import",
         )
 
 

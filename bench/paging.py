@@ -14,14 +14,13 @@ from hdscan.model.page import Sort
 from hdscan.model.scan import ChainPlan
 from hdscan.store import Store
 
-ADDRESSES, FUNDED = 500_000, 50  # every so many is funded
-ROWS = ADDRESSES * len(ASSETS)
+ADDRESSES, TINY, FUNDED = 500_000, 2_000, 50  # every so many is funded
 
 
-def _fill(store: Store, path: Path) -> None:
+def _fill(store: Store, path: Path, addresses: int) -> None:
     store.register([CHAIN], ASSETS)
-    store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(ADDRESSES)))
-    store.begin_scan([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), ADDRESSES, 1_000)], 0.0)
+    store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(addresses)))
+    store.begin_scan([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), addresses, 1_000)], 0.0)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO source VALUES (1, 'node')")
         connection.execute(
@@ -40,22 +39,24 @@ def _best(call: Callable[[], object]) -> float:
     return min(spent)
 
 
-def run() -> None:
+def run(*, tiny: bool) -> None:
     """One row per order, each at nine tenths of its rows, and one for the totals."""
+    addresses = TINY if tiny else ADDRESSES
+    rows = addresses * len(ASSETS)
     with TemporaryDirectory() as name, Store.open(f"sqlite:///{name}/store.db", Network.MAINNET) as store:
-        _fill(store, Path(name) / "store.db")
+        _fill(store, Path(name) / "store.db", addresses)
         for sort in (Sort.INDEX, Sort.AMOUNT):
             cursor = None
-            for _ in range(ROWS * 9 // 10 // 1_000):
+            for _ in range(rows * 9 // 10 // 1_000):
                 cursor = store.balance_page(None, None, sort=sort, cursor=cursor, limit=1_000).next
             first = _best(lambda: store.balance_page(None, None, sort=sort))  # noqa: B023 called at once
             deep = _best(lambda: store.balance_page(None, None, sort=sort, cursor=cursor))  # noqa: B023 called at once
             row(
-                f"page of 100 of {ROWS:,} rows by {sort.value}",
+                f"page of 100 of {rows:,} rows by {sort.value}",
                 f"{deep * 1e3:.1f} ms",
                 f"{deep / first:.1f} times as long",
                 f"the first page, {first * 1e3:.1f} ms",
             )
         once = _best(lambda: store.balance_page(None, None))
         totals = _best(store.totals)
-        row(f"totals of {ROWS:,} rows", f"{totals * 1e3:.0f} ms", f"{totals / once:.0f} times as long", "a page of 100")
+        row(f"totals of {rows:,} rows", f"{totals * 1e3:.0f} ms", f"{totals / once:.0f} times as long", "a page of 100")

@@ -1,6 +1,7 @@
 """Events to 50 followers, beside bare writes of the same frames to as many sockets; and what ten followers cost a scan."""
 
 import asyncio
+import itertools
 import secrets
 import selectors
 import socket
@@ -12,6 +13,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 
+import msgspec
 import uvloop
 
 from bench.table import row
@@ -26,12 +28,22 @@ from hdscan.web.access import Access
 from hdscan.web.api import make_app
 from hdscan.web.guard import Guard
 from hdscan.web.hub import Hub, frame
-from hdscan.web.live import Live
 from hdscan.web.scans import Scans
-from hdscan.web.server import Address, bind, listening
+from hdscan.web.server import Binding, bind, listening
+from hdscan.web.state import CurrentState
 
-CLIENTS, EVENTS = 50, 1_000
-DASHBOARDS, ADDRESSES, PAIRS = 10, 20_000, 5
+
+class Size(msgspec.Struct, frozen=True):
+    """How many events go to how many clients; how many addresses are scanned, in how many pairs, with how many dashboards."""
+
+    clients: int
+    events: int
+    addresses: int
+    pairs: int
+    dashboards: int
+
+
+WHOLE, TINY = Size(50, 1_000, 20_000, 5, 10), Size(5, 20, 200, 1, 2)
 TOKEN = secrets.token_urlsafe(32)
 EVENT = ScanError("btc", "outage", "every provider of btc fails; the last one said: HTTP 503", "2026-11-23T10:00:00.000Z")
 
@@ -49,25 +61,27 @@ async def _followers(port: int, count: int, come: Callable[[], bool]) -> AsyncIt
         await process.wait()
 
 
-async def _spent(publish: Callable[[], None], process: asyncio.subprocess.Process, end: Callable[[], None]) -> float:
+async def _spent(
+    events: int, publish: Callable[[], None], process: asyncio.subprocess.Process, end: Callable[[], None]
+) -> float:
     """CPU seconds of one event after the other; every follower has to get all of them."""
     begin = process_time()
-    for _ in range(EVENTS):
+    for _ in range(events):
         publish()
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     spent = process_time() - begin
     end()
     out, _ = await process.communicate()
-    assert int(out) == EVENTS, f"a follower got {int(out)}"
+    assert int(out) == events, f"a follower got {int(out)}"
     return spent
 
 
 @asynccontextmanager
 async def _served(wallet: Wallet) -> AsyncIterator[tuple[int, Hub, Scans]]:
-    with bind(Address("127.0.0.1", 0)) as listener:
+    with bind(Binding("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        hub = Hub(Live([], [], wallet.providers()), secrets.token_hex(8))
+        hub = Hub(CurrentState([], [], wallet.providers()), secrets.token_hex(8))
         scans = Scans(wallet, hub, str)
         guard = Guard(make_app(wallet, hub, scans), Access(b"", TOKEN, port), port)
         async with listening(guard, listener):
@@ -75,14 +89,14 @@ async def _served(wallet: Wallet) -> AsyncIterator[tuple[int, Hub, Scans]]:
             hub.close()
 
 
-async def _through_the_server(folder: Path) -> float:
+async def _through_the_server(folder: Path, size: Size) -> float:
     settings = simulated_settings(World(seed=1, addresses=1), (), folder / "bench.db")
     with Wallet(settings) as wallet:
         async with (
             _served(wallet) as (port, hub, _),
-            _followers(port, CLIENTS, lambda: len(hub.subscriptions) == CLIENTS) as it,
+            _followers(port, size.clients, lambda: len(hub.subscriptions) == size.clients) as it,
         ):
-            return await _spent(lambda: hub.publish(EVENT), it, hub.close)
+            return await _spent(size.events, lambda: hub.publish(EVENT), it, hub.close)
 
 
 class _Bare(asyncio.Protocol):
@@ -96,10 +110,10 @@ class _Bare(asyncio.Protocol):
         self._asked.add(self._transport)
 
 
-async def _bare(_folder: Path) -> float:
+async def _bare(_folder: Path, size: Size) -> float:
     asked = set[asyncio.Transport]()
     server = await asyncio.get_running_loop().create_server(lambda: _Bare(asked), "127.0.0.1", 0)
-    seq = iter(range(1, EVENTS + 1))
+    seq = itertools.count(1)
 
     def publish() -> None:
         data = frame(EVENT, b"0123456789abcdef-%d" % next(seq))
@@ -110,8 +124,9 @@ async def _bare(_folder: Path) -> float:
         for transport in asked:
             transport.close()
 
-    async with server, _followers(server.sockets[0].getsockname()[1], CLIENTS, lambda: len(asked) == CLIENTS) as process:
-        return await _spent(publish, process, end)
+    port = server.sockets[0].getsockname()[1]
+    async with server, _followers(port, size.clients, lambda: len(asked) == size.clients) as process:
+        return await _spent(size.events, publish, process, end)
 
 
 async def _scan(wallet: Wallet, followers: int) -> float:
@@ -120,7 +135,7 @@ async def _scan(wallet: Wallet, followers: int) -> float:
         async with _followers(port, followers, lambda: len(hub.subscriptions) == followers):
             begin = process_time()
             await scans.start(ScanRequest(restart=True))
-            while hub.live.snapshot().running:  # noqa: ASYNC110 nothing tells of it
+            while hub.state.snapshot().running:  # noqa: ASYNC110 nothing tells of it
                 await asyncio.sleep(0.05)
             spent = process_time() - begin
             hub.close()
@@ -128,34 +143,35 @@ async def _scan(wallet: Wallet, followers: int) -> float:
     return spent
 
 
-async def _scans(folder: Path) -> list[tuple[float, float]]:
+async def _scans(folder: Path, size: Size) -> list[tuple[float, float]]:
     """Without and with followers, in turn."""
     host = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=1e5, burst=1e5, latency=0.0)
-    async with Simulation(Config(addresses={"bsc": ADDRESSES}, hosts=(host,), keep_asks=False)) as sim:
+    async with Simulation(Config(addresses={"bsc": size.addresses}, hosts=(host,), keep_asks=False)) as sim:
         with Wallet(simulated_settings(sim.world, sim.endpoints, folder / "bench.db")) as wallet:
             await wallet.import_addresses("bsc", sim.world["bsc"].addresses())
             await _scan(wallet, 0)  # the first one fills what later ones replace
-            return [(await _scan(wallet, 0), await _scan(wallet, DASHBOARDS)) for _ in range(PAIRS)]
+            return [(await _scan(wallet, 0), await _scan(wallet, size.dashboards)) for _ in range(size.pairs)]
 
 
-def run() -> None:
+def run(*, tiny: bool) -> None:
     """A row for the events and one for the scan; CPU of the server alone, for the followers are another process."""
+    size = TINY if tiny else WHOLE
     with TemporaryDirectory() as name:
-        bare, served = (min(uvloop.run(way(Path(name))) for _ in range(3)) for way in (_bare, _through_the_server))
+        bare, served = (min(uvloop.run(way(Path(name), size)) for _ in range(3)) for way in (_bare, _through_the_server))
     row(
-        f"{EVENTS:,} events to {CLIENTS} followers each",
-        f"{EVENTS / served:,.0f} /s per core",
+        f"{size.events:,} events to {size.clients} followers each",
+        f"{size.events / served:,.0f} /s per core",
         f"{served / bare:.1f} times its CPU",
-        f"bare writes; {1e6 * served / EVENTS / CLIENTS:.0f} µs an event and follower",
+        f"bare writes; {1e6 * served / size.events / size.clients:.0f} µs an event and follower",
     )
     with TemporaryDirectory() as name:
-        pairs = uvloop.run(_scans(Path(name)))
+        pairs = uvloop.run(_scans(Path(name), size))
     slower = [followed / alone - 1 for alone, followed in pairs]
     row(
-        f"scan of {3 * ADDRESSES:,} readings, {DASHBOARDS} followers",
+        f"scan of {3 * size.addresses:,} readings, {size.dashboards} followers",
         f"{median(followed for _, followed in pairs):.2f} s of CPU",
         f"{median(slower):+.1%}",
-        f"no follower; {PAIRS} pairs, {min(slower):+.1%} to {max(slower):+.1%}",
+        f"no follower; {size.pairs} pairs, {min(slower):+.1%} to {max(slower):+.1%}",
     )
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 WIDTHS = (44, 20, 20, 26)
+_printed: list[str] = []
 
 
 def heading() -> None:
@@ -19,7 +20,13 @@ def heading() -> None:
 
 def row(what: str, figure: str, ratio: str, against: str) -> None:
     """Print one line of the table."""
+    _printed.append(what)
     print("  ".join(cell.ljust(width) for cell, width in zip((what, figure, ratio, against), WIDTHS, strict=True)), flush=True)
+
+
+def printed() -> int:
+    """How many lines there are so far."""
+    return len(_printed)
 
 
 def _cpuinfo() -> list[str]:
