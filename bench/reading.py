@@ -11,6 +11,7 @@ from bench.table import row
 from hdscan.app.demo import simulated_settings
 from hdscan.app.fleet import make_fleet
 from hdscan.app.wallet import steady_clock
+from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.endpoint import Protocol
 from hdscan.model.reading import Balance, Reading
@@ -60,7 +61,8 @@ async def _pooled(chain: Chain, upstreams: Sequence[Upstream], work: list[Readin
         if left == 0:
             ended.set()
 
-    driver = Driver(ChainPool(chain, upstreams, Policy(), lambda: 0.0), steady_clock(), deliver)
+    pool = ChainPool(chain, family_of(chain).finality, upstreams, Policy(), jitter=lambda: 0.0)
+    driver = Driver(pool, steady_clock(), deliver)
     task = asyncio.create_task(driver.run())
     cpu = process_time()
     driver.submit(0, work)

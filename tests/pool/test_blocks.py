@@ -14,7 +14,7 @@ from tests.pool.virtual import START, Scripted, World, good, readings
 LATER = count(START, EVERY)  # moments, each long enough after the one before
 
 
-def told(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
+def walk(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
     """The forks found while an endpoint's head moves over a chain; missing heights have a name of their own."""
     forks = []
     for head in heads:
@@ -44,51 +44,51 @@ def test_a_head_that_stays_costs_one_question_and_one_that_moves_two():
 
 
 def test_a_chain_that_grows_has_no_fork():
-    assert told(Blocks(), {}, 100, 101, 105, 105, 110) == []
+    assert walk(Blocks(), {}, 100, 101, 105, 105, 110) == []
 
 
 def test_what_is_above_the_block_before_is_doubted_at_every_step_down_to_one_that_stayed():
     blocks = Blocks()
     new = dict.fromkeys((102, 104, 106), "new")
-    assert told(blocks, {}, 100, 102, 104, 106) == []
-    assert told(blocks, new, 108) == [103, 101]
-    assert told(blocks, new, 109, 110) == []
+    assert walk(blocks, {}, 100, 102, 104, 106) == []
+    assert walk(blocks, new, 108) == [103, 101]
+    assert walk(blocks, new, 109, 110) == []
 
 
 def test_a_block_that_a_late_node_called_the_same_is_asked_for_once_more():
     blocks = Blocks()
-    assert told(blocks, {}, 100, 102) == []
-    assert told(blocks, {104: "new"}, 104) == [], "102 was asked of a node that did not know yet"
-    assert told(blocks, {102: "new", 104: "new"}, 106) == [101]
+    assert walk(blocks, {}, 100, 102) == []
+    assert walk(blocks, {104: "new"}, 104) == [], "102 was asked of a node that did not know yet"
+    assert walk(blocks, {102: "new", 104: "new"}, 106) == [101]
 
 
 def test_where_nothing_stayed_everything_is_doubted():
     blocks = Blocks()
-    told(blocks, {}, 100, 101)
-    assert told(blocks, {100: "new", 101: "new"}, 102) == [0]
-    assert told(blocks, {100: "new", 101: "new"}, 103) == []
+    walk(blocks, {}, 100, 101)
+    assert walk(blocks, {100: "new", 101: "new"}, 102) == [0]
+    assert walk(blocks, {100: "new", 101: "new"}, 103) == []
 
 
 def test_a_head_that_falls_below_all_that_is_known_and_a_new_chain_doubt_everything():
     blocks = Blocks()
-    told(blocks, {}, 100, 101)
+    walk(blocks, {}, 100, 101)
     blocks.head("a", 102, {}, next(LATER))
     blocks.named("a", 102, "new")
     assert blocks.named("a", 101, "new") == 101
-    assert told(blocks, {99: "new", 100: "new"}, 99) == []
-    assert told(blocks, {99: "new", 100: "new"}, 103) == [0]
+    assert walk(blocks, {99: "new", 100: "new"}, 99) == []
+    assert walk(blocks, {99: "new", 100: "new"}, 103) == [0]
 
 
 def test_a_new_block_is_known_only_once_the_one_before_it_has_proved_to_be_the_same():
     blocks = Blocks()
-    told(blocks, {}, 98, 100)
+    walk(blocks, {}, 98, 100)
     new = {height: f"new {height}" for height in range(99, 120)}
     for head in (106, 107):
         blocks.head("a", head, {}, next(LATER))
         blocks.named("a", head, new[head])
         blocks.unanswered("a")
-    assert told(blocks, new, 108) == [99]
-    assert told(blocks, new, 109, 110) == []
+    assert walk(blocks, new, 108) == [99]
+    assert walk(blocks, new, 109, 110) == []
 
 
 def test_what_is_not_answered_is_asked_again_at_the_next_head():
@@ -103,14 +103,14 @@ def test_what_is_not_answered_is_asked_again_at_the_next_head():
 def test_what_is_dated_by_the_tip_before_it_may_be_of_a_later_block():
     blocks = Blocks()
     assert blocks.from_tip("a", 103) == 0
-    told(blocks, {}, 100, 102, 104)
+    walk(blocks, {}, 100, 102, 104)
     assert [blocks.from_tip("a", fork) for fork in (101, 102, 103, 105)] == [0, 0, 100, 102]
 
 
 def test_memory_is_bounded():
     blocks = Blocks()
-    told(blocks, {}, *range(100, 100 + 3 * KEPT))
-    assert len(blocks._known["a"]) == KEPT
+    walk(blocks, {}, *range(100, 100 + 3 * KEPT))
+    assert len(blocks.memory()[0]["a"]) == KEPT
 
 
 class States(Blocks):
@@ -126,7 +126,7 @@ def test_a_reply_that_states_a_former_hash_again_needs_no_question():
     assert blocks.says(101, 100) is None
     assert blocks.question("a") is None
     for head in (105, 109, 120):
-        assert blocks.says(head, head - 1, max(blocks._known["a"])) is None
+        assert blocks.says(head, head - 1, max(blocks.memory()[0]["a"])) is None
         assert blocks.question("a") is None
     assert sorted(blocks.memory()[0]["a"]) == [100, 104, 108, 119]
 
@@ -143,7 +143,7 @@ def test_a_block_below_a_head_that_another_one_replaced_shows_in_the_next_reply(
     assert blocks.says(115, b110="other", b114="other") is None
 
 
-def test_a_branch_that_comes_and_goes_between_two_looks_shows_when_its_hash_is_stated_again():
+def test_a_branch_that_comes_and_goes_between_two_checks_shows_when_its_hash_is_stated_again():
     blocks = States()
     blocks.says(101, 100)
     assert blocks.says(103, 100, b102="branch") is None
@@ -154,7 +154,7 @@ def test_what_calls_that_overlap_state_is_held_against_the_next_one():
     blocks = States()
     blocks.says(101, 100)
     assert blocks.says(106, 100, 105) is None
-    assert blocks.says(104, 100, b103="branch") is None, "asked before, told after"
+    assert blocks.says(104, 100, b103="branch") is None, "asked before, answered after"
     assert blocks.says(108, 103, 105, 107) == 101, "103 is no foothold"
     assert blocks.says(110, 107, 109) is None
 
@@ -172,7 +172,7 @@ def test_what_is_stated_counts_as_known_only_with_the_highest_that_is_known():
     blocks = States()
     blocks.says(101, 100)
     blocks.says(106, 100, 105)
-    assert blocks.says(112, 100, b111="branch") is None, "asked before 105 was told, on another branch"
+    assert blocks.says(112, 100, b111="branch") is None, "asked before 105 was stated, on another branch"
     later = States()
     later.restore(*msgspec.json.decode(msgspec.json.encode(blocks.memory()), type=tuple[Hashes, Hashes]))
     later.says(200, 199)

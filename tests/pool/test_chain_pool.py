@@ -4,12 +4,14 @@ import itertools
 
 import pytest
 
+from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.actions import Quarantined, ShortReply
 from hdscan.pool.chain_pool import ChainPool
-from hdscan.pool.upstream import Policy, Trust
+from hdscan.pool.effects import Trust
+from hdscan.pool.upstream import Policy
 from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 
@@ -268,9 +270,9 @@ def test_cancelled_calls_leave_their_readings_untouched():
     world = World(a)
     world.pool.submit(0, readings(5))
     [check] = world.pool.step(START).calls
-    world.pool.finished(check, Head(1), START)
+    world.finish(check, Head(1), START)
     [call] = world.pool.step(START + 1).calls
-    world.pool.cancelled(call)
+    world.pool.replies.cancelled(call)
     assert world.upstreams["a"].breakers[Kind.NATIVE].state == "closed"
     a.behaviour = good("a")
     world.now = START + 2
@@ -279,7 +281,7 @@ def test_cancelled_calls_leave_their_readings_untouched():
 
 
 def test_who_is_off_is_named_where_nobody_is_left():
-    pool = ChainPool(CHAIN, [], Policy(), lambda: 0.0, ["helius: HELIUS_API_KEY is not set"])
+    pool = ChainPool(CHAIN, Finality(), [], Policy(), jitter=lambda: 0.0, off=["helius: HELIUS_API_KEY is not set"])
     pool.submit(0, readings(1))
     stop = pool.step(START).halt
     assert stop is not None

@@ -13,9 +13,9 @@ from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.actions import ReadCall
 from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import SLACK
 from hdscan.pool.retry_after import retry_after
-from hdscan.pool.upstream import Trust
 from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, good, readings
 
 PASSING = (ReadCode.TIMEOUT, ReadCode.UNREACHABLE, ReadCode.SERVER_ERROR, ReadCode.MALFORMED)
@@ -82,7 +82,7 @@ class Watched(World):
         self.pauses = defaultdict(list)  # endpoint -> (announced at, until)
         self.sent = defaultdict(list)  # endpoint -> (when, units)
         self.successes = []
-        inner_step, inner_finished = self.pool.step, self.pool.finished
+        inner_step = self.pool.step
         in_flight = set()
 
         def step(now):
@@ -98,19 +98,19 @@ class Watched(World):
                 assert now < step.wake_at <= now + 30
             return step
 
-        def finished(call, outcome, now):
-            in_flight.discard(id(call))
-            if isinstance(call, ReadCall) and call.permit.generation in self._probes(call):
-                self.half_open[call.upstream.name, call.kind] -= 1
-            if isinstance(outcome, CallError) and outcome.fault is ReadCode.THROTTLED:
-                wait = retry_after(outcome.retry_after, outcome.date, now)
-                if wait:
-                    self.pauses[call.upstream.provider.endpoint].append((now, now + wait))
-            if isinstance(outcome, Reply):
-                self.successes.append(now)
-            inner_finished(call, outcome, now)
+        self.pool.step, self._in_flight = step, in_flight
 
-        self.pool.step, self.pool.finished = step, finished
+    def finish(self, call, answer, now):
+        self._in_flight.discard(id(call))
+        if isinstance(call, ReadCall) and call.permit.generation in self._probes(call):
+            self.half_open[call.upstream.name, call.kind] -= 1
+        if isinstance(answer, CallError) and answer.fault is ReadCode.THROTTLED:
+            wait = retry_after(answer.retry_after, answer.date, now)
+            if wait:
+                self.pauses[call.upstream.provider.endpoint].append((now, now + wait))
+        if isinstance(answer, Reply):
+            self.successes.append(now)
+        super().finish(call, answer, now)
 
     def _probes(self, call):
         return self.__dict__.setdefault("probes", defaultdict(set))[call.upstream.name, call.kind]
@@ -119,7 +119,7 @@ class Watched(World):
         endpoint = call.upstream.provider.endpoint
         for begun, until in self.pauses[endpoint]:
             assert not begun < now < until, "a call inside an announced pause"
-        cost = call.upstream.cost(call.items) if isinstance(call, ReadCall) else 1
+        cost = call.upstream.cost(call.batch) if isinstance(call, ReadCall) else 1
         self.sent[endpoint].append((now, cost))
         if isinstance(call, ReadCall) and call.upstream.breakers[call.kind].state == "half_open":
             self._probes(call).add(call.permit.generation)
@@ -300,8 +300,7 @@ def test_a_step_is_cheap_however_much_came_back(kind):
     work = readings(12_000, kind)
     pool.submit(0, work)
     for call in pool.step(START).calls:
-        pool.finished(call, Head(100), START)
-    world.upstreams["a"].budget.retry(START)
+        world.finish(call, Head(100), START)
     items = []
     for name, upstream in world.upstreams.items():
         while pulled := pool._queue.pull(name, Kind.MIXED, 3000, {Kind.NATIVE: 1, Kind.TOKEN: 1}, retries=True):
@@ -321,9 +320,9 @@ def test_a_step_is_cheap_however_much_came_back(kind):
         steps += 1
         for call in step.calls:
             if isinstance(call, ReadCall):
-                pool.finished(call, Reply(tuple(balance(r, now, "x") for r in call.readings)), now)
+                world.finish(call, Reply(tuple(balance(r, now, "x") for r in call.readings)), now)
             else:
-                pool.finished(call, Head(100), now)
+                world.finish(call, Head(100), now)
         now += 0.05
     assert spent / steps < 0.002
     assert CHAIN.id == "bsc"
@@ -331,7 +330,7 @@ def test_a_step_is_cheap_however_much_came_back(kind):
 
 @some
 @given(worlds(anything), st.integers(1, 40), st.data())
-def test_who_is_barred_is_never_asked_and_everything_ends(world, n, data):
+def test_who_is_excluded_is_never_asked_and_everything_ends(world, n, data):
     names = [provider.name for provider in world.providers]
     excluded = frozenset(data.draw(st.lists(st.sampled_from(names), min_size=1)))
     plain, closed = readings(n, COIN, USDT), readings(n, COIN, USDT, first=1000)
@@ -340,8 +339,8 @@ def test_who_is_barred_is_never_asked_and_everything_ends(world, n, data):
     def step(now):
         step = inner(now)
         for call in step.calls:
-            for item in call.items if isinstance(call, ReadCall) else ():
-                assert call.upstream.name not in item.excluded
+            for pending in call.batch if isinstance(call, ReadCall) else ():
+                assert call.upstream.name not in pending.excluded
         return step
 
     world.pool.step = step

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError
-from hdscan.pool.actions import CheckCall
+from hdscan.pool.actions import ReadCall
 from hdscan.pool.limiter import MINUTE
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, failing, good, readings
 
@@ -31,7 +31,7 @@ def test_no_amount_is_read_without_a_height_while_the_first_tip_is_on_its_way():
 
     def step(now):
         decided = decide(now)
-        heights.extend(call.height for call in decided.calls if not isinstance(call, CheckCall))
+        heights.extend(call.height for call in decided.calls if isinstance(call, ReadCall))
         return decided
 
     world.pool.step = step

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import structlog
 
+from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind
@@ -59,7 +60,7 @@ class Rig:
     def __init__(self, *providers, policy=None):
         policy = policy or Policy()
         self.upstreams = [Upstream(p, "scripted", Limiter(1000.0), policy) for p in providers]
-        self.pool = ChainPool(CHAIN, self.upstreams, policy, lambda: 0.0)
+        self.pool = ChainPool(CHAIN, Finality(), self.upstreams, policy, jitter=lambda: 0.0)
         self.results = []
         self.done = asyncio.Event()
         self.wanted = 0
@@ -86,7 +87,7 @@ def test_every_reading_is_delivered_once():
         work = readings(95)
         await rig.read(work)
         assert sorted(r.reading.index for r in rig.results) == list(range(95))
-        assert rig.pool.calls_in_flight == 0
+        assert not rig.pool.upstreams.busy
 
     asyncio.run(main())
 
@@ -133,7 +134,7 @@ def test_a_reply_of_the_wrong_length_is_a_failed_call_and_loses_no_reading():
         rig = Rig(Awaited("bad", cut), Awaited("good", good("good")))
         await rig.read(readings(40))
         assert {r.outcome.source for r in rig.results} == {"good"}
-        assert rig.pool.calls_in_flight == 0
+        assert not rig.pool.upstreams.busy
 
     asyncio.run(main())
 
@@ -148,8 +149,7 @@ def half_open_rig(provider):
 
 
 def check_nothing_is_left(rig, breaker):
-    assert rig.pool.calls_in_flight == 0
-    assert rig.upstreams[0].in_flight == 0
+    assert not rig.upstreams[0].busy
     assert breaker.state == "half_open"
     assert breaker.allows(START + 1000)  # the permit came back
     assert not rig.results
@@ -233,7 +233,7 @@ def test_what_ended_since_the_last_step_is_delivered_when_it_is_cancelled():
         await asyncio.wait_for(a.begun.wait(), 10)
         a.gate.set()
         for _ in range(10):
-            if not rig.pool.calls_in_flight:
+            if not rig.pool.upstreams.busy:
                 break  # before the driver has looked
             await asyncio.sleep(0)
         task.cancel()

@@ -1,4 +1,4 @@
-"""Who lies behind: judged by the second-highest of the others."""
+"""Who lags: judged by the second-highest of the others."""
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_a_head_of_a_while_ago_is_not_held_against_anybody():
 )
 def test_a_head_falls_below_one_that_was_named_when_it_was_asked_for(head, asked, fell, sinks):
     found = heads(x=100)
-    assert found.sinks("x", head) is sinks
+    assert found.has_sunk("x", head) is sinks
     assert found.record("x", head, NOW + asked, NOW + 2) is fell
     assert found.level("x") is not fell
 
@@ -88,10 +88,10 @@ def test_a_head_that_is_back_where_it_was_is_level_again():
 
 def test_who_is_merely_late_has_not_sunk():
     found = heads(x=100, p=100, q=100)
-    assert not found.sinks("x", 50)
+    assert not found.has_sunk("x", 50)
     found.record("p", 60, NOW + 1, NOW + 1)
     found.record("q", 60, NOW + 1, NOW + 1)
-    assert found.sinks("x", 60), "its peers fell too"
+    assert found.has_sunk("x", 60), "its peers fell too"
     assert found.record("x", 60, NOW + 1, NOW + 1)
     assert found.roll_back("x") == (100, 60)
     assert not found.record("x", 60, NOW + 2, NOW + 2)

@@ -14,9 +14,9 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, BalanceResult
-from hdscan.pool.actions import CheckCall, FinalCheckDone, Quarantined, Reorged
+from hdscan.pool.actions import BlockHashCall, FinalCheckDone, Quarantined, ReadCall, Reorged
 from hdscan.pool.chain_pool import PoolMemory
-from tests.pool.virtual import START, Scripted, World, readings
+from tests.pool.virtual import START, Scripted, World, finish, readings
 
 INTERVAL = 0.75  # seconds between blocks
 STATED = 16
@@ -56,23 +56,23 @@ class Node(Scripted):
     def answer(self, call, now):
         at = now + self.seconds * self.dice.random() - self.dice.choice((0, self.late))
         height = self.height(at)
-        if isinstance(call, CheckCall) and call.block is not None:
-            found = call.block <= height
-            return self.hash(call.block, at) if found else CallError(ReadCode.UNAVAILABLE, "no such block yet")
+        if isinstance(call, BlockHashCall):
+            found = call.height <= height
+            return self.hash(call.height, at) if found else CallError(ReadCode.UNAVAILABLE, "no such block yet")
         asked = {*self.stated, height - 1}
         head = Head(height, {each: self.hash(each, at) for each in asked if height - 256 <= each < height})
-        if isinstance(call, CheckCall):
+        if not isinstance(call, ReadCall):
             return head
         self.parents += [(height - 1, head.blocks[height - 1])] * len(call.readings)
         first = len(self.parents) - len(call.readings)
         return Reply(tuple(Balance(first + n, None, height, now, "a") for n in range(len(call.readings))), head)
 
-    def told(self, head: Head) -> None:
+    def stated_in(self, head: Head) -> None:
         self.stated = list(dict.fromkeys([*self.stated, head.height - 1]))[-STATED:]
 
 
 class Scan(World):
-    """Takes back and reads again what is doubted, looks last, and goes on in another process after a stop."""
+    """Takes back and reads again what is doubted, checks finally, and goes on in another process after a stop."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node, rates={"a": 5.0})
@@ -107,8 +107,8 @@ class Scan(World):
             while self._pending and self._pending[0][0] <= self.now:
                 _, _, call, answer = heapq.heappop(self._pending)
                 if (head := answer.head if isinstance(answer, Reply) else answer) and isinstance(head, Head):
-                    self.node.told(head)
-                self.pool.finished(call, answer, self.now)
+                    self.node.stated_in(head)
+                finish(self.pool, call, answer, self.now)
 
     def _heed(self, event: object) -> None:
         assert not isinstance(event, Quarantined)
@@ -120,7 +120,7 @@ class Scan(World):
             self.pool.submit(0, [self.stands.pop(index).reading for index in gone])
 
     def finish(self, count: int) -> float:
-        """Read what is not read, until the last look finds nothing; when that began."""
+        """Read what is not read, until the final check finds nothing; when that began."""
         self.pool.submit(0, [each for each in readings(count) if each.index not in self.stands])
         while True:
             self.work()

@@ -7,9 +7,9 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError
-from hdscan.pool.actions import CheckCall, Quarantined, ReadCall
+from hdscan.pool.actions import ProveCall, Quarantined, ReadCall, TipCall
+from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import HOUR
-from hdscan.pool.upstream import Trust
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 NATIVE_ONLY = {Kind.NATIVE: "n"}
@@ -19,9 +19,9 @@ def trusted(*providers, **more):
     """A world whose providers have proven their chain."""
     world = World(*providers, **more)
     world.pool.submit(0, readings(1))
-    checks = [call for call in world.pool.step(START).calls if isinstance(call, CheckCall)]
+    checks = [call for call in world.pool.step(START).calls if isinstance(call, ProveCall)]
     for call in checks:
-        world.pool.finished(call, Head(100), START)
+        world.finish(call, Head(100), START)
     world.run()
     world.results.clear()
     return world
@@ -43,7 +43,7 @@ def test_what_says_nothing_of_the_provider_is_neutral_for_its_breaker(fault):
         breaker.failure(breaker.acquire(START - 100), START - 100)
     [call] = calls(world, readings(5))
     assert breaker.state == "half_open"
-    world.pool.finished(call, CallError(fault, "no"), START + 11)
+    world.finish(call, CallError(fault, "no"), START + 11)
     assert breaker.state == "half_open"
     assert breaker.allows(START + 11)
 
@@ -69,14 +69,14 @@ def test_a_quota_with_retry_after_comes_back_when_it_says():
 def test_a_quota_without_one_is_waited_for_an_hour():
     world = trusted(Scripted("a", good("a")))
     [call] = calls(world, readings(5))
-    world.pool.finished(call, CallError(ReadCode.QUOTA, "spent"), START + 11)
+    world.finish(call, CallError(ReadCode.QUOTA, "spent"), START + 11)
     assert world.limiters["a"].paused_until == START + 11 + HOUR
 
 
 def test_a_refused_key_names_the_setting():
     world = trusted(Scripted("a", good("a")))
     [call] = calls(world, readings(5))
-    world.pool.finished(call, CallError(ReadCode.BAD_KEY, "HTTP 401"), START + 11)
+    world.finish(call, CallError(ReadCode.BAD_KEY, "HTTP 401"), START + 11)
     status = world.upstreams["a"].status(START + 11)
     assert (status.state, status.last_error) == ("disabled", "HTTP 401; check the key in its `url`")
 
@@ -89,8 +89,8 @@ def test_a_wrong_chain_found_while_reading_quarantines_and_what_is_on_the_wire_i
     for now in (START + 10, START + 10.5):
         in_flight += [call for call in world.pool.step(now).calls if call.upstream.name == "a"]
     first, second, *_ = in_flight
-    world.pool.finished(first, CallError(ReadCode.WRONG_CHAIN, "chain 97"), START + 11)
-    world.pool.finished(second, good("a")(second.readings, START + 11), START + 11)
+    world.finish(first, CallError(ReadCode.WRONG_CHAIN, "chain 97"), START + 11)
+    world.finish(second, good("a")(second.readings, START + 11), START + 11)
     step = world.pool.step(START + 11)
     assert Quarantined("a", "chain 97") in step.events
     assert not [result for _, result in step.ended if result.outcome.source == "a"]
@@ -112,9 +112,9 @@ def test_nothing_that_comes_late_takes_a_provider_out_of_quarantine(fault):
     world = trusted(Scripted("a", good("a"), capacity=1), Scripted("b", good("b")))
     world.pool.submit(0, readings(100))
     late = [call for i in range(3) for call in world.pool.step(START + 10 + i).calls if call.upstream.name == "a"]
-    world.pool.finished(late[0], CallError(ReadCode.WRONG_CHAIN, "97"), START + 14)
-    world.pool.finished(late[1], CallError(fault, "late"), START + 14)
-    world.pool.finished(late[2], good("a", 10)(late[2].readings, START + 14), START + 14)
+    world.finish(late[0], CallError(ReadCode.WRONG_CHAIN, "97"), START + 14)
+    world.finish(late[1], CallError(fault, "late"), START + 14)
+    world.finish(late[2], good("a", 10)(late[2].readings, START + 14), START + 14)
     assert world.upstreams["a"].trust is Trust.QUARANTINED
 
 
@@ -130,16 +130,14 @@ def test_a_provider_that_says_it_is_behind_is_not_trusted_before_it_has_proven_i
 
 
 def test_a_tip_is_no_proof():
-    world = trusted(Scripted("a", good("a"), states_head=False))
-    world.pool.submit(0, readings(50))
-    [tip] = [call for call in world.pool.step(START + 100).calls if isinstance(call, CheckCall)]
-    assert not tip.proof
-    world.upstreams["a"].trust = Trust.UNPROVEN
-    world.pool.finished(tip, 100, START + 101)
-    assert world.upstreams["a"].trust is Trust.UNPROVEN
+    world = World(Scripted("a", good("a")))
+    a = world.upstreams["a"]
+    a.begin_check(START)
+    world.finish(TipCall(a, START), Head(100), START + 1)
+    assert a.trust is Trust.UNPROVEN
 
 
-def test_a_provider_that_proves_its_chain_but_lies_behind_is_stale_and_waited_for_no_longer_than_backoff_max():
+def test_a_provider_that_proves_its_chain_but_lags_is_set_aside_and_waited_for_no_longer_than_backoff_max():
     old = Scripted("old", good("old", 1), prove=lambda now: 1, latency=0.5)
     peers = [Scripted(n, good(n, 200), prove=lambda now: 200, latency=0.01) for n in ("p", "q")]
     world = World(old, *peers, rates={"p": 1, "q": 1}).read(readings(300))
@@ -158,8 +156,8 @@ def test_a_provider_that_proves_its_chain_but_lies_behind_is_stale_and_waited_fo
 def test_a_stale_answer_leaves_its_readings_untouched():
     world = trusted(Scripted("a", good("a")))
     [call] = calls(world, readings(5))
-    world.pool.finished(call, CallError(ReadCode.STALE, "behind"), START + 11)
-    assert all(not item.tried for item in call.items)
+    world.finish(call, CallError(ReadCode.STALE, "behind"), START + 11)
+    assert all(not pending.tried for pending in call.batch)
 
 
 def test_a_failed_call_that_mixed_the_kinds_goes_back_as_separate_work():
@@ -178,15 +176,15 @@ def test_what_a_throttled_call_mixed_may_be_mixed_again(fault):
     world = trusted(Scripted("a", good("a")))
     [call] = calls(world, readings(5, COIN, USDT))
     assert call.kind is Kind.MIXED
-    world.pool.finished(call, CallError(fault, "no"), START + 11)
-    assert not any(item.separate for item in call.items)
+    world.finish(call, CallError(fault, "no"), START + 11)
+    assert not any(pending.separate for pending in call.batch)
 
 
 def test_too_large_counts_neither_as_success_nor_as_failure_and_asks_the_same_again_in_halves():
     world = trusted(Scripted("a", good("a"), capacity=8))
     [call] = calls(world, readings(8))
-    world.pool.finished(call, CallError(ReadCode.TOO_LARGE, "4 at most"), START + 11)
-    assert all(not item.tried and item.cap == 4 for item in call.items)
+    world.finish(call, CallError(ReadCode.TOO_LARGE, "4 at most"), START + 11)
+    assert all(not pending.tried and pending.cap == 4 for pending in call.batch)
     again = next(c for c in world.pool.step(START + 12).calls if isinstance(c, ReadCall))
     assert again.readings == call.readings[:4]
 

@@ -1,14 +1,17 @@
-"""A provider's place: whether it can be asked, what is said of it, when its chain is to be checked."""
+"""A provider in the pool: its trust, whether it can be asked, when its chain is to be checked, what is shown of it."""
 
 import pytest
 
-from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState
 from hdscan.model.times import rfc3339_seconds
+from hdscan.pool import availability
+from hdscan.pool.availability import why_not_asked
+from hdscan.pool.dispatcher import needs_check
+from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import DAY, MINUTE, Limiter
 from hdscan.pool.queue import PendingReading
-from hdscan.pool.upstream import Policy, Trust, Upstream
+from hdscan.pool.upstream import Policy, Upstream
 from tests.pool.virtual import COIN, START, USDT, Scripted, good, readings
 
 NEVER = float("-inf")
@@ -16,8 +19,27 @@ NEVER = float("-inf")
 
 def upstream(rate=10.0, windows=(), *, trust=Trust.TRUSTED, **more):
     made = Upstream(Scripted("a", good("a"), **more), "scripted", Limiter(rate, windows), Policy())
-    made.trust = trust
+    put(made, trust)
     return made
+
+
+def put(made, trust):
+    """Bring it to this trust, from one before it in the table."""
+    match trust:
+        case Trust.TRUSTED:
+            made.admit()
+            made.clear()
+        case Trust.LAGGING:
+            made.set_aside("behind", START)
+        case Trust.QUARANTINED:
+            made.quarantine("chain 97")
+        case Trust.DISABLED:
+            made.disable("chain 97")
+    assert made.trust is trust
+
+
+def begin(of, now=START, kind=Kind.NATIVE):
+    return of.begin_call(kind, [PendingReading(0, readings(1)[0])], now, None)
 
 
 def open_breaker(of, kind, now=START, times=1):
@@ -32,12 +54,12 @@ def open_breaker(of, kind, now=START, times=1):
 
 
 def able(of, kind=Kind.NATIVE, now=START, healed_at=NEVER):
-    return of.able(kind, now, None, healed_at)
+    return availability.able(of, kind, now, None, healed_at=healed_at, patience=30.0)
 
 
 def test_a_trusted_provider_with_nothing_against_it_is_able():
     assert able(upstream())
-    assert upstream().blocked(START) is None
+    assert availability.blocked(upstream(), START) is None
 
 
 def test_a_kind_that_it_does_not_speak_it_cannot_serve():
@@ -58,14 +80,14 @@ def test_a_breaker_that_opened_for_the_first_time_is_waited_for_and_one_that_sta
     assert able(a, now=open_breaker(a, Kind.NATIVE))
     b = upstream()
     assert not able(b, now=open_breaker(b, Kind.NATIVE, times=2))
-    assert "circuit open" in b.why_not_asked(Kind.NATIVE, START + 31)
+    assert "circuit open" in why_not_asked(b, Kind.NATIVE, START + 31)
 
 
 def test_after_an_outage_every_open_breaker_gets_its_chance():
     a = upstream()
     now = open_breaker(a, Kind.NATIVE, times=3)
-    assert not a.able(Kind.NATIVE, now, 30.0, NEVER)
-    assert a.able(Kind.NATIVE, now, 30.0, now)
+    assert not availability.able(a, Kind.NATIVE, now, 30.0, healed_at=NEVER, patience=30.0)
+    assert availability.able(a, Kind.NATIVE, now, 30.0, healed_at=now, patience=30.0)
 
 
 @pytest.mark.parametrize(("pause", "waits"), [(20, True), (31, False), (DAY, False)])
@@ -80,67 +102,69 @@ def test_a_spent_window_is_named():
     a = upstream(100, [(DAY, 1)])
     a.limiter.take(1, START)
     assert not able(a)
-    assert a.why_not_asked(Kind.NATIVE, START).startswith("quota spent until 2023-11-")
+    assert why_not_asked(a, Kind.NATIVE, START).startswith("quota spent until 2023-11-")
 
 
 @pytest.mark.parametrize("trust", [Trust.QUARANTINED, Trust.DISABLED])
 def test_who_is_out_is_out_for_good(trust):
     a = upstream(trust=trust)
-    a.why = "chain 97"
     assert not able(a, now=START + 10 * DAY)
-    assert not a.needs_check(START + 10 * DAY, None)
-    assert a.why_not_asked(Kind.NATIVE, START) == "chain 97"
+    assert not needs_check(a, START + 10 * DAY, None)
+    assert why_not_asked(a, Kind.NATIVE, START) == "chain 97"
 
 
 def test_an_unproven_provider_is_waited_for_until_its_proof_has_failed_for_a_while():
     a = upstream(trust=Trust.UNPROVEN)
     assert able(a)
-    a.check_failed_since, a.check_at = START, START + 20
+    for wait in (1, 2, 4, 8, 16):
+        a.fail_check("late", START + 5)
+        assert a.check_at == START + 5 + wait
     assert able(a, now=START + 10)
-    a.check_at = START + 40
-    assert not able(a, now=START + 10)
+    a.fail_check("late", START + 21)
+    assert not able(a, now=START + 21)
 
 
 def test_a_provider_whose_proof_was_throttled_for_an_hour_is_not_waited_for():
     a = upstream(trust=Trust.UNPROVEN)
-    a.check_failed_since, a.check_at = START, START + 1
+    a.fail_check("slow down", START)
     a.limiter.throttled(START, 3600)
     assert not able(a, now=START + 5)
-    assert "paused until" in a.why_not_asked(Kind.NATIVE, START + 5)
+    assert "paused until" in why_not_asked(a, Kind.NATIVE, START + 5)
 
 
 def test_a_proof_is_due_at_once_and_a_tip_every_twenty_seconds():
     a = upstream(trust=Trust.UNPROVEN, states_head=False)
-    assert a.needs_check(START, None)
-    a.trust = Trust.TRUSTED
-    assert a.needs_check(START, None)
-    assert not a.needs_check(START + 19, START)
-    assert a.needs_check(START + 20, START)
+    assert needs_check(a, START, None)
+    put(a, Trust.TRUSTED)
+    assert needs_check(a, START, None)
+    assert not needs_check(a, START + 19, START)
+    assert needs_check(a, START + 20, START)
 
 
 def test_who_states_its_head_in_every_reply_is_asked_for_it_once_if_its_proof_named_none():
     a = upstream(states_head=True)
-    assert a.needs_check(START, None)
-    assert not a.needs_check(START + 1000, START)
+    assert needs_check(a, START, None)
+    assert not needs_check(a, START + 1000, START)
 
 
 def test_no_check_is_made_while_one_is_under_way_or_the_endpoint_is_paused():
     a = upstream(trust=Trust.UNPROVEN)
-    a.checking = True
-    assert not a.needs_check(START, None)
-    a.checking = False
+    a.begin_check(START - 10)
+    assert not needs_check(a, START, None)
+    a.end_check()
     a.limiter.throttled(START, 60)
-    assert not a.needs_check(START + 59, None)
-    assert a.needs_check(START + 60, None)
+    assert not needs_check(a, START + 59, None)
+    assert needs_check(a, START + 60, None)
 
 
 @pytest.mark.parametrize(("rate", "most"), [(0.1, 2), (2.0, 10), (100.0, 32)])
 def test_calls_in_flight_suffice_for_the_rate_at_five_seconds_a_call(rate, most):
     a = upstream(rate)
-    a.in_flight = most - 1
-    assert a.room
-    a.in_flight = most
-    assert not a.room
+    for _ in range(most - 1):
+        begin(a)
+    assert not a.full
+    begin(a)
+    assert a.full
 
 
 def test_a_call_costs_one_or_its_units_where_items_are_counted():
@@ -157,7 +181,7 @@ def test_a_call_costs_one_or_its_units_where_items_are_counted():
 def test_the_state_shown_is_the_one_that_matters_most():
     a = upstream()
     assert a.status(START).state is ProviderState.UNUSED
-    a.calls = 1
+    a.end_call(Kind.NATIVE, begin(a))
     assert a.status(START).state is ProviderState.READY
     open_breaker(a, Kind.NATIVE)
     assert a.status(START).state is ProviderState.READY
@@ -172,18 +196,18 @@ def test_the_state_shown_is_the_one_that_matters_most():
     assert a.status(START + 30).paused_until == rfc3339_seconds(START + 100)
     for trust, state in [
         (Trust.LAGGING, ProviderState.STALE),
-        (Trust.QUARANTINED, ProviderState.QUARANTINED),
         (Trust.DISABLED, ProviderState.DISABLED),
+        (Trust.QUARANTINED, ProviderState.QUARANTINED),
     ]:
-        a.trust = trust
+        put(a, trust)
         assert a.status(START).state is state
 
 
 def test_throttled_calls_are_counted_apart_from_failed_ones():
     a = upstream()
-    a.note(ReadCode.THROTTLED, "slow down")
-    a.note(ReadCode.QUOTA, "pay")
-    a.note(ReadCode.TIMEOUT, "late")
+    a.throttle("slow down", START, 1.0, quota=False)
+    a.throttle("pay", START, 1.0, quota=True)
+    a.note_failure("late")
     status = a.status(START)
     assert (status.throttled, status.failed, status.last_error) == (2, 1, "late")
 

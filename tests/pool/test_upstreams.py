@@ -1,10 +1,11 @@
 """The providers together: how long an open breaker waits depends on whether anybody else can serve."""
 
 from hdscan.model.reading import Kind
+from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import DAY, Limiter
-from hdscan.pool.upstream import Policy, Trust, Upstream
+from hdscan.pool.upstream import Policy, Upstream
 from hdscan.pool.upstreams import NEVER, Upstreams
-from tests.pool.test_upstream import open_breaker
+from tests.pool.test_upstream import begin, open_breaker, put
 from tests.pool.virtual import START, Scripted, good
 
 NATIVE = {Kind.NATIVE: "n"}
@@ -13,7 +14,7 @@ NATIVE = {Kind.NATIVE: "n"}
 def upstreams(*providers):
     made = [Upstream(p, "scripted", Limiter(10.0), Policy()) for p in providers]
     for upstream in made:
-        upstream.trust = Trust.TRUSTED
+        upstream.admit()
     return Upstreams(made, Policy()), {upstream.name: upstream for upstream in made}
 
 
@@ -44,8 +45,8 @@ def test_a_closed_breaker_of_one_that_is_paused_stale_or_out_helps_nobody():
     by_name["b"].limiter.throttled(now, 31)
     assert together.longest(Kind.NATIVE, now) == 30
     assert together.longest(Kind.NATIVE, now + 1) is None
-    for trust in (Trust.LAGGING, Trust.QUARANTINED, Trust.DISABLED, Trust.UNPROVEN):
-        by_name["b"].trust = trust
+    for trust in (Trust.LAGGING, Trust.DISABLED, Trust.QUARANTINED):
+        put(by_name["b"], trust)
         assert together.longest(Kind.NATIVE, now + DAY) == 30
 
 
@@ -64,18 +65,21 @@ def test_who_has_a_probe_or_a_check_under_way_or_no_room_can_only_be_waited_for(
     a.breakers[Kind.NATIVE].acquire(now)
     assert together.next_opening(a, now, (Kind.NATIVE,)) == NEVER
     together, by_name = upstreams(Scripted("a", good("a"), methods=NATIVE))
-    by_name["a"].in_flight = 100
+    a = by_name["a"]
+    permits = [begin(a, now) for _ in range(32)]
     assert together.earliest_opening(now, (Kind.NATIVE,)) == NEVER
-    by_name["a"].in_flight = 0
-    by_name["a"].trust, by_name["a"].checking = Trust.LAGGING, True
+    for permit in permits:
+        a.end_call(Kind.NATIVE, permit)
+    a.set_aside("behind", now)
+    a.begin_check(now)
     assert together.earliest_opening(now, (Kind.NATIVE,)) == NEVER
-    by_name["a"].checking, by_name["a"].check_at = False, now + 7
-    assert together.earliest_opening(now, (Kind.NATIVE,)) == now + 7
+    a.fail_check("late", now + 40)
+    assert together.earliest_opening(now, (Kind.NATIVE,)) == now + 41
 
 
 def test_the_reasons_name_everybody():
     together, by_name = upstreams(Scripted("a", good("a")), Scripted("b", good("b")))
-    by_name["a"].why = "chain 97"
+    by_name["a"].quarantine("chain 97")
     assert together.reasons(0.0) == "a: chain 97; b: not asked"
     by_name["b"].limiter.throttled(START, 90)
     assert together.reasons(START).startswith("a: chain 97; b: paused until 20")

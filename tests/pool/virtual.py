@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
+from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading
-from hdscan.pool.actions import Call, Event, Halt, ReadCall
+from hdscan.pool.actions import BlockHashCall, Call, Event, Halt, ProveCall, ReadCall, TipCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.upstream import Policy, Upstream
@@ -105,11 +106,26 @@ class Scripted:
         if isinstance(call, ReadCall):
             self.asked.append((now, call.readings))
             return self.behaviour(call.readings, now)
-        if call.block is not None:
-            return self.block(call.block, now)
+        if isinstance(call, BlockHashCall):
+            return self.block(call.height, now)
         self.checks.append(now)
         said = self.proof(now)
         return Head(said) if isinstance(said, int) else said
+
+
+def finish(pool: ChainPool, call: Call, answer: Answer, now: float) -> None:
+    """Tell a pool how a call ended."""
+    match call, answer:
+        case _, CallError():
+            pool.replies.failed(call, answer, now)
+        case ReadCall(), Reply():
+            pool.replies.replied(call, answer, now)
+        case BlockHashCall(), str():
+            pool.replies.named_block(call, answer, now)
+        case ProveCall() | TipCall(), Head() | None:
+            pool.replies.named_head(call, answer, now)
+        case _:
+            raise AssertionError(f"{answer} is no answer to {call}")
 
 
 class World:
@@ -134,7 +150,7 @@ class World:
         self.providers = providers
         self.limiters = limiters
         self.upstreams = {upstream.name: upstream for upstream in upstreams}
-        self.pool = ChainPool(chain, upstreams, policy, lambda: 0.0)
+        self.pool = ChainPool(chain, family_of(chain).finality, upstreams, policy, jitter=lambda: 0.0)
         self.now = START
         self.results: list[BalanceResult] = []
         self.jobs: Counter[int] = Counter()
@@ -169,7 +185,11 @@ class World:
             self.now = max(self.now, min(times))
             while self._pending and self._pending[0][0] <= self.now:
                 _, _, call, answer = heapq.heappop(self._pending)
-                self.pool.finished(call, answer, self.now)
+                self.finish(call, answer, self.now)
+
+    def finish(self, call: Call, answer: Answer, now: float) -> None:
+        """Tell the pool how a call ended."""
+        finish(self.pool, call, answer, now)
 
     def read(self, work: Sequence[Reading], until: float = float("inf"), *, excluded: frozenset[str] = frozenset()) -> "World":
         self.pool.submit(0, work, excluded=excluded)

@@ -9,7 +9,7 @@ import pytest
 from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
-from hdscan.pool import blocks, final_check, upstream
+from hdscan.pool import blocks, chain_watch, dispatcher
 from hdscan.pool.chain_pool import PoolMemory
 from hdscan.sim.chains import BSC, BTC
 from hdscan.sim.faults import Fault, always
@@ -20,7 +20,7 @@ QUICK_BLOCKS = tuple(msgspec.structs.replace(each, interval=0.2) for each in (BT
 
 @pytest.fixture
 def tips_are_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "TIP_AGE", 0.1)
+    monkeypatch.setattr(dispatcher, "TIP_AGE", 0.1)
     monkeypatch.setattr(blocks, "EVERY", 0.1)
 
 
@@ -62,14 +62,14 @@ async def test_what_was_read_of_an_orphaned_branch_is_read_again(
 
 @pytest.mark.parametrize(("chain", "protocol", "audit"), [case for case in CASES if case[2] is None])
 @played
-async def test_a_reorganisation_that_nothing_but_the_last_look_can_see_is_seen(
+async def test_a_reorganisation_that_nothing_but_the_final_check_can_see_is_seen(
     tmp_path: Path, chain: str, protocol: Protocol, audit: float | None
 ) -> None:
     await orphaned(tmp_path, chain, protocol, audit)
 
 
 @played
-async def test_a_branch_that_comes_and_goes_between_two_looks_is_noticed_by_multicall(tmp_path: Path) -> None:
+async def test_a_branch_that_comes_and_goes_between_two_checks_is_noticed_by_multicall(tmp_path: Path) -> None:
     hosts = (host("forked", "bsc", protocols=(Protocol.EVM_MULTICALL,), batch=3, published_batch=3, rate=20),)
     faults = {"forked": [always(Fault.ORPHANED, since=0.8, until=1.6)]}
     async with stage(tmp_path, hosts, faults=faults, addresses=60, played_chains=QUICK_BLOCKS) as on:
@@ -115,7 +115,7 @@ async def test_a_reorganisation_between_two_runs_of_a_scan_is_noticed(tmp_path: 
 
 @played
 async def test_who_could_not_be_asked_at_the_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_check, "LAST_LOOK", 0.5)
+    monkeypatch.setattr(chain_watch, "FINAL_CHECK", 0.5)
     faults = {"gone": [always(Fault.SERVER_ERROR, since=0.5)]}
     async with stage(tmp_path, (host("gone", rate=100), host("there", rate=100)), faults=faults, addresses=200) as on:
         events = await on.scan()

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from hdscan.model.scan import Status
-from hdscan.pool.upstream import Trust, Upstream
+from hdscan.pool.effects import Trust
+from hdscan.pool.upstream import Upstream
 from tests.simulation.ports import WatchedBreaker
 from tests.simulation.scenario import How
 from tests.simulation.watch import Violation
@@ -55,10 +56,8 @@ class Ending:
         self._check_providers(worked)
 
     def _check_permits(self, upstream: Upstream) -> None:
-        if upstream.in_flight or upstream.checking:
-            raise Violation(
-                "permit", f"{upstream.name} is left with {upstream.in_flight} calls in flight, checking: {upstream.checking}"
-            )
+        if upstream.busy:
+            raise Violation("permit", f"{upstream.name} is left with a call in flight")
         for breaker in upstream.breakers.values():
             assert isinstance(breaker, WatchedBreaker)
             if breaker.out or breaker._probing:
@@ -109,7 +108,7 @@ class Ending:
         sites = {site.name: site for site in self.watch.sites[chain] if site.branch_named and site.block_at > site.orphaned_at}
         for upstream in self.fleet.upstreams[chain]:
             site = sites.get(upstream.name.split("/")[0])
-            if site is None or upstream.trust.out or upstream.provider.endpoint in scanner._pool._final_check.unheard:
+            if site is None or upstream.trust.out or upstream.provider.endpoint in scanner._pool._watch.unheard:
                 continue
             for row in self.store.balances(chain):
                 true = self.watch._truth[chain, row.index, row.asset]

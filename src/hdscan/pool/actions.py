@@ -9,32 +9,41 @@ from hdscan.pool.queue import PendingReading
 from hdscan.pool.upstream import Upstream
 
 
-class ReadCall(msgspec.Struct, frozen=True, eq=False):
-    """A call that reads these, to be made now, at `began`; `height` is the endpoint's last known head."""
-
+class _Call(msgspec.Struct, frozen=True, eq=False):
     upstream: Upstream
-    items: tuple[PendingReading, ...]
+    began: float
+
+
+class ProveCall(_Call, frozen=True, eq=False):
+    """Have the provider prove its chain."""
+
+
+class TipCall(_Call, frozen=True, eq=False):
+    """Ask for the provider's head."""
+
+
+class BlockHashCall(_Call, frozen=True, eq=False):
+    """Ask for the hash of the provider's block at a height."""
+
+    height: int
+
+
+class ReadCall(_Call, frozen=True, eq=False):
+    """Read a batch; `height` is the endpoint's last known head."""
+
+    batch: tuple[PendingReading, ...]
     kind: Kind
     permit: Permit
     height: int | None
-    began: float
 
     @property
     def readings(self) -> tuple[Reading, ...]:
         """What is asked, in order."""
-        return tuple(item.reading for item in self.items)
+        return tuple(pending.reading for pending in self.batch)
 
 
-class CheckCall(msgspec.Struct, frozen=True, eq=False):
-    """A call, to be made now, at `began`, that proves the provider's chain (`proof`) or asks for a block's hash or the head."""
-
-    upstream: Upstream
-    proof: bool
-    began: float
-    block: int | None = None
-
-
-Call = ReadCall | CheckCall
+CheckCall = ProveCall | TipCall | BlockHashCall
+Call = CheckCall | ReadCall
 
 
 class Halt(msgspec.Struct, frozen=True):
@@ -52,7 +61,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class Reorged(msgspec.Struct, frozen=True):
-    """What a provider said at a height from `fork` on has to be read again: its chain is no longer that one."""
+    """A provider's chain was reorganised: what it said at a height from `fork` on has to be read again."""
 
     provider: str
     fork: int
@@ -60,7 +69,7 @@ class Reorged(msgspec.Struct, frozen=True):
 
 
 class ShortReply(msgspec.Struct, frozen=True):
-    """A provider returned fewer items than were asked (B3)."""
+    """A provider returned fewer items than were asked."""
 
     provider: str
     requested: int

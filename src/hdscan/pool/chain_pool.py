@@ -1,27 +1,23 @@
-"""The pool of one chain: work-stealing providers and item-level failover, as RESILIENCE.md has it.
+"""The pool of one chain: work-stealing providers and failover of single readings, as docs/resilience.md describes.
 
-Decides synchronously, acts afterwards: `step` says which calls to make, what has ended and when to look again; `finished`
-takes in how a call ended. `driver` does the awaiting. Pure: `now` (unix seconds) and jitter are arguments. Who takes what is
-in `pulls`, what an outcome means in `outcomes`, when a reading ends in `completions`.
+It decides synchronously and acts afterwards: `step` returns what to do, the `replies` take in how calls ended, `driver` awaits
+them. Pure: `now` (unix seconds) and jitter are arguments.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 import msgspec
 
-from hdscan.model.chain import Chain
-from hdscan.model.errors import CallError
-from hdscan.model.provider import Head, Reply
+from hdscan.model.chain import Chain, Finality
 from hdscan.model.reading import Reading
 from hdscan.model.times import rfc3339_seconds
-from hdscan.pool.actions import Actions, Call, CheckCall, FinalCheckDone, Halt, Quarantined
-from hdscan.pool.blocks import Blocks, Hashes
+from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Quarantined
+from hdscan.pool.blocks import Hashes
+from hdscan.pool.chain_watch import ChainWatch
 from hdscan.pool.completions import Completions
 from hdscan.pool.dispatcher import Dispatcher
-from hdscan.pool.final_check import FinalCheck
-from hdscan.pool.heads import Heads
 from hdscan.pool.outage import Outage
+from hdscan.pool.outbox import Outbox
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.reply_handler import ReplyHandler
 from hdscan.pool.upstream import Policy, Upstream
@@ -31,8 +27,8 @@ from hdscan.pool.upstreams import Upstreams
 class PoolMemory(msgspec.Struct, frozen=True):
     """What a resumed scan has to know.
 
-    Audits lost by provider, the hashes of blocks by endpoint and height, those that were only stated and not confirmed, and the
-    endpoints that gave amounts since they were last looked at, each with the highest head that it named.
+    Audits lost by provider, the hashes of blocks by endpoint and height, the endpoints that gave amounts since their last final
+    check, each with the highest head that it named, and the hashes that were only stated and not confirmed.
     """
 
     lost: dict[str, int]
@@ -42,36 +38,33 @@ class PoolMemory(msgspec.Struct, frozen=True):
 
 
 class ChainPool:
-    """The state machine. One at a time: `step`, then `finished` for every call it gave, in any order.
+    """The state machine. One at a time: `step`, then for every call that it gave the one method of `replies`, in any order.
 
-    `off` names the providers that are not seated and why, for the sentence that says that nobody is left.
+    `off` names the providers that are off, with why, for the sentence that says that nobody is left.
     """
 
     def __init__(
-        self, chain: Chain, upstreams: Iterable[Upstream], policy: Policy, jitter: Callable[[], float], off: Sequence[str] = ()
+        self,
+        chain: Chain,
+        finality: Finality,
+        upstreams: Iterable[Upstream],
+        policy: Policy,
+        *,
+        jitter: Callable[[], float],
+        off: Sequence[str] = (),
     ) -> None:
         self.upstreams = Upstreams(upstreams, policy, off)
         self.requests = 0
-        self.calls_in_flight = 0
         self._policy = policy
         self._queue = WorkQueue()
         self._outage = Outage(policy)
-        self._completions = Completions(chain, self.upstreams, self._queue, self._outage, jitter)
-        heads, blocks = Heads(chain.head_tolerance), Blocks()
-        self._heads, self._blocks = heads, blocks
-        self._final_check = FinalCheck(self.upstreams, heads, blocks)
-        self._dispatcher = Dispatcher(self.upstreams, heads, blocks, self._queue)
-        self._replies = ReplyHandler(
-            chain=chain,
-            upstreams=self.upstreams,
-            heads=heads,
-            blocks=blocks,
-            look=self._final_check,
-            queue=self._queue,
-            completions=self._completions,
-            policy=policy,
-        )
-        self._silence_counts = False
+        self._outage_counts = False
+        self._outbox = Outbox()
+        self._watch = ChainWatch(self.upstreams, chain.head_tolerance, reorganises=finality.reorganises)
+        work = self.upstreams, self._queue, self._outbox
+        self._completions = Completions(chain, *work, self._outage, jitter=jitter)
+        self._dispatcher = Dispatcher(self.upstreams, self._watch, self._queue)
+        self.replies = ReplyHandler(*work, self._watch, self._completions, finality=finality)
 
     # -- work in
 
@@ -90,34 +83,30 @@ class ChainPool:
 
     def contradict(self, provider: str, why: str) -> list[Quarantined]:
         """Two others agree against what a provider said; who is put out of service for it."""
-        return self._replies.contradicted(provider, why)
+        return self.replies.contradicted(provider, why)
 
     def remember(self, reading: Reading) -> None:
-        """A reading that an earlier run could make; asked again where it takes a balance call to see who is alive."""
+        """A reading that an earlier run read; asked again where it takes a balance call to see who is alive."""
         self._completions.remember(reading)
 
     def begin_final_check(self, now: float) -> None:
         """All is read: ask who gave amounts for its head and its blocks once more; ends with the event FinalCheckDone."""
-        self._final_check.begin(now)
+        self._watch.begin_final_check(now)
 
     def memory(self) -> PoolMemory:
         """What has to survive a restart in the midst of a scan."""
-        look = self._final_check
-        spoke = {endpoint: self._heads.top(endpoint) for endpoint in sorted(look.spoke | look.waiting)}
-        known, stated = self._blocks.memory()
-        return PoolMemory(self._replies.lost(), known, spoke, stated)
+        lost = {upstream.name: upstream.audits_lost for upstream in self.upstreams if upstream.audits_lost}
+        return PoolMemory(lost, *self._watch.memory())
 
     def restore(self, memory: PoolMemory) -> None:
         """Take over what an earlier process knew when it worked at this scan."""
-        self._replies.restore_lost(memory.lost)
-        self._blocks.restore(memory.blocks, memory.stated)
-        self._final_check.spoke |= memory.spoke.keys()
-        self._heads.restore(memory.spoke)
+        self.replies.restore_lost(memory.lost)
+        self._watch.restore(memory.blocks, memory.spoke, memory.stated)
 
     @property
     def busy(self) -> bool:
-        """Whether any reading has not ended."""
-        return bool(self._has_work or self._final_check.open or self.calls_in_flight or self._completions.ended)
+        """Whether any reading has not ended, or any call or the final check is under way."""
+        return self._has_work or self._watch.final_check or self.upstreams.busy or self._outbox.has_ended
 
     @property
     def _has_work(self) -> bool:
@@ -127,15 +116,11 @@ class ChainPool:
 
     def step(self, now: float) -> Actions:
         """Decide what to do at `now`."""
-        self._outage.tick(now, counts=self._silence_counts)
+        self._outage.tick(now, counts=self._outage_counts)
+        if self._watch.final_check:
+            self._continue_final_check(now)
         calls: list[Call] = []
-        if self._final_check.open:
-            for endpoint in self._final_check.settle(now):
-                self._replies.rolled_back(endpoint, now)
-            if not self._final_check.open:
-                unheard = self._final_check.unheard
-                names = sorted(upstream.name for upstream in self.upstreams if upstream.provider.endpoint in unheard)
-                self._completions.events.append(FinalCheckDone(tuple(names)))
+        halt, wake_at = None, None
         if self._has_work:
             calls += self._dispatcher.checks(now)
             calls += self._dispatcher.reads(now)
@@ -143,83 +128,53 @@ class ChainPool:
             self._completions.offer_overdue(now, self._policy.backoff_max)
             self._completions.offer_again(now)
             calls += self._dispatcher.reads(now)  # what was split or offered again
-        elif self._final_check.open:
-            calls += self._dispatcher.checks(now, self._final_check)
+        elif self._watch.final_check:
+            calls += self._dispatcher.checks(now, final=True)
         self.requests += len(calls)
-        self.calls_in_flight += len(calls)
-        halt, wake_at = None, None
         if self._has_work:
             halt = self._halt(now)
             wake_at = self._wake_at(now) if halt is None else None
-        elif self._final_check.open:
-            wake_at = min(self._wake_at(now), self._final_check.wake_at(now))
-        # while all is on the wire nobody is kept waiting, and who hangs may leave its readings to others
-        self._silence_counts = self._has_work and self._held_until(now) <= now
-        return self._told(tuple(calls), wake_at, halt)
+        elif self._watch.final_check:
+            wake_at = min(self._wake_at(now), self._watch.wake_at(now))
+        # while everything is on the wire nobody is kept waiting, and a provider that hangs leaves its readings to others
+        self._outage_counts = self._has_work and self._held_until(now) <= now
+        return self._outbox.actions(calls, wake_at, halt)
 
     def rest(self) -> Actions:
-        """What has ended and was not told yet, where no further step will be taken."""
-        return self._told((), None, None)
+        """What came in since the last step, where no further one follows."""
+        return self._outbox.actions([])
 
-    def _told(self, calls: tuple[Call, ...], wake_at: float | None, halt: Halt | None) -> Actions:
-        completions = self._completions
-        step = Actions(calls, tuple(completions.ended), tuple(completions.events), wake_at, halt)
-        completions.ended.clear()
-        completions.events.clear()
-        return step
+    def _continue_final_check(self, now: float) -> None:
+        for rolled_back in self._watch.continue_final_check(now):
+            self.replies.heed(rolled_back, now)
+        if not self._watch.final_check:
+            names = (upstream.name for upstream in self.upstreams if upstream.provider.endpoint in self._watch.unheard)
+            self._outbox.say(FinalCheckDone(tuple(sorted(names))))
 
-    # -- how calls end
-
-    def finished(self, call: Call, outcome: Reply | Head | str | CallError | None, now: float) -> None:
-        """How a call ended: a Reply, a head (None where a proof names none), a block's hash, or why it failed as a whole."""
-        self.calls_in_flight -= 1
-        if isinstance(call, CheckCall):
-            call.upstream.checking = False
-            assert not isinstance(outcome, Reply)
-            self._replies.checked(call, outcome, now)
-            return
-        call.upstream.in_flight -= 1
-        if isinstance(outcome, Reply):
-            self._replies.replied(call, outcome, now)
-        else:
-            assert isinstance(outcome, CallError)
-            self._replies.failed(call, outcome, now)
-
-    def cancelled(self, call: Call) -> None:
-        """A call was given up by the user: neutral, its readings untouched."""
-        self.calls_in_flight -= 1
-        if isinstance(call, CheckCall):
-            call.upstream.checking = False
-            return
-        call.upstream.in_flight -= 1
-        call.upstream.breakers[call.kind].neutral(call.permit)
-        for item in call.items:
-            item.attempts -= 1
-        self._queue.give_front(call.items)
-
-    # -- when to look again, and when to give up
+    # -- when to decide again, and when to give up
 
     def _wake_at(self, now: float) -> float:
-        """When something may be possible that is not now; a look every backoff_max costs nothing."""
+        """When something may be possible that is not now, at most backoff_max from now."""
         times = [now + self._policy.backoff_max, now + self._outage.time_left, self._outage.until]
         times.append(self._dispatcher.introductions_end(now))
         for upstream in self.upstreams.in_service:
             openings = [self.upstreams.next_opening(upstream, now, (kind,)) for kind in upstream.breakers]
             times += [*openings, upstream.check_at, upstream.limiter.ready_at(1, now)]
             if self._queue.has_returned:
-                times += [max(opening, upstream.budget.ready_at(now)) for opening in openings]
+                times += [max(opening, upstream.retry_at(now)) for opening in openings]
         return min(time for time in times if time > now)
 
     def _halt(self, now: float) -> Halt | None:
-        limit, reasons = self._policy.outage_limit, partial(self.upstreams.reasons, now)
+        limit, held_until = self._policy.outage_limit, self._held_until(now)
         if not self.upstreams.in_service:
-            return Halt(f"no provider is left: {reasons()}")
-        held_until = self._held_until(now)
-        if held_until - now > limit and not self.calls_in_flight:
-            return Halt(f"every provider is paused or out of quota; scan again at {rfc3339_seconds(held_until)}: {reasons()}")
-        if self._outage.time_left <= 0:
-            return Halt(f"no provider answered for {limit:.0f} s: {reasons()}")
-        return None
+            why = "no provider is left"
+        elif held_until - now > limit and not self.upstreams.busy:
+            why = f"every provider is paused or out of quota; scan again at {rfc3339_seconds(held_until)}"
+        elif self._outage.time_left <= 0:
+            why = f"no provider answered for {limit:.0f} s"
+        else:
+            return None
+        return Halt(f"{why}: {self.upstreams.reasons(now)}")
 
     def _held_until(self, now: float) -> float:
         """Until when everybody is held by what was announced; now where somebody is not."""

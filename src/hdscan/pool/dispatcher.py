@@ -1,69 +1,71 @@
-"""Who takes what now: checks that are due, and the next call of every provider that may make one (work-stealing)."""
+"""Who is asked for what now: checks that are due, and the next call of every provider that may make one (work-stealing)."""
 
-from hdscan.pool.actions import CheckCall, ReadCall
-from hdscan.pool.blocks import Blocks
-from hdscan.pool.final_check import FinalCheck
-from hdscan.pool.heads import Heads
-from hdscan.pool.queue import PendingReading, WorkQueue, kind_of
-from hdscan.pool.upstream import Trust, Upstream
+from hdscan.pool.actions import BlockHashCall, CheckCall, ProveCall, ReadCall, TipCall
+from hdscan.pool.chain_watch import ChainWatch
+from hdscan.pool.effects import Trust
+from hdscan.pool.queue import WorkQueue, kind_of
+from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams
 
 INTRODUCTION = 3.0  # seconds that the first provider waits for the last
-JUDGED = 3  # endpoints among which one can be seen to lie behind
+JUDGED = 3  # endpoints among which one can be seen to lag
+TIP_AGE = 20.0
 
 
 class Dispatcher:
     """Gives out calls, each with its permit taken and its cost counted. Pure: `now` is an argument."""
 
-    def __init__(self, upstreams: Upstreams, heads: Heads, blocks: Blocks, queue: WorkQueue) -> None:
+    def __init__(self, upstreams: Upstreams, watch: ChainWatch, queue: WorkQueue) -> None:
         self._upstreams = upstreams
-        self._heads = heads
-        self._blocks = blocks
+        self._watch = watch
         self._queue = queue
         self._began: float | None = None
 
-    def checks(self, now: float, look: FinalCheck | None = None) -> list[CheckCall]:
-        """Proofs, and questions for a head or a block, that are due; one question per endpoint, whoever speaks to it.
+    # -- checks
 
-        With a last look only what that still wants to know.
+    def checks(self, now: float, *, final: bool = False) -> list[CheckCall]:
+        """Proofs, and questions for a head or a block, that are due: one question per endpoint, whatever the protocol.
+
+        `final`: only what the final check waits for.
         """
         calls: list[CheckCall] = []
-        asking = {
-            upstream.provider.endpoint for upstream in self._upstreams if upstream.checking and upstream.trust is Trust.TRUSTED
-        }
+        asked = {upstream.provider.endpoint for upstream in self._upstreams if upstream.checking and upstream.trusted}
         for upstream in self._upstreams:
             endpoint = upstream.provider.endpoint
-            if look is not None and endpoint not in look.waiting:
+            if final and endpoint not in self._watch.waiting:
                 continue
             block = self._block(upstream, now)
-            tip_at = None if look is not None and look.due(endpoint, now) else self._heads.at(endpoint)
-            if block is None and not upstream.needs_check(now, tip_at):
+            tip_at = None if final and self._watch.due(endpoint, now) else self._watch.head_at(endpoint)
+            if block is None and not needs_check(upstream, now, tip_at):
                 continue
             if upstream.limiter.ready_at(1, now) > now:
                 continue
-            if upstream.trust is Trust.TRUSTED:
-                if endpoint in asking:
+            if upstream.trusted:
+                if endpoint in asked:
                     continue
-                asking.add(endpoint)
-            upstream.limiter.take(1, now)
-            upstream.checking = True
-            upstream.calls += 1
-            calls.append(CheckCall(upstream, upstream.trust is Trust.UNPROVEN, now, block))
+                asked.add(endpoint)
+            upstream.begin_check(now)
+            if block is not None:
+                calls.append(BlockHashCall(upstream, now, block))
+            else:
+                calls.append((ProveCall if upstream.trust is Trust.UNPROVEN else TipCall)(upstream, now))
         return calls
 
     def _block(self, upstream: Upstream, now: float) -> int | None:
         """The height at which it is to be asked for its block."""
-        asked = upstream.trust in (Trust.TRUSTED, Trust.LAGGING)
-        if not upstream.provider.names_blocks or not asked or upstream.checking or now < upstream.check_at:
+        can_tell = upstream.provider.names_blocks and upstream.trust in (Trust.TRUSTED, Trust.LAGGING)
+        if not can_tell or upstream.checking or now < upstream.check_at:
             return None
-        return self._blocks.question(upstream.provider.endpoint)
+        return self._watch.question(upstream.provider.endpoint)
+
+    # -- reads
 
     def reads(self, now: float) -> list[ReadCall]:
         """One call each in turn, so that nobody takes all of the last work."""
         calls: list[ReadCall] = []
         if now < self.introductions_end(now):
             return calls
-        # of those that share an endpoint, who alone can take what came back is not crowded out by who packs more
+        # of those that share an endpoint, serve first the only provider left for a retry
         waiting = sorted(self._upstreams, key=lambda upstream: self._queue.oldest(upstream.name, upstream.breakers))
         while waiting and len(self._queue):
             served = [(upstream, call) for upstream in waiting if (call := self._read(upstream, now)) is not None]
@@ -72,56 +74,58 @@ class Dispatcher:
         return calls
 
     def introductions_end(self, now: float) -> float:
-        """Until when nobody is asked for amounts: who lies behind shows only once its peers have named their heads."""
+        """Until when nobody is asked for amounts: a laggard shows only once its peers have named their heads."""
         if self._began is None:
             self._began = now
         service = self._upstreams.in_service
         judged = len({upstream.provider.endpoint for upstream in service}) >= JUDGED
-        silent = any(self._heads.of(upstream.provider.endpoint) is None and not upstream.check_failures for upstream in service)
+        silent = any(
+            self._watch.height(upstream.provider.endpoint) is None and not upstream.check_failed for upstream in service
+        )
         return self._began + INTRODUCTION if judged and silent else now
 
     def _read(self, upstream: Upstream, now: float) -> ReadCall | None:
-        if upstream.trust is not Trust.TRUSTED or not upstream.room or self._awaits_head(upstream):
+        if not upstream.trusted or upstream.full or self._awaits_head(upstream):
             return None
         if upstream.limiter.ready_at(upstream.least, now) > now:
             return None
+        weight = upstream.provider.weight
         most = upstream.limiter.room(now) - upstream.provider.overhead if upstream.provider.costs_items else float("inf")
-        retries = upstream.budget.ready_at(now) <= now
-        for kind in self._queue.kinds(upstream.name):
-            if kind not in upstream.breakers or not upstream.breakers[kind].allows(now, self._upstreams.longest(kind, now)):
+        retries = upstream.retry_at(now) <= now
+        for wanted in self._queue.kinds(upstream.name):
+            if not upstream.serves(wanted):
                 continue
-            units = int(min(upstream.sizes[kind].at(now), most))
-            items = self._queue.pull(upstream.name, kind, units, upstream.provider.weight, retries=retries)
-            if not items:
+            if not upstream.breakers[wanted].allows(now, self._upstreams.longest(wanted, now)):
                 continue
-            actual = kind_of(items)
-            if actual is not kind:
-                size = max(1, upstream.sizes[actual].at(now) // upstream.provider.weight[actual])
-                self._queue.give_front(items[size:])
-                del items[size:]
-            permit = upstream.breakers[actual].acquire(now, self._upstreams.longest(actual, now))
+            units = int(min(upstream.sizes[wanted].at(now), most))
+            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries)
+            if not batch:
+                continue
+            kind = kind_of(batch)
+            if kind is not wanted:
+                size = max(1, upstream.sizes[kind].at(now) // weight[kind])
+                self._queue.give_front(batch[size:])
+                del batch[size:]
+            permit = upstream.begin_call(kind, batch, now, self._upstreams.longest(kind, now))
             if permit is None:
-                self._queue.give_front(items)
+                self._queue.give_front(batch)
                 continue
-            self._account(upstream, items, now)
-            return ReadCall(upstream, tuple(items), actual, permit, self._heads.of(upstream.provider.endpoint), now)
+            for pending in batch:
+                pending.attempts += 1
+                pending.urgent = False
+            return ReadCall(upstream, now, tuple(batch), kind, permit, self._watch.height(upstream.provider.endpoint))
         return None
 
     def _awaits_head(self, upstream: Upstream) -> bool:
-        """Whether its head, by which it is judged and its amounts are dated, is still to come from a question on its way."""
+        """Whether its endpoint's first head, by which it is judged and its amounts are dated, is being asked for."""
         endpoint = upstream.provider.endpoint
-        if self._heads.of(endpoint) is not None:
-            return False
-        return any(other.checking and other.provider.endpoint == endpoint for other in self._upstreams)
+        return self._watch.height(endpoint) is None and any(other.checking for other in self._upstreams.at(endpoint))
 
-    def _account(self, upstream: Upstream, items: list[PendingReading], now: float) -> None:
-        upstream.limiter.take(upstream.cost(items), now)
-        if all(item.urgent or item.budget_free or not item.failed for item in items):
-            upstream.budget.first()
-        else:
-            upstream.budget.retry(now)
-        upstream.in_flight += 1
-        upstream.calls += 1
-        for item in items:
-            item.attempts += 1
-            item.urgent = False
+
+def needs_check(upstream: Upstream, now: float, tip_at: float | None) -> bool:
+    """Whether to have it prove its chain, or to ask it for its head, which its endpoint last named at `tip_at`."""
+    if upstream.checking or upstream.trust.out or now < upstream.check_at or now < upstream.limiter.blocked_until(1, now):
+        return False
+    if upstream.trusted:
+        return tip_at is None or (not upstream.provider.states_head and now - tip_at >= TIP_AGE)
+    return True

@@ -1,14 +1,15 @@
-"""The one place where the pool awaits: makes the calls that `ChainPool.step` decides and tells it how they ended."""
+"""The one place where the pool awaits: makes the calls that `ChainPool.step` decides and reports how they ended."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import assert_never
 
 import structlog
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Reading
-from hdscan.pool.actions import Actions, Call, Halt, ReadCall
+from hdscan.pool.actions import Actions, BlockHashCall, Call, Halt, ProveCall, ReadCall, TipCall
 from hdscan.pool.chain_pool import ChainPool
 
 _log = structlog.get_logger()
@@ -33,12 +34,12 @@ class Driver:
         self._news.set()
 
     def begin_final_check(self) -> None:
-        """Have everybody looked at once more; ends with the event FinalCheckDone."""
+        """Check the heads and blocks of all who gave amounts once more; ends with the event FinalCheckDone."""
         self.pool.begin_final_check(self._clock())
         self._news.set()
 
     async def run(self) -> Halt:
-        """Work until the chain cannot go on, or forever: cancel it to end. Calls in flight are then given up, neutrally."""
+        """Work until the chain cannot go on; cancel it to end earlier. Calls in flight are then given up, neutrally."""
         try:
             while True:
                 self._news.clear()
@@ -70,29 +71,37 @@ class Driver:
                 timer.cancel()
 
     async def _perform(self, call: Call) -> None:
-        outcome: Reply | Head | str | CallError | None
         try:
-            if isinstance(call, ReadCall):
-                outcome = await call.upstream.provider.read(call.readings, call.height)
-            elif call.block is not None:
-                outcome = await call.upstream.provider.block_hash(call.block)
-            else:
-                outcome = await (call.upstream.provider.prove() if call.proof else call.upstream.provider.tip())
+            answered = await self._ask(call)
         except CallError as error:
-            outcome = error
+            answered = partial(self.pool.replies.failed, call, error)
         except Exception as error:
             # a defect of a provider's code must cost its readings a provider, never the scan
             _log.exception("provider_defect", provider=call.upstream.name)
-            outcome = CallError(
-                ReadCode.MALFORMED, f"{call.upstream.name}: a defect in hdscan ({type(error).__name__}); see the log"
-            )
-        self.pool.finished(call, outcome, self._clock())
+            text = f"{call.upstream.name}: a defect in hdscan ({type(error).__name__}); see the log"
+            answered = partial(self.pool.replies.failed, call, CallError(ReadCode.MALFORMED, text))
+        answered(self._clock())
         self._news.set()
+
+    async def _ask(self, call: Call) -> Callable[[float], None]:
+        """Make the call; what takes its answer in at a time."""
+        provider, replies = call.upstream.provider, self.pool.replies
+        match call:
+            case ReadCall():
+                return partial(replies.replied, call, await provider.read(call.readings, call.height))
+            case ProveCall():
+                return partial(replies.named_head, call, await provider.prove())
+            case TipCall():
+                return partial(replies.named_head, call, await provider.tip())
+            case BlockHashCall():
+                return partial(replies.named_block, call, await provider.block_hash(call.height))
+            case _:
+                assert_never(call)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         call = self._tasks.pop(task)
         if task.cancelled():  # also before it began
-            self.pool.cancelled(call)
+            self.pool.replies.cancelled(call)
         elif error := task.exception():
             self._defect = error
             self._news.set()

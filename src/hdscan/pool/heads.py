@@ -1,8 +1,8 @@
-"""The heads that a chain's endpoints name, and which of them lie behind."""
+"""The heads that a chain's endpoints name, and which of them lag."""
 
 from collections.abc import Mapping
 
-RECENT = 5.0  # a head of so many seconds ago is as good as one of now, within every chain's tolerance
+RECENT = 5.0  # seconds in which no chain grows beyond its tolerance
 
 
 class Heads:
@@ -12,10 +12,10 @@ class Heads:
         self._tolerance = tolerance
         self._heads: dict[str, tuple[int, float]] = {}
         self._tops: dict[str, tuple[int, float]] = {}  # the highest, and when it was first named
-        self._low: set[str] = set()  # whose head lies below one that it named before
+        self._low: set[str] = set()  # whose head is below one that it named before
 
     def record(self, endpoint: str, head: int, asked: float, now: float) -> bool:
-        """An endpoint named its head, asked for at `asked`; whether that lies below one that it had named by then."""
+        """An endpoint named its head, asked for at `asked`; whether that is below one that it had named by then."""
         top, named = self._tops.get(endpoint, (-1, 0.0))
         self._heads[endpoint] = (head, now)
         if head > top:
@@ -27,8 +27,8 @@ class Heads:
             self._low.discard(endpoint)
         return fell
 
-    def sinks(self, endpoint: str, head: int) -> bool:
-        """Whether `head` lies below the highest by more than the tolerance, and peers don't say that it is merely late."""
+    def has_sunk(self, endpoint: str, head: int) -> bool:
+        """Whether `head` is below the highest by more than the tolerance, and not merely behind its peers'."""
         return head < self.top(endpoint) - self._tolerance and not self.lag(endpoint, head)
 
     def top(self, endpoint: str) -> int:
@@ -44,7 +44,7 @@ class Heads:
         return endpoint not in self._low
 
     def roll_back(self, endpoint: str) -> tuple[int, int]:
-        """The endpoint's head will not be again what it was: its highest head until now, and the one that counts from here."""
+        """Count from the present head; the highest until now, and the present one."""
         top, (head, at) = self.top(endpoint), self._heads[endpoint]
         self._tops[endpoint] = (head, at)
         self._low.discard(endpoint)
@@ -67,14 +67,14 @@ class Heads:
         return known[0] if known else None
 
     def laggards(self, now: float) -> list[tuple[str, int, int]]:
-        """Endpoints that lag by a head named just now, that head, and by how much: peers that speak later judge too."""
+        """Endpoints that lag by a head named just now, that head, and by how much."""
         recent = [(name, head) for name, (head, at) in self._heads.items() if now - at <= RECENT]
         return [(name, head, lag) for name, head in recent if (lag := self.lag(name, head))]
 
     def lag(self, endpoint: str, head: int) -> int:
-        """Blocks by which `head` lies behind the second-highest of the endpoint's peers beyond the tolerance, else 0.
+        """Blocks by which `head` is behind the second-highest of the endpoint's peers, 0 within the tolerance.
 
-        The second-highest, so that one lying leader makes nobody stale; with fewer than two peers nobody can be judged.
+        The second-highest, so that one lying leader makes nobody lag; with fewer than two peers nobody does.
         """
         peers = sorted(height for name, (height, _) in self._heads.items() if name != endpoint)
         if len(peers) < 2 or head >= peers[-2] - self._tolerance:

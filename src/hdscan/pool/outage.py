@@ -1,4 +1,4 @@
-"""What a chain does while nobody answers: wait, offer the same work again, and in the end stop (B11)."""
+"""What a chain does while no provider answers: wait, offer the same work again, and in the end stop."""
 
 from hdscan.pool.budget import backoff
 from hdscan.pool.queue import PendingReading
@@ -6,7 +6,7 @@ from hdscan.pool.upstream import Policy
 
 
 class Outage:
-    """Readings that everybody failed while nothing succeeded, and the clock that runs meanwhile. Times in seconds."""
+    """Readings that every provider failed while nothing succeeded, and the clock that runs meanwhile. Times in seconds."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -17,7 +17,7 @@ class Outage:
         self.silent = 0.0  # seconds without a success, announced pauses left out
         self.last_success = float("-inf")  # when the latest-begun call that succeeded was begun
         self.healed_at = float("-inf")  # when the last outage ended
-        self.relieved = False  # something succeeded since the parked were last looked at
+        self._relieved = False  # something succeeded since `take_relief`
 
     def tick(self, now: float, *, counts: bool) -> None:
         """Let time pass; `counts` says whether it was time in which somebody could have succeeded."""
@@ -25,10 +25,10 @@ class Outage:
             self.silent += max(0.0, now - self._clock)
         self._clock = now
 
-    def park(self, items: list[PendingReading], now: float, jitter: float) -> bool:
-        """Hold these back; the first to come begins a wait (then True)."""
+    def park(self, work: list[PendingReading], now: float, jitter: float) -> bool:
+        """Hold these back; whether that began a wait."""
         begins = not self.parked
-        self.parked += items
+        self.parked += work
         if begins:
             self.wait(now, jitter)
         return begins
@@ -38,24 +38,32 @@ class Outage:
         self.until = now + backoff(self.attempt, self._policy.backoff_base, self._policy.backoff_max, jitter)
         self.attempt += 1
 
+    def end_wait(self, now: float) -> None:
+        self.until = now
+
     def release(self) -> list[PendingReading]:
-        """Everything that was held back."""
+        """Hold nothing back any more."""
         released, self.parked = self.parked, []
         return released
 
+    def take_relief(self) -> bool:
+        """Whether anything succeeded since this was last asked."""
+        relieved, self._relieved = self._relieved, False
+        return relieved
+
     def success(self, began: float, now: float, *, heals: bool = False) -> bool:
-        """A call begun at `began` succeeded, `heals`: where nobody could be asked; whether work had been offered in vain."""
-        in_vain = self.attempt > 1
+        """A call begun at `began` succeeded, with `heals` after nobody could be asked; whether that ends an outage."""
+        ends = self.attempt > 1
         if heals:
             self.healed_at = now
         self.last_success = max(self.last_success, began)
         self.attempt = 0
         self.silent = 0.0
-        self._clock = now  # what passed before it was no silence
-        self.relieved = True
-        return in_vain
+        self._clock = now  # what passed before it was no outage
+        self._relieved = True
+        return ends
 
     @property
     def time_left(self) -> float:
-        """Seconds of silence until the chain stops."""
+        """Seconds without a success until the chain stops."""
         return self._policy.outage_limit - self.silent

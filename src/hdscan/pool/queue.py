@@ -1,66 +1,44 @@
-"""The work of a chain: readings that wait to be asked, and the history of those that came back."""
+"""The work of a chain: readings that wait to be asked, and what is known of those that came back."""
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Attempt, Kind, ReadError, Reading
 
 NO_CAP = 1 << 30
-REMEMBERED = 12  # attempts of an item
+REMEMBERED = 12  # attempts of a reading
 KINDS = (Kind.NATIVE, Kind.TOKEN)
 
 
-class PendingReading:
-    """A reading on its way: for which job, who failed it why, and how it may be packed."""
+class PendingReading(msgspec.Struct, eq=False):
+    """A reading on its way: for which job, who failed it and why, and how it may be packed.
 
-    __slots__ = (
-        "answered",
-        "attempts",
-        "budget_free",
-        "cap",
-        "excluded",
-        "failed",
-        "failed_in",
-        "failed_twice",
-        "history",
-        "job",
-        "offers",
-        "order",
-        "reading",
-        "reasons",
-        "separate",
-        "since",
-        "throttled",
-        "tried",
-        "urgent",
-    )
+    The providers in `excluded` are never asked; a `budget_free` one does not wait for the retry budget.
+    """
 
-    def __init__(
-        self, job: int, reading: Reading, *, budget_free: bool = False, excluded: frozenset[str] = frozenset()
-    ) -> None:
-        self.job = job
-        self.reading = reading
-        self.budget_free = budget_free  # from the retry budget
-        self.excluded = excluded  # the providers that are not to be asked, whatever becomes of the others
-        self.attempts = 0
-        self.offers = 0  # times that it was offered again because it waited too long: each doubles the next wait
-        self.order = 0  # its place among those that came back
-        self.tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
-        self.reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
-        self.history: list[Attempt] = []  # the latest attempts that failed
-        self.since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
-        self.answered = False  # a good reply failed it since it was last offered: somebody is alive
-        self.failed_twice = (
-            False  # everybody failed it, then something succeeded: if that happens again, it is the reading's fault
-        )
-        self.failed = False  # somebody did: to ask again is a retry
-        self.cap = NO_CAP  # readings in a call that holds it
-        self.failed_in = 1  # readings in the last call that failed as a whole with it
-        self.throttled = 0  # calls with it that were answered "too fast"
-        self.separate = False  # never again in one call with the other kind
-        self.urgent = False  # fetched again at once: outside the retry budget
+    job: int
+    reading: Reading
+    budget_free: bool = False
+    excluded: frozenset[str] = frozenset()
+    attempts: int = 0
+    offers: int = 0  # times that it was offered again because it waited too long: each doubles the next wait
+    order: int = 0  # its place among those that came back
+    tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
+    reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
+    history: list[Attempt] = []  # the latest attempts that failed
+    since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
+    answered: bool = False  # a good reply failed it since it was last offered: somebody is alive
+    failed_twice: bool = False  # everybody failed it, then something succeeded: a second time it is the reading's fault
+    failed: bool = False  # somebody did: to ask again is a retry
+    cap: int = NO_CAP  # readings in a call that holds it
+    failed_in: int = 1  # readings in the last call that failed as a whole with it
+    throttled: int = 0  # calls with it that were throttled
+    separate: bool = False  # never again in one call with the other kind
+    urgent: bool = False  # fetched again at once: outside the retry budget
 
     def record_failure(self, provider: str, error: ReadError, now: float) -> None:
         """Remember why this provider did not read it."""
@@ -90,12 +68,12 @@ class PendingReading:
 
 
 class _Lane(NamedTuple):
-    """What decides who may take an item and in which company: all on one lane are alike, so none has to be looked at."""
+    """What decides who may take a reading and in which call; all of one lane are alike, so none has to be looked at."""
 
     kind: Kind
     cap: int
     urgent: bool
-    spared: bool
+    no_retry: bool
     separate: bool
     offers: int
     closed_to: frozenset[str]
@@ -103,7 +81,7 @@ class _Lane(NamedTuple):
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
         return (
             provider not in self.closed_to
-            and (retries or self.urgent or self.spared)
+            and (retries or self.urgent or self.no_retry)
             and call in (Kind.MIXED, self.kind)
             and not (self.separate and call is Kind.MIXED)
         )
@@ -127,31 +105,33 @@ class WorkQueue:
 
     # -- in
 
-    def add(self, items: Iterable[PendingReading]) -> None:
-        """New work, behind what is there; what not everybody may be asked is put where the company is chosen."""
-        for item in items:
-            if item.excluded:
-                self.give_back([item])
+    def add(self, work: Iterable[PendingReading]) -> None:
+        """New work, behind what is there; what not everybody may be asked goes to a lane."""
+        for pending in work:
+            if pending.excluded:
+                self.give_back([pending])
             else:
-                self._fresh.setdefault(item.reading.asset.symbol, deque()).append(item)
+                self._fresh.setdefault(pending.reading.asset.symbol, deque()).append(pending)
 
-    def give_front(self, items: Sequence[PendingReading]) -> None:
+    def give_front(self, batch: Sequence[PendingReading]) -> None:
         """Work that was taken but not asked, back where it was."""
-        for item in reversed(items):
+        for pending in reversed(batch):
             self._first -= 1
-            item.order = self._first
-            self._lane(item).appendleft(item)
+            pending.order = self._first
+            self._lane(pending).appendleft(pending)
 
-    def give_back(self, items: Iterable[PendingReading]) -> None:
-        """Work that came back from a call, behind what came back before; what is urgent is taken first."""
-        for item in items:
+    def give_back(self, work: Iterable[PendingReading]) -> None:
+        """Work that came back from a call, behind what came back before; urgent work is taken first."""
+        for pending in work:
             self._last += 1
-            item.order = self._last
-            self._lane(item).append(item)
+            pending.order = self._last
+            self._lane(pending).append(pending)
 
-    def _lane(self, item: PendingReading) -> deque[PendingReading]:
-        spared = item.budget_free or not item.failed
-        key = _Lane(item.reading.kind, item.cap, item.urgent, spared, item.separate, item.offers, item.tried | item.excluded)
+    def _lane(self, pending: PendingReading) -> deque[PendingReading]:
+        no_retry = pending.budget_free or not pending.failed
+        closed_to = pending.tried | pending.excluded
+        traits = pending.cap, pending.urgent, no_retry, pending.separate, pending.offers, closed_to
+        key = _Lane(pending.reading.kind, *traits)
         return self._lanes.setdefault(key, deque())
 
     # -- out
@@ -168,24 +148,24 @@ class WorkQueue:
         return stuck
 
     def take_overdue(self, now: float, patience: float) -> list[PendingReading]:
-        """Take out what failed and has waited since for those who have not failed it, for longer than its patience."""
+        """Take out what failed and has waited for those who have not failed it for longer than its patience."""
         overdue: list[PendingReading] = []
-        for key in [key for key in self._lanes if not (key.urgent or key.spared)]:
-            items, before = self._lanes[key], now - patience * 2**key.offers
-            while items and items[0].tried and items[0].history[-1].at < before:
-                overdue.append(items.popleft())
-            if not items:
+        for key in [key for key in self._lanes if not (key.urgent or key.no_retry)]:
+            lane, before = self._lanes[key], now - patience * 2**key.offers
+            while lane and lane[0].tried and lane[0].history[-1].at < before:
+                overdue.append(lane.popleft())
+            if not lane:
                 del self._lanes[key]
         return overdue
 
     def oldest(self, provider: str, kinds: Collection[Kind]) -> float:
         """The place of the oldest work that came back and is for this provider; infinite where there is none."""
-        places = (items[0].order for key, items in self._lanes.items() if key.kind in kinds and provider not in key.closed_to)
+        places = (lane[0].order for key, lane in self._lanes.items() if key.kind in kinds and provider not in key.closed_to)
         return min(places, default=float("inf"))
 
     def kinds(self, provider: str) -> list[Kind]:
         """The kinds of call to try for a provider, in this order."""
-        # what must not share a call with the other kind goes first, or it would wait behind all that may
+        # what must not share a call with the other kind goes first, or it would wait behind everything that may
         apart = [key for key in self._lanes if key.separate and provider not in key.closed_to]
         first = [min(apart, key=self._turn).kind] if apart else []
         return list(dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=self._next_index)]))
@@ -194,10 +174,10 @@ class WorkQueue:
         """The next call for a provider: at most `units` of weight, in order; without `retries` only urgent and new work."""
         batch = _Batch(units, weight)
         for key in sorted((key for key in self._lanes if key.open_to(provider, kind, retries=retries)), key=self._turn):
-            items = self._lanes[key]
-            while items and batch.fits(items[0]):
-                batch.take(items.popleft())
-            if not items:
+            lane = self._lanes[key]
+            while lane and batch.fits(lane[0]):
+                batch.take(lane.popleft())
+            if not lane:
                 del self._lanes[key]
         queues = [q for q in self._fresh.values() if q and kind in (Kind.MIXED, q[0].reading.kind)]
         while queues:
@@ -208,7 +188,7 @@ class WorkQueue:
             batch.take(queue.popleft())
             if not queue:
                 queues.remove(queue)
-        return batch.items
+        return batch.readings
 
     def _turn(self, key: _Lane) -> tuple[bool, int]:
         return not key.urgent, self._lanes[key][0].order
@@ -220,23 +200,23 @@ class WorkQueue:
 
 class _Batch:
     def __init__(self, units: int, weight: Mapping[Kind, int]) -> None:
-        self.items: list[PendingReading] = []
+        self.readings: list[PendingReading] = []
         self._units = units
         self._weight = weight
         self._cap = NO_CAP
 
-    def fits(self, item: PendingReading) -> bool:
-        if not self.items:
+    def fits(self, pending: PendingReading) -> bool:
+        if not self.readings:
             return True  # one reading always goes, however small the size that was learned
-        return len(self.items) < min(self._cap, item.cap) and self._weight[item.reading.kind] <= self._units
+        return len(self.readings) < min(self._cap, pending.cap) and self._weight[pending.reading.kind] <= self._units
 
-    def take(self, item: PendingReading) -> None:
-        self.items.append(item)
-        self._units -= self._weight[item.reading.kind]
-        self._cap = min(self._cap, item.cap)
+    def take(self, pending: PendingReading) -> None:
+        self.readings.append(pending)
+        self._units -= self._weight[pending.reading.kind]
+        self._cap = min(self._cap, pending.cap)
 
 
-def kind_of(items: Sequence[PendingReading]) -> Kind:
+def kind_of(batch: Sequence[PendingReading]) -> Kind:
     """The kind of a call that holds these."""
-    kinds = {item.reading.kind for item in items}
+    kinds = {pending.reading.kind for pending in batch}
     return Kind.MIXED if len(kinds) > 1 else kinds.pop()

@@ -1,25 +1,25 @@
-"""A provider's place in the pool: its trust, breakers, learned sizes and counts, and whether it can be asked."""
+"""A provider in the pool: the one owner of its trust, breakers, learned sizes and counts. Pure: times are arguments."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from math import ceil
 
 import msgspec
 
-from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.batch import BatchSize
-from hdscan.pool.breaker import Breaker, State
+from hdscan.pool.breaker import Breaker, Permit, State
 from hdscan.pool.budget import RetryBudget
+from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.port import Provider
 from hdscan.pool.queue import PendingReading
 
 ANSWER_TIME = 5.0  # a provider that answers within this reaches its rate
-FEWEST, MOST = 2, 32
-TIP_AGE = 20.0
+FEWEST, MOST = 2, 32  # calls in flight
+STALE_RECHECK = 10.0
+MOST_LOST = 2  # audits: with so many a provider is not trusted any more
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -32,70 +32,229 @@ class Policy(msgspec.Struct, frozen=True):
     breaker_cooldown: float = 30.0
 
 
-class Trust(StrEnum):
-    """What is known of a provider before its word counts."""
-
-    UNPROVEN = "unproven"  # its chain was not checked yet
-    TRUSTED = "trusted"
-    LAGGING = "lagging"  # its head is behind its peers'
-    QUARANTINED = "quarantined"  # it serves another chain, or others contradict it
-    DISABLED = "disabled"  # it refuses our key, or has none
-
-    @property
-    def out(self) -> bool:
-        """Whether it will not be asked again in this run."""
-        return self in (Trust.QUARANTINED, Trust.DISABLED)
-
-
-class Blockage(msgspec.Struct, frozen=True):
-    """Why and until when (unix seconds, may be infinite) a provider cannot be asked, and since when that is so."""
-
-    since: float
-    until: float
-    reason: str
+_SHOWN = {
+    Trust.DISABLED: ProviderState.DISABLED,
+    Trust.QUARANTINED: ProviderState.QUARANTINED,
+    Trust.LAGGING: ProviderState.STALE,
+}
 
 
 class Upstream:
-    """One provider in the pool of its chain. Pure: times are arguments."""
+    """One provider in the pool of its chain.
+
+    trust                 verb                                      next
+    unproven, lagging     admit: it proved its chain, or named      trusted
+                          its head again
+    trusted               set_aside: its head lags, or its chain    lagging
+                          was reorganised
+    unproven, lagging     set_aside                                 the same, to be checked later
+    all but quarantined   quarantine                                quarantined, for good
+    all but those two     disable: it refuses our key               disabled, for good
+
+    Every check begins with `begin_check` and ends with one of `succeed_check`, `fail_check`, `end_check`; every call with
+    `begin_call` and one of `succeed_call`, `fail_call`, `end_call`. The `end_…` are neutral.
+    """
 
     def __init__(self, provider: Provider, protocol: str, limiter: Limiter, policy: Policy) -> None:
         self.provider = provider
         self.name = provider.name
         self.protocol = protocol
         self.limiter = limiter
-        self.breakers = {kind: Breaker(policy.breaker_threshold, policy.breaker_cooldown) for kind in provider.methods}
         self.sizes = {kind: BatchSize(provider.capacity[kind]) for kind in provider.methods}
-        self.budget = RetryBudget()
-        self.trust = Trust.UNPROVEN
-        self.why: str | None = None  # it is not trusted
-        self.in_flight = 0
-        self.head: int | None = None
-        self.check_at = 0.0
-        self.checking = False
-        self.check_failures = 0
-        self.check_failed_since: float | None = None
-        self.doubted_at = float("-inf")  # when its chain was seen to be reorganised
-        self.contradicted = 0  # audits that it lost
-        self.calls = self.ok = self.failed = self.throttled = 0
-        self.last_error: str | None = None
+        self.breakers = {kind: Breaker(policy.breaker_threshold, policy.breaker_cooldown) for kind in provider.methods}
         self._policy = policy
+        self._budget = RetryBudget()
+        self._trust = Trust.UNPROVEN
+        self._why: str | None = None  # it is not trusted
+        self._untrusted_since: float | None = None  # checks fail, or it was set aside
+        self._checking = False
+        self._check_at = 0.0
+        self._check_failures = 0
+        self._in_flight = 0
+        self._audits_lost = 0
+        self._calls = self._ok = self._failed = self._throttled = 0
+        self._last_error: str | None = None
+
+    @property
+    def trust(self) -> Trust:
+        return self._trust
+
+    @property
+    def trusted(self) -> bool:
+        return self._trust is Trust.TRUSTED
+
+    @property
+    def why(self) -> str | None:
+        """Why it is not trusted, where that is known."""
+        return self._why
+
+    @property
+    def untrusted_since(self) -> float | None:
+        """Since when its checks fail or it is set aside; None where neither is so."""
+        return self._untrusted_since
+
+    @property
+    def last_error(self) -> str | None:
+        return self._last_error
 
     def serves(self, kind: Kind) -> bool:
         """Whether it can read NATIVE or TOKEN readings at all."""
         return kind in self.breakers
 
     @property
-    def room(self) -> bool:
-        """Whether another call may be in flight."""
-        return self.in_flight < max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
+    def checking(self) -> bool:
+        return self._checking
 
-    def units(self, items: Sequence[PendingReading]) -> int:
+    @property
+    def busy(self) -> bool:
+        """Whether a check or call is in flight."""
+        return self._checking or self._in_flight > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether as many calls are in flight as its rate needs."""
+        return self._in_flight >= max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
+
+    @property
+    def check_at(self) -> float:
+        """The earliest time of its next check."""
+        return self._check_at
+
+    @property
+    def check_failed(self) -> bool:
+        """Whether the last check failed."""
+        return self._check_failures > 0
+
+    @property
+    def audits_lost(self) -> int:
+        return self._audits_lost
+
+    def retry_at(self, now: float) -> float:
+        """When its budget allows the next retry."""
+        return self._budget.ready_at(now)
+
+    # -- trust
+
+    def admit(self) -> bool:
+        """Trust it; whether it was not trusted. `clear` follows unless its head lags."""
+        was, self._trust = self._trust, Trust.TRUSTED
+        return was is not Trust.TRUSTED
+
+    def clear(self) -> None:
+        """Forget why it was not trusted."""
+        self._why = self._untrusted_since = None
+
+    def set_aside(self, why: str, now: float) -> None:
+        """Ask it no more until its head has caught up."""
+        self._last_error = why
+        self._check_at = now + min(STALE_RECHECK, self._policy.backoff_max)
+        if not self._trust.out and self._trust is not Trust.UNPROVEN:
+            self._trust = Trust.LAGGING
+            self._distrust(why, now)
+
+    def quarantine(self, why: str) -> bool:
+        """Ask it no more in this run; whether that is new."""
+        if self._trust is Trust.QUARANTINED:
+            return False
+        self._trust, self._why = Trust.QUARANTINED, why
+        return True
+
+    def disable(self, why: str) -> None:
+        """Ask it no more in this run."""
+        if not self._trust.out:
+            self._trust, self._why = Trust.DISABLED, why
+
+    def lose_audits(self, lost: int) -> bool:
+        """It lost so many audits by now; whether those are too many to trust it."""
+        self._audits_lost = max(self._audits_lost, lost)
+        return self._audits_lost >= MOST_LOST
+
+    def _distrust(self, why: str, now: float) -> None:
+        self._why = why
+        if self._untrusted_since is None:
+            self._untrusted_since = now
+
+    # -- checks and calls
+
+    def begin_check(self, now: float) -> None:
+        self.limiter.take(1, now)
+        self._checking = True
+        self._calls += 1
+
+    def end_check(self) -> None:
+        self._checking = False
+
+    def succeed_check(self) -> None:
+        self._checking = False
+        self._ok += 1
+        self._check_failures = 0
+        self._check_at = 0.0
+
+    def fail_check(self, why: str, now: float) -> None:
+        """It did not answer, which is unknown, not wrong: check it again after a growing wait."""
+        self._checking = False
+        if self._trust in (Trust.UNPROVEN, Trust.LAGGING):
+            self._distrust(why, now)
+        self._check_at = now + min(2.0**self._check_failures, self._policy.backoff_max)
+        self._check_failures += 1
+
+    def begin_call(self, kind: Kind, batch: Sequence[PendingReading], now: float, longest: float | None) -> Permit | None:
+        """Take the breaker's permit and count the call; None where the breaker gives none."""
+        permit = self.breakers[kind].acquire(now, longest)
+        if permit is None:
+            return None
+        self.limiter.take(self.cost(batch), now)
+        if all(pending.urgent or pending.budget_free or not pending.failed for pending in batch):
+            self._budget.first()
+        else:
+            self._budget.retry(now)
+        self._in_flight += 1
+        self._calls += 1
+        return permit
+
+    def end_call(self, kind: Kind, permit: Permit) -> None:
+        self._in_flight -= 1
+        self.breakers[kind].neutral(permit)
+
+    def succeed_call(self, kind: Kind, permit: Permit, units: int, now: float) -> bool:
+        """A call of `units` was answered; whether that closed the breaker."""
+        self._in_flight -= 1
+        self._ok += 1
+        breaker = self.breakers[kind]
+        was_closed = breaker.since is None
+        breaker.success(permit, now)
+        self.limiter.succeeded()
+        self.sizes[kind].accepted(units, now)
+        return not was_closed and breaker.since is None
+
+    def fail_call(self, kind: Kind, permit: Permit, now: float) -> None:
+        self._in_flight -= 1
+        self.breakers[kind].failure(permit, now)
+
+    def note_error(self, message: str) -> None:
+        """Show this error; it is no failure of a call."""
+        self._last_error = message
+
+    def note_failure(self, message: str) -> None:
+        """Count and show a failed check or call."""
+        self._failed += 1
+        self._last_error = message
+
+    def throttle(self, message: str, now: float, wait: float | None, *, quota: bool) -> None:
+        """Count and show a throttled check or call, and pause the endpoint for `wait` seconds, if stated."""
+        self._throttled += 1
+        self._last_error = message
+        self.limiter.throttled(now, wait, quota=quota)
+
+    # -- what a call costs
+
+    def units(self, batch: Sequence[PendingReading]) -> int:
         """How much of a call's capacity these take."""
-        return sum(self.provider.weight[item.reading.kind] for item in items)
+        return sum(self.provider.weight[pending.reading.kind] for pending in batch)
 
-    def cost(self, items: Sequence[PendingReading]) -> int:
+    def cost(self, batch: Sequence[PendingReading]) -> int:
         """What a call with these counts against the endpoint's rate."""
-        return self.units(items) + self.provider.overhead if self.provider.costs_items else 1
+        return self.units(batch) + self.provider.overhead if self.provider.costs_items else 1
 
     @property
     def least(self) -> int:
@@ -103,60 +262,9 @@ class Upstream:
         provider = self.provider
         return max(provider.weight.values(), default=1) + provider.overhead if provider.costs_items else 1
 
-    def blocked(self, now: float) -> Blockage | None:
-        """What keeps the whole provider from being asked, whatever the kind; the ordinary spacing is none."""
-        if self.trust.out:
-            return Blockage(0.0, float("inf"), self.why or self.trust)
-        held = self._held(now)
-        if self.trust is Trust.TRUSTED or self.check_failed_since is None:
-            return held
-        check = Blockage(self.check_failed_since, self.check_at, self.why or self.trust)
-        if held is None or held.until <= check.until:
-            return check
-        return Blockage(min(check.since, held.since), held.until, held.reason)  # it cannot even be checked
-
-    def _held(self, now: float) -> Blockage | None:
-        until = self.limiter.quota_until(self.least, now)
-        if until <= now:
-            return None
-        paused = self.limiter.paused_until >= until
-        since = self.limiter.paused_since if paused and self.limiter.paused_since is not None else now
-        return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339_seconds(until)}")
-
-    def blocked_for(self, kind: Kind, now: float, longest: float | None = None) -> Blockage | None:
-        """What keeps a kind of call from being made; `longest` caps an open breaker's wait where nobody else can serve."""
-        general = self.blocked(now)
-        breaker = self.breakers[kind]
-        if breaker.since is None:
-            return general
-        if breaker.state is State.OPEN and (general is None or general.until < breaker.retry_at(longest)):
-            return Blockage(breaker.since, breaker.retry_at(longest), f"circuit open after: {self.last_error}")
-        if general is None:
-            return None
-        return Blockage(min(general.since, breaker.since), general.until, general.reason)
-
-    def able(self, kind: Kind, now: float, longest: float | None, healed_at: float) -> bool:
-        """Whether it could take NATIVE or TOKEN readings within backoff_max of having become unable to, or of `healed_at`."""
-        if kind not in self.breakers:
-            return False
-        blockage = self.blocked_for(kind, now, longest)
-        return blockage is None or blockage.until - max(blockage.since, healed_at) <= self._policy.backoff_max
-
-    def why_not_asked(self, kind: Kind, now: float) -> str:
-        """Why it was not asked for a reading of this kind."""
-        blockage = self.blocked_for(kind, now)
-        return blockage.reason if blockage else "its turn did not come"
-
-    def needs_check(self, now: float, tip_at: float | None) -> bool:
-        """Whether its chain is to be proven, its staleness to be looked at again, or its endpoint's tip to be asked."""
-        if self.checking or self.trust.out or now < self.check_at or now < self.limiter.blocked_until(1, now):
-            return False
-        if self.trust is Trust.TRUSTED:
-            return tip_at is None or (not self.provider.states_head and now - tip_at >= TIP_AGE)
-        return True
+    # -- shown to the user
 
     def status(self, now: float) -> ProviderStatus:
-        """The provider as shown to the user."""
         paused = self.limiter.blocked_until(1, now)
         return ProviderStatus(
             name=self.name,
@@ -166,32 +274,19 @@ class Upstream:
             breaker={method: self.breakers[kind].state.value for kind, method in self.provider.methods.items()},
             rate=round(self.limiter.rate, 3),
             paused_until=rfc3339_seconds(paused) if paused > now else None,
-            calls=self.calls,
-            ok=self.ok,
-            failed=self.failed,
-            throttled=self.throttled,
-            last_error=self.why if self.trust.out else self.last_error,
+            calls=self._calls,
+            ok=self._ok,
+            failed=self._failed,
+            throttled=self._throttled,
+            last_error=self._why if self._trust.out else self._last_error,
         )
 
     def _state(self, now: float, paused_until: float) -> ProviderState:
         states = {breaker.state for breaker in self.breakers.values()}
-        by_trust = {
-            Trust.DISABLED: ProviderState.DISABLED,
-            Trust.QUARANTINED: ProviderState.QUARANTINED,
-            Trust.LAGGING: ProviderState.STALE,
-        }
-        if self.trust in by_trust:
-            return by_trust[self.trust]
+        if self._trust in _SHOWN:
+            return _SHOWN[self._trust]
         if paused_until > now:
             return ProviderState.PAUSED
         if State.CLOSED not in states:
             return ProviderState.HALF_OPEN if State.HALF_OPEN in states else ProviderState.OPEN
-        return ProviderState.READY if self.calls else ProviderState.UNUSED
-
-    def note(self, fault: ReadCode, message: str) -> None:
-        """Remember a failed call."""
-        self.last_error = message
-        if fault in (ReadCode.THROTTLED, ReadCode.QUOTA):
-            self.throttled += 1
-        else:
-            self.failed += 1
+        return ProviderState.READY if self._calls else ProviderState.UNUSED

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
+from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import StoreError
 from hdscan.model.events import ChainProgress, Event, ProviderChanged, ScanComplete, ScanState
@@ -209,7 +210,8 @@ class Engine:
         chain, upstreams = self._chains[record.chain], self._fleet.upstreams[record.chain]
         assets = [asset for asset in self._assets[record.chain] if asset.symbol in record.assets]
         off = [f"{status.name}: {status.last_error}" for status in self._fleet.off if status.chain == chain.id]
-        pool = ChainPool(chain, upstreams, self._policy, self._jitter, off)
+        finality = family_of(chain).finality
+        pool = ChainPool(chain, finality, upstreams, self._policy, jitter=self._jitter, off=off)
         scan_id, known = _remembered(memory, f"{CHAIN}{chain.id}", tuple[int, PoolMemory]) or (0, None)
         if known is not None and scan_id == record.scan_id:
             pool.restore(known)

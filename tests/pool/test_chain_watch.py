@@ -1,12 +1,12 @@
-"""A scan's last look: before it ends, who gave amounts is asked whether its chain is still the one they are of."""
+"""The final check: before a scan ends, who gave amounts is asked whether its chain is still the one they are of."""
 
 import pytest
 
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.pool.actions import FinalCheckDone, Quarantined, Reorged
-from hdscan.pool.final_check import LAST_LOOK
-from hdscan.pool.reply_handler import STALE_RECHECK
+from hdscan.pool.chain_watch import FINAL_CHECK
+from hdscan.pool.upstream import STALE_RECHECK
 from tests.pool.virtual import CHAIN, Answer, Scripted, World, good, readings
 
 BITCOIN = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, "00", 1)
@@ -41,8 +41,8 @@ def read(*hosts: Scripted, chain: Chain = CHAIN) -> World:
     return world
 
 
-def look(world: World) -> float:
-    """Look last; how many seconds it took."""
+def final_check(world: World) -> float:
+    """How many seconds the final check took."""
     began = world.now
     world.pool.begin_final_check(world.now)
     world.run()
@@ -57,7 +57,7 @@ def reorgs(world: World) -> list[tuple[str, int]]:
 def test_a_host_whose_chain_stayed_is_asked_for_its_head_and_one_block():
     host = Host("a")
     world = read(host)
-    assert look(world) < 1
+    assert final_check(world) < 1
     assert (len(host.checks), host.blocks) == (1, [100])
     assert world.events == [FinalCheckDone()]
 
@@ -66,7 +66,7 @@ def test_a_block_that_was_replaced_since_the_last_question_is_noticed():
     host = Host("a")
     world = read(host)
     host.forked = True
-    look(world)
+    final_check(world)
     assert reorgs(world) == [("a", 0)], "no block is known below the one that has changed"
 
 
@@ -74,7 +74,7 @@ def test_a_block_that_others_followed_is_noticed():
     host = Host("a", states_head=True)
     world = read(host)
     host.height, host.forked = 103, True
-    look(world)
+    final_check(world)
     assert len(reorgs(world)) == 1
 
 
@@ -83,7 +83,7 @@ def test_a_head_that_comes_back_to_what_it_was_is_waited_for():
     world = read(host)
     host.height, back = 99, world.now + 4
     host.proof = lambda now: 100 if now >= back else 99
-    assert 4 <= look(world) < LAST_LOOK
+    assert 4 <= final_check(world) < FINAL_CHECK
     assert reorgs(world) == []
 
 
@@ -91,18 +91,18 @@ def test_a_head_that_stays_below_what_it_was_is_a_reorg_however_few_the_blocks()
     host = Host("a")
     world = read(host)
     host.height = 99
-    assert LAST_LOOK <= look(world) < LAST_LOOK + 2
+    assert FINAL_CHECK <= final_check(world) < FINAL_CHECK + 2
     assert reorgs(world) == [("a", 0)]
     world.events.clear()
     world.read(readings(10))
-    assert look(world) < 1
+    assert final_check(world) < 1
     assert reorgs(world) == [], "it counts from there now"
 
 
 def test_a_host_without_blocks_is_asked_for_its_head():
     host = Host("a", names_blocks=False)
     world = read(host)
-    assert look(world) < 1
+    assert final_check(world) < 1
     assert (len(host.checks), host.blocks) == (1, [])
 
 
@@ -110,13 +110,13 @@ def test_a_host_that_fails_is_asked_again_and_given_up_in_the_end():
     host = Host("a")
     world = read(host)
     host.proof = lambda now: CallError(ReadCode.SERVER_ERROR, "down")
-    assert LAST_LOOK <= look(world) < LAST_LOOK + 2
+    assert FINAL_CHECK <= final_check(world) < FINAL_CHECK + 2
     assert len(host.checks) > 2
     assert world.events == [FinalCheckDone(("a",))]
     host.proof = lambda now: 100
     host.forked = True
-    look(world)
-    assert reorgs(world) == [("a", 0)], "it is still to be looked at"
+    final_check(world)
+    assert reorgs(world) == [("a", 0)], "it is still to be checked"
 
 
 def test_a_block_that_is_not_told_at_first_is_asked_again():
@@ -124,7 +124,7 @@ def test_a_block_that_is_not_told_at_first_is_asked_again():
     world = read(host)
     answers: list[Answer] = [CallError(ReadCode.UNAVAILABLE, "has no block at 100"), "another"]
     host.block = lambda height, now: answers.pop(0)  # type: ignore[return-value, assignment]
-    assert 1 <= look(world) < LAST_LOOK
+    assert 1 <= final_check(world) < FINAL_CHECK
     assert reorgs(world) == [("a", 0)]
 
 
@@ -136,28 +136,28 @@ def test_who_gave_no_amounts_or_is_paused_for_longer_is_not_asked():
     asked = "idle" if idle.asked else "a"
     for each in (host, idle):
         each.checks.clear()
-    look(both)
+    final_check(both)
     assert {each.name for each in (host, idle) if each.checks} == {asked}
     world.limiters["a"].throttled(world.now, 60.0)
     host.checks.clear()
-    assert look(world) == 0
+    assert final_check(world) == 0
     assert not host.checks
 
 
-def test_what_is_finalized_stays_and_is_not_looked_at():
+def test_what_is_finalized_stays_and_is_not_checked():
     host = Host("a", names_blocks=False)
     world = read(host, chain=SOLANA)
     host.height = 90
-    assert look(world) == 0
+    assert final_check(world) == 0
     assert reorgs(world) == []
 
 
-def test_amounts_that_were_given_before_the_last_look_are_not_looked_at_again():
+def test_amounts_that_were_given_before_the_final_check_are_not_checked_again():
     host = Host("a")
     world = read(host)
-    look(world)
+    final_check(world)
     host.checks.clear()
-    look(world)
+    final_check(world)
     assert not host.checks
 
 
@@ -171,7 +171,7 @@ def test_what_was_asked_before_a_reorg_is_not_believed_and_a_bitcoin_host_is_lef
     world.run(until=2.0)
     seen = len(host.asked)
     assert seen
-    world.pool._replies._reorged("a", 90, "its block at 90 is another than before", world.now)
+    world.pool.replies.heed(world.pool._watch._forked("a", 90, world.now), world.now)
     began = world.now
     world.run()
     world.check(work)
@@ -187,7 +187,7 @@ def test_a_pool_that_takes_over_a_scan_knows_the_blocks_that_were_named_before()
     host.forked = True
     later = World(host)
     later.pool.restore(memory)
-    look(later)
+    final_check(later)
     assert reorgs(later) == [("a", 0)], "though nothing was left to read"
 
 
@@ -196,7 +196,7 @@ def test_a_head_that_dips_and_comes_back_on_another_branch_is_noticed():
     world = read(host)
     back = world.now + 4
     host.forked, host.proof = True, lambda now: 100 if now >= back else 99
-    assert 4 <= look(world) < LAST_LOOK
+    assert 4 <= final_check(world) < FINAL_CHECK
     assert reorgs(world) == [("a", 0)]
 
 
@@ -206,23 +206,23 @@ def test_a_host_that_lags_is_waited_for_until_its_head_has_come_back():
     assert low.asked
     low.forked, back = True, world.now + 5
     low.proof = lambda now: 100 if now >= back else 10
-    assert 5 <= look(world) <= LAST_LOOK + 2
+    assert 5 <= final_check(world) <= FINAL_CHECK + 2
     assert reorgs(world) == [("low", 0)]
 
 
-def test_a_walk_down_that_takes_longer_than_the_look_has_doubted_what_it_saw():
+def test_a_walk_down_that_takes_longer_than_the_check_has_doubted_what_it_saw():
     host = Host("a")
     world = World(host)
     for height in (98, 99, 100):
         host.height = height
         world.read(readings(3))
         world.run()
-        look(world)
+        final_check(world)
     world.read(readings(3))
     world.run()
     world.events.clear()
     host.block = lambda height, now: "new" if height > 99 else CallError(ReadCode.SERVER_ERROR, "down")
-    look(world)
+    final_check(world)
     assert reorgs(world)
 
 
@@ -234,7 +234,7 @@ def test_a_host_that_refuses_to_name_blocks_goes_on_to_be_read():
     world.run()
     assert len(world.results) == 60
     assert not world.unread()
-    assert look(world) < 3
+    assert final_check(world) < 3
 
 
 def test_audits_that_were_lost_before_a_restart_count():

@@ -1,0 +1,59 @@
+"""What each fault of a failed call means: the table of docs/resilience.md as data."""
+
+from enum import StrEnum
+
+import msgspec
+
+from hdscan.model.errors import ReadCode
+
+
+class Trust(StrEnum):
+    """Whether a provider's amounts count."""
+
+    UNPROVEN = "unproven"  # its chain was not checked yet
+    TRUSTED = "trusted"
+    LAGGING = "lagging"  # its head is behind its peers', or its chain was reorganised
+    QUARANTINED = "quarantined"  # it serves another chain, or others contradict it
+    DISABLED = "disabled"  # it refuses our key
+
+    @property
+    def out(self) -> bool:
+        """Whether it will not be asked again in this run."""
+        return self in (Trust.QUARANTINED, Trust.DISABLED)
+
+
+class Throttle(StrEnum):
+    """Why an endpoint's limiter pauses."""
+
+    RATE = "rate"
+    QUOTA = "quota"
+
+
+class Return(StrEnum):
+    """Who is asked next for the readings of a failed call."""
+
+    ANYBODY = "anybody"  # the same provider too
+    HALVED = "halved"  # the same provider, in calls of half the size
+    OTHERS = "others"
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """The effect on the breaker (neutral unless a `failure`), the limiter, the provider's trust and the call's readings."""
+
+    failure: bool = False
+    throttle: Throttle | None = None
+    trust: Trust | None = None
+    readings: Return = Return.ANYBODY
+
+
+FAILURE = Effect(failure=True, readings=Return.OTHERS)
+
+EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, FAILURE) | {
+    ReadCode.THROTTLED: Effect(throttle=Throttle.RATE),
+    ReadCode.QUOTA: Effect(throttle=Throttle.QUOTA),
+    ReadCode.BAD_KEY: Effect(trust=Trust.DISABLED),
+    ReadCode.WRONG_CHAIN: Effect(trust=Trust.QUARANTINED),
+    ReadCode.CONTRADICTED: Effect(trust=Trust.QUARANTINED),
+    ReadCode.STALE: Effect(trust=Trust.LAGGING),
+    ReadCode.TOO_LARGE: Effect(readings=Return.HALVED),
+}
