@@ -15,6 +15,7 @@ from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
+from hdscan.model.recast import recast
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
 from hdscan.web.described import CHANGES, READS, description, errors
 from hdscan.web.hub import Hub
@@ -58,16 +59,12 @@ class Begun(msgspec.Struct, frozen=True):
     scan_id: int
 
 
-class StartScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StartScan(ScanRequest, frozen=True, forbid_unknown_fields=True):
     """What to scan: no chains means every chain with addresses, no assets means all of each chain.
 
     `audit` is the percentage of zeros to audit, besides everything above zero.
     """
 
-    chains: tuple[str, ...] = ()
-    assets: tuple[str, ...] = ()
-    restart: bool = False
-    retry: bool = False
     audit: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
 
 
@@ -124,7 +121,7 @@ class Scanning(Controller):
         for chain in data.chains:
             wallet.chain(chain)
         assets = tuple(find_asset(wallet.settings, asset, data.chains) for asset in data.assets)
-        return Begun(await scans.start(ScanRequest(data.chains, assets, data.restart, data.retry, data.audit)))
+        return Begun(await scans.start(recast(data, ScanRequest, assets=assets)))
 
     @post("/scans/stop", status_code=202, responses=CHANGES)
     async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StopScan]) -> Begun:

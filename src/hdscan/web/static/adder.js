@@ -1,4 +1,4 @@
-// Add addresses: pasted lines go to the server, and those that it can't use are named by their number.
+// Add addresses: sends pasted lines to the server and lists those that it rejects by line number.
 
 import { post } from "./api.js";
 import { h, options } from "./dom.js";
@@ -6,7 +6,7 @@ import { count, many } from "./format.js";
 import { chainNames } from "./state.js";
 import { changed, on, store } from "./store.js";
 
-const SHOWN = 100; // bad lines; the rest is counted
+const SHOWN = 100; // bad lines; the others are only counted
 
 class Adder extends HTMLElement {
   connectedCallback() {
@@ -25,12 +25,12 @@ class Adder extends HTMLElement {
     const { chain, addresses } = this.form.elements;
     const lines = addresses.value.trimEnd().split(/\r?\n/);
     if (!lines.some((line) => line.trim())) return this.show("Paste at least one address.", true);
-    if (!chain.value) return this.show("The chains are not known yet: wait for the connection.", true);
+    if (!chain.value) return this.show("The chains are not known yet; wait for the connection.", true);
     const submit = this.querySelector("[data-testid=add-submit]");
     submit.disabled = true;
     try {
       const { added, known, bad } = await post("addresses", { chain: chain.value, addresses: lines, skip_invalid });
-      const also = known ? `, ${count(known)} known already` : "";
+      const also = known ? `, ${count(known)} already known` : "";
       this.show(`${many(added, "address", "addresses")} added to ${chain.value}${also}.`, false, bad);
       if (!bad.length) addresses.value = "";
       changed("addresses");

@@ -4,7 +4,7 @@ import { setLink } from "./store.js";
 
 const ROOT = "/api/v1/";
 
-/** An answer that is an error; `code` and `detail` are the API's, `code` is "unreachable" where there was no answer. */
+/** An error of the API with its `code` and `detail`; `code` is "unreachable" where there was no response. */
 export class ApiError extends Error {
   constructor(code, message, detail = null) {
     super(message);
@@ -13,19 +13,19 @@ export class ApiError extends Error {
   }
 }
 
-/** The address of a resource; parameters that are empty, false or null are left out. */
+/** The URL of a resource; parameters that are empty, false or null are left out. */
 export function url(path, parameters = {}) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "" && value !== false);
   const query = new URLSearchParams(given).toString();
   return ROOT + path + (query ? `?${query}` : "");
 }
 
-/** What GET answers; ApiError where it is an error. */
+/** GET a resource; throws ApiError. */
 export function get(path, parameters) {
   return ask(url(path, parameters), {});
 }
 
-/** What POST with a JSON body answers; ApiError where it is an error. */
+/** POST a JSON body; throws ApiError. */
 export function post(path, body) {
   return ask(url(path), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
@@ -41,6 +41,6 @@ async function ask(address, options) {
   }
   if (response.status === 401) setLink("unauthorized");
   if (response.ok && body !== null) return body;
-  const { code = "internal", message = `The server answered ${response.status}.`, detail = null } = body?.error ?? {};
+  const { code = "internal", message = `The server returned status ${response.status}.`, detail = null } = body?.error ?? {};
   throw new ApiError(code, message, detail);
 }

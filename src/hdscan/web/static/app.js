@@ -1,4 +1,4 @@
-// The page: its sections, its connection, and what is said when that is lost.
+// The page: its sections and the state of its connection.
 
 import "./holdings.js";
 import "./scan.js";

@@ -3,16 +3,16 @@
 import { url } from "./api.js";
 import { announce, h, keyed, options, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { clock, coins, count, signed } from "./format.js";
+import { addressesOf, clock, coins, count, signed } from "./format.js";
 import { debounced, paced } from "./pace.js";
 import { Pages } from "./pages.js";
 import { amount, fractionDigits, instead } from "./picture.js";
 import { on, store } from "./store.js";
 
 const ROWS = 50;
-const PACE = 3_000; // ms between two looks at the page that is shown, while a scan runs
-const TYPING = 250; // ms without a key before a search begins
-const COPIED = 1_500; // ms for which a button says that it copied
+const PACE = 3_000; // ms between refreshes of the page while a scan runs
+const TYPING = 250; // ms without a keystroke before a search
+const COPIED = 1_500; // ms for which a button shows success
 
 class Balances extends HTMLElement {
   connectedCallback() {
@@ -59,11 +59,11 @@ class Balances extends HTMLElement {
   draw({ items, totals }, first) {
     const digits = Math.max(0, ...items.map((each) => (each.amount ? fractionDigits(coins(each.amount, each.decimals)) : 0)));
     const numbered = items.map((item, at) => ({ item, at }));
-    // rows keep their places while what they show changes, so that focus and scroll stay
+    // rows are reused by position, so that focus and scroll stay
     keyed(this.body, numbered, ({ at }) => at, () => stamp("balances-row"), (row, { item }) => update(row, item, digits));
     this.querySelector(".scroll").hidden = !items.length;
     const { funded, q, sort } = this.query();
-    const all = totals.reduce((sum, each) => sum + each.read + each.stale + each.unread + each.disputed, 0);
+    const all = totals.reduce((sum, each) => sum + addressesOf(each), 0);
     const of = funded || q ? "" : ` of ${count(all)}`;
     const rows = `Rows ${count(first)}–${count(first + items.length - 1)}${of}`;
     this.say(items.length ? rows : all ? "Nothing matches this filter." : "No addresses yet.");
@@ -107,7 +107,7 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText(button.value);
   } catch {
-    // without the right to the clipboard the address is selected, for the reader's own copy
+    // without clipboard permission, select the address for a manual copy
     getSelection().selectAllChildren(button.closest("td").querySelector("[data-f=address]"));
     return;
   }

@@ -1,8 +1,8 @@
-// Building and updating elements in place, so that scroll, focus and selection stay. Text is only ever set as text.
+// Builds and updates elements in place, so that scroll, focus and selection stay. Text is never parsed as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes and children; a child that is no node becomes text. */
+/** An element with attributes and children; children that are not nodes become text. */
 export function h(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
@@ -20,12 +20,12 @@ function filled(element, attributes, children) {
   return element;
 }
 
-/** A copy of the first element of a template of the page. */
+/** A copy of the first element of a template. */
 export function stamp(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** Put values (text, nodes or lists of them) where `data-f` names them: touches only what differs, and hides what is empty. */
+/** Put values (text, nodes or lists of them) into the elements with that `data-f`: changes only what differs, hides what is empty. */
 export function put(root, values) {
   for (const [name, value] of Object.entries(values)) {
     const place = root.querySelector(`[data-f="${name}"]`);
@@ -38,7 +38,7 @@ export function put(root, values) {
   }
 }
 
-/** Bring the children of `parent` to one per item, each under its key: made once, moved only if they must be, and updated. */
+/** Give `parent` one child per item, matched by key: made once, moved only if necessary, and updated. */
 export function keyed(parent, items, keyOf, make, update) {
   const had = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const wanted = items.map((item) => {
@@ -55,7 +55,7 @@ export function keyed(parent, items, keyOf, make, update) {
   });
 }
 
-/** Fill a select with names, keeping what is chosen; `all` is the first option's text, whose value is empty. */
+/** Fill a select with names, keeping the choice; `all` is the text of a first option without a value. */
 export function options(select, names, all = null) {
   const wanted = all === null ? names : ["", ...names];
   if (wanted.join("\n") === [...select.options].map((each) => each.value).join("\n")) return;
@@ -64,7 +64,7 @@ export function options(select, names, all = null) {
   if (wanted.includes(chosen)) select.value = chosen;
 }
 
-/** Say something once to whoever listens rather than looks. */
+/** Announce something to screen readers. */
 export function announce(text) {
   document.getElementById("announce").textContent = text;
 }

@@ -1,4 +1,4 @@
-// Numbers, times and names as words. Amounts are BigInt or text, never Number.
+// Numbers, times and names as text. Amounts are BigInt or text, never Number.
 
 const COUNT = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const RATE = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
@@ -12,28 +12,28 @@ export function coins(baseUnits, decimals) {
   return (number < 0n ? "-" : "") + whole + (fraction && `.${fraction}`);
 }
 
-/** An amount with its sign, or nothing where it is zero or unknown. */
+/** An amount with its sign, or "" where it is zero or unknown. */
 export function signed(baseUnits, decimals) {
   if (baseUnits === null || BigInt(baseUnits) === 0n) return "";
   return (BigInt(baseUnits) > 0n ? "+" : "") + coins(baseUnits, decimals);
 }
 
-/** A count with its thousands apart. */
+/** A count with thousands separators. */
 export function count(number) {
   return COUNT.format(number);
 }
 
-/** How many of something: "1 address", "2 addresses". */
+/** A count and its noun: "1 address", "2 addresses". */
 export function many(number, one, more) {
   return `${count(number)} ${number === 1 ? one : more}`;
 }
 
-/** Things per second. */
+/** A rate per second. */
 export function perSecond(rate) {
   return `${RATE.format(rate)}/s`;
 }
 
-/** Seconds as people say them: 45 s, 3 min 20 s, 2 h 5 min. */
+/** Seconds for people: 45 s, 3 min 20 s, 2 h 5 min. */
 export function duration(seconds) {
   const total = Math.round(seconds);
   if (total < 60) return `${total} s`;
@@ -41,7 +41,7 @@ export function duration(seconds) {
   return `${count(Math.floor(total / 3600))} h ${Math.floor((total % 3600) / 60)} min`;
 }
 
-/** A time of RFC 3339 as the reader's clock shows it; with its day unless that is today. */
+/** An RFC 3339 time in the local zone; without `day`, the date is left out for today. */
 export function clock(time, { day = true } = {}) {
   const at = new Date(time);
   if (Number.isNaN(at.getTime())) return time;
@@ -51,13 +51,18 @@ export function clock(time, { day = true } = {}) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${hours}`;
 }
 
-/** What ended without an amount: "12 unread, 3 disputed", or nothing. */
+/** All addresses of a total, whatever became of them. */
+export function addressesOf(total) {
+  return total.read + total.stale + total.unread + total.disputed;
+}
+
+/** Readings without an amount: "12 unread, 3 disputed", or "". */
 export function openWords({ unread, disputed }) {
   const parts = [[unread, "unread"], [disputed, "disputed"]].filter(([size]) => size);
   return parts.map(([size, word]) => `${count(size)} ${word}`).join(", ");
 }
 
-/** A name of the API in words: completed_with_gaps is "completed with gaps". */
+/** A name of the API as words: completed_with_gaps is "completed with gaps". */
 export function words(name) {
   return name.replaceAll("_", " ");
 }

@@ -1,4 +1,4 @@
-// What could not be read, each with every provider's own reason.
+// What could not be read, with every provider's reason.
 
 import { h, keyed, put, stamp } from "./dom.js";
 import { count, many, words } from "./format.js";
@@ -8,13 +8,13 @@ import { isResumable } from "./state.js";
 import { on, store } from "./store.js";
 
 const ROWS = 25;
-const PACE = 3_000; // ms between two looks while a scan runs
+const PACE = 3_000; // ms between refreshes while a scan runs
 
-const UNASKED = ["Nothing was asked for yet.", "What a scan cannot read is listed here, with every provider's own reason."];
-const SO_FAR = ["Nothing is unread so far.", "The scan is still running: what no provider can read will be listed here."];
-const EARLY = ["Nothing of what was asked for is unread.", "The scan ended early: what it did not come to is not listed here. Resume reads it."];
-const DISPUTED = ["Nothing is unread, but operators disagree.", "A disputed reading has no amount: its row under Addresses shows every answer. Retry asks again."];
-const RELIEF = ["Nothing that was asked for is unread.", "Every answer is in: no reading failed that the last scan asked for."];
+const UNASKED = ["Nothing was scanned yet.", "Readings that fail are listed here, with every provider's reason."];
+const SO_FAR = ["Nothing is unread so far.", "The scan is still running; readings that no provider can make will be listed here."];
+const EARLY = ["No reading failed so far.", "The scan ended early, and what it did not reach is not listed here. Resume reads it."];
+const DISPUTED = ["Nothing is unread, but operators disagree.", "A disputed reading has no amount; its row under Addresses shows all answers. Retry asks again."];
+const RELIEF = ["Nothing is unread.", "No reading of the last scan failed."];
 
 class Gaps extends HTMLElement {
   connectedCallback() {
@@ -39,7 +39,7 @@ class Gaps extends HTMLElement {
     this.querySelector(".pager").hidden = alone && !items.length;
     this.querySelector(".empty").hidden = items.length > 0 || !alone;
     const last = first + items.length - 1;
-    this.say(alone ? `${count(items.length)} unread` : items.length ? `${count(first)}–${count(last)}` : "No more of them.");
+    this.say(alone ? `${count(items.length)} unread` : items.length ? `${count(first)}–${count(last)}` : "No more.");
   }
 
   drawEmpty() {

@@ -1,4 +1,4 @@
-// A state as shape and word; its colour only repeats what these say.
+// A state as shape and word; colour only repeats them.
 
 import { h, svg } from "./dom.js";
 import { words } from "./format.js";
@@ -6,7 +6,6 @@ import { words } from "./format.js";
 const RING = "M8 1.8a6.2 6.2 0 1 0 0 12.4A6.2 6.2 0 0 0 8 1.8z";
 const TRIANGLE = "M8 1.8 15 14H1z";
 const CHECK = "M5 8.2l2.1 2.1L11.2 6";
-// stroke is drawn as a line, fill as a surface
 const SHAPES = {
   check: { stroke: `${RING}${CHECK}` },
   arc: { stroke: "M8 1.8a6.2 6.2 0 1 1-6.2 6.2" },
@@ -48,7 +47,7 @@ const STATES = {
   unauthorized: ["slash", "bad"],
 };
 
-/** The shape of a state; a state that this page doesn't know is a hollow ring. */
+/** The shape of a state; unknown states are a hollow ring. */
 export function glyph(state) {
   const [shape, tone] = STATES[state] ?? ["hollow", "calm"];
   const { stroke, fill, dash } = SHAPES[shape];
@@ -58,7 +57,7 @@ export function glyph(state) {
   return drawn;
 }
 
-/** A state as its shape and its word, or another text in place of the word. */
+/** A state as its shape and its word, or another text. */
 export function badge(state, text = words(state)) {
   return h("span", { class: "badge" }, glyph(state), h("span", {}, text));
 }

@@ -1,24 +1,24 @@
-// Holdings: what is held per chain and asset, "at least" wherever anything is unread or stale.
+// Holdings per chain and asset; "≥" wherever anything is unread, disputed or stale.
 
 import { get } from "./api.js";
 import { keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { coins, count, many, openWords, signed } from "./format.js";
+import { addressesOf, coins, count, many, openWords, signed } from "./format.js";
 import { paced } from "./pace.js";
 import { amount, bar, fractionDigits, instead } from "./picture.js";
 import { on, setTotals, store } from "./store.js";
 
 const PACE = 2_000; // ms
 
-/** Ask for the totals, at most once in two seconds. */
+/** Get the totals, at most once in two seconds. */
 const refreshTotals = paced(async () => {
-  const answer = await get("balances", { limit: 1 }).catch(() => null); // the connection's state is shown by the header
+  const answer = await get("balances", { limit: 1 }).catch(() => null); // the header shows a lost connection
   if (answer) setTotals(answer.totals);
 }, PACE);
 
 on(["progress", "addresses"], refreshTotals);
 
-/** What of a total isn't in its amount: "12 unread, 3 stale with 1.5 BTC not added". */
+/** What a total's amount leaves out: "12 unread, 3 stale with 1.5 BTC not added". */
 function missingWords(total) {
   const held = `${coins(total.stale_amount, total.decimals)} ${total.asset}`;
   const stale = total.stale ? [`${count(total.stale)} stale with ${held} not added`] : [];
@@ -33,7 +33,7 @@ class Holdings extends HTMLElement {
   }
 
   draw() {
-    const totals = store.totals.filter((each) => each.read || each.stale || each.unread || each.disputed);
+    const totals = store.totals.filter(addressesOf);
     const digits = Math.max(0, ...totals.map((each) => (each.amount ? fractionDigits(coins(each.amount, each.decimals)) : 0)));
     keyed(this.list, totals, (each) => `${each.chain} ${each.asset}`, make, (row, total) => update(row, total, digits));
     this.querySelector(".loading").hidden = true;
@@ -50,8 +50,8 @@ function make(total) {
 }
 
 function update(row, total, digits) {
-  const partial = total.unread || total.stale || total.disputed;
-  const all = total.read + total.stale + total.unread + total.disputed;
+  const all = addressesOf(total);
+  const partial = all > total.read;
   const pending = signed(total.unconfirmed, total.decimals);
   const funded = total.funded ?? 0;
   const zero = total.read - funded;

@@ -1,6 +1,6 @@
-// How often the page may ask.
+// Limits how often the page asks.
 
-/** A function that calls `work` at once, then at most every `ms`, never twice at a time, nor while nobody looks at the page. */
+/** A function that calls `work` at once, then at most every `ms`; never concurrently, nor while the page is hidden. */
 export function paced(work, ms) {
   let wanted = false;
   let busy = false;
@@ -25,7 +25,7 @@ export function paced(work, ms) {
   };
 }
 
-/** A function that calls `work` once `ms` have passed without another call. */
+/** A function that calls `work` after `ms` without another call. */
 export function debounced(work, ms) {
   let timer = 0;
   return () => {

@@ -1,10 +1,10 @@
-// Turning the pages of a list that may be very long: only one page is held, and `next` of each answer leads on.
+// Pages through a list of any length, holding one page; each response's `next` is the cursor for the one after.
 
 import { get } from "./api.js";
 
 /**
- * The pages of a resource: `query()` gives its parameters, `draw(answer, first)` shows a page whose first row is that number,
- * `fail(error)` says why none came; `previous` and `next` are its buttons.
+ * The pages of a resource: `query()` gives its parameters, `draw(answer, first)` shows a page that begins with row `first`,
+ * `fail(error)` shows an error; `previous` and `next` are the buttons.
  */
 export class Pages {
   constructor({ path, limit, query, draw, fail, previous, next }) {
@@ -16,13 +16,13 @@ export class Pages {
     next.addEventListener("click", () => this.turn(1));
   }
 
-  /** Ask for the first page. */
+  /** Load the first page. */
   first() {
     this.cursors = [null];
     return this.refresh();
   }
 
-  /** Go on by a page, or back. */
+  /** Turn forward or back by a page. */
   turn(step) {
     if (step > 0 && this.after !== null) this.cursors.push(this.after);
     else if (step < 0 && this.cursors.length > 1) this.cursors.pop();
@@ -30,7 +30,7 @@ export class Pages {
     return this.refresh();
   }
 
-  /** Ask for this page again; an answer that came too late, to an earlier question, is dropped. */
+  /** Load this page again; a late response to an earlier request is dropped. */
   async refresh() {
     const asked = ++this.asked;
     try {

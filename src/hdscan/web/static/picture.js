@@ -1,8 +1,8 @@
-// What numbers look like: an amount with its digits in groups, and a bar of parts.
+// Amounts with grouped digits, and bars of parts.
 
 import { h, svg } from "./dom.js";
 
-/** An amount's text, exact, its groups apart by space that isn't copied; `digits` aligns the points of a column. */
+/** An exact amount, its groups separated by space that is not copied; `digits` aligns the decimal points of a column. */
 export function amount(text, digits = null) {
   const [, before, whole, fraction] = /^(\D*)(\d+)(\..*)?$/.exec(text);
   const head = whole.length % 3 || 3;
@@ -11,14 +11,14 @@ export function amount(text, digits = null) {
   return h("span", { class: "number" }, before, ...wholes.map(group), fractionOf(digits, ...parts.map(group)));
 }
 
-/** A word in place of an amount, ending where the amounts of its column have their points. */
+/** A word in place of an amount, aligned with the decimal points of its column. */
 export function instead(word, digits) {
   return h("span", { class: "number" }, word, fractionOf(digits));
 }
 
 function fractionOf(digits, ...parts) {
   const tail = h("span", { class: "fraction" }, ...parts);
-  // as wide as the longest of the column, with its spaces and its point
+  // as wide as the longest fraction of the column, with its gaps and its point
   if (digits !== null) tail.style.width = digits ? `calc(${digits + 1}ch + ${Math.ceil(digits / 3) * 0.16}em)` : "0";
   return tail;
 }
@@ -27,15 +27,15 @@ function group(text) {
   return h("span", { class: "digits" }, text);
 }
 
-/** How many digits stand behind the point. */
+/** The number of digits after the decimal point. */
 export function fractionDigits(text) {
   return (text.split(".")[1] ?? "").length;
 }
 
-const THIN = 1; // percent: as thin as a part can be that isn't nothing
+const THIN = 1; // percent: the least width of a part that is not empty
 const PATTERNS = { stale: "url(#hatch)", unread: "url(#dots)" };
 
-/** A bar of `[kind, size]` parts of `total`; the widest part gives way where others would be too thin to be seen. */
+/** A bar of `[kind, size]` parts of `total`; the widest part shrinks where others would be too thin to see. */
 export function bar(parts, total, label) {
   const shown = parts.filter(([, size]) => size > 0);
   const widths = shown.map(([, size]) => Math.max(THIN, (100 * size) / total));

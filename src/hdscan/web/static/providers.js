@@ -1,4 +1,4 @@
-// Providers: who answers, who doesn't, and why.
+// Providers: their states, counts and last errors.
 
 import { get } from "./api.js";
 import { h, keyed, put, stamp } from "./dom.js";
@@ -6,7 +6,7 @@ import { badge } from "./glyph.js";
 import { clock, count, perSecond, words } from "./format.js";
 import { dispatch, on, store } from "./store.js";
 
-const EVERY = 2_000; // ms between two looks at the counts, while a scan runs and the page is seen
+const EVERY = 2_000; // ms between refreshes of the counts while a scan runs and the page is visible
 
 class Providers extends HTMLElement {
   connectedCallback() {
@@ -24,7 +24,7 @@ class Providers extends HTMLElement {
     this.watch();
   }
 
-  /** Look at the counts while a scan runs, and once more when it has ended. */
+  /** Refresh the counts while a scan runs, and once more when it has ended. */
   watch() {
     const wanted = store.state.running && !document.hidden;
     if (wanted && !this.timer) this.timer = setInterval(refresh, EVERY);
@@ -36,7 +36,7 @@ class Providers extends HTMLElement {
 }
 
 async function refresh() {
-  const answer = await get("providers").catch(() => null); // the next look, or the next event, says it
+  const answer = await get("providers").catch(() => null); // the next refresh or event will bring it
   if (answer) dispatch("providers", answer);
 }
 

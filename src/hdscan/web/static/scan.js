@@ -1,4 +1,4 @@
-// Scan: how every chain stands, and the buttons that start, stop and retry.
+// Scan: the progress of every chain, and the buttons that start, stop and retry.
 
 import { ApiError, post } from "./api.js";
 import { announce, h, keyed, put, stamp } from "./dom.js";
@@ -10,15 +10,15 @@ import { on, store } from "./store.js";
 
 class Scan extends HTMLElement {
   connectedCallback() {
-    this.left = { chain: new Set(), asset: new Set() }; // what was unticked: all is chosen until then
+    this.left = { chain: new Set(), asset: new Set() }; // unticked names
     this.rows = this.querySelector(".chains");
     this.message = this.querySelector("[data-testid=message]");
     this.buttons = Object.fromEntries([...this.querySelectorAll("button")].map((each) => [each.dataset.testid, each]));
     const { start, stop, retry, restart } = this.buttons;
-    start.addEventListener("click", () => this.ask("scans", {}, start.textContent === "Resume" ? "goes on" : "has begun"));
+    start.addEventListener("click", () => this.ask("scans", {}, start.textContent === "Resume" ? "resumed" : "started"));
     retry.addEventListener("click", () => this.ask("scans", { retry: true }, "retries what has no amount"));
-    restart.addEventListener("click", () => this.ask("scans", { restart: true }, "has begun"));
-    stop.addEventListener("click", () => this.ask("scans/stop", {}, "stops; what was read is kept"));
+    restart.addEventListener("click", () => this.ask("scans", { restart: true }, "started"));
+    stop.addEventListener("click", () => this.ask("scans/stop", {}, "is stopping; what was read is kept"));
     this.querySelector("details").addEventListener("change", ({ target }) => {
       this.left[target.name][target.checked ? "delete" : "add"](target.value);
       this.drawButtons();
@@ -39,7 +39,7 @@ class Scan extends HTMLElement {
     this.drawButtons();
   }
 
-  /** Announce what changed since the last drawing, and show the progress in the tab's title. */
+  /** Announce changes since the last drawing, and show the progress in the tab's title. */
   tell(state) {
     const before = this.told;
     this.told = state;
@@ -88,7 +88,7 @@ class Scan extends HTMLElement {
     put(this, { chosen: left.length ? `all but ${left.join(", ")}` : "all chains and assets" });
   }
 
-  /** The chains and assets that are ticked; what is ticked entirely is left out, as the API then takes all. */
+  /** The ticked chains and assets; where all are ticked the key is left out, which the API takes as all. */
   chosen() {
     const body = {};
     for (const [key, kind] of [["chains", "chain"], ["assets", "asset"]]) {
@@ -137,7 +137,7 @@ function updateChain(row, chain) {
     unread: count(chain.unread),
     disputed: chain.disputed ? [h("b", {}, count(chain.disputed)), " disputed"] : "",
     funded: count(chain.funded),
-    first: running && !chain.read && !openWords(chain) ? "the first part is under way" : "",
+    first: running && !chain.read && !openWords(chain) ? "reading the first chunk" : "",
     rate: running && chain.rate ? perSecond(chain.rate) : "–",
     eta: running && chain.eta !== null ? duration(chain.eta) : "–",
     seconds: duration(chain.seconds),

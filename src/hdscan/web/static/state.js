@@ -1,8 +1,8 @@
-// What the page knows of the scan, as a pure function of its events (docs/api.md): no DOM, clock or network here.
+// The page's state as a pure function of the events (docs/api.md): no DOM, clock or network here.
 
 const NOTICES = 20; // as many as the server keeps
 
-/** What is known before the first event. */
+/** The state before the first event. */
 export const EMPTY = Object.freeze({
   known: false,
   scan_id: null,
@@ -13,7 +13,7 @@ export const EMPTY = Object.freeze({
   providers: [],
 });
 
-/** The state after an event; `data` is the event's own, and an event that says nothing new gives the same state. */
+/** The state after an event with this `data`; unknown events leave it as it is. */
 export function reduce(state, eventName, data) {
   switch (eventName) {
     case "scan_state":
@@ -27,7 +27,7 @@ export function reduce(state, eventName, data) {
       return { ...state, errors: [...state.errors, data].slice(-NOTICES) };
     case "provider_state":
       return { ...state, providers: withProvider(state.providers, data) };
-    case "providers": // the answer of GET /api/v1/providers
+    case "providers": // the response of GET /api/v1/providers
       return { ...state, providers: data.items };
     default:
       return state;
@@ -51,12 +51,12 @@ function withProvider(providers, data) {
   return known ? providers.map((each) => (each.name === data.name ? data : each)) : [...providers, data];
 }
 
-/** Whether the next scan of a chain goes on with what it has, rather than begin anew. */
+/** Whether the next scan of a chain resumes this one. */
 export function isResumable(chain) {
   return chain?.status === "stopped" || chain?.status === "failed";
 }
 
-/** The chains' names in order: of the scan, of the totals and of the providers, as one may be named in one of them only. */
+/** The names of all chains, in order, from totals, providers and scans, as some appear in only one of them. */
 export function chainNames(state, totals) {
   const named = [...(totals ?? []), ...state.providers].map((each) => each.chain);
   return [...new Set([...named, ...Object.keys(state.chains)])];

@@ -1,8 +1,8 @@
-// The one place where state lives; sections draw when told that it changed, at most once a frame.
+// Holds the state; sections draw when it changes, at most once a frame.
 
 import { EMPTY, reduce } from "./state.js";
 
-/** `state` is the reducer's, `totals` those of GET balances or null before they came, `link` how the connection stands. */
+/** `state` is the reducer's, `totals` come from GET balances (null before the first), `link` is the state of the connection. */
 export const store = { state: EMPTY, totals: null, link: "connecting" };
 
 const listeners = new Map();
@@ -13,7 +13,7 @@ export function on(topics, listener) {
   for (const topic of topics) listeners.set(topic, [...(listeners.get(topic) ?? []), listener]);
 }
 
-/** Say that a topic changed; its listeners run before the next frame. */
+/** Note that a topic changed; its listeners run before the next frame. */
 export function changed(topic) {
   if (!pending.size) requestAnimationFrame(tell);
   pending.add(topic);
@@ -25,7 +25,7 @@ function tell() {
   for (const listener of called) listener();
 }
 
-/** Take an event into the state. */
+/** Apply an event to the state. */
 export function dispatch(eventName, data) {
   const next = reduce(store.state, eventName, data);
   if (next === store.state) return;
@@ -34,13 +34,13 @@ export function dispatch(eventName, data) {
   if (["scan_state", "scan_progress", "scan_complete"].includes(eventName)) changed("progress");
 }
 
-/** Take new totals. */
+/** Set the totals. */
 export function setTotals(totals) {
   store.totals = totals;
   changed("totals");
 }
 
-/** Take how the connection stands: connecting, live, reconnecting or unauthorized. */
+/** Set the state of the connection: connecting, live, reconnecting or unauthorized. */
 export function setLink(link) {
   if (store.link === link) return;
   store.link = link;

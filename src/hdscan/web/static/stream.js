@@ -1,18 +1,18 @@
-// The one EventSource: feeds the reducer, and says how the connection stands.
+// The one EventSource: feeds the reducer and tracks the connection.
 
 import { get, url } from "./api.js";
 import { dispatch, setLink, store } from "./store.js";
 
 const EVENTS = ["scan_state", "scan_progress", "scan_token_error", "scan_error", "scan_complete", "provider_state"];
-const SILENCE = 45_000; // ms without even a ping (they come every 15 s): the connection is dead, whatever the browser thinks
-const AGAIN = 3_000; // ms before a stream that the browser gave up is opened anew
+const SILENCE = 45_000; // ms without even a ping (sent every 15 s): the connection is dead even if the browser has not noticed
+const AGAIN = 3_000; // ms before reopening a stream that the browser gave up
 
 let source = null;
 let lastId = null;
 let silence = 0;
 let retry = 0;
 
-/** Open the stream, or open it anew. */
+/** Open or reopen the stream. */
 export function connect() {
   clearTimeout(retry);
   source?.close();
@@ -39,14 +39,14 @@ function heard() {
 
 async function lost() {
   if (store.link !== "unauthorized") setLink("reconnecting");
-  if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+  if (source.readyState !== EventSource.CLOSED) return; // the browser retries by itself
   clearTimeout(silence);
   clearTimeout(retry);
-  await get("status").catch(() => null); // says "unauthorized" where that is why
+  await get("status").catch(() => null); // sets "unauthorized" if that is the cause
   if (store.link !== "unauthorized") retry = setTimeout(connect, AGAIN);
 }
 
-// whoever signed in again in another tab comes back to a page that works
+// reconnect after a sign-in in another tab
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && store.link === "unauthorized") connect();
 });

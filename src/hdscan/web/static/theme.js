@@ -1,4 +1,4 @@
-// A classic script in the head: the remembered theme stands before the first paint, so that nothing flashes.
+// A classic script in the head: applies the stored theme before the first paint.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -7,7 +7,7 @@
     const kept = localStorage.getItem("hdscan-theme");
     if (kept === "dark" || kept === "light") root.dataset.theme = kept;
   } catch {
-    // a browser that keeps nothing follows the system's theme
+    // without storage, follow the system's theme
   }
   addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector("#theme");
@@ -18,7 +18,7 @@
       try {
         localStorage.setItem("hdscan-theme", root.dataset.theme);
       } catch {
-        // then it holds for this page only
+        // without storage, the choice holds for this page only
       }
     });
     dark.addEventListener("change", label);
