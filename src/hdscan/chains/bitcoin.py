@@ -29,7 +29,6 @@ class Bitcoin(ChainFamily):
     form = re.compile(rf"(?:bcrt|bc|tb)1[a-z0-9]{{6,87}}|[123mn]{BASE58}{{25,34}}")
     decimals = 8
     head_tolerance = 1
-    coin_type = 0
     finality = Finality(rereads_mempool=True)
 
     def canonical(self, chain: Chain, text: str) -> str:
@@ -37,18 +36,16 @@ class Bitcoin(ChainFamily):
         return _decode(chain, text)[0]
 
     def identity(self, chain_id: int | None, genesis: str | None) -> str:
-        """The hash of the first block."""
         if genesis is None or chain_id is not None or not _GENESIS.fullmatch(genesis):
             raise ConfigError("a bitcoin chain is known by the hash of its first block: genesis, 64 hexadecimal digits")
         return genesis
 
     def check_contract(self, text: str) -> None:
-        """There is none."""
         raise ConfigError("a bitcoin chain has no tokens")
 
     def encoder(self, chain: Chain, script: Script | None) -> Callable[[bytes], str]:
         """P2PKH, P2SH-P2WPKH, P2WPKH or P2TR (BIP-341, key path only)."""
-        params = params_of(chain)
+        params = self.params(chain)
         hrp = params.hrps[0] if params.hrps else ""
         p2pkh, p2sh = bytes(params.p2pkh[:1]), bytes(params.p2sh[:1])
         hash160, segwit, tweak = wallycore.hash160, wallycore.addr_segwit_from_bytes, wallycore.ec_public_key_bip341_tweak
@@ -61,8 +58,8 @@ class Bitcoin(ChainFamily):
         }
         return encoders[script or next(iter(self.purposes(chain)))]
 
-    def params(self, stated: Mapping[str, Any], decimals: int) -> ChainParams | None:
-        """Those of another coin, which has to state all of its own, lest Bitcoin's addresses are taken for its."""
+    def stated_params(self, stated: Mapping[str, Any], decimals: int) -> ChainParams | None:
+        """Another coin than Bitcoin states all of them, so that no address of Bitcoin's is taken for its own."""
         if not stated:
             return None
         if missing := [key for key in ("hrps", "p2pkh", "p2sh", "slip44") if key not in stated]:
@@ -78,13 +75,12 @@ class Bitcoin(ChainFamily):
             supply=None if supply is None else supply * 10**decimals,
         )
 
-    def coin_type_of(self, chain: Chain) -> int:
-        """That of the coin; 1 on Bitcoin's test networks."""
-        return params_of(chain).coin_type
+    def params(self, chain: Chain) -> ChainParams:
+        return params_of(chain)
 
     def purposes(self, chain: Chain) -> Mapping[Script, int]:
-        """All four scripts, or P2PKH alone where there is no segwit."""
-        return PURPOSES if params_of(chain).hrps else {Script.P2PKH: PURPOSES[Script.P2PKH]}
+        """All four scripts, or P2PKH alone without segwit."""
+        return PURPOSES if self.params(chain).hrps else {Script.P2PKH: PURPOSES[Script.P2PKH]}
 
 
 def params_of(chain: Chain) -> ChainParams:
@@ -93,14 +89,14 @@ def params_of(chain: Chain) -> ChainParams:
 
 
 def script_pubkey(chain: Chain, address: str) -> bytes:
-    """The script that an address stands for; raises InputError, which never holds the address, where it is none."""
+    """The scriptPubKey of an address; raises InputError, which never holds the text."""
     return _decode(chain, address)[1]
 
 
 def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
     """An address's canonical form and its script."""
     params = params_of(chain)
-    # an address of Bitcoin's other network is told apart; other coins' test networks are just another prefix
+    # Bitcoin's other network is recognised; that of another coin is any other coin to us
     known = tuple(OWN.values()) if chain.params is None else (params,)
     data = _base58check(text)  # first, since LTC1… may be either
     if data is None:
@@ -114,7 +110,7 @@ def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
     for versions, before, after in ((params.p2pkh, b"\x76\xa9\x14", b"\x88\xac"), (params.p2sh, b"\xa9\x14", b"\x87")):
         if version == versions[0]:
             return text, before + hashed + after
-        if version in versions:  # an older form of the same script, which would be counted twice
+        if version in versions:  # an older form of the same script: kept as it is, it would be counted twice
             return str(wallycore.base58check_from_bytes(bytes(versions[:1]) + hashed)), before + hashed + after
     if any(version in (*each.p2pkh, *each.p2sh) for each in known):
         raise InputError(f"is an address of another network than {chain.network}")

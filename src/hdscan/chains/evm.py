@@ -24,7 +24,7 @@ class Evm(ChainFamily):
     coin_type = 60
 
     def canonical(self, chain: Chain, text: str) -> str:
-        """0x and 40 hexadecimal digits in the case of EIP-55; read in that case, or in one case throughout."""
+        """0x and 40 hexadecimal digits in the case of EIP-55; one case throughout is read, too."""
         if not self.form.fullmatch(text):
             raise InputError(_fault(text))
         body = text[2:]
@@ -35,13 +35,11 @@ class Evm(ChainFamily):
         return address
 
     def identity(self, chain_id: int | None, genesis: str | None) -> str:
-        """The EIP-155 chain id in decimal."""
         if chain_id is None or genesis is not None:
             raise ConfigError("an EVM chain is known by its chain_id (and has no genesis here)")
         return str(chain_id)
 
     def check_contract(self, text: str) -> None:
-        """The contract's address, in any case."""
         if not self.form.fullmatch(text):
             raise ConfigError("contract has to be 0x and 40 hexadecimal digits")
 

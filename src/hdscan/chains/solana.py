@@ -22,7 +22,7 @@ class Solana(ChainFamily):
     finality = Finality(reorganises=False)
 
     def canonical(self, chain: Chain, text: str) -> str:
-        """The text as it is: it has no checksum, so that a mistyped one may be another address."""
+        """The text itself; without a checksum, a mistyped address may be another valid one."""
         if not text:
             raise InputError("is empty")
         if not IS_BASE58.fullmatch(text):
@@ -32,13 +32,11 @@ class Solana(ChainFamily):
         return text
 
     def identity(self, chain_id: int | None, genesis: str | None) -> str:
-        """The hash of the first block."""
         if genesis is None or chain_id is not None or not _is_32_bytes(genesis):
             raise ConfigError("a solana chain is known by the hash of its first block: genesis, base58 of 32 bytes")
         return genesis
 
     def check_contract(self, text: str) -> None:
-        """The mint's address."""
         if not _is_32_bytes(text):
             raise ConfigError("contract has to be the mint's address, base58 of 32 bytes")
 

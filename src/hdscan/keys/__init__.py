@@ -1,1 +1,1 @@
-"""Extended public keys, mnemonics and address lists become addresses: pure, and no text that was refused is ever repeated."""
+"""Addresses from extended public keys, mnemonics and lists: pure; no error repeats the text that it refuses."""

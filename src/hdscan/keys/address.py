@@ -1,4 +1,4 @@
-"""Makes an address canonical, or raises one sentence that says what is wrong with it."""
+"""Makes an address canonical, or says what is wrong with it."""
 
 from hdscan.chains import FAMILIES, family_of
 from hdscan.keys.secret import recognise
@@ -7,9 +7,9 @@ from hdscan.model.errors import InputError
 
 
 def canonical(chain: Chain, text: str) -> str:
-    """The one form in which an address of this chain is kept, by the rules of its family.
+    """The one form in which an address of this chain is kept.
 
-    Raises InputError, whose sentence never holds the text; it says so where the text is a secret or of another family.
+    Raises InputError, whose sentence never holds the text; it recognises secrets and addresses of other families.
     """
     try:
         return family_of(chain).canonical(chain, text)

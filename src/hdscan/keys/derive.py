@@ -20,8 +20,8 @@ _CHILD = wallycore.BIP32_FLAG_KEY_PUBLIC | wallycore.BIP32_FLAG_SKIP_HASH
 class Deriver:
     """The addresses of one branch of a wallet.
 
-    `path` shows where they stand, with {} for the index; `script` is the Bitcoin script they were derived for, or None. It
-    holds the branch's public key; for Solana, where every step is hardened, the private key of m/44'/501' while it lives.
+    `path` has {} in place of the index; `script` is the Bitcoin script, or None. It holds the branch's public key or, for
+    Solana, where every step is hardened, the private key of m/44'/501'.
     """
 
     def __init__(self, path: str, script: Script | None, address: Callable[[int], str]) -> None:
@@ -30,7 +30,7 @@ class Deriver:
         self._address = address
 
     def addresses(self, start: int, count: int) -> Iterator[tuple[str, str]]:
-        """Address and path of `count` indices from `start`. Raises InputError unless all are from 0 to 2^31 - 1 (BIP-32)."""
+        """Address and path of `count` indices from `start`; InputError unless all are from 0 to 2^31 - 1 (BIP-32)."""
         if start < 0 or count < 0 or start + count > HARDENED:
             raise InputError("the indices of addresses go from 0 to 2147483647")
         before, after = self.path.split("{}")
@@ -39,11 +39,11 @@ class Deriver:
 
 
 def from_extended(chain: Chain, key: str, script: Script | None, branch: int) -> Deriver:
-    """The addresses of a branch below an extended public key (BIP-32), 0 receiving or 1 change.
+    """The addresses of a branch (0 receiving, 1 change) below an extended public key (BIP-32).
 
-    Without `script` a ypub or upub is P2SH-P2WPKH (BIP-49) and all others are P2WPKH (BIP-84). The key is an account's (depth
-    3) or a branch's (depth 4, which has to be `branch`); one of depth 0 or 1, as Electrum exports, has no purpose in its path
-    and is taken if `script` is given. Raises KeyFault or InputError, neither of which repeats the key.
+    The default script is P2SH-P2WPKH for a ypub or upub (BIP-49), else the chain's own (BIP-84). The key is an account's (depth
+    3) or the branch's (depth 4); of depth 0 or 1, as Electrum exports it, it needs a `script`. Raises KeyFault or InputError,
+    which never repeat the key.
     """
     _check_options(chain, script, branch)
     if family_of(chain).only_hardened:
@@ -59,7 +59,7 @@ def from_extended(chain: Chain, key: str, script: Script | None, branch: int) ->
         if known.script and known.script not in scripts:
             raise KeyFault(f"a {known.prefix} is of {known.script} addresses, which {chain.id} does not have")
     elif known.script or (known.network, chain.network) == (Network.TESTNET, Network.MAINNET):
-        coin = family_of(chain).coin_type_of(chain)
+        coin = family_of(chain).params(chain).coin_type
         raise KeyFault(f"a {known.prefix} is not of an EVM chain: give the xpub of the account m/44'/{coin}'/0'")
     path = _path_below(chain, known, script, branch)
     below = known.wally if known.depth == 4 else wallycore.bip32_key_from_parent(known.wally, branch, _CHILD)
@@ -67,15 +67,15 @@ def from_extended(chain: Chain, key: str, script: Script | None, branch: int) ->
 
 
 def from_mnemonic(chain: Chain, mnemonic: str, passphrase: str, script: Script | None, branch: int) -> Deriver:
-    """The addresses of a branch of a BIP-39 mnemonic's first account, 0 receiving or 1 change.
+    """The addresses of a branch (0 receiving, 1 change) of a BIP-39 mnemonic's first account.
 
-    Bitcoin m/84'/0'/0'/branch/i (or 44', 49', 86' by `script`; coin type 1' on a testnet), EVM m/44'/60'/0'/branch/i, Solana
-    m/44'/501'/i'/0' (SLIP-0010). Raises KeyFault or InputError, neither of which repeats a word.
+    Bitcoin m/84'/0'/0'/branch/i (44', 49' or 86' by `script`; coin type 1' on a testnet), EVM m/44'/60'/0'/branch/i, Solana
+    m/44'/501'/i'/0' (SLIP-0010). Raises KeyFault or InputError, which never repeat a word.
     """
     _check_options(chain, script, branch)
     seed = to_seed(mnemonic, passphrase)
     if family_of(chain).only_hardened:
-        return _hardened(seed, family_of(chain).coin_type_of(chain))
+        return _hardened(seed, family_of(chain).params(chain).coin_type)
     purpose, coin = _purpose_and_coin(chain, script)
     steps = [HARDENED + purpose, HARDENED + coin, HARDENED, branch]
     root = wallycore.bip32_key_from_seed(seed, wallycore.BIP32_VER_MAIN_PRIVATE, wallycore.BIP32_FLAG_SKIP_HASH)
@@ -99,17 +99,17 @@ def _purpose_and_coin(chain: Chain, script: Script | None) -> tuple[int, int]:
     family = family_of(chain)
     scripts = family.purposes(chain)
     purpose = scripts[script or next(iter(scripts))] if scripts else BIP44
-    return purpose, family.coin_type_of(chain)
+    return purpose, family.params(chain).coin_type
 
 
 def _path_below(chain: Chain, key: ExtendedKey, script: Script | None, branch: int) -> str:
-    """The path as far as the key tells it: purpose and coin type are those of the script, not of the key itself."""
+    """The path as far as it is known: a key names neither its purpose nor its coin type."""
     purpose, coin = _purpose_and_coin(chain, script or key.script)
     if key.depth == 3 and key.child >= HARDENED:
         return f"m/{purpose}'/{coin}'/{key.child - HARDENED}'/{branch}/{{}}"
     if key.depth == 4 and key.child in (0, 1):
         if key.child != branch:
-            raise KeyFault(f"the key is of branch {key.child} already, and branch {branch} is asked for")
+            raise KeyFault(f"the key is of branch {key.child} already, but branch {branch} is asked for")
         return f"m/{purpose}'/{coin}'/?'/{branch}/{{}}"
     if key.depth <= 1 and family_of(chain).purposes(chain):
         if script is None:
@@ -144,12 +144,12 @@ def _hardened(seed: bytes, coin_type: int) -> Deriver:
 
 
 def ed25519_master(seed: bytes) -> tuple[bytes, bytes]:
-    """Private key and chain code, 32 bytes each, of the ed25519 root of a seed (SLIP-0010)."""
+    """Private key and chain code (32 bytes each) of a seed's ed25519 root (SLIP-0010)."""
     node = hmac.digest(b"ed25519 seed", seed, "sha512")
     return node[:32], node[32:]
 
 
 def hardened_child(parent: tuple[bytes, bytes], index: int) -> tuple[bytes, bytes]:
-    """Private key and chain code of the hardened ed25519 child `index`' (SLIP-0010); the parent's come in the same order."""
+    """Private key and chain code of the hardened ed25519 child `index`' (SLIP-0010)."""
     node = hmac.digest(parent[1], b"\x00" + parent[0] + (HARDENED + index).to_bytes(4), "sha512")
     return node[:32], node[32:]

@@ -14,8 +14,8 @@ HARDENED = 0x80000000
 class ExtendedKey(msgspec.Struct, frozen=True):
     """An extended public key.
 
-    `prefix` is what it begins with (`zpub`), `script` what that stands for, or None where it says nothing (`xpub`, `tpub`);
-    `child` is the number of the last step, HARDENED added where it is hardened; `wally` is libwally's key.
+    `prefix` is how it begins (`zpub`), `script` the script that this implies (None for `xpub` and `tpub`), `child` the index of
+    its last step, with HARDENED added if hardened, and `wally` libwally's key.
     """
 
     prefix: str
@@ -29,7 +29,7 @@ class ExtendedKey(msgspec.Struct, frozen=True):
         return f"<extended public key of depth {self.depth}>"
 
 
-# SLIP-0132. The upper-case forms are those of multisig wallets, whose addresses need the other cosigners' keys too.
+# SLIP-0132; the upper-case forms are of multisig wallets, whose addresses need the cosigners' keys
 _PUBLIC = {
     0x0488B21E: ("xpub", Network.MAINNET, None),
     0x049D7CB2: ("ypub", Network.MAINNET, Script.P2SH_P2WPKH),
@@ -39,18 +39,6 @@ _PUBLIC = {
     0x045F1CF6: ("vpub", Network.TESTNET, Script.P2WPKH),
 }
 _MULTISIG = {0x0295B43F: "Ypub", 0x02AA7ED3: "Zpub", 0x024289EF: "Upub", 0x02575483: "Vpub"}
-_PRIVATE = {
-    0x0488ADE4,
-    0x049D7878,
-    0x04B2430C,
-    0x04358394,
-    0x044A4E28,
-    0x045F18BC,
-    0x0295B005,
-    0x02AA7A99,
-    0x024285B5,
-    0x02575048,
-}
 _REFUSAL = (
     "this is an extended private key, and hdscan only watches: give the public one (xpub, ypub, zpub), "
     "and treat this one as exposed if it was typed on a command line"
@@ -58,9 +46,9 @@ _REFUSAL = (
 
 
 def parse(text: str) -> ExtendedKey:
-    """The extended public key that a text holds. Raises KeyFault, which never repeats it, if it is private or not valid."""
+    """Read an extended public key. Raises KeyFault, which never repeats it, if it is private or invalid."""
     text = text.strip()
-    if text[1:4] == "prv":
+    if text[1:4] == "prv":  # as the version bytes of every private key make it begin
         raise KeyFault(_REFUSAL)
     try:
         data = bytes(wallycore.base58check_to_bytes(text)) if text.isalnum() else b""
@@ -70,8 +58,6 @@ def parse(text: str) -> ExtendedKey:
         damaged = "the extended public key has a wrong checksum: mistyped or cut off"
         raise KeyFault(damaged if text[1:4] == "pub" else _other_form(text))
     version = int.from_bytes(data[:4])
-    if version in _PRIVATE:
-        raise KeyFault(_REFUSAL)
     if version in _MULTISIG:
         raise KeyFault(f"a {_MULTISIG[version]} is one key of a multisig wallet; its addresses cannot be derived from it alone")
     if len(data) != 78 or version not in _PUBLIC:
@@ -79,11 +65,11 @@ def parse(text: str) -> ExtendedKey:
     prefix, network, script = _PUBLIC[version]
     depth, parent, child = data[4], data[5:9], int.from_bytes(data[9:13])
     if depth == 0 and (child or any(parent)):
-        raise KeyFault("the extended public key is not valid: it has no depth, and a parent")
+        raise KeyFault("the extended public key is not valid: a key of depth 0 has no parent")
     try:
         key = wallycore.bip32_key_unserialize(wallycore.BIP32_VER_MAIN_PUBLIC.to_bytes(4) + data[4:])
     except ValueError:
-        raise KeyFault("the extended public key is not valid: it holds no point of secp256k1") from None
+        raise KeyFault("the extended public key is not valid: it is not a point of secp256k1") from None
     return ExtendedKey(prefix, network, script, depth, child, key)
 
 

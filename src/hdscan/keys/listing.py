@@ -1,4 +1,4 @@
-"""Reads a list of addresses, one a line or CSV, and says of every bad line what is wrong with it."""
+"""Reads a list of addresses, one a line or CSV, and explains every bad line."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -15,18 +15,18 @@ DELIMITERS = ",;\t"
 
 
 class BadLine(msgspec.Struct, frozen=True):
-    """A line that holds no usable address: its number, from 1, and why; the line itself is never repeated."""
+    """A line without a usable address: its number, from 1, and the reason, which never repeats the line."""
 
     number: int
     reason: str
 
 
 def parse(chain: Chain, lines: Iterable[str | bytes]) -> Iterator[str | BadLine]:
-    """The canonical address of every line, or why there is none, in order and as the lines come.
+    """Yield the canonical address of every line, or a BadLine.
 
-    Blank lines and lines that begin with # are skipped; a byte order mark and CRLF do no harm; bytes are UTF-8. If the first
-    line left has one field `address` (any case) it is the header of a CSV (RFC 4180; comma, semicolon or tab) and the other
-    columns are ignored. A field may not span lines, so that a stray quote costs one line and not the rest.
+    Blank lines and lines that begin with # are skipped; a byte order mark and CRLF are allowed; bytes are UTF-8. If the first
+    other line has one field `address` (any case) it is the header of a CSV (RFC 4180; comma, semicolon or tab), whose other
+    columns are ignored. A field does not span lines, so that a stray quote costs one line only.
     """
     begun, column = False, None
     for number, line in enumerate(lines, 1):
@@ -57,7 +57,7 @@ def _text(line: str | bytes) -> str:
 
 
 def _address_column(header: str) -> tuple[str, int] | None:
-    """The delimiter and the position of the field `address`, or None where this line is no header."""
+    """The delimiter and the position of the field `address`, or None if this is no header."""
     for delimiter in DELIMITERS:
         names = [name.strip().lower() for name in _split(header, delimiter)]
         if names.count("address") == 1:

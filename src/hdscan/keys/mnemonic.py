@@ -1,4 +1,4 @@
-"""Turns a BIP-39 mnemonic into its seed; its words are nowhere kept and in no error."""
+"""Turns a BIP-39 mnemonic into its seed; the words are not kept, and in no error."""
 
 import hashlib
 import unicodedata
@@ -12,9 +12,9 @@ _ENGLISH = wallycore.bip39_get_wordlist("en")
 
 
 def to_seed(mnemonic: str, passphrase: str) -> bytes:
-    """The 64-byte seed of English words, whatever their case and spacing, and a passphrase taken as it is (BIP-39).
+    """The 64-byte seed of English words (in any case and spacing) and a passphrase (BIP-39).
 
-    Raises KeyFault if the number of words, a word or the checksum is wrong, or the passphrase holds surrogates.
+    Raises KeyFault for a wrong number of words, word or checksum, or a passphrase that is not text.
     """
     words = unicodedata.normalize("NFKD", mnemonic).lower().split()
     if len(words) not in WORD_COUNTS:

@@ -1,4 +1,4 @@
-"""Recognises secrets and extended keys that were given in place of an address, and masks them."""
+"""Recognises secrets and extended keys given in place of an address, and masks them in messages."""
 
 import re
 
@@ -24,11 +24,11 @@ _IN_A_SENTENCE = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\
 
 
 def masked(text: str) -> str:
-    """A sentence without what has the form of a key or a mnemonic: it may repeat what was typed at the wrong place."""
+    """Mask what looks like a key or a mnemonic in a sentence that may repeat what a user typed."""
     return _IN_A_SENTENCE.sub("…", text)
 
 
 def recognise(text: str) -> str | None:
-    """What a text looks like that is a secret or an extended key; None where it looks like neither."""
+    """What kind of secret or extended key a text looks like, or None."""
     text = text.strip()
     return next((f"looks like {what}" for pattern, what in _SECRETS if pattern.fullmatch(text)), None)

@@ -101,7 +101,7 @@ class Register(msgspec.Struct):
                 decimals=decimals,
                 identity=family.identity(row.chain_id, row.genesis),
                 head_tolerance=family.head_tolerance if row.head_tolerance is None else row.head_tolerance,
-                params=family.params(stated, decimals),
+                params=family.stated_params(stated, decimals),
             )
 
     def _token(self, where: str, row: TokenRow) -> Asset:

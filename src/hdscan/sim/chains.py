@@ -23,32 +23,21 @@ def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str
     return SimChain(chain, tuple(assets), 70_000_000, interval)
 
 
+BTC_GENESIS = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
+SOL_GENESIS = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
 BTC = SimChain(
-    Chain(
-        "btc",
-        Family.BITCOIN,
-        Network.MAINNET,
-        "BTC",
-        8,
-        "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
-        2,
-    ),
+    Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, BTC_GENESIS, 2),
     (Asset("btc", "BTC", 8),),
     930_000,
     600.0,
 )
-BSC = evm_chain(
-    56,
-    "bsc",
-    "BNB",
-    {
-        "USDC": ("0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d", 18),
-        "USDT": ("0x55d398326f99059fF775485246999027B3197955", 18),
-    },
-    0.45,
-)
+BSC_TOKENS = {
+    "USDC": ("0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d", 18),
+    "USDT": ("0x55d398326f99059fF775485246999027B3197955", 18),
+}
+BSC = evm_chain(56, "bsc", "BNB", BSC_TOKENS, 0.45)
 SOL = SimChain(
-    Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d", 150),
+    Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, SOL_GENESIS, 150),
     (
         Asset("sol", "SOL", 9),
         Asset("sol", "USDC", 6, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),

@@ -130,19 +130,10 @@ class Simulation:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.world = config.world()
-        self._ready: Ready | None = None
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self.control = ""  # the control server's base URL
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
-
-    @property
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        assert self._ready is not None
-        return self._ready.endpoints
-
-    @property
-    def control(self) -> str:
-        assert self._ready is not None
-        return self._ready.control
 
     @property
     def pid(self) -> int:
@@ -162,7 +153,8 @@ class Simulation:
             line = await process.stdout.readline()
             if not line:
                 raise RuntimeError("the simulator did not start; its error is above")
-            self._ready = msgspec.json.decode(line, type=Ready)
+            ready = msgspec.json.decode(line, type=Ready)
+            self.endpoints, self.control = ready.endpoints, ready.control
             self._session = aiohttp.ClientSession()
         except BaseException:
             await self._stop()
