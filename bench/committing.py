@@ -19,17 +19,17 @@ ADDRESSES, TINY, CHUNK = 100_000, 2_000, 1_000
 def _store(folder: Path, addresses: int) -> float:
     with Store.open(f"sqlite:///{folder}/store.db", Network.MAINNET) as store:
         store.register([CHAIN], ASSETS)
-        store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(addresses)), None)
-        scan = store.begin_scan([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), addresses, CHUNK)], 0.0)
+        store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)), None)
+        scan = store.scans.begin([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), addresses, CHUNK)], 0.0)
         spent = 0.0
-        for chunk in store.pending_chunks(scan, "bsc", -1, addresses):
+        for chunk in store.scans.pending_chunks(scan, "bsc", -1, addresses):
             results = [
                 BalanceResult(Reading(a.index, a.text, asset), Balance(a.index * 10**15, None, 7, 1.8e9, "node"))
-                for a in store.addresses("bsc", chunk.first, chunk.stop)
+                for a in store.addresses.between("bsc", chunk.first, chunk.stop)
                 for asset in ASSETS
             ]
             begin = perf_counter()
-            store.commit_chunk(scan, "bsc", chunk, results, worker="bench", now=1.8e9, seconds=1.0, requests=5)
+            store.scans.commit_chunk(scan, "bsc", chunk, results, worker="bench", now=1.8e9, seconds=1.0, requests=5)
             spent += perf_counter() - begin
     return spent
 

@@ -19,8 +19,8 @@ ADDRESSES, TINY, FUNDED = 500_000, 2_000, 50  # every so many is funded
 
 def _fill(store: Store, path: Path, addresses: int) -> None:
     store.register([CHAIN], ASSETS)
-    store.add_addresses("bsc", ((f"0x{i:040x}", None) for i in range(addresses)))
-    store.begin_scan([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), addresses, 1_000)], 0.0)
+    store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)))
+    store.scans.begin([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), addresses, 1_000)], 0.0)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO source VALUES (1, 'node')")
         connection.execute(
@@ -48,15 +48,15 @@ def run(*, tiny: bool) -> None:
         for sort in (Sort.INDEX, Sort.AMOUNT):
             cursor = None
             for _ in range(rows * 9 // 10 // 1_000):
-                cursor = store.balance_page(None, None, sort=sort, cursor=cursor, limit=1_000).next
-            first = _best(lambda: store.balance_page(None, None, sort=sort))  # noqa: B023 called at once
-            deep = _best(lambda: store.balance_page(None, None, sort=sort, cursor=cursor))  # noqa: B023 called at once
+                cursor = store.balances.page(None, None, sort=sort, cursor=cursor, limit=1_000).next
+            first = _best(lambda: store.balances.page(None, None, sort=sort))  # noqa: B023 called at once
+            deep = _best(lambda: store.balances.page(None, None, sort=sort, cursor=cursor))  # noqa: B023 called at once
             row(
                 f"page of 100 of {rows:,} rows by {sort.value}",
                 f"{deep * 1e3:.1f} ms",
                 f"{deep / first:.1f} times as long",
                 f"the first page, {first * 1e3:.1f} ms",
             )
-        once = _best(lambda: store.balance_page(None, None))
-        totals = _best(store.totals)
+        once = _best(lambda: store.balances.page(None, None))
+        totals = _best(store.balances.totals)
         row(f"totals of {rows:,} rows", f"{totals * 1e3:.0f} ms", f"{totals / once:.0f} times as long", "a page of 100")

@@ -78,7 +78,7 @@ def test_an_import_that_is_told_to_end_ends(tmp_path: Path, monkeypatch: pytest.
     async def play() -> None:
         async with Demo(DemoRequest(50)) as demo:
             await demo.import_addresses(until=lambda: True)
-            assert demo.wallet.store.count_addresses("btc") == 0
+            assert demo.wallet.store.addresses.count("btc") == 0
 
     asyncio.run(asyncio.wait_for(play(), 30))
 

@@ -242,8 +242,8 @@ def test_an_electrum_host_is_asked_over_tls_and_its_certificate_remembered(tmp_p
                     found = await examined(settings)
                     assert "proves to serve btc" in found["provider lines"].message
                 name = "pin:" + city.endpoints[0].url.removeprefix("ssl://")
-                assert name in opened.store.load_memory()
-                opened.store.save_memory({name: msgspec.json.encode("0" * 64)})
+                assert name in opened.store.runtime.load()
+                opened.store.runtime.save({name: msgspec.json.encode("0" * 64)})
                 found = await examined(settings)
                 assert found["provider lines"].level is Level.WARN
                 assert "its certificate is not the one that is pinned" in found["provider lines"].message

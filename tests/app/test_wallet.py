@@ -75,7 +75,7 @@ async def test_a_scan_that_the_database_refused_is_known_as_failed_afterwards(tm
 async def test_memory_of_another_version_is_left_aside(tmp_path: Path) -> None:
     async with stage(tmp_path, BTC) as on:
         await on.scan()
-        on.wallet.store.save_memory(dict.fromkeys(on.wallet.store.load_memory(), b'{"of": "another version"}'))
+        on.wallet.store.runtime.save(dict.fromkeys(on.wallet.store.runtime.load(), b'{"of": "another version"}'))
         with capture_logs() as logs:
             await on.scan()
         on.assert_all_true()

@@ -128,7 +128,7 @@ class Arena:
     def rows(self) -> list[Row]:
         """What has to be the same in every run."""
         with self.store() as store:
-            return [(row.chain, row.address, row.asset, str(row.amount), row.state.value) for row in store.balances()]
+            return [(row.chain, row.address, row.asset, str(row.amount), row.state.value) for row in store.balances.rows()]
 
     def asked(self) -> set[Reading]:
         """Every reading that the hosts were asked for since the logs were emptied."""
@@ -247,13 +247,13 @@ def _examine(arena: Arena, before: dict[str, ChainScan]) -> dict[str, ChainScan]
     with arena.store() as store:
         if found := store.check():
             raise Broken("; ".join(found))
-        records = {name: record for name in arena.world.chains if (record := store.latest(name))}
+        records = {name: record for name in arena.world.chains if (record := store.scans.latest(name))}
         for name, record in records.items():
             earlier = before.get(name)
             if earlier and (record.scan_id, record.read + record.unread) < (earlier.scan_id, earlier.read + earlier.unread):
                 raise Broken(f"lost what was committed: {earlier} became {record}")
             _check_counts(store, record)
-        for row in store.balances():
+        for row in store.balances.rows():
             if row.amount is not None and row.amount != arena.true[row.chain, row.address, row.asset]:
                 raise Broken(f"a wrong amount: {row}")
     return records
@@ -261,7 +261,7 @@ def _examine(arena: Arena, before: dict[str, ChainScan]) -> dict[str, ChainScan]
 
 def _check_counts(store: Store, record: ChainScan) -> None:
     """Read and unread are together what was asked of done chunks."""
-    pending = store.pending_chunks(record.scan_id, record.chain, -1, ADDRESSES)
+    pending = store.scans.pending_chunks(record.scan_id, record.chain, -1, ADDRESSES)
     done = record.addresses - sum(chunk.stop - chunk.first for chunk in pending)
     if record.read + record.unread != done * len(record.assets):
         raise Broken(f"{record.read} + {record.unread} readings of {done} addresses: {record}")
@@ -272,13 +272,15 @@ def _settled(arena: Arena) -> set[Reading]:
     settled: set[Reading] = set()
     with arena.store() as store:
         for name in arena.world.chains:
-            record = store.latest(name)
+            record = store.scans.latest(name)
             if record is None or not record.status.resumable:
                 continue
-            pending = {i for c in store.pending_chunks(record.scan_id, name, -1, ADDRESSES) for i in range(c.first, c.stop)}
-            done = [address for address in store.addresses(name, 0, record.addresses) if address.index not in pending]
+            pending = {
+                i for c in store.scans.pending_chunks(record.scan_id, name, -1, ADDRESSES) for i in range(c.first, c.stop)
+            }
+            done = [address for address in store.addresses.between(name, 0, record.addresses) if address.index not in pending]
             settled |= {(name, address.text.lower(), symbol) for address in done for symbol in record.assets}
             # what answered before is asked as a probe, where nothing is left but what fails
-            if known := store.any_reading(record.scan_id, name):
+            if known := store.scans.any_reading(record.scan_id, name):
                 settled.discard((name, known[0].text.lower(), known[1]))
-        return settled - {(gap.chain, gap.address.lower(), gap.asset) for gap in store.gaps()}
+        return settled - {(gap.chain, gap.address.lower(), gap.asset) for gap in store.balances.gaps()}

@@ -31,12 +31,12 @@ def made() -> bytes:
         store = wallet.store
         assets = {name: chain.assets for name, chain in WORLD.chains.items()}
         for name, chain in WORLD.chains.items():
-            store.add_addresses(name, ((address, f"m/{n}") for n, address in enumerate(chain.addresses())))
+            store.addresses.add(name, ((address, f"m/{n}") for n, address in enumerate(chain.addresses())))
         for status in (Status.STOPPED, Status.COMPLETED_WITH_GAPS):
             plans = [ChainPlan(name, tuple(asset.symbol for asset in assets[name]), 3, 2) for name in assets]
-            scan_id = store.begin_scan(plans, NOW)
+            scan_id = store.scans.begin(plans, NOW)
             for name, read in assets.items():
-                for chunk in store.pending_chunks(scan_id, name, -1, 9)[: 1 if status is Status.STOPPED else 9]:
+                for chunk in store.scans.pending_chunks(scan_id, name, -1, 9)[: 1 if status is Status.STOPPED else 9]:
                     results = [
                         BalanceResult(
                             Reading(address.index, address.text, asset),
@@ -44,13 +44,13 @@ def made() -> bytes:
                             if address.index == 1
                             else Balance(5, None, 9, NOW, "one"),
                         )
-                        for address in store.addresses(name, chunk.first, chunk.stop)
+                        for address in store.addresses.between(name, chunk.first, chunk.stop)
                         for asset in read
                     ]
-                    store.commit_chunk(scan_id, name, chunk, results, worker="w", now=NOW, seconds=1.0, requests=3)
-                store.set_status(scan_id, name, status, "stopped", NOW)
-        store.save_memory({"one": b'{"rate":3}'})
-        store.save_providers(
+                    store.scans.commit_chunk(scan_id, name, chunk, results, worker="w", now=NOW, seconds=1.0, requests=3)
+                store.scans.set_status(scan_id, name, status, "stopped", NOW)
+        store.runtime.save({"one": b'{"rate":3}'})
+        store.runtime.save_providers(
             [ProviderStatus("one", "btc", "esplora", ProviderState.READY, {"address": "closed"}, 3.0, None, 1, 1, 0, 0, None)]
         )
     with closing(sqlite3.connect(path)) as connection:
@@ -69,12 +69,12 @@ def _use(path: Path) -> str:
         rows = list(wallet.balances())
         list(wallet.gaps())
         wallet.totals()
-        wallet.store.scans()
-        wallet.store.load_memory()
-        wallet.store.balance_page(None, None)
+        wallet.store.scans.records()
+        wallet.store.runtime.load()
+        wallet.store.balances.page(None, None)
         for record in wallet.chains():
-            wallet.store.pending_chunks(record.scan_id, record.chain, -1, 100)
-            wallet.store.readings_of_gaps(record.scan_id, record.chain, None, 100)
+            wallet.store.scans.pending_chunks(record.scan_id, record.chain, -1, 100)
+            wallet.store.scans.gaps(record.scan_id, record.chain, None, 100)
         return f"{words} {len(rows) // 10}"
 
 

@@ -159,7 +159,7 @@ async def test_an_audit_can_be_asked_for_when_a_scan_is_gone_on_with(tmp_path: P
         assert on.result.scan_id == 1
         assert on.result.chains["btc"].audited == 100
         await on.scan(retry=True)
-        assert on.result.chains["btc"].requests == on.wallet.store.latest("btc").requests  # type: ignore[union-attr]
+        assert on.result.chains["btc"].requests == on.wallet.store.scans.latest("btc").requests  # type: ignore[union-attr]
 
 
 @played
@@ -205,7 +205,7 @@ async def test_a_sample_finds_every_lie_that_it_holds_and_no_other(tmp_path: Pat
     hosts = (host("liar"), host("honest"))
     async with stage(tmp_path, hosts, faults={"liar": [Rule(faults=(Fault.FALSE_ZEROS,), items=0.5)]}, addresses=120) as on:
         await on.scan(audit=percent)
-        plan = on.wallet.store.audit_of(1, "btc")
+        plan = on.wallet.store.audits.plan_of(1, "btc")
         assert plan is not None
         assert plan.percent == percent
         asset, amounts = on.world["btc"].assets[0], {each.index: each.amounts["BTC"] for each in on.world["btc"].truth()}

@@ -75,11 +75,11 @@ async def test_a_pinned_certificate_outlives_the_process_and_another_is_never_ta
         await on.scan()
         on.assert_all_true()
         name = "pin:" + on.city.endpoints[0].url.removeprefix("ssl://")
-        shown = msgspec.json.decode(on.wallet.store.load_memory()[name], type=str)
+        shown = msgspec.json.decode(on.wallet.store.runtime.load()[name], type=str)
         await on.scan(restart=True)
         on.assert_all_true()
         asked = len(on.log("lines"))
-        on.wallet.store.save_memory({name: msgspec.json.encode("0" * 64)})  # as if the host had shown another one first
+        on.wallet.store.runtime.save({name: msgspec.json.encode("0" * 64)})  # as if the host had shown another one first
         await on.scan(restart=True)
         assert on.result.status is Status.FAILED
         assert on.result.chains["btc"].read == 0

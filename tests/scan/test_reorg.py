@@ -99,12 +99,12 @@ async def test_blocks_that_only_follow_each_other_are_no_reorg(tmp_path: Path) -
 async def test_a_reorganisation_between_two_runs_of_a_scan_is_noticed(tmp_path: Path) -> None:
     async with stage(tmp_path, (host("a", rate=200),), addresses=200) as on:
         await on.scan(on.stop_after(3))
-        memory = on.wallet.store.load_memory()
+        memory = on.wallet.store.runtime.load()
         scan_id, known = msgspec.json.decode(memory["chain:btc"], type=tuple[int, PoolMemory])
         (blocks,) = known.blocks.values()
         assert blocks
         blocks[max(blocks)] = "00" * 32  # as if the block had been another one then
-        on.wallet.store.save_memory({"chain:btc": msgspec.json.encode((scan_id, known))})
+        on.wallet.store.runtime.save({"chain:btc": msgspec.json.encode((scan_id, known))})
         read = sum(row.state is BalanceState.READ for row in on.wallet.balances("btc"))
         assert read
         events = await on.scan()

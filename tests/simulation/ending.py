@@ -29,8 +29,8 @@ class Ending:
         plan = self.engine.plan
         if plan is None or not whole:
             return
-        stored = {record.chain: record for record in self.store.scan(plan.scan_id)}
-        errors = {(e.chain, e.token): e for chain in stored for e in self.store.token_errors(plan.scan_id, chain)}
+        stored = {record.chain: record for record in self.store.scans.scan(plan.scan_id)}
+        errors = {(e.chain, e.token): e for chain in stored for e in self.store.scans.token_errors(plan.scan_id, chain)}
         result = self.engine.result
         if result is None or self.live is None:
             raise Violation("ends", "a run ended without a result")
@@ -110,7 +110,7 @@ class Ending:
             site = sites.get(upstream.name.split("/")[0])
             if site is None or upstream.trust.out or upstream.provider.endpoint in scanner._pool._watch.unheard:
                 continue
-            for row in self.store.balances(chain):
+            for row in self.store.balances.rows(chain):
                 true = self.watch._truth[chain, row.index, row.asset]
                 said = (row.address.lower(), row.asset) in site.on_branch
                 if row.source == upstream.name and said and row.amount not in (None, str(true)):

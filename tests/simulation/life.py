@@ -110,7 +110,7 @@ class Life:
         self.stage.empty()
         store = self.store()
         for name, chain in self.world.chains.items():
-            store.add_addresses(name, ((text, None) for text in chain.addresses()))
+            store.addresses.add(name, ((text, None) for text in chain.addresses()))
         self.disk.serve(store)
         self.watch.open(self.stage.path)
 
@@ -189,7 +189,7 @@ class Life:
 
     def _latest(self) -> list[Any]:
         store = self.store()
-        return [store.latest(chain) for chain, count in self.scenario.addresses.items() if count]
+        return [store.scans.latest(chain) for chain, count in self.scenario.addresses.items() if count]
 
     # -- a process
 
@@ -243,7 +243,7 @@ class Life:
     # -- what must be true in the end
 
     def _check_end(self) -> None:
-        for row in self.store().balances():
+        for row in self.store().balances.rows():
             true = self.watch._truth[row.chain, row.index, row.asset]
             if row.state is not BalanceState.READ:
                 raise Violation("completes", f"{row.asset} of {row.chain} address {row.index} is {row.state} in the end")

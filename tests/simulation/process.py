@@ -157,8 +157,8 @@ class Process:
     def _take(self, event: Event) -> None:
         self.watch.trace(msgspec.json.encode(event).decode().replace(str(self.life.stage.path), "wallet.db"))
         if isinstance(event, ScanState):
-            records = [r for chain in self.life.settings.chains if (r := self.store.latest(chain))]
-            errors = [error for r in records for error in self.store.token_errors(r.scan_id, r.chain)]
+            records = [r for chain in self.life.settings.chains if (r := self.store.scans.latest(chain))]
+            errors = [error for r in records for error in self.store.scans.token_errors(r.scan_id, r.chain)]
             self.live = CurrentState([stands(record) for record in records], errors, [])
             for first in self.live.beginning(event):
                 self._apply(first)

@@ -14,35 +14,35 @@ from .wallet import BSC, BTC, USDT, address, begin, chunks, commit, fill, known,
 
 
 def texts(store: Store, chain: str = "bsc") -> list[str]:
-    return [each.text for each in store.addresses(chain, 0, 1000)]
+    return [each.text for each in store.addresses.between(chain, 0, 1000)]
 
 
 def test_addresses_are_numbered_in_order_of_arrival_per_chain(store: Store) -> None:
-    assert store.add_addresses("bsc", [("0xb", None), ("0xa", "m/0")]) == Added(2, 0)
-    assert store.add_addresses("btc", [("bc1q", None)]) == Added(1, 0)
-    assert store.add_addresses("bsc", [("0xc", None)]) == Added(1, 0)
-    assert store.addresses("bsc", 0, 9) == [
+    assert store.addresses.add("bsc", [("0xb", None), ("0xa", "m/0")]) == Added(2, 0)
+    assert store.addresses.add("btc", [("bc1q", None)]) == Added(1, 0)
+    assert store.addresses.add("bsc", [("0xc", None)]) == Added(1, 0)
+    assert store.addresses.between("bsc", 0, 9) == [
         Address("bsc", 0, "0xb"),
         Address("bsc", 1, "0xa", "m/0"),
         Address("bsc", 2, "0xc"),
     ]
-    assert store.addresses("bsc", 1, 2) == [Address("bsc", 1, "0xa", "m/0")]
-    assert store.addresses("btc", 0, 9) == [Address("btc", 0, "bc1q")]
-    assert (store.count_addresses("bsc"), store.count_addresses("btc")) == (3, 1)
+    assert store.addresses.between("bsc", 1, 2) == [Address("bsc", 1, "0xa", "m/0")]
+    assert store.addresses.between("btc", 0, 9) == [Address("btc", 0, "bc1q")]
+    assert (store.addresses.count("bsc"), store.addresses.count("btc")) == (3, 1)
 
 
 def test_a_known_address_takes_no_number_and_gains_a_path_but_never_another_one(store: Store) -> None:
-    store.add_addresses("bsc", [("0xa", None), ("0xb", "m/1")])
-    assert store.add_addresses("bsc", [("0xa", "m/0"), ("0xb", "m/7"), ("0xc", None), ("0xc", "m/2"), ("0xa", None)]) == Added(
+    store.addresses.add("bsc", [("0xa", None), ("0xb", "m/1")])
+    assert store.addresses.add("bsc", [("0xa", "m/0"), ("0xb", "m/7"), ("0xc", None), ("0xc", "m/2"), ("0xa", None)]) == Added(
         1, 4
     )
-    assert [(a.index, a.path) for a in store.addresses("bsc", 0, 9)] == [(0, "m/0"), (1, "m/1"), (2, "m/2")]
+    assert [(a.index, a.path) for a in store.addresses.between("bsc", 0, 9)] == [(0, "m/0"), (1, "m/1"), (2, "m/2")]
 
 
 def test_progress_tells_how_many_were_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "BATCH", 4)
     seen: list[int] = []
-    store.add_addresses("bsc", ((address(i), None) for i in range(10)), seen.append)
+    store.addresses.add("bsc", ((address(i), None) for i in range(10)), seen.append)
     assert seen == [4, 8, 10]
 
 
@@ -54,8 +54,8 @@ def test_an_error_in_the_middle_adds_nothing(store: Store, monkeypatch: pytest.M
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        store.add_addresses("bsc", items())
-    assert store.count_addresses("bsc") == 0
+        store.addresses.add("bsc", items())
+    assert store.addresses.count("bsc") == 0
     fill(store, 1)
     assert texts(store) == [address(0)]
 
@@ -67,17 +67,17 @@ def test_no_address_is_lost_doubled_or_skipped(tmp_path_factory: pytest.TempPath
     with open_store(tmp_path_factory.mktemp("wallet") / "hdscan.db") as store:
         for batch in batches:
             fresh = [text for text in dict.fromkeys(map(address, batch)) if text not in expected]
-            assert store.add_addresses("bsc", [(address(i), None) for i in batch]) == Added(len(fresh), len(batch) - len(fresh))
+            assert store.addresses.add("bsc", [(address(i), None) for i in batch]) == Added(len(fresh), len(batch) - len(fresh))
             expected += fresh
         assert texts(store) == expected
-        assert [each.index for each in store.addresses("bsc", 0, 1000)] == list(range(len(expected)))
+        assert [each.index for each in store.addresses.between("bsc", 0, 1000)] == list(range(len(expected)))
 
 
 def test_a_chain_that_was_never_registered_has_no_addresses_and_takes_none(store: Store) -> None:
-    assert store.count_addresses("doge") == 0
-    assert store.latest("doge") is None
+    assert store.addresses.count("doge") == 0
+    assert store.scans.latest("doge") is None
     with pytest.raises(StoreError, match="'doge'"):
-        store.add_addresses("doge", [("D", None)])
+        store.addresses.add("doge", [("D", None)])
     with pytest.raises(StoreError, match="'doge'"):
         store.register([BTC], [Asset("doge", "DOGE", 8)])
 
@@ -111,6 +111,6 @@ def test_reports_tell_of_what_is_registered_or_of_everything_where_nothing_is(pa
     fill(store, 1)
     fill(store, 1, "btc")
     store.register([BTC, BSC], [USDT])
-    assert [(row.chain, row.asset) for row in store.balances()] == [("bsc", "USDT")]
+    assert [(row.chain, row.asset) for row in store.balances.rows()] == [("bsc", "USDT")]
     with Store.open(f"sqlite:///{path}", Network.MAINNET) as reader:
-        assert [(row.chain, row.asset) for row in reader.balances()] == [("btc", "BTC"), ("bsc", "BNB"), ("bsc", "USDT")]
+        assert [(row.chain, row.asset) for row in reader.balances.rows()] == [("btc", "BTC"), ("bsc", "BNB"), ("bsc", "USDT")]

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from hdscan.model.reading import Balance, Unread
 from hdscan.model.scan import BalanceState, Chunk
-from hdscan.store import scans
+from hdscan.store.scan_rows import ScanRows
 
 from .wallet import NOW, address, begin, chunks, commit, failed, fill, final, known, open_store, result, said
 
@@ -108,7 +108,7 @@ class Scanning(RuleBasedStateMachine):
         if ends:
             final(self.store, self.scan_id, results)
         else:
-            self.store.commit_partial(self.scan_id, "bsc", results, now=self.clock)
+            self.store.scans.commit_partial(self.scan_id, "bsc", results, now=self.clock)
         for key, each in zip(chosen, results, strict=True):
             waits = self.gaps.get(key, ("", False))[1]
             kept = not ends and key[0] < planned and not self.ended(key)
@@ -121,7 +121,7 @@ class Scanning(RuleBasedStateMachine):
     @rule(source=st.sampled_from(SOURCES))
     def quarantine(self, source: str) -> None:
         doubted = [key for key, (b, scan_id) in self.known.items() if (b.source, scan_id) == (source, self.scan_id)]
-        assert self.store.retract(self.scan_id, "bsc", source, "wrong chain", self.clock) == len(doubted)
+        assert self.store.audits.retract(self.scan_id, "bsc", source, "wrong chain", self.clock) == len(doubted)
         for key in doubted:
             del self.known[key]
             if key in self.earlier:
@@ -147,22 +147,22 @@ class Scanning(RuleBasedStateMachine):
 
     @invariant()
     def totals_are_what_a_recount_finds(self) -> None:
-        record = self.store.latest("bsc")
+        record = self.store.scans.latest("bsc")
         if record is None:
             return
         ended = [key for key in ((i, s) for i in range(self.addresses) for s in self.symbols) if self.ended(key)]
         unread = [key for key, (_, counts) in self.gaps.items() if counts]
         funded = {key[0] for key in ended if key not in self.gaps and self.known[key][0].amount}
         assert (record.read, record.unread, record.funded) == (len(ended) - len(unread), len(unread), len(funded))
-        with self.store._database.read() as connection:
-            assert scans.recount(connection, self.scan_id, "bsc") == scans.totals_of(record)
-        found = self.store.readings_of_gaps(self.scan_id, "bsc", None, 1000)
+        with self.store._database.read() as transaction:
+            assert ScanRows(transaction, self.scan_id, "bsc").recount() == record
+        found = self.store.scans.gaps(self.scan_id, "bsc", None, 1000)
         assert [(each.index, symbol) for each, symbol in found] == sorted(unread)
         assert chunks(self.store, self.scan_id) == self.undone
 
     @invariant()
     def sums_are_exact(self) -> None:
-        for total in self.store.totals("bsc"):
+        for total in self.store.balances.totals("bsc"):
             mine = {key: balance.amount for key, (balance, _) in self.known.items() if key[1] == total.asset}
             assert int(total.amount or 0) == sum(amount for key, amount in mine.items() if key not in self.gaps)
             assert int(total.stale_amount) == sum(amount for key, amount in mine.items() if key in self.gaps)

@@ -37,7 +37,7 @@ from .wallet import (
 
 
 def record(store: Store) -> ChainScan:
-    latest = store.latest("bsc")
+    latest = store.scans.latest("bsc")
     assert latest is not None
     return latest
 
@@ -62,32 +62,32 @@ def test_a_scan_begins_with_all_its_chunks_pending(store: Store) -> None:
     fill(store, 5)
     fill(store, 1, "btc")
     plans = [ChainPlan("bsc", ("USDT", "BNB"), 5, 2), ChainPlan("btc", ("BTC",), 1, 100)]
-    scan_id = store.begin_scan(plans, NOW)
-    assert store.last_scan_id() == scan_id
+    scan_id = store.scans.begin(plans, NOW)
+    assert store.scans.last_id() == scan_id
     none = {"read": 0, "unread": 0, "funded": 0, "seconds": 0.0, "requests": 0}
     bsc = ChainScan(scan_id, "bsc", Status.RUNNING, ("USDT", "BNB"), addresses=5, readings=10, **none)
     btc = ChainScan(scan_id, "btc", Status.RUNNING, ("BTC",), addresses=1, readings=1, **none)
-    assert store.scan(scan_id) == (btc, bsc)
-    assert (store.latest("bsc"), store.latest("btc")) == (bsc, btc)
+    assert store.scans.scan(scan_id) == (btc, bsc)
+    assert (store.scans.latest("bsc"), store.scans.latest("btc")) == (bsc, btc)
     assert chunks(store, scan_id) == [Chunk(0, 0, 2), Chunk(1, 2, 4), Chunk(2, 4, 5)]
-    assert store.pending_chunks(scan_id, "bsc", 0, 1) == [Chunk(1, 2, 4)]
-    assert store.pending_chunks(scan_id, "btc", -1, 9) == [Chunk(0, 0, 1)]
+    assert store.scans.pending_chunks(scan_id, "bsc", 0, 1) == [Chunk(1, 2, 4)]
+    assert store.scans.pending_chunks(scan_id, "btc", -1, 9) == [Chunk(0, 0, 1)]
 
 
 def test_a_scan_of_something_unknown_does_not_begin(store: Store) -> None:
     with pytest.raises(StoreError, match="DOGE"):
-        store.begin_scan([ChainPlan("bsc", ("BNB",), 0, 1), ChainPlan("bsc", ("DOGE",), 0, 1)], NOW)
-    assert store.last_scan_id() is None
-    assert store.scan(1) == ()
+        store.scans.begin([ChainPlan("bsc", ("BNB",), 0, 1), ChainPlan("bsc", ("DOGE",), 0, 1)], NOW)
+    assert store.scans.last_id() is None
+    assert store.scans.scan(1) == ()
     with pytest.raises(StoreError, match="no scan 1 of bsc"):
-        store.set_status(1, "bsc", Status.STOPPED, None, NOW)
+        store.scans.set_status(1, "bsc", Status.STOPPED, None, NOW)
 
 
 def test_status_and_error_are_kept_and_a_resumed_scan_has_no_error(store: Store) -> None:
     scan_id, _ = one_chunk(store)
-    assert store.set_status(scan_id, "bsc", Status.FAILED, "disk full", NOW).error == "disk full"
+    assert store.scans.set_status(scan_id, "bsc", Status.FAILED, "disk full", NOW).error == "disk full"
     assert record(store).status is Status.FAILED
-    assert store.set_status(scan_id, "bsc", Status.RUNNING, None, NOW) == record(store)
+    assert store.scans.set_status(scan_id, "bsc", Status.RUNNING, None, NOW) == record(store)
     assert (record(store).status, record(store).error) == (Status.RUNNING, None)
 
 
@@ -111,7 +111,7 @@ def test_a_chunk_is_written_whole_with_its_totals(store: Store) -> None:
     }
     assert (rows[0, "BNB"].source, rows[0, "BNB"].height) == ("multicall", 1000)
     assert rows[0, "BNB"].observed_at == "2023-11-14T22:13:20.000Z"
-    [gap] = store.gaps()
+    [gap] = store.balances.gaps()
     assert (gap.chain, gap.index, gap.address, gap.asset) == ("bsc", 1, address(1), "USDT")
     assert (gap.code, gap.error, gap.attempts, gap.providers) == ("timeout", "timed out", 3, {"bscscan": "429"})
 
@@ -208,13 +208,13 @@ def test_a_reading_that_succeeds_ends_its_gap(store: Store) -> None:
     first, chunk = one_chunk(store)
     commit(store, first, chunk, whole(chunk, otherwise=failed()))
     commit(store, begin(store, 2), chunk, whole(chunk, otherwise=said(0)))
-    assert list(store.gaps()) == []
+    assert list(store.balances.gaps()) == []
     assert {row.state for row in known(store).values()} == {BalanceState.READ}
 
 
 def test_within_a_scan_an_older_reading_does_not_replace_a_newer_one(store: Store) -> None:
     scan_id, chunk = one_chunk(store)
-    store.commit_partial(scan_id, "bsc", [result(0, "BNB", said(7, NOW + 10))], now=NOW)
+    store.scans.commit_partial(scan_id, "bsc", [result(0, "BNB", said(7, NOW + 10))], now=NOW)
     committed = commit(store, scan_id, chunk, whole(chunk, {(0, "BNB"): said(0, NOW), (0, "USDT"): said(3, NOW)}))
     assert (known(store)[0, "BNB"].amount, known(store)[0, "USDT"].amount) == ("7", "3")
     assert totals(committed) == (4, 0, 1)
@@ -237,7 +237,7 @@ def test_a_final_pass_turns_unread_into_read(store: Store) -> None:
     assert totals(record(store)) == (1, 3, 1)
     results = [result(0, "BNB", said(2)), result(1, "BNB", said(3)), result(1, "USDT", failed("second", 4, other="x"))]
     assert totals(final(store, scan_id, results)) == (3, 1, 2)
-    [gap] = store.gaps()
+    [gap] = store.balances.gaps()
     assert (gap.asset, gap.error, gap.attempts, gap.providers) == ("USDT", "second", 6, {"other": "x"})
     assert (record(store).seconds, record(store).requests) == (2.0, 4)
     assert store.check() == []
@@ -257,10 +257,10 @@ def test_gaps_come_in_pages_in_the_order_of_index_and_symbol(store: Store) -> No
     scan_id, chunk = one_chunk(store, 3)
     commit(store, scan_id, chunk, whole(chunk, {(1, "BNB"): said(0)}, otherwise=failed()))
     expected = [(0, "BNB"), (0, "USDT"), (1, "USDT"), (2, "BNB"), (2, "USDT")]
-    assert store.readings_of_gaps(scan_id, "bsc", None, 1) == [(Address("bsc", 0, address(0)), "BNB")]
+    assert store.scans.gaps(scan_id, "bsc", None, 1) == [(Address("bsc", 0, address(0)), "BNB")]
     for size in (1, 2, 3, 5, 6):
         after, found = None, list[tuple[int, str]]()
-        while page := store.readings_of_gaps(scan_id, "bsc", after, size):
+        while page := store.scans.gaps(scan_id, "bsc", after, size):
             assert len(page) <= size
             found += [(each.index, symbol) for each, symbol in page]
             after = found[-1]
@@ -275,7 +275,7 @@ def test_a_stopped_scan_keeps_what_it_read_but_counts_nothing(store: Store) -> N
     commit(store, first, chunk, whole(chunk, otherwise=failed()))
     scan_id = begin(store, 2)
     results = [result(0, "BNB", said(5)), result(0, "USDT", failed("worse")), result(1, "BNB", said(0))]
-    store.commit_partial(scan_id, "bsc", results, now=NOW)
+    store.scans.commit_partial(scan_id, "bsc", results, now=NOW)
     assert totals(record(store)) == (0, 0, 0)
     assert chunks(store, scan_id) == [chunk]
     states = {key: (row.state, row.amount, row.error) for key, row in known(store).items()}
@@ -290,10 +290,10 @@ def test_a_stopped_final_pass_counts_what_it_read(store: Store) -> None:
     scan_id, chunk = one_chunk(store)
     commit(store, scan_id, chunk, whole(chunk, {(0, "BNB"): failed()}))
     results = [result(0, "BNB", said(5)), result(1, "BNB", said(9, NOW + 9))]  # the second was read and counted before
-    store.commit_partial(scan_id, "bsc", results, now=NOW)
+    store.scans.commit_partial(scan_id, "bsc", results, now=NOW)
     assert totals(record(store)) == (4, 0, 1)
     assert known(store)[1, "BNB"].amount == "0"
-    store.commit_partial(scan_id, "bsc", [], now=NOW)
+    store.scans.commit_partial(scan_id, "bsc", [], now=NOW)
     assert store.check() == []
 
 
@@ -314,11 +314,11 @@ def test_quarantine_takes_back_what_a_source_said_in_this_scan(store: Store) -> 
     }
     commit(store, scan_id, done, whole(done, doubted, otherwise=said(2, NOW + 1)))
     assert totals(record(store)) == (3, 1, 2)
-    store.commit_partial(
+    store.scans.commit_partial(
         scan_id, "bsc", [result(2, "BNB", said(8, NOW + 1, "liar")), result(3, "BNB", said(2, NOW + 1))], now=NOW
     )
 
-    assert store.retract(scan_id, "bsc", "liar", "another genesis", NOW) == 3
+    assert store.audits.retract(scan_id, "bsc", "liar", "another genesis", NOW) == 3
 
     assert {key: (row.state, row.amount, row.source) for key, row in known(store).items()} == {
         (0, "BNB"): (BalanceState.STALE, "5", "liar"),  # said in a scan in which it had proven its chain
@@ -331,17 +331,17 @@ def test_quarantine_takes_back_what_a_source_said_in_this_scan(store: Store) -> 
         (3, "USDT"): (BalanceState.READ, "1", "multicall"),
     }
     assert totals(record(store)) == (1, 3, 1)
-    doubts = {(gap.index, gap.asset): gap for gap in store.gaps() if gap.code == ReadCode.WRONG_CHAIN}
+    doubts = {(gap.index, gap.asset): gap for gap in store.balances.gaps() if gap.code == ReadCode.WRONG_CHAIN}
     assert set(doubts) == {(0, "BNB"), (1, "BNB"), (2, "BNB")}
     assert doubts[0, "BNB"].providers == {"liar": "another genesis"}
     # the final pass reads what was counted; the chunk that is not done reads its own
-    again = [(each.index, symbol) for each, symbol in store.readings_of_gaps(scan_id, "bsc", None, 9)]
+    again = [(each.index, symbol) for each, symbol in store.scans.gaps(scan_id, "bsc", None, 9)]
     assert again == [(0, "BNB"), (1, "BNB"), (1, "USDT")]
-    assert store.retract(scan_id, "bsc", "liar", "another genesis", NOW) == 0
-    assert store.retract(scan_id, "bsc", "stranger", "?", NOW) == 0
+    assert store.audits.retract(scan_id, "bsc", "liar", "another genesis", NOW) == 0
+    assert store.audits.retract(scan_id, "bsc", "stranger", "?", NOW) == 0
     commit(store, scan_id, undone, whole(undone, otherwise=said(3, NOW + 2)))
     assert totals(final(store, scan_id, [result(*key, said(4, NOW + 2)) for key in again])) == (8, 0, 4)
-    assert list(store.gaps()) == []
+    assert list(store.balances.gaps()) == []
     assert store.check() == []
 
 
@@ -352,11 +352,11 @@ def test_a_reader_sees_one_moment(store: Store, path: Path) -> None:
     scan_id, chunk = one_chunk(store)
     commit(store, scan_id, chunk, whole(chunk, otherwise=said(1)))
     with open_store(path) as reader:
-        rows = reader.balances()
+        rows = reader.balances.rows()
         assert next(rows).amount == "1"
         commit(store, begin(store, 2), chunk, whole(chunk, otherwise=said(2, NOW + 1)))
         assert [row.amount for row in rows] == ["1", "1", "1"]
-        assert {row.amount for row in reader.balances()} == {"2"}
+        assert {row.amount for row in reader.balances.rows()} == {"2"}
 
 
 def test_amounts_are_stored_as_decimal_text(store: Store, path: Path) -> None:

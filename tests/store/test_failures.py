@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from hdscan.model.errors import StoreError
 from hdscan.store import Store, sqlite
@@ -17,10 +18,10 @@ from hdscan.model.errors import StoreError
 from hdscan.store import Store
 with Store.open(sys.argv[1], Network.MAINNET) as store:
     try:
-        store.add_addresses("bsc", [(f"0x{i:040x}", None) for i in range(100_000)])
+        store.addresses.add("bsc", [(f"0x{i:040x}", None) for i in range(100_000)])
     except StoreError as error:
         print(error.may_pass, error)
-    print(store.count_addresses("bsc"))
+    print(store.addresses.count("bsc"))
 """
 
 
@@ -57,7 +58,7 @@ def test_a_database_without_room_may_pass(store: Store, path: Path, monkeypatch:
     with store._database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     fill(store, 5000)
-    assert store.count_addresses("bsc") == 5000
+    assert store.addresses.count("bsc") == 5000
 
 
 def test_a_database_that_stays_locked_may_pass_while_readers_go_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,18 +68,19 @@ def test_a_database_that_stays_locked_may_pass_while_readers_go_on(path: Path, m
             with pytest.raises(StoreError, match="locked for too long") as caught:
                 fill(other, 3)
             assert caught.value.may_pass
-            assert other.count_addresses("bsc") == 0
+            assert other.addresses.count("bsc") == 0
         fill(other, 3)
-        assert store.addresses("bsc", 2, 3)[0].text == address(2)
+        assert store.addresses.between("bsc", 2, 3)[0].text == address(2)
 
 
 def test_a_disk_that_cannot_be_read_may_pass(path: Path) -> None:
-    assert sqlite.explain(None, path).may_pass is False
+    database = sqlite.SQLite(make_url(f"sqlite:///{path}"))
+    assert database.explain(None).may_pass is False
 
     class Broken(Exception):
         sqlite_errorname = "SQLITE_IOERR_READ"
 
-    failure = sqlite.explain(Broken("disk I/O error"), path)
+    failure = database.explain(Broken("disk I/O error"))
     assert failure.may_pass
     assert "the disk refused" in str(failure)
 
@@ -86,11 +88,11 @@ def test_a_disk_that_cannot_be_read_may_pass(path: Path) -> None:
 def test_a_table_that_is_gone_is_named(store: Store, path: Path) -> None:
     execute(path, "DROP TABLE provider")
     with pytest.raises(StoreError, match="no such table: provider"):
-        store.providers()
+        store.runtime.providers()
 
 
 def test_a_lock_that_cannot_be_made_says_so(store: Store, path: Path) -> None:
-    sqlite.lock_path(path).mkdir()
+    store.beside(".lock").mkdir()
     with pytest.raises(StoreError, match="lock of the database"), store.writer_lock("scan"):
         pass
 

@@ -9,7 +9,6 @@ import pytest
 
 from hdscan.model.errors import LockedError
 from hdscan.store import Store
-from hdscan.store.sqlite import lock_path
 
 HOLD = """
 import sys
@@ -36,7 +35,7 @@ def test_the_second_process_says_who_holds_the_lock(store: Store, path: Path) ->
             pytest.fail("it is held")
         assert f"process {process.pid} (hdscan serve, since 20" in str(caught.value)
         assert str(path) in str(caught.value)
-        assert list(store.balances()) == []  # reading goes on
+        assert list(store.balances.rows()) == []  # reading goes on
         process.communicate("")
     with store.writer_lock("scan"):
         pass
@@ -47,7 +46,7 @@ def test_a_killed_writer_lets_go(store: Store, path: Path) -> None:
         process.kill()
         process.communicate()
     with store.writer_lock("scan"):
-        assert json.loads(lock_path(path).read_text())["command"] == "scan"
+        assert json.loads(store.beside(".lock").read_text())["command"] == "scan"
 
 
 def test_the_lock_is_held_against_this_process_too_and_given_back_on_an_error(store: Store) -> None:
@@ -61,7 +60,7 @@ def test_the_lock_is_held_against_this_process_too_and_given_back_on_an_error(st
 
 def test_a_holder_that_has_not_said_its_name_yet_is_another_process(store: Store, path: Path) -> None:
     with store.writer_lock("scan"):
-        lock_path(path).write_text("")
+        store.beside(".lock").write_text("")
         with pytest.raises(LockedError, match="another process"), store.writer_lock("scan"):
             pass
 

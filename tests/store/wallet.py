@@ -32,11 +32,11 @@ def address(index: int) -> str:
 
 
 def fill(store: Store, count: int, chain: str = "bsc") -> None:
-    store.add_addresses(chain, [(address(i), None) for i in range(count)])
+    store.addresses.add(chain, [(address(i), None) for i in range(count)])
 
 
 def begin(store: Store, addresses: int, *, chunk: int = 2, symbols: Sequence[str] = ("BNB", "USDT"), now: float = NOW) -> int:
-    return store.begin_scan([ChainPlan("bsc", tuple(symbols), addresses, chunk)], now)
+    return store.scans.begin([ChainPlan("bsc", tuple(symbols), addresses, chunk)], now)
 
 
 def said(amount: int, at: float = NOW, source: str = "multicall") -> Balance:
@@ -65,19 +65,19 @@ def whole(
 
 
 def commit(store: Store, scan_id: int, chunk: Chunk, results: Sequence[BalanceResult]) -> ChainScan | None:
-    return store.commit_chunk(scan_id, "bsc", chunk, results, worker="here:1", now=NOW, seconds=1.5, requests=3)
+    return store.scans.commit_chunk(scan_id, "bsc", chunk, results, worker="here:1", now=NOW, seconds=1.5, requests=3)
 
 
 def final(store: Store, scan_id: int, results: Sequence[BalanceResult]) -> ChainScan:
-    return store.commit_final(scan_id, "bsc", results, now=NOW, seconds=0.5, requests=1)
+    return store.scans.commit_final(scan_id, "bsc", results, now=NOW, seconds=0.5, requests=1)
 
 
 def chunks(store: Store, scan_id: int) -> list[Chunk]:
-    return store.pending_chunks(scan_id, "bsc", -1, 1000)
+    return store.scans.pending_chunks(scan_id, "bsc", -1, 1000)
 
 
 def known(store: Store) -> dict[tuple[int, str], BalanceRow]:
-    return {(row.index, row.asset): row for row in store.balances("bsc")}
+    return {(row.index, row.asset): row for row in store.balances.rows("bsc")}
 
 
 def dump(path: Path) -> list[str]:

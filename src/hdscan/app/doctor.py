@@ -109,11 +109,10 @@ def database_file(url: str) -> Path | None:
 def database_state(store: Store | None, path: Path | None) -> Iterator[Finding]:
     """Whether the database can be used; `store` is None where there is none yet."""
     if store is not None:
-        problems = [problem for problem in store.check() if "others can read" not in problem]  # see `permissions`
-        for problem in problems:
-            text, _, mend = problem.partition("; ")
-            yield Finding("database", Level.FAIL, text, mend.removeprefix("mend it with: ") or RESTORE)
-        if not problems:
+        findings = store.check()
+        for finding in findings:
+            yield Finding("database", Level.FAIL, finding.what, finding.mend)
+        if not findings:
             yield Finding("database", Level.OK, f"{path or 'the server'} opens, and nothing in it is damaged")
         return
     assert path is not None
@@ -226,7 +225,7 @@ class Providers:
         self._fleet = make_fleet(settings, self._transport, clock)
         self._failed: set[str] = set()
         if store is not None:
-            self._fleet.restore(store.load_memory(), clock())
+            self._fleet.restore(store.runtime.load(), clock())
 
     async def examine(self, *, offline: bool) -> AsyncIterator[Finding]:
         """A finding per provider, then one per chain, then the clock's where the providers were asked."""
@@ -273,7 +272,7 @@ class Providers:
                     task.cancel()
                 await asyncio.gather(*asked, return_exceptions=True)
                 if self._store is not None:
-                    self._store.save_memory(self._fleet.memory())
+                    self._store.runtime.save(self._fleet.memory())
 
     async def _ask(self, upstream: Upstream, turn: asyncio.Lock) -> Finding:
         """Ask one provider to prove its chain, when its endpoint's limiter lets us; one after the other on one endpoint."""
@@ -333,6 +332,6 @@ class Providers:
         if not lacking:
             count = len({upstream.provider.endpoint for upstream in upstreams})
             return Finding(f"chain {chain}", Level.OK, f"{count} of its hosts can be asked; every asset can be read")
-        used = self._store is not None and self._store.count_addresses(chain) > 0
+        used = self._store is not None and self._store.addresses.count(chain) > 0
         text = f"nobody can be asked now for {', '.join(lacking)}" + ("" if used else "; there are no addresses of it yet")
         return Finding(f"chain {chain}", Level.FAIL if used else Level.WARN, text, ADD_PROVIDER.format(chain=chain))

@@ -157,7 +157,7 @@ class Wallet:
                 raise _NothingAdded
 
         try:
-            added = self.store.add_addresses(chain.id, good(), progress)
+            added = self.store.addresses.add(chain.id, good(), progress)
         except _NothingAdded:
             return Imported(0, 0, tuple(bad))
         return Imported(added.added, added.known, tuple(bad))
@@ -165,7 +165,7 @@ class Wallet:
     async def derive(self, chain: str, deriver: Deriver, start: int, count: int, progress: Progress | None = None) -> Imported:
         """Add derived addresses with their paths."""
         target = self.chain(chain).id
-        added = await asyncio.to_thread(self.store.add_addresses, target, deriver.addresses(start, count), progress)
+        added = await asyncio.to_thread(self.store.addresses.add, target, deriver.addresses(start, count), progress)
         return Imported(added.added, added.known)
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
@@ -201,7 +201,7 @@ class Wallet:
                 for record in self.chains():
                     if record.status is Status.RUNNING:
                         why = "the process that ran it came to a sudden end"
-                        self.store.set_status(record.scan_id, record.chain, Status.STOPPED, why, time.time())
+                        self.store.scans.set_status(record.scan_id, record.chain, Status.STOPPED, why, time.time())
                 yield
             finally:
                 self._held = False
@@ -219,7 +219,7 @@ class Wallet:
     def state(self) -> tuple[list[ChainProgress], list[TokenError]]:
         """Where the last scan of every chain stands, and which of their tokens fail, as stored."""
         records = self.chains()
-        errors = [error for record in records for error in self.store.token_errors(record.scan_id, record.chain)]
+        errors = [error for record in records for error in self.store.scans.token_errors(record.scan_id, record.chain)]
         return [stands(record) for record in records], errors
 
     def last_scan(self) -> ScanResult | None:
@@ -229,19 +229,19 @@ class Wallet:
 
     def chains(self) -> list[ChainScan]:
         """The latest scan of every chain that was scanned."""
-        return [record for chain in self.settings.chains if (record := self.store.latest(chain))]
+        return [record for chain in self.settings.chains if (record := self.store.scans.latest(chain))]
 
     def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Generator[BalanceRow]:
         """Every address and asset as known, in order; never a zero that was not read."""
-        return self.store.balances(chain, asset, funded)
+        return self.store.balances.rows(chain, asset, funded)
 
     def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
         """Sums per asset and chain, with what is stale or unread beside them."""
-        return self.store.totals(chain, asset)
+        return self.store.balances.totals(chain, asset)
 
     def gaps(self, chain: str | None = None) -> Iterator[Gap]:
         """What the last scan could not read, and why."""
-        return self.store.gaps(chain)
+        return self.store.balances.gaps(chain)
 
     def balance_page(
         self,
@@ -255,19 +255,19 @@ class Wallet:
         limit: int = 100,
     ) -> Page[BalanceRow]:
         """At most `limit` balances after `cursor`; `q` is part of an address or path. InputError for another query's cursor."""
-        return self.store.balance_page(chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+        return self.store.balances.page(chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
 
     def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
         """At most `limit` gaps after `cursor`."""
-        return self.store.gap_page(chain, cursor=cursor, limit=limit)
+        return self.store.balances.gap_page(chain, cursor=cursor, limit=limit)
 
     def scans(self, before: int | None = None, limit: int = 100) -> list[ScanRecord]:
         """The newest scans, or those before one, newest first."""
-        return self.store.scans(before, limit)
+        return self.store.scans.records(before, limit)
 
     def scan_record(self, scan_id: int) -> ScanRecord | None:
         """A scan and its chains, or None where there is no such scan."""
-        return self.store.scan_record(scan_id)
+        return self.store.scans.record(scan_id)
 
     def beside(self, ending: str) -> Path:
         """The path of a file that belongs to the database: its name with an ending."""
@@ -283,12 +283,12 @@ class Wallet:
         fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
         for each in self.settings.chains.values() if chain is None else [self.chain(chain)]:
             try:
-                known = self.store.known(each.id, canonical(each, address))
+                known = self.store.balances.known(each.id, canonical(each, address))
             except InputError:
                 continue  # it is none of this chain's
             upstreams = {upstream.name: upstream for upstream in fleet.upstreams[each.id]}
             mine = [status for status in statuses if status.chain == each.id]
-            found += explain(known or (), each.symbol, self.store.latest(each.id), upstreams, mine)
+            found += explain(known or (), each.symbol, self.store.scans.latest(each.id), upstreams, mine)
         if not found:
             raise InputError("this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE")
         return [each for each in found if asset is None or each.balance.asset == asset]
@@ -298,7 +298,7 @@ class Wallet:
         if (engine := self._engine) is not None:  # asked from any thread
             return list(engine.statuses())
         fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
-        seen = {status.name: status for status in self.store.providers()}
+        seen = {status.name: status for status in self.store.runtime.providers()}
         return [
             status if status.name not in seen or status.state == "disabled" else seen[status.name]
             for status in fleet.statuses(time.time())

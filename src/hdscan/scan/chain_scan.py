@@ -130,11 +130,15 @@ class ChainScanner:
         after = -1
         while True:
             while len(self._jobs) < IN_FLIGHT and not self.stopping:
-                pending = await self._write(partial(self._store.pending_chunks, self.record.scan_id, self.chain.id, after, 1))
+                pending = await self._write(
+                    partial(self._store.scans.pending_chunks, self.record.scan_id, self.chain.id, after, 1)
+                )
                 if not pending:
                     break
                 after = pending[0].seq
-                addresses = await self._write(partial(self._store.addresses, self.chain.id, pending[0].first, pending[0].stop))
+                addresses = await self._write(
+                    partial(self._store.addresses.between, self.chain.id, pending[0].first, pending[0].stop)
+                )
                 self._submit(pending[0], [Reading(a.index, a.text, s) for a in addresses for s in self._assets.values()])
             if not self._jobs and self._inbox.empty():
                 return BY_USER if self.stopping else None
@@ -144,12 +148,12 @@ class ChainScanner:
     async def _final_pass(self, pool: asyncio.Task[Halt]) -> Halt | None:
         after: tuple[int, str] | None = None
         more = self.record.unread > 0
-        if more and (known := await self._write(partial(self._store.any_reading, self.record.scan_id, self.chain.id))):
+        if more and (known := await self._write(partial(self._store.scans.any_reading, self.record.scan_id, self.chain.id))):
             self._pool.remember(Reading(known[0].index, known[0].text, self._assets[known[1]]))
         size = self._chunk * len(self._assets)
         while True:
             while more and len(self._jobs) < IN_FLIGHT and not self.stopping:
-                gaps = await self._write(partial(self._store.readings_of_gaps, self.record.scan_id, self.chain.id, after, size))
+                gaps = await self._write(partial(self._store.scans.gaps, self.record.scan_id, self.chain.id, after, size))
                 if gaps:
                     after = (gaps[-1][0].index, gaps[-1][1])
                     self._submit(None, [Reading(a.index, a.text, self._assets[s]) for a, s in gaps], budget_free=True)
@@ -161,7 +165,7 @@ class ChainScanner:
 
     async def _settle(self, pool: asyncio.Task[Halt]) -> Halt | None:
         """Audit, where that is planned, look at everybody's blocks, and read anew what was taken back meanwhile."""
-        plan = await self._write(partial(self._store.audit_of, self.record.scan_id, self.chain.id))
+        plan = await self._write(partial(self._store.audits.plan_of, self.record.scan_id, self.chain.id))
         for _ in range(ROUNDS):
             stop = None
             if self._unsettled:
@@ -185,8 +189,8 @@ class ChainScanner:
         return None
 
     async def _audit(self, pool: asyncio.Task[Halt], plan: AuditPlan) -> Halt | None:
-        due = partial(self._store.due_for_audit, zeros=plan.percent > 0)
-        pages: list[Callable[..., list[Due]]] = [self._store.disputed, due]
+        due = partial(self._store.audits.due, zeros=plan.percent > 0)
+        pages: list[Callable[..., list[Due]]] = [self._store.audits.disputed, due]
         after: tuple[int, int] | None = None
         waiting: list[AuditCase] = []
         size = self._chunk * len(self._assets)
@@ -287,9 +291,9 @@ class ChainScanner:
         ids = (self.record.scan_id, self.chain.id)
         commit: Callable[..., ChainScan | None]
         if job.chunk is None:
-            commit = partial(self._store.commit_final, *ids, job.results)
+            commit = partial(self._store.scans.commit_final, *ids, job.results)
         else:
-            commit = partial(self._store.commit_chunk, *ids, job.chunk, job.results, worker=self._worker)
+            commit = partial(self._store.scans.commit_chunk, *ids, job.chunk, job.results, worker=self._worker)
         if await self._write_totals(commit):
             self.token_errors.record(job.results, again=job.chunk is None)
             self._say_progress()
@@ -304,7 +308,7 @@ class ChainScanner:
             return
         found = [case.result() for case in cases if not case.void]
         if found:
-            await self._write_totals(partial(self._store.commit_audit, self.record.scan_id, self.chain.id, found))
+            await self._write_totals(partial(self._store.audits.commit, self.record.scan_id, self.chain.id, found))
             self._say_progress()
         del self._jobs[job.number]
         for audited in found:
@@ -325,7 +329,7 @@ class ChainScanner:
 
     async def _count_the_rest(self) -> None:
         """Time and requests that belong to no commit: an outage costs both."""
-        await self._write_totals(partial(self._store.commit_final, self.record.scan_id, self.chain.id, []))
+        await self._write_totals(partial(self._store.scans.commit_final, self.record.scan_id, self.chain.id, []))
 
     async def _keep_partial(self) -> None:
         """The readings that are there of chunks that did not end: kept, but their chunks will be read again."""
@@ -333,7 +337,7 @@ class ChainScanner:
             read = [result for result in job.results if isinstance(result.outcome, Balance)]
             if read and job.cases is None:
                 await self._write(
-                    partial(self._store.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
+                    partial(self._store.scans.commit_partial, self.record.scan_id, self.chain.id, read, now=self._clock())
                 )
                 if job.chunk is None:
                     self.token_errors.record(read, again=True)
@@ -363,12 +367,14 @@ class ChainScanner:
             code, what = event.code, f"{event.provider} is quarantined: {event.reason}"
         scan_id = self.record.scan_id
         count = await self._write(
-            lambda: self._store.retract(scan_id, self.chain.id, event.provider, what, self._clock(), code=code, height=fork)
+            lambda: self._store.audits.retract(
+                scan_id, self.chain.id, event.provider, what, self._clock(), code=code, height=fork
+            )
         )
         if count:
-            records = await self._write(lambda: self._store.scan(scan_id))
+            records = await self._write(lambda: self._store.scans.scan(scan_id))
             self.record = next(record for record in records if record.chain == self.chain.id)
-            self.token_errors.restate(await self._write(lambda: self._store.token_errors(scan_id, self.chain.id)))
+            self.token_errors.restate(await self._write(lambda: self._store.scans.token_errors(scan_id, self.chain.id)))
             what += f"; {count} balances that it gave are read again"
         if count or again or not isinstance(event, Reorged):  # a provider that has said nothing took nothing back
             self._say_error(code.value, what)
@@ -384,7 +390,7 @@ class ChainScanner:
 
     async def _set_status(self, status: Status, error: str | None) -> None:
         ids = (self.record.scan_id, self.chain.id)
-        self.record = await self._write(lambda: self._store.set_status(*ids, status, error, self._clock()))
+        self.record = await self._write(lambda: self._store.scans.set_status(*ids, status, error, self._clock()))
 
     async def _end_pool(self, pool: asyncio.Task[Halt]) -> None:
         if not pool.done():

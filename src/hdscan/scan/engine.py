@@ -154,11 +154,11 @@ class Engine:
                     seed=int(self._jitter() * 2**53),
                 )
             )
-            memory = await write(self._store.load_memory)
+            memory = await write(self._store.runtime.load)
             self._fleet.restore(memory, self._clock())
             records = [record for record in plan.chains if record.status.resumable or (plan.retry and to_retry(record))]
             for record in records:
-                standing = await write(partial(self._store.token_errors, record.scan_id, record.chain))
+                standing = await write(partial(self._store.scans.token_errors, record.scan_id, record.chain))
                 self._scanners[record.chain] = self._scanner(record, TokenErrors(record.chain, standing), write, memory)
             if self._stopping:
                 self.stop(self._stopping)
@@ -261,8 +261,8 @@ class Engine:
             return
         statuses = [status for status in self.statuses() if status.chain in self._scanners]
         try:
-            await write(lambda: self._store.save_memory(changed))
-            await write(lambda: self._store.save_providers(statuses))
+            await write(lambda: self._store.runtime.save(changed))
+            await write(lambda: self._store.runtime.save_providers(statuses))
         except StoreError as error:
             _log.warning("provider_state_not_saved", error=str(error))
         else:

@@ -90,7 +90,7 @@ def make_plan(
         ChainPlan(
             chain,
             tuple(a.symbol for a in chosen),
-            store.count_addresses(chain),
+            store.addresses.count(chain),
             chunk_size(upstreams[chain], chosen, largest),
             audit,
         )
@@ -100,8 +100,8 @@ def make_plan(
     if not plans:
         known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
         raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
-    scan_id = store.begin_scan(plans, now)
-    return Plan(scan_id, store.scan(scan_id), retry=False)
+    scan_id = store.scans.begin(plans, now)
+    return Plan(scan_id, store.scans.scan(scan_id), retry=False)
 
 
 def to_retry(record: ChainScan) -> bool:
@@ -115,8 +115,8 @@ def _audited(store: Store, plan: Plan, audit: AuditPlan | None) -> Plan:
     if audit is None:
         return plan
     for record in plan.chains:
-        store.plan_audit(record.scan_id, record.chain, audit)
-    known = {record.chain: record for record in store.scan(plan.scan_id)}
+        store.audits.plan(record.scan_id, record.chain, audit)
+    known = {record.chain: record for record in store.scans.scan(plan.scan_id)}
     return msgspec.structs.replace(plan, chains=tuple(known[record.chain] for record in plan.chains))
 
 
@@ -139,16 +139,16 @@ def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[As
     for chain in request.chains:
         if chain not in assets:
             raise ScanRefused(f"chain {chain!r} is not configured; the chains are {', '.join(assets)}")
-        if store.count_addresses(chain) == 0:
+        if store.addresses.count(chain) == 0:
             raise ScanRefused(f"chain {chain} has no addresses; add some with: hdscan import --chain {chain} FILE")
-    chosen = list(dict.fromkeys(request.chains)) or [chain for chain in assets if store.count_addresses(chain)]
+    chosen = list(dict.fromkeys(request.chains)) or [chain for chain in assets if store.addresses.count(chain)]
     if not chosen:
         raise ScanRefused("there are no addresses to scan; add some with: hdscan import --chain btc FILE")
     return chosen
 
 
 def _retry(store: Store, chains: Sequence[str]) -> Plan:
-    latest = [record for chain in chains if (record := store.latest(chain))]
+    latest = [record for chain in chains if (record := store.scans.latest(chain))]
     if not latest:
         raise ScanRefused("there was no scan yet, so nothing is left to retry; run: hdscan scan")
     unfinished = [record.chain for record in latest if record.status.resumable]
@@ -160,7 +160,7 @@ def _retry(store: Store, chains: Sequence[str]) -> Plan:
 
 
 def _resume(store: Store, request: ScanRequest, chains: Sequence[str]) -> Plan | None:
-    latest = [record for chain in chains if (record := store.latest(chain))]
+    latest = [record for chain in chains if (record := store.scans.latest(chain))]
     unfinished = [record for record in latest if record.status.resumable]
     if request.assets:
         wanted = {symbol.upper() for symbol in request.assets}

@@ -1,7 +1,7 @@
 """What to remember: schema, migrations, queries and transactions behind one `Store`."""
 
 from hdscan.store.addresses import Added
-from hdscan.store.doubts import Due
+from hdscan.store.audits import Due
 from hdscan.store.store import Store
 
 __all__ = ["Added", "Due", "Store"]

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from hdscan.model.address import Address
-from hdscan.store.database import executemany
-from hdscan.store.registry import chain_number, chain_numbers
-from hdscan.store.span import span
+from hdscan.store.database import Database
+from hdscan.store.transaction import ChainKey, Transaction
 
 BATCH = 5000  # addresses between two calls of a progress callback
 
@@ -30,34 +29,50 @@ class Added(msgspec.Struct, frozen=True):
     known: int
 
 
-def add(
-    connection: Connection, chain: str, items: Iterable[tuple[str, str | None]], progress: Callable[[int], None] | None
-) -> Added:
-    """Add (address, derivation path or None) pairs."""
-    number = chain_number(connection, chain)
-    low, high = span(number)
-    before, seen, rest = count(connection, chain), 0, iter(items)
-    while batch := list(islice(rest, BATCH)):
-        executemany(connection, _ADD, [(low, number, address, path, low, high) for address, path in batch])
-        seen += len(batch)
-        if progress:
-            progress(seen)
-    added = count(connection, chain) - before
-    return Added(added, seen - added)
+class Addresses:
+    """The address table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, chain: str, items: Iterable[tuple[str, str | None]], progress: Callable[[int], None] | None = None) -> Added:
+        """Add (address, derivation path or None), numbered from where the chain's addresses end, in order of arrival.
+
+        An address that is there already, or twice among them, keeps its number and gains a path where it had none.
+        `progress` gets the number of items seen so far; whatever it or `items` raises leaves nothing added.
+        """
+        with self._database.write() as transaction:
+            key = transaction.chain(chain)
+            before, seen, rest = count(transaction, key), 0, iter(items)
+            while batch := list(islice(rest, BATCH)):
+                rows = [(key.low, key.number, address, path, key.low, key.high) for address, path in batch]
+                transaction.executemany(_ADD, rows)
+                seen += len(batch)
+                if progress:
+                    progress(seen)
+            added = count(transaction, key) - before
+        return Added(added, seen - added)
+
+    def count(self, chain: str) -> int:
+        """How many addresses a chain has; 0 for a chain that was never registered."""
+        with self._database.read() as transaction:
+            key = transaction.chains.get(chain)
+            return 0 if key is None else count(transaction, key)
+
+    def between(self, chain: str, first: int, stop: int) -> list[Address]:
+        """The addresses with `first` <= index < `stop`, in order."""
+        with self._database.read() as transaction:
+            return between(transaction, transaction.chain(chain), first, stop)
 
 
-def count(connection: Connection, chain: str) -> int:
-    """How many addresses a chain has; 0 for a chain that was never registered."""
-    number = chain_numbers(connection).get(chain)
-    if number is None:
-        return 0
-    low, high = span(number)
-    last: int | None = connection.execute(_END, {"low": low, "high": high}).scalar()
-    return 0 if last is None else last - low + 1
+def count(transaction: Transaction, chain: ChainKey) -> int:
+    """How many addresses a chain has."""
+    last: int | None = transaction.execute(_END, chain.bounds).scalar()
+    return 0 if last is None else last - chain.low + 1
 
 
-def between(connection: Connection, chain: str, first: int, stop: int) -> list[Address]:
+def between(transaction: Transaction, chain: ChainKey, first: int, stop: int) -> list[Address]:
     """The addresses with `first` <= index < `stop`, in order."""
-    low, _ = span(chain_number(connection, chain))
-    rows = connection.execute(_RANGE, {"low": low + first, "high": low + stop})
-    return [Address(chain, key - low, address, path) for key, address, path in rows]
+    low = chain.low
+    rows = transaction.execute(_RANGE, {"low": low + first, "high": low + stop})
+    return [Address(chain.id, key - low, address, path) for key, address, path in rows]

@@ -1,80 +1,64 @@
 """Connections and transactions: a read sees one moment, a write is all or nothing, a failure is a StoreError."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, TextClause, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.sql.compiler import SQLCompiler
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
-from hdscan.store import sqlite
+from hdscan.store.dialect import WRITES, Dialect
+from hdscan.store.sqlite import SQLite
+from hdscan.store.transaction import Transaction
+
+DIALECTS: Mapping[str, Callable[[URL], Dialect]] = {"sqlite": SQLite}
 
 
 class Database:
-    """An engine and the place it leads to; usable from any thread."""
+    """An engine and its dialect, usable from any thread; `registered` are the assets that reports cover, by id."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self.engine = engine
-        self.path = path
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.engine = dialect.make_engine()
+        self.registered: Mapping[int, Asset] | None = None
 
     @classmethod
     def at(cls, url: str, *, create: bool) -> "Database":
-        """The database of a URL, its file made where it is missing and `create` says so; its schema is not looked at."""
+        """The database of a URL, made where it is missing and `create` says so; its schema is not looked at."""
         try:
             parsed = make_url(url)
         except ArgumentError:
             raise StoreError("the database URL cannot be read; it looks like sqlite:///path/to/hdscan.db") from None
-        if parsed.get_backend_name() != "sqlite":
+        if (kind := DIALECTS.get(parsed.get_backend_name())) is None:
             raise StoreError(f"{parsed.render_as_string()} cannot be used yet; use sqlite:///path/to/hdscan.db")
-        path = sqlite.file_of(parsed)
-        sqlite.prepare(path, create=create)
-        return cls(sqlite.make_engine(path), path)
+        dialect = kind(parsed)
+        dialect.prepare(create=create)
+        return cls(dialect)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection that sees the database as of one moment; a row that can't be one of ours is a StoreError too."""
+    def read(self) -> Iterator[Transaction]:
+        """A view of the database as of one moment; a row that hdscan cannot have written is a StoreError too."""
         try:
             with self._explained(), self.engine.connect() as connection, connection.begin():
-                yield connection
+                yield Transaction(connection, self.registered)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise sqlite.not_ours(error, self.path) from error
+            raise StoreError(
+                f"the database {self.dialect.place} holds what hdscan did not write ({type(error).__name__} in a row);"
+                " keep a copy of it and take the last good backup"
+            ) from error
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Transaction]:
         """A transaction that has the write lock from its beginning; an exception inside undoes all of it."""
         with self._explained(), self.engine.connect() as plain:
-            connection = plain.execution_options(**{sqlite.WRITES: True})
+            connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
-                yield connection
+                yield Transaction(connection, self.registered)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise sqlite.explain(error.orig, self.path) from error
-
-
-def executemany(connection: Connection, statement: TextClause, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Run a statement once per row, three times as fast as `execute`: values stand in the order of their first mention.
-
-    Each parameter is mentioned once.
-    """
-    compiled = _compiled(statement, connection.dialect)
-    values: list[Any] = list(rows)
-    if not compiled.positional:
-        names = list(compiled.params)
-        values = [dict(zip(names, row, strict=True)) for row in values]
-    if values:
-        connection.exec_driver_sql(str(compiled), values)
-
-
-@lru_cache(maxsize=64)
-def _compiled(statement: TextClause, dialect: Dialect) -> SQLCompiler:
-    compiled = statement.compile(dialect=dialect)
-    assert isinstance(compiled, SQLCompiler)
-    return compiled
+            raise self.dialect.explain(error.orig) from error

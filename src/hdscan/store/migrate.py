@@ -7,7 +7,6 @@ from sqlalchemy import inspect, text
 from hdscan.late import Late
 from hdscan.model.chain import Network
 from hdscan.model.errors import StoreError
-from hdscan.store import sqlite
 from hdscan.store.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"  # m0001_first.py is revision 0001
@@ -20,31 +19,32 @@ _SET_NETWORK = text("INSERT INTO meta (name, value) VALUES ('network', :network)
 
 def open_schema(database: Database, network: Network, *, create: bool) -> None:
     """Make the database ready for this program and this network, or raise a StoreError and leave it as it is."""
-    with database.read() as connection:
-        tables = set(inspect(connection).get_table_names())
-        version = connection.execute(_VERSION).scalar() if "alembic_version" in tables else None
+    with database.read() as transaction:
+        tables = set(inspect(transaction.connection).get_table_names())
+        version = transaction.execute(_VERSION).scalar() if "alembic_version" in tables else None
+    place = database.dialect.place
     if tables and not (version and {"meta", "address", "balance"} <= tables):
-        raise StoreError(f"{database.path} is not an hdscan database; name another file with --db")
+        raise StoreError(f"{place} is not an hdscan database; name another file with --db")
     known = sorted(path.name[1:5] for path in MIGRATIONS.glob("m*.py"))
     if version and version not in known:
-        raise StoreError(f"{database.path} was written by a newer hdscan (schema {version}); update hdscan")
+        raise StoreError(f"{place} was written by a newer hdscan (schema {version}); update hdscan")
     if version != known[-1]:
         if not create:
             state = f"has an older schema ({version})" if tables else "is empty"
-            raise StoreError(f"{database.path} {state}; run any hdscan command that writes, for example: hdscan scan")
-        sqlite.use_wal(database.path)
+            raise StoreError(f"{place} {state}; run any hdscan command that writes, for example: hdscan scan")
+        database.dialect.before_migration()
         if tables:
-            with sqlite.writer_lock(database.path, "migration"):
+            with database.dialect.writer_lock("migration"):
                 _migrate(database, network)
         else:
             _migrate(database, network)
-    with database.read() as connection:
-        stored = connection.execute(_NETWORK).scalar()
+    with database.read() as transaction:
+        stored = transaction.execute(_NETWORK).scalar()
     if stored != network:
-        raise StoreError(f"{database.path} holds addresses of {stored}, not of {network}; use another database for {network}")
+        raise StoreError(f"{place} holds addresses of {stored}, not of {network}; use another database for {network}")
 
 
 def _migrate(database: Database, network: Network) -> None:
-    with database.write() as connection:
-        _upgrade.upgrade(connection, MIGRATIONS)
-        connection.execute(_SET_NETWORK, {"network": network.value})
+    with database.write() as transaction:
+        _upgrade.upgrade(transaction.connection, MIGRATIONS)
+        transaction.execute(_SET_NETWORK, {"network": network.value})

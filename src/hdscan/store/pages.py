@@ -5,48 +5,33 @@ In the order of keys, which never change, nothing is skipped or told twice.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Row, TextClause, bindparam, text
+from sqlalchemy import Row, TextClause, bindparam, text
 
-from hdscan.model.chain import Asset
 from hdscan.model.errors import InputError
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import BalanceRow, Gap
-from hdscan.store import reports
-from hdscan.store.reports import Part
+from hdscan.store.rows import ALL, FUNDED, GAPS, Part, balance_row, chosen, gap_row, sources
+from hdscan.store.transaction import Transaction, escaped
 
 LIMIT = 1000  # rows of a page
 FEW = 1000  # addresses that are looked up rather than searched for once per run
 LONGEST = 200  # characters to search for: more than any address or path has
 
-_REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error"
-_DISPUTE = "LEFT JOIN dispute d ON d.address_id = a.id AND d.asset_id"
-_GAP = "LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id"
 # one bound at each end: of two lower ones SQLite may seek the wrong one
 _UP = "{0} >= :at AND {0} < :high AND ({0} > :at OR {1} > :asset) {q} ORDER BY {0}, {1} LIMIT :limit"
 _DOWN = "{0} <= :at AND {0} >= :low AND ({0} < :at OR {1} < :asset) {q} ORDER BY {0} DESC, {1} DESC LIMIT :limit"
-_ALL = f"""
-    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST}, d.answers FROM address a CROSS JOIN asset t
-    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id {_DISPUTE} = t.id
-    WHERE t.id IN :assets AND """  # noqa: S608 own constant
-# a plus keeps SQLite from the index by amount where addresses lead to fewer rows
-_FUNDED = f"""
-    SELECT a.id, a.text, a.path, b.asset_id, {_REST}, NULL FROM balance b CROSS JOIN address a ON a.id = b.address_id
-    {_GAP} = b.asset_id WHERE {{0}}b.asset_id IN :assets AND b.amount <> '0' AND """  # noqa: S608 own constant
-_ZERO = _ALL + "b.amount = '0' AND "
-_UNREAD = _ALL + "b.amount IS NULL AND "
+_ZERO = ALL + "b.amount = '0' AND "
+_UNREAD = ALL + "b.amount IS NULL AND "
 # the amounts after a key in two steps, each a range of the index: those as long as the key's, then the longer ones
 _SAME = "length(b.amount) = :length AND (b.amount, b.address_id)"
 _SAME_UP = _SAME + " > (:amount, :at) {q} ORDER BY b.amount, b.address_id LIMIT :limit"
 _SAME_DOWN = _SAME + " < (:amount, :at) {q} ORDER BY b.amount DESC, b.address_id DESC LIMIT :limit"
 _NEXT_UP = "length(b.amount) > :length {q} ORDER BY length(b.amount), b.amount, b.address_id LIMIT :limit"
 _NEXT_DOWN = "length(b.amount) < :length {q} ORDER BY length(b.amount) DESC, b.amount DESC, b.address_id DESC LIMIT :limit"
-_GAPS = """
-    SELECT a.id, a.text, g.asset_id, g.code, g.error, g.attempts, g.providers
-    FROM gap g CROSS JOIN address a ON a.id = g.address_id WHERE g.asset_id IN :assets AND """
 # LIKE is twice as fast as instr(lower()), and as blind to the case of ASCII letters alone
 _Q = "AND (a.text LIKE :q ESCAPE '!' OR a.path LIKE :q ESCAPE '!')"
 _FOUND = text(f"SELECT a.id FROM address a WHERE a.id >= :low AND a.id < :high {_Q} LIMIT :limit")  # noqa: S608 own constant
@@ -75,21 +60,20 @@ class _Run(msgspec.Struct, frozen=True):
 
     def begin(self, key: _Key | None) -> Values:
         """What the statements are to be given to go on after a key."""
-        values: Values = {"low": self.part.low, "high": self.part.high, "assets": list(self.assets)}
+        values: Values = self.part.chain.bounds | {"assets": list(self.assets)}
         if key is not None:
             return values | {"at": key.at, "asset": key.asset, "amount": key.amount, "length": len(key.amount)}
         if self.down:
-            return values | {"at": self.part.high - 1, "asset": 2**63 - 1, "amount": "", "length": 2**31}
-        return values | {"at": self.part.low, "asset": 0, "amount": "", "length": 0}
+            return values | {"at": self.part.chain.high - 1, "asset": 2**63 - 1, "amount": "", "length": 2**31}
+        return values | {"at": self.part.chain.low, "asset": 0, "amount": "", "length": 0}
 
     def holds(self, key: _Key) -> bool:
         """Whether a row of this run can have the key."""
-        return self.part.low <= key.at < self.part.high and key.asset in self.assets
+        return self.part.chain.low <= key.at < self.part.chain.high and key.asset in self.assets
 
 
 def balances(
-    connection: Connection,
-    current: Mapping[int, Asset],
+    transaction: Transaction,
     chain: str | None,
     asset: str | None,
     *,
@@ -99,34 +83,32 @@ def balances(
     cursor: str | None,
     limit: int,
 ) -> Page[BalanceRow]:
-    """A page of the rows of `reports.balances`."""
+    """A page of the rows of `Balances.rows`."""
     if q is not None and (len(q) > LONGEST or not q.isprintable()):
         raise InputError(f"what is searched for is longer than {LONGEST} characters or has some that cannot be printed")
-    parts = list(reports.chosen(connection, current, chain, asset))
+    parts = list(chosen(transaction, chain, asset))
     down = sort in (Sort.INDEX_DOWN, Sort.AMOUNT_DOWN)
     by_index = sort in (Sort.INDEX, Sort.INDEX_DOWN)
-    where, values = _search(connection, parts, q, few=not by_index) if q else ("", {})
+    where, values = _search(transaction, parts, q, few=not by_index) if q else ("", {})
     runs = list((_runs_by_index if by_index else _runs_by_amount)(parts, where, funded=funded, down=down))
     query = ["balances", chain, asset, funded, q, sort, [list(part.assets) for part in parts]]
-    rows, following = _page(connection, runs, query, cursor=cursor, limit=limit, values=values)
-    sources = reports.sources(connection)
-    return Page(tuple(reports.balance_row(part, sources, row) for part, row in rows), following)
+    rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values=values)
+    names = sources(transaction)
+    return Page(tuple(balance_row(part, names, row) for part, row in rows), following)
 
 
-def gaps(
-    connection: Connection, current: Mapping[int, Asset], chain: str | None, *, cursor: str | None, limit: int
-) -> Page[Gap]:
-    """A page of the rows of `reports.gaps`."""
-    parts = list(reports.chosen(connection, current, chain, None))
-    statement = _statement(_GAPS, _UP.format("g.address_id", "g.asset_id", q=""))
+def gaps(transaction: Transaction, chain: str | None, *, cursor: str | None, limit: int) -> Page[Gap]:
+    """A page of the rows of `Balances.gaps`."""
+    parts = list(chosen(transaction, chain, None))
+    statement = _statement(GAPS, _UP.format("g.address_id", "g.asset_id", q=""))
     runs = [_Run(part, list(part.assets), [statement]) for part in parts]
     query = ["gaps", chain, [list(part.assets) for part in parts]]
-    rows, following = _page(connection, runs, query, cursor=cursor, limit=limit, values={})
-    return Page(tuple(reports.gap(part, row) for part, row in rows), following)
+    rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values={})
+    return Page(tuple(gap_row(part, row) for part, row in rows), following)
 
 
 def _runs_by_index(parts: Sequence[Part], where: str, *, funded: bool, down: bool) -> Iterator[_Run]:
-    select, keys = (_FUNDED.format("+"), ("b.address_id", "b.asset_id")) if funded else (_ALL, ("a.id", "t.id"))
+    select, keys = (FUNDED.format("+"), ("b.address_id", "b.asset_id")) if funded else (ALL, ("a.id", "t.id"))
     statement = _statement(select, (_DOWN if down else _UP).format(*keys, q=where))
     for part in reversed(parts) if down else parts:
         yield _Run(part, list(part.assets), [statement], down)
@@ -135,7 +117,7 @@ def _runs_by_index(parts: Sequence[Part], where: str, *, funded: bool, down: boo
 def _runs_by_amount(parts: Sequence[Part], where: str, *, funded: bool, down: bool) -> Iterator[_Run]:
     order = _DOWN if down else _UP
     orders = (_SAME_DOWN, _NEXT_DOWN) if down else (_SAME_UP, _NEXT_UP)
-    funds = _FUNDED.format("+" if where == _AMONG else "")
+    funds = FUNDED.format("+" if where == _AMONG else "")
     above = [_statement(funds, each.format(q=where.format("b.address_id"))) for each in orders]
     zero = [_statement(_ZERO, order.format("a.id", "t.id", q=where.format("a.id")))]
     unread = [_statement(_UNREAD, _UP.format("a.id", "t.id", q=where.format("a.id")))]
@@ -150,7 +132,7 @@ def _runs_by_amount(parts: Sequence[Part], where: str, *, funded: bool, down: bo
 
 
 def _page(
-    connection: Connection, runs: Sequence[_Run], query: object, *, cursor: str | None, limit: int, values: Values
+    transaction: Transaction, runs: Sequence[_Run], query: object, *, cursor: str | None, limit: int, values: Values
 ) -> tuple[list[tuple[Part, Row[Any]]], str | None]:
     """At most `limit` rows of the runs after a cursor, each with the part it is of, and the cursor after them."""
     if not 1 <= limit <= LIMIT:
@@ -163,20 +145,19 @@ def _page(
         begin = run.begin(key if number == first else None)
         for statement in run.statements:
             if len(rows) <= limit:
-                found = connection.execute(statement, values | begin | {"limit": limit + 1 - len(rows)})
+                found = transaction.execute(statement, values | begin | {"limit": limit + 1 - len(rows)})
                 rows += [(number, row) for row in found]
     following = _closed(name, *rows[limit - 1]) if len(rows) > limit else None
     return [(runs[number].part, row) for number, row in rows[:limit]], following
 
 
-def _search(connection: Connection, parts: Sequence[Part], q: str, *, few: bool) -> tuple[str, Values]:
+def _search(transaction: Transaction, parts: Sequence[Part], q: str, *, few: bool) -> tuple[str, Values]:
     """The condition that an address holds `q`, and its values; where `few` says so, found beforehand if they are few."""
-    plain = q.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    like: Values = {"q": f"%{plain}%"}
+    like: Values = {"q": f"%{escaped(q)}%"}
     found: list[int] = []
     for part in parts if few else ():
         if len(found) <= FEW:
-            found += connection.execute(_FOUND, like | part.bounds | {"limit": FEW + 1}).scalars()
+            found += transaction.execute(_FOUND, like | part.chain.bounds | {"limit": FEW + 1}).scalars()
     return (_AMONG, {"found": found}) if few and len(found) <= FEW else (_Q, like)
 
 

@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.errors import StoreError
+from hdscan.store.transaction import Transaction
 
-_CHAINS = text("SELECT id, number FROM chain ORDER BY number")
 _ADD_CHAIN = text("INSERT INTO chain (number, id) VALUES (:number, :id)")
-_ASSETS = text(
-    "SELECT a.id, c.id AS chain, a.symbol, a.decimals, a.contract FROM asset a JOIN chain c ON c.number = a.chain ORDER BY a.id"
-)
 _ADD_ASSET = text("INSERT INTO asset (chain, symbol, contract, decimals) VALUES (:chain, :symbol, :contract, :decimals)")
 
 
@@ -23,60 +20,31 @@ def normal(asset: Asset) -> Asset:
     return msgspec.structs.replace(asset, contract=asset.contract.lower())
 
 
-def chain_numbers(connection: Connection) -> dict[str, int]:
-    """The number of every chain, in order."""
-    return {row.id: row.number for row in connection.execute(_CHAINS)}
-
-
-def chain_number(connection: Connection, chain: str) -> int:
-    """The number of a chain; StoreError where it was never registered."""
+def find(transaction: Transaction, chains: Sequence[Chain], wanted: Iterable[Asset]) -> dict[int, Asset] | None:
+    """The ids of these assets, in order; None where one of them or of the chains is missing."""
+    ids = {asset: key for key, asset in transaction.assets.items()}
     try:
-        return chain_numbers(connection)[chain]
-    except KeyError:
-        raise StoreError(f"the database does not know chain {chain!r}; add it to the configuration") from None
-
-
-def assets(connection: Connection) -> dict[int, Asset]:
-    """Every asset that ever was registered, by id."""
-    return {row.id: Asset(row.chain, row.symbol, row.decimals, row.contract or None) for row in connection.execute(_ASSETS)}
-
-
-def newest(connection: Connection) -> dict[int, Asset]:
-    """One asset per chain and symbol: the last that came to carry the symbol."""
-    known = assets(connection)
-    by_symbol = {(asset.chain, asset.symbol): key for key, asset in known.items()}
-    return {key: known[key] for key in sorted(by_symbol.values())}
-
-
-def find(connection: Connection, wanted: Iterable[Asset]) -> dict[int, Asset] | None:
-    """The ids of these assets, in order; None where one is missing."""
-    ids = {asset: key for key, asset in assets(connection).items()}
-    try:
-        return {ids[normal(asset)]: asset for asset in wanted}
+        found = {ids[normal(asset)]: asset for asset in wanted}
     except KeyError:
         return None
+    return found if transaction.chains.keys() >= {chain.id for chain in chains} else None
 
 
-def missing(connection: Connection, chains: Sequence[Chain], wanted: Sequence[Asset]) -> bool:
-    """Whether something of these is not registered yet."""
-    return bool({chain.id for chain in chains} - chain_numbers(connection).keys()) or find(connection, wanted) is None
-
-
-def add(connection: Connection, chains: Sequence[Chain], wanted: Sequence[Asset]) -> None:
+def add(transaction: Transaction, chains: Sequence[Chain], wanted: Sequence[Asset]) -> None:
     """Register what is missing, in the order given."""
-    numbers = chain_numbers(connection)
+    numbers = {key.id: key.number for key in transaction.chains.values()}
     for chain in chains:
         if chain.id not in numbers:
             numbers[chain.id] = len(numbers) + 1
-            connection.execute(_ADD_CHAIN, {"number": numbers[chain.id], "id": chain.id})
-    known = set(assets(connection).values())
+            transaction.execute(_ADD_CHAIN, {"number": numbers[chain.id], "id": chain.id})
+    known = set(transaction.assets.values())
     for asset in map(normal, wanted):
         if asset.chain not in numbers:
             raise StoreError(f"{asset.symbol} belongs to chain {asset.chain!r}, which is not configured")
         if asset not in known:
             known.add(asset)
             row = {"chain": numbers[asset.chain], "symbol": asset.symbol, "decimals": asset.decimals}
-            connection.execute(_ADD_ASSET, row | {"contract": asset.contract or ""})
+            transaction.execute(_ADD_ASSET, row | {"contract": asset.contract or ""})
 
 
 def asset_of_symbol(current: Mapping[int, Asset], chain: str, symbol: str) -> int:

@@ -1,20 +1,25 @@
-"""A scan's records: its plan in chunks, the totals per chain, what is pending and what stayed unread."""
+"""The scan log: a scan's plan in chunks, the commits of what it has read, its totals, and what stayed unread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import bindparam, text
 
 from hdscan.model.address import Address
-from hdscan.model.audit import AuditPlan
-from hdscan.model.chain import Asset
-from hdscan.model.errors import StoreError
+from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import TokenError
+from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.model.times import rfc3339
-from hdscan.store import registry
-from hdscan.store.database import executemany
-from hdscan.store.span import span
+from hdscan.store import attempts, audits, registry
+from hdscan.store.database import Database
+from hdscan.store.dialect import Finding
+from hdscan.store.pages import LIMIT
+from hdscan.store.records import COLUMNS, records
+from hdscan.store.scan_rows import ScanRows
+from hdscan.store.transaction import Transaction
+
+_NEVER = 2**31  # more than any scan's id
 
 _BEGIN = text("INSERT INTO scan (began_at) VALUES (:now) RETURNING id")
 _PLAN = text("""
@@ -24,24 +29,18 @@ _PLAN = text("""
 """)
 _CHUNK = text("INSERT INTO chunk (scan_id, chain, seq, first, stop) VALUES (:scan, :chain, :seq, :first, :stop)")
 _FORGET_CHUNKS = text("DELETE FROM chunk WHERE chain = :chain AND scan_id < :scan")
-_COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
-_LATEST = text(f"SELECT {_COLUMNS} FROM scan_chain WHERE chain = :chain ORDER BY scan_id DESC LIMIT 1")  # noqa: S608 own constant
-_SCAN = text(f"SELECT {_COLUMNS} FROM scan_chain WHERE scan_id = :scan ORDER BY chain")  # noqa: S608 own constant
+_LATEST = text(f"SELECT {COLUMNS} FROM scan_chain WHERE chain = :chain ORDER BY scan_id DESC LIMIT 1")  # noqa: S608 own constant
+_SCAN = text(f"SELECT {COLUMNS} FROM scan_chain WHERE scan_id = :scan ORDER BY chain")  # noqa: S608 own constant
 _RECORDS = text("SELECT id, began_at FROM scan WHERE id < :before ORDER BY id DESC LIMIT :limit")
 _LAST = text("SELECT max(id) FROM scan")
+_STATUS = text(f"""
+    UPDATE scan_chain SET status = :status, error = :error, updated_at = :now
+    WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
+""")  # noqa: S608 own constant
 _PENDING = text("""
     SELECT seq, first, stop FROM chunk
     WHERE scan_id = :scan AND chain = :chain AND seq > :after AND done_at IS NULL ORDER BY seq LIMIT :limit
 """)
-_STATUS = text(f"""
-    UPDATE scan_chain SET status = :status, error = :error, updated_at = :now
-    WHERE scan_id = :scan AND chain = :chain RETURNING {_COLUMNS}
-""")  # noqa: S608 own constant
-_ADD_TOTALS = text(f"""
-    UPDATE scan_chain SET read = read + :read, unread = unread + :unread, funded = funded + :funded,
-        seconds = seconds + :seconds, requests = requests + :requests, updated_at = :now
-    WHERE scan_id = :scan AND chain = :chain RETURNING {_COLUMNS}
-""")  # noqa: S608 own constant
 # row values alone would find the place in the key only by scanning
 _GAPS = text("""
     SELECT a.id, a.text, a.path, t.symbol FROM gap g
@@ -63,219 +62,217 @@ _TOKEN_ERRORS = text("""
     ) n JOIN gap g ON g.address_id = n.last AND g.asset_id = n.asset_id JOIN asset t ON t.id = n.asset_id
     WHERE t.contract <> '' ORDER BY t.id
 """)
-_RANGES = text("""
-    SELECT first, stop, done_at IS NOT NULL FROM chunk
-    WHERE scan_id = :scan AND chain = :chain AND first < :stop AND stop > :first ORDER BY seq
+# the guard: whoever marks the chunk first commits it
+_DONE = text("""
+    UPDATE chunk SET done_at = :now, worker = :worker
+    WHERE scan_id = :scan AND chain = :chain AND seq = :seq AND first = :first AND stop = :stop AND done_at IS NULL
 """)
-_FUNDED = text("""
-    SELECT count(DISTINCT b.address_id) FROM balance b
-    WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
-        AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
+_END_GAPS = text("DELETE FROM gap WHERE address_id >= :low AND address_id < :high AND asset_id IN :assets").bindparams(
+    bindparam("assets", expanding=True)
+)
+_PUT_GAP = text("""
+    INSERT INTO gap (address_id, asset_id, scan_id, code, error, attempts, providers)
+    VALUES (:address, :asset, :scan, :code, :error, :attempts, :providers)
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, code = excluded.code,
+        error = excluded.error, attempts = excluded.attempts, providers = excluded.providers
 """)
-_COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
-_AUDITS = text("SELECT scan_id, chain, percent, audited, disputed, unaudited FROM scan_audit WHERE scan_id = :scan")
-_PLAN_AUDIT = text("""
-    INSERT INTO scan_audit (scan_id, chain, percent, seed, audited, disputed, unaudited)
-    VALUES (:scan, :chain, :percent, :seed, 0, 0, 0) ON CONFLICT (scan_id, chain) DO UPDATE SET percent = excluded.percent
+_TRIED_AGAIN = text("""
+    UPDATE gap SET code = :code, error = :error, attempts = attempts + :attempts, providers = :providers
+    WHERE address_id = :address AND asset_id = :asset
 """)
-_AUDIT = text("SELECT percent, seed FROM scan_audit WHERE scan_id = :scan AND chain = :chain")
-_FORGET_ATTEMPTS = text("DELETE FROM attempt WHERE address_id >= :low AND address_id < :high")
-_COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 
 
-class Totals(msgspec.Struct, frozen=True):
-    """Counts of readings (`read`, `unread`) and of addresses (`funded`), or what is to be added to them."""
+class Scans:
+    """The tables of scans, chunks and gaps, and the balances that a scan's commits write."""
 
-    read: int = 0
-    unread: int = 0
-    funded: int = 0
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def __sub__(self, other: "Totals") -> "Totals":
-        return Totals(self.read - other.read, self.unread - other.unread, self.funded - other.funded)
+    # -- the log
 
+    def begin(self, plans: Sequence[ChainPlan], now: float) -> int:
+        """Begin a scan of these chains, RUNNING, with all their chunks; its id. `now` is unix seconds, as everywhere.
 
-def begin(connection: Connection, plans: Sequence[ChainPlan], current: Mapping[int, Asset], now: float) -> int:
-    """Write down a new scan with all its chunks; the chunks of the chains' earlier scans are forgotten."""
-    scan_id: int = connection.execute(_BEGIN, {"now": now}).scalar_one()
-    for plan in plans:
-        number = registry.chain_number(connection, plan.chain)
-        assets = [registry.asset_of_symbol(current, plan.chain, symbol) for symbol in plan.assets]
-        row = {"scan": scan_id, "chain": number, "status": Status.RUNNING.value, "assets": msgspec.json.encode(assets).decode()}
-        connection.execute(_PLAN, row | {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now})
-        connection.execute(_FORGET_CHUNKS, {"chain": number, "scan": scan_id})
-        low, high = span(number)
-        connection.execute(_FORGET_ATTEMPTS, {"low": low, "high": high})
-        if plan.audit is not None:
-            plan_audit(connection, scan_id, plan.chain, plan.audit)
-        firsts = range(0, plan.addresses, plan.chunk)
-        stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
-        executemany(
-            connection, _CHUNK, [(scan_id, number, seq, *ends) for seq, ends in enumerate(zip(firsts, stops, strict=True))]
-        )
-    return scan_id
+        The chunks and failed attempts of the chains' earlier scans are forgotten.
+        """
+        with self._database.write() as transaction:
+            scan_id: int = transaction.execute(_BEGIN, {"now": now}).scalar_one()
+            for plan in plans:
+                _plan(transaction, scan_id, plan, now)
+            return scan_id
 
+    def latest(self, chain: str) -> ChainScan | None:
+        """A chain in the last scan that had it, or None."""
+        with self._database.read() as transaction:
+            key = transaction.chains.get(chain)
+            return None if key is None else next(iter(records(transaction, _LATEST, {"chain": key.number})), None)
 
-def plan_audit(connection: Connection, scan_id: int, chain: str, plan: AuditPlan) -> None:
-    """Have a chain's scan audited; the seed of an earlier plan stays, so that the same zeros are chosen."""
-    number = registry.chain_number(connection, chain)
-    connection.execute(_PLAN_AUDIT, {"scan": scan_id, "chain": number} | msgspec.structs.asdict(plan))
+    def scan(self, scan_id: int) -> tuple[ChainScan, ...]:
+        """Every chain of a scan, in order of registration; empty where there is no such scan."""
+        with self._database.read() as transaction:
+            return records(transaction, _SCAN, {"scan": scan_id})
 
+    def records(self, before: int | None = None, limit: int = 100) -> list[ScanRecord]:
+        """The newest scans, or those before one, newest first; InputError unless 1 <= `limit` <= 1000."""
+        if not 1 <= limit <= LIMIT:
+            raise InputError(f"a page has 1 to {LIMIT} rows, not {limit}")
+        values = {"before": _NEVER if before is None else min(max(before, 0), _NEVER), "limit": limit}
+        with self._database.read() as transaction:
+            return [
+                ScanRecord(row.id, rfc3339(row.began_at), records(transaction, _SCAN, {"scan": row.id}))
+                for row in transaction.execute(_RECORDS, values).all()
+            ]
 
-def audit_of(connection: Connection, scan_id: int, chain: str) -> AuditPlan | None:
-    """How a chain's scan is to be audited, or None."""
-    row = connection.execute(_AUDIT, {"scan": scan_id, "chain": registry.chain_number(connection, chain)}).first()
-    return None if row is None else AuditPlan(row.percent, row.seed)
+    def record(self, scan_id: int) -> ScanRecord | None:
+        """A scan and its chains, or None where there is no such scan."""
+        return next((record for record in self.records(scan_id + 1, 1) if record.scan_id == scan_id), None)
 
+    def last_id(self) -> int | None:
+        """The newest scan, or None."""
+        with self._database.read() as transaction:
+            found: int | None = transaction.execute(_LAST).scalar()
+            return found
 
-def latest(connection: Connection, chain: str) -> ChainScan | None:
-    """A chain in the last scan that had it."""
-    number = registry.chain_numbers(connection).get(chain)
-    rows = connection.execute(_LATEST, {"chain": number}).all()
-    return _records(connection, rows)[0] if rows else None
+    def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
+        """Change a chain's status and error within a scan; its new record."""
+        with self._database.write() as transaction:
+            keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
+            changed = records(transaction, _STATUS, keys | {"status": status.value, "error": error, "now": now})
+            if not changed:
+                raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
+            return changed[0]
 
+    def check(self) -> list[Finding]:
+        """The last scans whose totals differ from their rows."""
+        found = []
+        with self._database.read() as transaction:
+            for key in transaction.chains.values():
+                for record in records(transaction, _LATEST, {"chain": key.number}):
+                    if ScanRows(transaction, record.scan_id, key.id).recount() != record:
+                        what = f"the totals of scan {record.scan_id} of {key.id} differ from its rows"
+                        found.append(Finding(what, "hdscan scan --restart"))
+        return found
 
-def every_chain(connection: Connection, scan_id: int) -> tuple[ChainScan, ...]:
-    """All chains of a scan."""
-    return _records(connection, connection.execute(_SCAN, {"scan": scan_id}).all())
+    # -- what is left to read
 
+    def pending_chunks(self, scan_id: int, chain: str, after_seq: int, limit: int) -> list[Chunk]:
+        """At most `limit` chunks that are not done and have a higher number than `after_seq`, in order."""
+        with self._database.read() as transaction:
+            keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
+            return [Chunk(*row) for row in transaction.execute(_PENDING, keys | {"after": after_seq, "limit": limit})]
 
-def records(connection: Connection, before: int, limit: int) -> list[ScanRecord]:
-    """At most `limit` scans with a lower id than `before`, newest first."""
-    found = connection.execute(_RECORDS, {"before": before, "limit": limit}).all()
-    return [ScanRecord(row.id, rfc3339(row.began_at), every_chain(connection, row.id)) for row in found]
+    def gaps(self, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int) -> list[tuple[Address, str]]:
+        """At most `limit` readings that a scan counts as unread, as (address, asset symbol).
 
+        In the order of (index, symbol), beginning after the pair `after`.
+        """
+        index, symbol = after or (0, "")
+        with self._database.read() as transaction:
+            key = transaction.chain(chain)
+            values = {"low": key.low + index, "high": key.high, "symbol": symbol, "scan": scan_id, "limit": limit}
+            rows = transaction.execute(_GAPS, values)
+            return [(Address(chain, address - key.low, text, path), symbol) for address, text, path, symbol in rows]
 
-def last_id(connection: Connection) -> int | None:
-    """The newest scan."""
-    found: int | None = connection.execute(_LAST).scalar()
-    return found
+    def any_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
+        """A reading that the scan could make, as (address, asset symbol): its provider can be probed with it."""
+        with self._database.read() as transaction:
+            key = transaction.chain(chain)
+            row = transaction.execute(_READ, key.bounds | {"scan": scan_id}).first()
+            return None if row is None else (Address(chain, row.id - key.low, row.text, row.path), row.symbol)
 
+    def token_errors(self, scan_id: int, chain: str) -> list[TokenError]:
+        """The tokens of which a scan counts readings as unread, with the latest address's reason."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(_TOKEN_ERRORS, transaction.chain(chain).bounds | {"scan": scan_id})
+            return [
+                TokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
+                for symbol, error, code, count, providers in rows
+            ]
 
-def pending(connection: Connection, scan_id: int, chain: str, after_seq: int, limit: int) -> list[Chunk]:
-    """Chunks that are not done."""
-    number = registry.chain_number(connection, chain)
-    rows = connection.execute(_PENDING, {"scan": scan_id, "chain": number, "after": after_seq, "limit": limit})
-    return [Chunk(*row) for row in rows]
+    # -- what was read
 
+    def commit_chunk(
+        self,
+        scan_id: int,
+        chain: str,
+        chunk: Chunk,
+        results: Sequence[BalanceResult],
+        *,
+        worker: str,
+        now: float,
+        seconds: float,
+        requests: int,
+    ) -> ChainScan | None:
+        """Write a chunk whole: its balances, its unread readings, its mark and the totals, which are returned.
 
-def set_status(connection: Connection, scan_id: int, chain: str, status: Status, *, error: str | None, now: float) -> ChainScan:
-    """Change a chain's status and error."""
-    number = registry.chain_number(connection, chain)
-    values = {"scan": scan_id, "chain": number, "status": status.value, "error": error, "now": now}
-    return _only(_records(connection, connection.execute(_STATUS, values).all()), scan_id, chain)
+        `seconds` and `requests` are what came since the last commit. None, and nothing written, where the chunk was done
+        already. StoreError, and nothing written, unless `results` are the chunk's addresses times the scan's assets, each
+        once. A failed reading never touches a known balance.
+        """
+        with self._database.write() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            mark = {"seq": chunk.seq, "first": chunk.first, "stop": chunk.stop, "now": now, "worker": worker}
+            if transaction.execute(_DONE, rows.keys | mark).rowcount == 0:
+                return None
+            ended = rows.ended(results)
+            rows.check_whole(chunk, results)
+            low, high = rows.chain.low + chunk.first, rows.chain.low + chunk.stop
+            rows.put(ended.reads, [(low, high)])
+            transaction.execute(_END_GAPS, {"low": low, "high": high, "assets": list(rows.assets)})
+            transaction.executemany(_PUT_GAP, ended.unread.values())
+            rows.keep_attempts(ended.failed)
+            more = {"read": len(ended.reads), "unread": len(ended.unread), "funded": rows.funded(low, high)}
+            return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
+    def commit_final(
+        self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float, seconds: float, requests: int
+    ) -> ChainScan:
+        """Write what came of readings that the scan counts as unread; the totals.
 
-def add_totals(
-    connection: Connection, scan_id: int, chain: str, more: Totals, *, now: float, seconds: float, requests: int
-) -> ChainScan:
-    """Move a chain's totals; the new ones."""
-    number = registry.chain_number(connection, chain)
-    values = {"scan": scan_id, "chain": number, "now": now, "seconds": seconds, "requests": requests}
-    rows = connection.execute(_ADD_TOTALS, values | msgspec.structs.asdict(more)).all()
-    return _only(_records(connection, rows), scan_id, chain)
+        Those that are read now are no longer unread; of the others attempts add up and the reasons are the new ones.
+        Results of any other reading are ignored, so a repeated commit changes nothing but time and requests.
+        """
+        with self._database.write() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            ended = rows.ended(results)
+            waiting = rows.open_gaps({*ended.reads, *ended.unread})
+            reads = {key: row for key, row in ended.reads.items() if key in waiting}
+            funded = rows.end_gaps(reads)
+            transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in ended.unread.items() if key in waiting])
+            rows.keep_attempts({key: each for key, each in ended.failed.items() if key in waiting})
+            more = {"read": len(reads), "unread": -len(reads), "funded": funded}
+            return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
+    def commit_partial(self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float) -> None:
+        """Keep the balances that are there of chunks that did not end; the chunks stay to be done and count nothing.
 
-def gaps(
-    connection: Connection, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int
-) -> list[tuple[Address, str]]:
-    """Unread readings in the order of (index, symbol), after the one given."""
-    low, high = span(registry.chain_number(connection, chain))
-    index, symbol = after or (0, "")
-    values = {"low": low + index, "high": high, "symbol": symbol, "scan": scan_id, "limit": limit}
-    rows = connection.execute(_GAPS, values)
-    return [(Address(chain, key - low, address, path), symbol) for key, address, path, symbol in rows]
-
-
-def any_reading(connection: Connection, scan_id: int, chain: str) -> tuple[Address, str] | None:
-    """A reading that a scan could make, if there is one."""
-    low, high = span(registry.chain_number(connection, chain))
-    row = connection.execute(_READ, {"low": low, "high": high, "scan": scan_id}).first()
-    return None if row is None else (Address(chain, row.id - low, row.text, row.path), row.symbol)
-
-
-def token_errors(connection: Connection, scan_id: int, chain: str) -> list[TokenError]:
-    """The tokens of which a scan has unread readings: how many, and why."""
-    low, high = span(registry.chain_number(connection, chain))
-    rows = connection.execute(_TOKEN_ERRORS, {"low": low, "high": high, "scan": scan_id})
-    return [
-        TokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
-        for symbol, error, code, count, providers in rows
-    ]
-
-
-def scan_assets(connection: Connection, scan_id: int, chain: str) -> dict[int, Asset]:
-    """The assets that a scan reads of a chain, by id."""
-    number = registry.chain_number(connection, chain)
-    query = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
-    ids: str | None = connection.execute(query, {"scan": scan_id, "chain": number}).scalar()
-    if ids is None:
-        raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
-    known = registry.assets(connection)
-    return {key: known[key] for key in msgspec.json.decode(ids, type=list[int])}
-
-
-def ranges(connection: Connection, scan_id: int, number: int, first: int, stop: int, *, done: bool) -> list[tuple[int, int]]:
-    """The parts of `first` <= index < `stop` whose chunks are done (or are not), neighbours made one."""
-    found: list[tuple[int, int]] = []
-    values = {"scan": scan_id, "chain": number, "first": first, "stop": stop}
-    for here, there, is_done in connection.execute(_RANGES, values):
-        if bool(is_done) is done:
-            since = found.pop()[0] if found and found[-1][1] == here else here
-            found.append((since, there))
-    return found
-
-
-def funded(connection: Connection, scan_id: int, low: int, high: int) -> int:
-    """On how many addresses (ids from `low` to before `high`) the scan read an amount above zero."""
-    count: int = connection.execute(_FUNDED, {"scan": scan_id, "low": low, "high": high}).scalar_one()
-    return count
-
-
-def recount(connection: Connection, scan_id: int, chain: str) -> Totals:
-    """The totals as the rows tell them: what the stored totals must equal after every commit."""
-    number = registry.chain_number(connection, chain)
-    low, high = span(number)
-    done = ranges(connection, scan_id, number, 0, high - low, done=True)
-    ended = sum(stop - first for first, stop in done) * len(scan_assets(connection, scan_id, chain))
-    unread: int = connection.execute(_COUNT_GAPS, {"scan": scan_id, "low": low, "high": high}).scalar_one()
-    disputed: int = connection.execute(_COUNT_DISPUTES, {"scan": scan_id, "low": low, "high": high}).scalar_one()
-    rich = sum(funded(connection, scan_id, low + first, low + stop) for first, stop in done)
-    return Totals(ended - unread - disputed, unread, rich)
-
-
-def totals_of(record: ChainScan) -> Totals:
-    """The totals that a record states."""
-    return Totals(record.read, record.unread, record.funded)
-
-
-def _records(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> tuple[ChainScan, ...]:
-    chains = {number: chain for chain, number in registry.chain_numbers(connection).items()}
-    known = registry.assets(connection)
-    audits = {
-        (each.scan_id, each.chain): {
-            "audit": each.percent,
-            "audited": each.audited,
-            "disputed": each.disputed,
-            "unaudited": each.unaudited,
-        }
-        for scan_id in {row.scan_id for row in rows}
-        for each in connection.execute(_AUDITS, {"scan": scan_id})
-    }
-    return tuple(
-        msgspec.convert(
-            {
-                **row._asdict(),
-                **audits.get((row.scan_id, row.chain), {}),
-                "chain": chains[row.chain],
-                "assets": tuple(known[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
-            },
-            ChainScan,
-        )
-        for row in rows
-    )
+        Readings that the scan counts as unread are settled as `commit_final` does; errors are ignored.
+        """
+        with self._database.write() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            reads = rows.ended(results).reads
+            if not reads:
+                return
+            waiting = rows.open_gaps(reads)
+            low = rows.chain.low
+            undone = rows.ranges(min(reads)[0] - low, max(reads)[0] - low + 1, done=False)
+            late = {key: row for key, row in reads.items() if key in waiting}
+            funded = rows.end_gaps(late)
+            in_chunks = (key for key in reads if any(first <= key[0] - low < stop for first, stop in undone))
+            rows.put_early({key: reads[key] for key in in_chunks if key not in waiting})
+            rows.add_totals(now=now, read=len(late), unread=-len(late), funded=funded)
 
 
-def _only(records: tuple[ChainScan, ...], scan_id: int, chain: str) -> ChainScan:
-    if not records:
-        raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
-    return records[0]
+def _plan(transaction: Transaction, scan_id: int, plan: ChainPlan, now: float) -> None:
+    key = transaction.chain(plan.chain)
+    assets = [registry.asset_of_symbol(transaction.current, plan.chain, symbol) for symbol in plan.assets]
+    row = {"scan": scan_id, "chain": key.number, "status": Status.RUNNING.value, "assets": msgspec.json.encode(assets).decode()}
+    transaction.execute(_PLAN, row | {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now})
+    transaction.execute(_FORGET_CHUNKS, {"chain": key.number, "scan": scan_id})
+    attempts.forget(transaction, key)
+    if plan.audit is not None:
+        audits.plan_audit(transaction, scan_id, key, plan.audit)
+    firsts = range(0, plan.addresses, plan.chunk)
+    stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
+    chunks = enumerate(zip(firsts, stops, strict=True))
+    transaction.executemany(_CHUNK, [(scan_id, key.number, seq, *ends) for seq, ends in chunks])

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 
 def upgrade(connection: Connection, migrations: Path) -> None:
     """Run every migration that is missing, within the connection's transaction."""
-    scripts = ScriptDirectory(str(migrations), version_locations=[str(migrations)])
-    environment = EnvironmentContext(Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision))
-    with environment:
-        environment.configure(connection=connection, transactional_ddl=True)
-        environment.run_migrations()
+    config = Config(attributes={"connection": connection})
+    for name, path in (("script_location", Path(__file__).parent / "alembic"), ("version_locations", migrations)):
+        config.set_main_option(name, str(path).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    command.upgrade(config, "head")

@@ -17,7 +17,7 @@ PLAN = AuditPlan(5.0, 42)
 
 def scanned(store: Store, outcomes: dict[tuple[int, str], Balance] | None = None, now: float = NOW) -> int:
     """A scan of four addresses with an audit to come, all read."""
-    scan_id = store.begin_scan([ChainPlan("bsc", ("BNB", "USDT"), 4, 4, PLAN)], now)
+    scan_id = store.scans.begin([ChainPlan("bsc", ("BNB", "USDT"), 4, 4, PLAN)], now)
     for chunk in chunks(store, scan_id):
         commit(store, scan_id, chunk, whole(chunk, dict(outcomes or {}), otherwise=said(0, now)))
     return scan_id
@@ -35,14 +35,14 @@ def found(index: int, outcome: AuditOutcome, *answers: Balance, symbol: str = "B
 
 
 def write(store: Store, scan_id: int, *each: Audited) -> ChainScan:
-    return store.commit_audit(scan_id, "bsc", each, now=NOW, seconds=0.5, requests=1)
+    return store.audits.commit(scan_id, "bsc", each, now=NOW, seconds=0.5, requests=1)
 
 
 def due(store: Store, scan_id: int, *, zeros: bool = True) -> list[tuple[int, str]]:
     """What is to be audited, asked for in pages of three."""
     rows = []
     after = None
-    while page := store.due_for_audit(scan_id, "bsc", after, 3, zeros=zeros):
+    while page := store.audits.due(scan_id, "bsc", after, 3, zeros=zeros):
         rows += page
         after = page[-1].key
     return [(row.address.index, row.symbol) for row in rows]
@@ -50,21 +50,21 @@ def due(store: Store, scan_id: int, *, zeros: bool = True) -> list[tuple[int, st
 
 def test_a_plan_is_kept_with_its_seed_and_its_percentage_may_change(wallet: Store) -> None:
     scan_id = scanned(wallet)
-    assert wallet.audit_of(scan_id, "bsc") == PLAN
-    wallet.plan_audit(scan_id, "bsc", AuditPlan(50.0, 7))
-    assert wallet.audit_of(scan_id, "bsc") == AuditPlan(50.0, 42)
-    record = wallet.latest("bsc")
+    assert wallet.audits.plan_of(scan_id, "bsc") == PLAN
+    wallet.audits.plan(scan_id, "bsc", AuditPlan(50.0, 7))
+    assert wallet.audits.plan_of(scan_id, "bsc") == AuditPlan(50.0, 42)
+    record = wallet.scans.latest("bsc")
     assert record is not None
     assert (record.audit, record.audited, record.disputed, record.unaudited) == (50.0, 0, 0, 0)
     plain = begin(wallet, 4, chunk=4)
-    assert wallet.audit_of(plain, "bsc") is None
+    assert wallet.audits.plan_of(plain, "bsc") is None
 
 
 def test_what_was_read_is_due_in_order_until_it_is_audited(wallet: Store) -> None:
     scan_id = scanned(wallet, {(1, "BNB"): said(WEI), (2, "USDT"): Balance(0, -3, 7, NOW, "multicall")})
     assert due(wallet, scan_id) == [(index, symbol) for index in range(4) for symbol in ("BNB", "USDT")]
     assert due(wallet, scan_id, zeros=False) == [(1, "BNB"), (2, "USDT")]
-    (row, _) = wallet.due_for_audit(scan_id, "bsc", None, 9, zeros=False)
+    (row, _) = wallet.audits.due(scan_id, "bsc", None, 9, zeros=False)
     assert row.balance == said(WEI)
     write(wallet, scan_id, found(1, AuditOutcome.CONFIRMED, said(WEI), said(WEI, NOW + 1, "other")))
     write(wallet, scan_id, found(3, AuditOutcome.UNAUDITED, said(0)))
@@ -99,11 +99,11 @@ def test_a_disputed_reading_has_no_amount_and_every_answer(wallet: Store) -> Non
     assert row.error == f"operators disagree: multicall says 5 at 1000, other says {WEI} at 1001"
     assert row.answers is not None
     assert [(a.source, a.amount, a.height) for a in row.answers] == [("multicall", "5", 1000), ("other", str(WEI), 1001)]
-    bnb, usdt = wallet.totals("bsc")
+    bnb, usdt = wallet.balances.totals("bsc")
     assert (bnb.amount, bnb.read, bnb.unread, bnb.disputed, bnb.funded) == ("0", 3, 0, 1, 0)
     assert (usdt.read, usdt.disputed) == (4, 0)
-    assert [(d.address.index, d.balance) for d in wallet.disputed(scan_id, "bsc", None, 9)] == [(1, answers[0])]
-    assert not any(row.index == 1 for row in wallet.balances("bsc", "BNB", True))
+    assert [(d.address.index, d.balance) for d in wallet.audits.disputed(scan_id, "bsc", None, 9)] == [(1, answers[0])]
+    assert not any(row.index == 1 for row in wallet.balances.rows("bsc", "BNB", True))
 
 
 def test_a_dispute_ends_when_operators_agree_or_another_scan_reads_it(wallet: Store) -> None:
@@ -116,7 +116,7 @@ def test_a_dispute_ends_when_operators_agree_or_another_scan_reads_it(wallet: St
     assert record.disputed == 1, "nobody's answer settles nothing"
     scanned(wallet, {(2, "BNB"): said(6, NOW + 9)}, NOW + 9)
     assert known(wallet)[2, "BNB"].amount == "6"
-    assert wallet.totals("bsc")[0].disputed == 0
+    assert wallet.balances.totals("bsc")[0].disputed == 0
     assert wallet.check() == []
 
 
@@ -127,12 +127,23 @@ def test_a_dispute_that_the_next_scan_cannot_read_stays_one(wallet: Store) -> No
     [chunk] = chunks(wallet, later)
     commit(wallet, later, chunk, whole(chunk, {(1, "BNB"): failed("down")}, otherwise=said(0, NOW + 9)))
     assert known(wallet)[1, "BNB"].state is BalanceState.DISPUTED
-    (total, _) = wallet.totals("bsc")
+    (total, _) = wallet.balances.totals("bsc")
     assert (total.read, total.unread, total.disputed) == (3, 0, 1)
-    record = wallet.latest("bsc")
+    record = wallet.scans.latest("bsc")
     assert record is not None
     assert (record.read, record.unread, record.disputed) == (7, 1, 0), "this scan left it unread"
     assert wallet.check() == []
+
+
+def test_a_retraction_leaves_the_audits_of_a_source_whose_name_only_looks_alike(wallet: Store) -> None:
+    scan_id = scanned(wallet)
+    for index, other in enumerate(("my_node", "my-node", "My_node", "my_node2")):
+        write(wallet, scan_id, found(index, AuditOutcome.CONFIRMED, said(0), said(0, NOW, other)))
+    assert wallet.audits.retract(scan_id, "bsc", "my_node", "it lies", NOW) == 0
+    record = wallet.scans.latest("bsc")
+    assert record is not None
+    assert record.audited == 3
+    assert [key for key in due(wallet, scan_id) if key[1] == "BNB"] == [(0, "BNB")]
 
 
 def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store) -> None:
@@ -146,12 +157,12 @@ def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store
         found(2, AuditOutcome.CONFIRMED, said(6, NOW + 9), said(6, NOW, "liar")),
         found(3, AuditOutcome.DISPUTED, said(9, NOW + 9), said(0, NOW, "liar")),
     )
-    count = wallet.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED)
+    count = wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED)
     assert count == 2
-    record = wallet.latest("bsc")
+    record = wallet.scans.latest("bsc")
     assert record is not None
     assert (record.read, record.unread, record.disputed, record.audited) == (6, 2, 0, 0)
-    assert {(gap.index, gap.code) for gap in wallet.gaps("bsc")} == {(1, "contradicted"), (3, "contradicted")}
+    assert {(gap.index, gap.code) for gap in wallet.balances.gaps("bsc")} == {(1, "contradicted"), (3, "contradicted")}
     rows = known(wallet)
     assert (rows[1, "BNB"].amount, rows[1, "BNB"].state) == ("3", BalanceState.STALE), "what was known before comes back"
     assert (rows[3, "BNB"].amount, rows[3, "BNB"].state) == ("8", BalanceState.STALE)
@@ -162,9 +173,9 @@ def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store
 def test_what_was_read_at_a_height_or_above_is_taken_back(wallet: Store) -> None:
     heights = {(i, "BNB"): Balance(i, None, 100 + i, NOW, "multicall") for i in range(4)}
     scan_id = scanned(wallet, {**heights, (0, "USDT"): Balance(4, None, None, NOW, "multicall")})
-    assert wallet.retract(scan_id, "bsc", "multicall", "a reorg", NOW, code=ReadCode.REORG, height=102) == 2 + 3 + 1
-    assert wallet.retract(scan_id, "bsc", "another", "a reorg", NOW, code=ReadCode.REORG, height=0) == 0
-    assert {(gap.index, gap.code) for gap in wallet.gaps("bsc") if gap.asset == "BNB"} == {(2, "reorg"), (3, "reorg")}
+    assert wallet.audits.retract(scan_id, "bsc", "multicall", "a reorg", NOW, code=ReadCode.REORG, height=102) == 2 + 3 + 1
+    assert wallet.audits.retract(scan_id, "bsc", "another", "a reorg", NOW, code=ReadCode.REORG, height=0) == 0
+    assert {(gap.index, gap.code) for gap in wallet.balances.gaps("bsc") if gap.asset == "BNB"} == {(2, "reorg"), (3, "reorg")}
     assert known(wallet)[1, "BNB"].amount == "1"
     assert known(wallet)[0, "USDT"].amount is None, "nothing says that it was below"
     assert wallet.check() == []
@@ -176,5 +187,5 @@ def test_a_commit_that_fails_leaves_nothing(wallet: Store, path: Path) -> None:
     foreign = result(1, "BNB", said(5)).reading
     bad = Audited(foreign, AuditOutcome.DISPUTED, (said(5),), None)
     with pytest.raises(Exception, match="no scan"):
-        wallet.commit_audit(scan_id + 1, "bsc", [bad], now=NOW, seconds=0.0, requests=0)
+        wallet.audits.commit(scan_id + 1, "bsc", [bad], now=NOW, seconds=0.0, requests=0)
     assert dump(path) == before

@@ -1,0 +1,122 @@
+"""What is known: rows, sums, pages, and all there is about one address."""
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import chain as joined
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, text
+
+from hdscan.model.audit import AuditOutcome
+from hdscan.model.explain import AuditRecord, Known, Tried
+from hdscan.model.page import Page, Sort
+from hdscan.model.reading import Attempt
+from hdscan.model.scan import AssetTotal, BalanceRow, Gap
+from hdscan.model.times import rfc3339
+from hdscan.store import answers, attempts, pages, totals
+from hdscan.store.database import Database
+from hdscan.store.rows import ALL, FUNDED, GAPS, balance_row, chosen, gap_row, sources
+
+PAGE = 2000  # rows held at once
+
+_ASSETS: BindParameter[Any] = bindparam("assets", expanding=True)
+_ALL = text(ALL + "a.id >= :low AND a.id < :high ORDER BY a.id, t.id").bindparams(_ASSETS)
+_FUNDED = text(
+    FUNDED.format("+") + "b.address_id >= :low AND b.address_id < :high ORDER BY b.address_id, b.asset_id"
+).bindparams(_ASSETS)
+_GAPS = text(GAPS + "g.address_id >= :low AND g.address_id < :high ORDER BY g.address_id, g.asset_id").bindparams(_ASSETS)
+_FIND = text("SELECT id FROM address WHERE chain = :chain AND text = :text")
+_AUDITS = text("""
+    SELECT u.asset_id, u.scan_id, u.outcome, u.answers, u.error, u.outcome = 'disputed' OR u.observed_at = b.observed_at
+    FROM audit u LEFT JOIN balance b ON b.address_id = u.address_id AND b.asset_id = u.asset_id AND b.scan_id = u.scan_id
+    WHERE u.address_id = :address
+""")
+_DISPUTED = text("SELECT asset_id FROM dispute WHERE address_id = :address")
+
+
+class Balances:
+    """Reads the tables that scans and audits write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def rows(self, chain: str | None = None, asset: str | None = None, funded: bool = False) -> Generator[BalanceRow]:
+        """Every address and asset in order of chain, index, asset; `funded`: those with a known amount above zero.
+
+        Streamed from one moment's view; memory stays flat.
+        """
+        with self._database.read() as transaction:
+            names = sources(transaction)
+            query = (_FUNDED if funded else _ALL).execution_options(yield_per=PAGE)
+            for part in chosen(transaction, chain, asset):
+                for row in joined.from_iterable(transaction.execute(query, part.bounds).partitions()):
+                    yield balance_row(part, names, row)
+
+    def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
+        """Sums per chain and asset in base units; `funded` counts the addresses whose `read` amount is above zero."""
+        with self._database.read() as transaction:
+            return totals.totals(transaction, chain, asset)
+
+    def gaps(self, chain: str | None = None) -> Iterator[Gap]:
+        """Every reading that its last scan could not make, in order of chain, index, asset; streamed."""
+        with self._database.read() as transaction:
+            query = _GAPS.execution_options(yield_per=PAGE)
+            for part in chosen(transaction, chain, None):
+                for row in transaction.execute(query, part.bounds):
+                    yield gap_row(part, row)
+
+    def page(
+        self,
+        chain: str | None,
+        asset: str | None,
+        *,
+        funded: bool = False,
+        q: str | None = None,
+        sort: Sort = Sort.INDEX,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[BalanceRow]:
+        """At most `limit` (1 to 1000) of `rows`, from where the page that gave the cursor ended.
+
+        `q` is a part of the address or of the derivation path, in any case of ASCII letters. In index order no address is
+        skipped or repeated whatever is written between two pages; in the order of amounts a row moves with its amount.
+        InputError for a limit or a `q` that can't be, and for a cursor that this very query did not give.
+        """
+        with self._database.read() as transaction:
+            return pages.balances(transaction, chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+
+    def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
+        """At most `limit` of `gaps`; cursor, limit and errors are those of `page`."""
+        with self._database.read() as transaction:
+            return pages.gaps(transaction, chain, cursor=cursor, limit=limit)
+
+    def known(self, chain: str, address: str) -> list[Known] | None:
+        """What is known of an address, an item for every asset of its chain; None where it is not among the chain's."""
+        with self._database.read() as transaction:
+            key = transaction.chains.get(chain)
+            found = None if key is None else transaction.execute(_FIND, {"chain": key.number, "text": address}).scalar()
+            if found is None:
+                return None
+            disputed = set(transaction.execute(_DISPUTED, {"address": found}).scalars())
+            audits = {row[0]: _audit(row, disputed) for row in transaction.execute(_AUDITS, {"address": found})}
+            failed = {asset: tuple(map(_tried, each)) for asset, each in attempts.of_address(transaction, found).items()}
+            names = sources(transaction)
+            known: list[Known] = []
+            for part in chosen(transaction, chain, None):
+                values = part.bounds | {"low": found, "high": found + 1}
+                gaps = {row.asset_id: gap_row(part, row) for row in transaction.execute(_GAPS, values)}
+                for row in transaction.execute(_ALL, values):
+                    asset = row.asset_id
+                    known.append(
+                        Known(balance_row(part, names, row), gaps.get(asset), audits.get(asset), failed.get(asset, ()))
+                    )
+            return known
+
+
+def _tried(attempt: Attempt) -> Tried:
+    return Tried(attempt.provider, attempt.code.value, attempt.message, rfc3339(attempt.at))
+
+
+def _audit(row: Sequence[Any], disputed: set[int]) -> AuditRecord:
+    asset_id, scan_id, outcome, stored, error, current = row
+    stands = asset_id in disputed if outcome == AuditOutcome.DISPUTED else bool(current)
+    return AuditRecord(scan_id, AuditOutcome(outcome), answers.shown(stored), error, stands)

@@ -1,0 +1,88 @@
+"""What is known of an address and asset, as rows: never a zero that was not read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from hdscan.model.chain import Asset
+from hdscan.model.scan import BalanceRow, BalanceState, Gap
+from hdscan.model.times import rfc3339
+from hdscan.store import answers
+from hdscan.store.transaction import ChainKey, Transaction
+
+_REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error"
+_DISPUTE = "LEFT JOIN dispute d ON d.address_id = a.id AND d.asset_id"
+_GAP = "LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id"
+ALL = f"""
+    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST}, d.answers FROM address a CROSS JOIN asset t
+    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id {_DISPUTE} = t.id
+    WHERE t.id IN :assets AND """  # noqa: S608 own constant
+# with a plus in {0}, SQLite leaves the index by amount alone where addresses lead to fewer rows
+FUNDED = f"""
+    SELECT a.id, a.text, a.path, b.asset_id, {_REST}, NULL FROM balance b CROSS JOIN address a ON a.id = b.address_id
+    {_GAP} = b.asset_id WHERE {{0}}b.asset_id IN :assets AND b.amount <> '0' AND """  # noqa: S608 own constant
+GAPS = """
+    SELECT a.id, a.text, g.asset_id, g.code, g.error, g.attempts, g.providers
+    FROM gap g CROSS JOIN address a ON a.id = g.address_id WHERE g.asset_id IN :assets AND """
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A chain that is asked about, with its assets by id."""
+
+    chain: ChainKey
+    assets: Mapping[int, Asset]
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """Its address ids, from `low` to before `high`, and its assets, as values of a statement."""
+        return self.chain.bounds | {"assets": list(self.assets)}
+
+
+def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> Iterator[Part]:
+    """The chains that a report covers, in order of registration, with those of their current assets that are asked about."""
+    for key in transaction.chains.values():
+        assets = {
+            number: each
+            for number, each in transaction.current.items()
+            if each.chain == key.id and chain in (None, key.id) and (asset is None or each.symbol.upper() == asset.upper())
+        }
+        if assets:
+            yield Part(key, assets)
+
+
+def sources(transaction: Transaction) -> dict[int, str]:
+    """The names of the providers that ever gave a balance, by id."""
+    return {key: name for name, key in transaction.source_ids.items()}
+
+
+def balance_row(part: Part, names: Mapping[int, str], row: Sequence[Any]) -> BalanceRow:
+    """A row of ALL or FUNDED: read, stale where there is a gap too; without an amount disputed or unread."""
+    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error, disputed = row
+    if amount is not None:
+        state = BalanceState.READ if error is None else BalanceState.STALE
+    else:
+        state = BalanceState.UNREAD if disputed is None else BalanceState.DISPUTED
+    return BalanceRow(
+        chain=part.chain.id,
+        index=key - part.chain.low,
+        path=path,
+        address=address,
+        asset=part.assets[asset_id].symbol,
+        amount=amount,
+        unconfirmed=unconfirmed,
+        decimals=part.assets[asset_id].decimals,
+        height=height,
+        observed_at=None if observed_at is None else rfc3339(observed_at),
+        source=names.get(source),
+        state=state,
+        error=answers.error_of(disputed) if disputed is not None else error,
+        answers=None if disputed is None else answers.shown(disputed),
+    )
+
+
+def gap_row(part: Part, row: Sequence[Any]) -> Gap:
+    """A row of GAPS."""
+    key, address, asset_id, code, error, attempts, providers = row
+    named = msgspec.json.decode(providers, type=dict[str, str])
+    return Gap(part.chain.id, key - part.chain.low, address, part.assets[asset_id].symbol, code, error, attempts, named)

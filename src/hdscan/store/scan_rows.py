@@ -1,0 +1,209 @@
+"""One chain's scan within a transaction: what its commits, audits and retractions write, and the totals that follow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+
+from hdscan.model.errors import StoreError
+from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.scan import ChainScan, Chunk
+from hdscan.store import addresses, attempts, registry
+from hdscan.store.attempts import Key
+from hdscan.store.records import COLUMNS, records
+from hdscan.store.transaction import Transaction
+
+Rows = dict[Key, tuple[Any, ...]]
+
+_ASSETS = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
+_AMOUNTS = """amount = excluded.amount, unconfirmed = excluded.unconfirmed, height = excluded.height,
+    observed_at = excluded.observed_at, source_id = excluded.source_id, scan_id = excluded.scan_id"""
+_KEEP_EARLIER = text(f"""
+    INSERT INTO earlier (address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id)
+    SELECT address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id FROM balance
+    WHERE address_id >= :low AND address_id < :high AND scan_id <> :scan
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
+""")  # noqa: S608 own constant
+# a newer scan is newer whatever the clocks say; within a scan the later reading is
+_PUT_BALANCE = text(f"""
+    INSERT INTO balance (address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id)
+    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan)
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
+    WHERE excluded.scan_id > balance.scan_id OR excluded.observed_at >= balance.observed_at
+""")  # noqa: S608 own constant
+_DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
+_END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
+_OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
+_END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
+_RANGES = text("""
+    SELECT first, stop, done_at IS NOT NULL FROM chunk
+    WHERE scan_id = :scan AND chain = :chain AND first < :stop AND stop > :first ORDER BY seq
+""")
+_FUNDED = text("""
+    SELECT count(DISTINCT b.address_id) FROM balance b
+    WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
+        AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
+""")
+_COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
+_COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
+_RECORD = text(f"SELECT {COLUMNS} FROM scan_chain WHERE scan_id = :scan AND chain = :chain")  # noqa: S608 own constant
+_ADD_TOTALS = text(f"""
+    UPDATE scan_chain SET read = read + :read, unread = unread + :unread, funded = funded + :funded,
+        seconds = seconds + :seconds, requests = requests + :requests, updated_at = :now
+    WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
+""")  # noqa: S608 own constant
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Results as rows of `balance` and of `gap`, and the attempts that failed before them, by key."""
+
+    reads: Rows
+    unread: Rows
+    failed: dict[Key, Sequence[Any]]
+
+
+class ScanRows:
+    """The rows of one chain's scan; `assets` are those that it reads, by id. StoreError where there is no such scan."""
+
+    def __init__(self, transaction: Transaction, scan_id: int, chain: str) -> None:
+        self.transaction = transaction
+        self.id = scan_id
+        self.chain = transaction.chain(chain)
+        self.keys = {"scan": scan_id, "chain": self.chain.number}
+        ids: str | None = transaction.execute(_ASSETS, self.keys).scalar()
+        if ids is None:
+            raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
+        self.assets = {key: transaction.assets[key] for key in msgspec.json.decode(ids, type=list[int])}
+        self._asset_ids = {asset: key for key, asset in self.assets.items()}
+
+    # -- results as rows
+
+    def key(self, reading: Reading) -> Key:
+        """The ids of a reading's address and asset, however its contract is written; StoreError where it is not the scan's."""
+        asset = reading.asset
+        if asset not in self._asset_ids:
+            if (found := self._asset_ids.get(registry.normal(asset))) is None:
+                raise StoreError(
+                    f"scan {self.id} does not read this {asset.symbol} of {asset.chain}: its contract or decimals have"
+                    " changed since the scan began; begin a new one with: hdscan scan --restart"
+                )
+            self._asset_ids[asset] = found
+        return self.chain.low + reading.index, self._asset_ids[asset]
+
+    def balance(self, key: Key, balance: Balance) -> tuple[Any, ...]:
+        """A balance as the values of its row."""
+        pending = None if balance.unconfirmed is None else str(balance.unconfirmed)
+        source = self.transaction.source_id(balance.source)
+        return (*key, str(balance.amount), pending, balance.height, balance.observed_at, source, self.id)
+
+    def ended(self, results: Sequence[BalanceResult]) -> Ended:
+        """Results as rows; StoreError for a reading that is not the scan's, or that ended twice."""
+        reads: Rows = {}
+        unread: Rows = {}
+        failed: dict[Key, Sequence[Any]] = {}
+        for result in results:
+            key, end = self.key(result.reading), result.outcome
+            if isinstance(end, Balance):
+                reads[key] = self.balance(key, end)
+            else:
+                providers = msgspec.json.encode(end.providers).decode()
+                unread[key] = (*key, self.id, end.code.value, end.message, end.attempts, providers)
+            if result.failed:
+                failed[key] = result.failed
+        if len(reads) + len(unread) != len(results) or not reads.keys().isdisjoint(unread):
+            raise StoreError(f"the same reading ended twice in one commit of {self.chain.id}; nothing of it was written")
+        return Ended(reads, unread, failed)
+
+    def check_whole(self, chunk: Chunk, results: Sequence[BalanceResult]) -> None:
+        """StoreError if a reading of the chunk is lost, a result is foreign, or one is not of the address at its index."""
+        known = {each.index: each.text for each in addresses.between(self.transaction, self.chain, chunk.first, chunk.stop)}
+        foreign = sum(known.get(result.reading.index) != result.reading.address for result in results)
+        lost = len(known) * len(self.assets) - (len(results) - foreign)
+        if foreign or lost or len(known) != chunk.stop - chunk.first:
+            raise StoreError(
+                f"the results of chunk {chunk.seq} of {self.chain.id} are not its readings ({lost} lost, {foreign} foreign);"
+                " nothing of it was written"
+            )
+
+    # -- what is written
+
+    def put(self, reads: Rows, ends: Sequence[tuple[int, int]]) -> None:
+        """Store balances that the scan read within these ranges of address ids; their disputes end."""
+        if reads:
+            bounds = {"low": min(low for low, _ in ends), "high": max(high for _, high in ends)}
+            disputes = {(address, asset) for address, asset in self.transaction.execute(_DISPUTES, bounds)}
+            self.transaction.executemany(_END_DISPUTE, disputes & reads.keys())
+        self.transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
+        self.transaction.executemany(_PUT_BALANCE, reads.values())
+
+    def end_gaps(self, reads: Rows) -> int:
+        """Store balances of readings that were unread; by how many funded addresses there are more."""
+        rich = {key[0] for key, row in reads.items() if row[2] != "0"}
+        before = self.funded_among(rich)
+        self.put(reads, [(address, address + 1) for address in {key[0] for key in reads}])
+        self.transaction.executemany(_END_GAP, reads)
+        return self.funded_among(rich) - before
+
+    def put_early(self, reads: Rows) -> None:
+        """Store balances of readings whose chunk is not done; they count when it is."""
+        self.put(reads, [(address, address + 1) for address, _ in reads])
+        self.transaction.executemany(_END_GAP, reads)
+
+    def keep_attempts(self, failed: Mapping[Key, Sequence[Any]]) -> None:
+        """Keep the attempts that failed before these readings ended."""
+        attempts.keep(self.transaction, self.id, self.chain, failed)
+
+    def add_totals(
+        self,
+        *,
+        now: float,
+        seconds: float = 0.0,
+        requests: int = 0,
+        read: int = 0,
+        unread: int = 0,
+        funded: int = 0,
+    ) -> ChainScan:
+        """Add to the scan's totals; its new record."""
+        more = {"now": now, "seconds": seconds, "requests": requests, "read": read, "unread": unread, "funded": funded}
+        return records(self.transaction, _ADD_TOTALS, self.keys | more)[0]
+
+    # -- what is found
+
+    def open_gaps(self, keys: Iterable[Key]) -> set[Key]:
+        """Which of these readings the scan counts as unread."""
+        wanted = set(keys)
+        if not wanted:
+            return set()
+        bounds = {"low": min(wanted)[0], "high": max(wanted)[0] + 1, "scan": self.id}
+        return {(address, asset) for address, asset in self.transaction.execute(_OPEN_GAPS, bounds)} & wanted
+
+    def ranges(self, first: int, stop: int, *, done: bool) -> list[tuple[int, int]]:
+        """The parts of `first` <= index < `stop` whose chunks are done (or are not), neighbours made one."""
+        found: list[tuple[int, int]] = []
+        for here, there, is_done in self.transaction.execute(_RANGES, self.keys | {"first": first, "stop": stop}):
+            if bool(is_done) is done:
+                since = found.pop()[0] if found and found[-1][1] == here else here
+                found.append((since, there))
+        return found
+
+    def funded(self, low: int, high: int) -> int:
+        """On how many addresses (ids from `low` to before `high`) the scan read an amount above zero."""
+        count: int = self.transaction.execute(_FUNDED, {"scan": self.id, "low": low, "high": high}).scalar_one()
+        return count
+
+    def funded_among(self, addresses: Iterable[int]) -> int:
+        """On how many of these addresses the scan read an amount above zero."""
+        return sum(self.funded(address, address + 1) for address in addresses)
+
+    def recount(self) -> ChainScan:
+        """The scan's record with the totals that its rows prove: what the stored record must equal after every commit."""
+        bounds = self.chain.bounds | {"scan": self.id}
+        low = self.chain.low
+        done = self.ranges(0, self.chain.high - low, done=True)
+        ended = sum(stop - first for first, stop in done) * len(self.assets)
+        unread: int = self.transaction.execute(_COUNT_GAPS, bounds).scalar_one()
+        disputed: int = self.transaction.execute(_COUNT_DISPUTES, bounds).scalar_one()
+        funded = sum(self.funded(low + first, low + stop) for first, stop in done)
+        (record,) = records(self.transaction, _RECORD, self.keys)
+        return msgspec.structs.replace(record, read=ended - unread - disputed, unread=unread, funded=funded)

@@ -1,0 +1,118 @@
+"""One transaction: a connection, and the keys of chains, assets and sources, each loaded at its first use."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, CursorResult, Dialect, TextClause, text
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from hdscan.model.chain import Asset
+from hdscan.model.errors import StoreError
+
+INDEX_BITS = 32  # an address's id is its chain's number << 32 | its index
+
+_CHAINS = text("SELECT id, number FROM chain ORDER BY number")
+_ASSETS = text(
+    "SELECT a.id, c.id AS chain, a.symbol, a.decimals, a.contract FROM asset a JOIN chain c ON c.number = a.chain ORDER BY a.id"
+)
+_SOURCES = text("SELECT name, id FROM source")
+_ADD_SOURCE = text("""
+    INSERT INTO source (name) VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id
+""")
+
+
+class ChainKey(msgspec.Struct, frozen=True):
+    """A chain's number, and its address ids: from `low` to before `high`."""
+
+    id: str
+    number: int
+
+    @property
+    def low(self) -> int:
+        """The id of its first address."""
+        return self.number << INDEX_BITS
+
+    @property
+    def high(self) -> int:
+        """The id after its last possible address."""
+        return (self.number + 1) << INDEX_BITS
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Both ends, as values of a statement."""
+        return {"low": self.low, "high": self.high}
+
+
+class Transaction:
+    """What every query of one transaction is given; `registered` are the assets that reports cover, by id."""
+
+    def __init__(self, connection: Connection, registered: Mapping[int, Asset] | None) -> None:
+        self.connection = connection
+        self._registered = registered
+
+    def execute(self, statement: TextClause, values: Mapping[str, Any] | None = None) -> CursorResult[*tuple[Any, ...]]:
+        """Run a statement once."""
+        return self.connection.execute(statement, values)
+
+    def executemany(self, statement: TextClause, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a statement once per row, three times as fast as `execute`: values stand in the order of their first mention.
+
+        Each parameter is mentioned once.
+        """
+        compiled = _compiled(statement, self.connection.dialect)
+        values: list[Any] = list(rows)
+        if not compiled.positional:
+            names = list(compiled.params)
+            values = [dict(zip(names, row, strict=True)) for row in values]
+        if values:
+            self.connection.exec_driver_sql(str(compiled), values)
+
+    @cached_property
+    def chains(self) -> dict[str, ChainKey]:
+        """Every registered chain, in order of registration."""
+        return {row.id: ChainKey(row.id, row.number) for row in self.execute(_CHAINS)}
+
+    def chain(self, chain: str) -> ChainKey:
+        """The key of a chain; StoreError where it was never registered."""
+        try:
+            return self.chains[chain]
+        except KeyError:
+            raise StoreError(f"the database does not know chain {chain!r}; add it to the configuration") from None
+
+    @cached_property
+    def assets(self) -> dict[int, Asset]:
+        """Every asset that ever was registered, by id."""
+        return {row.id: Asset(row.chain, row.symbol, row.decimals, row.contract or None) for row in self.execute(_ASSETS)}
+
+    @cached_property
+    def current(self) -> Mapping[int, Asset]:
+        """The registered assets by id; without a registration the newest of every symbol."""
+        if self._registered is not None:
+            return self._registered
+        by_symbol = {(asset.chain, asset.symbol): key for key, asset in self.assets.items()}
+        return {key: self.assets[key] for key in sorted(by_symbol.values())}
+
+    @cached_property
+    def source_ids(self) -> dict[str, int]:
+        """The ids of the providers that ever gave a balance, by name."""
+        return {row.name: row.id for row in self.execute(_SOURCES)}
+
+    def source_id(self, name: str) -> int:
+        """The id of a provider, given when it is first named."""
+        if name not in self.source_ids:
+            self.source_ids[name] = self.execute(_ADD_SOURCE, {"name": name}).scalar_one()
+        return self.source_ids[name]
+
+
+def escaped(plain: str) -> str:
+    """A text to be found as it stands by `LIKE … ESCAPE '!'`."""
+    return plain.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+@lru_cache(maxsize=64)
+def _compiled(statement: TextClause, dialect: Dialect) -> SQLCompiler:
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
