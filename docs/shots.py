@@ -22,6 +22,7 @@ def main() -> None:
         page = browser.new_page(viewport=DESKTOP, color_scheme="dark")
         page.goto(demo.stdout.readline().strip())
         expect(seen(page, "chain-row", chain="btc")).to_contain_text(re.compile("[1-9][0-9,]* of"), timeout=PATIENCE)
+        expect(seen(page, "holding").filter(has_text="none of")).to_have_count(0, timeout=PATIENCE)
         take(page, "dark")
         page.emulate_media(color_scheme="light")
         page.locator("#providers").scroll_into_view_if_needed()
