@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from bench.table import row
 from hdscan.app import Wallet
 from hdscan.app.demo import simulated_settings
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
 
@@ -17,7 +16,7 @@ ADDRESSES, TINY = 400, 40
 
 async def _scan(addresses: int) -> None:
     hosts = tuple(
-        HostSpec(name=f"esplora-{i}", chain="btc", protocols=(Protocol.ESPLORA,), rate=rate, latency=0.3)
+        HostSpec(name=f"esplora-{i}", chain="btc", protocols=("esplora",), rate=rate, latency=0.3)
         for i, rate in enumerate(RATES)
     )
     with TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from eth_abi.abi import decode, encode
 from bench.table import row
 from hdscan.model.reading import Reading
 from hdscan.sim.evm import EvmNode
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
 from hdscan.sim.view import View
 from hdscan.sim.world import World
@@ -42,7 +43,7 @@ def _peer_encode() -> bytes:
 
 def _answer() -> msgspec.Raw:
     """The result of the call as JSON text."""
-    node = EvmNode(WORLD)
+    node = EvmNode(WORLD, HostSpec(name="node", chain="bsc", protocols=("evm-multicall",), rate=1.0))
     method, params = multicall.call(READINGS)
     body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     answer = node.answer(node.hear(Request("POST", "/", {}, body)), View(WORLD), None)

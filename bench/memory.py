@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from bench.table import row
 from hdscan.app import Wallet
 from hdscan.app.demo import simulated_settings
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
 
@@ -18,7 +17,7 @@ SIZES, TINY_SIZES = (100_000, 1_000_000), (3_000, 6_000)  # readings
 
 
 async def _scan(addresses: int, folder: Path) -> None:
-    host = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=1e5, burst=1e5, latency=0.0)
+    host = HostSpec(name="node", chain="bsc", protocols=("evm-multicall",), rate=1e5, burst=1e5, latency=0.0)
     async with Simulation(Config(addresses={"bsc": addresses}, hosts=(host,), keep_asks=False)) as sim:
         settings = simulated_settings(sim.world, sim.endpoints, folder / "bench.db")
         async with Wallet(settings) as wallet:

@@ -13,7 +13,6 @@ from hdscan.app.fleet import make_fleet
 from hdscan.app.wallet import steady_clock
 from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain
-from hdscan.model.endpoint import Protocol
 from hdscan.model.reading import Balance, Reading
 from hdscan.pool.actions import Actions
 from hdscan.pool.chain_pool import ChainPool
@@ -25,11 +24,11 @@ from hdscan.sim.process import Config, Simulation
 from hdscan.wire.http import Request, Response
 
 CASES = (  # addresses; every asset of the chain is read
-    (Protocol.ESPLORA, "btc", 3_000),
-    (Protocol.ETHERSCAN, "bsc", 1_000),
-    (Protocol.EVM_RPC, "bsc", 5_000),
-    (Protocol.EVM_MULTICALL, "bsc", 20_000),
-    (Protocol.SOLANA_RPC, "sol", 5_000),
+    ("esplora", "btc", 3_000),
+    ("etherscan", "bsc", 1_000),
+    ("evm-rpc", "bsc", 5_000),
+    ("evm-multicall", "bsc", 20_000),
+    ("solana-rpc", "sol", 5_000),
 )
 FASTEST = 100_000.0  # a rate that never limits
 IN_FLIGHT = 32
@@ -86,7 +85,7 @@ async def _bare(transport: AioTransport, requests: list[tuple[str, Request]]) ->
     return process_time() - cpu
 
 
-async def _measure(protocol: Protocol, chain: str, addresses: int) -> None:
+async def _measure(protocol: str, chain: str, addresses: int) -> None:
     host = HostSpec(name="host", chain=chain, protocols=(protocol,), rate=FASTEST, burst=FASTEST, latency=0.0)
     async with Simulation(Config(addresses={chain: addresses}, hosts=(host,), keep_asks=False)) as sim, Recorder() as transport:
         settings = simulated_settings(sim.world, sim.endpoints, Path("unused.db"))

@@ -19,7 +19,6 @@ import uvloop
 from bench.table import row
 from hdscan.app import ScanRequest, Wallet
 from hdscan.app.demo import simulated_settings
-from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
@@ -145,7 +144,7 @@ async def _scan(wallet: Wallet, followers: int) -> float:
 
 async def _scans(folder: Path, size: Size) -> list[tuple[float, float]]:
     """Without and with followers, in turn."""
-    host = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=1e5, burst=1e5, latency=0.0)
+    host = HostSpec(name="node", chain="bsc", protocols=("evm-multicall",), rate=1e5, burst=1e5, latency=0.0)
     async with Simulation(Config(addresses={"bsc": size.addresses}, hosts=(host,), keep_asks=False)) as sim:
         with Wallet(simulated_settings(sim.world, sim.endpoints, folder / "bench.db")) as wallet:
             await wallet.import_addresses("bsc", sim.world["bsc"].addresses())

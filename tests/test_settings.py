@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hdscan.model.chain import Asset, Family, Network
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.settings import LogLevel, ScanSettings, Settings, load, show, shown, template
 from hdscan.settings.load import Places, places
@@ -177,7 +177,7 @@ def test_endpoints_of_a_chain_replace_the_earlier_ones_of_that_chain_only(home: 
         endpoint(per_hour="700", cost='"item"', batch="3", operator='"Me"'), user=endpoint("theirs") + endpoint("other")
     )
     assert of(settings, "btc") == [
-        Endpoint("mine", "btc", (Protocol.ESPLORA,), "https://mine.example/api", 4.0, None, 700, None, None, Cost.ITEM, 3, "Me")
+        Endpoint("mine", "btc", ("esplora",), "https://mine.example/api", 4.0, None, 700, None, None, Cost.ITEM, 3, "Me")
     ]
     assert of(settings, "bsc") == of(home.load(), "bsc")
 
@@ -196,7 +196,7 @@ def test_an_evm_chain_is_a_row_and_so_is_its_token(home: Home) -> None:
     chain = settings.chains["polygon"]
     assert (chain.identity, chain.decimals, chain.head_tolerance, chain.network) == ("137", 18, 20, Network.MAINNET)
     assert settings.assets["polygon"] == (Asset("polygon", "POL", 18), Asset("polygon", "USDT", 6, USDT))
-    assert of(settings, "polygon")[0].protocols == (Protocol.EVM_MULTICALL, Protocol.EVM_RPC)
+    assert of(settings, "polygon")[0].protocols == ("evm-multicall", "evm-rpc")
 
 
 def test_a_token_row_replaces_its_namesake(home: Home) -> None:
@@ -414,3 +414,34 @@ def test_the_template_uncommented_is_valid_and_says_the_defaults(home: Home) -> 
     assert settings.scan == ScanSettings()
     assert of(settings, "btc")[0].url == "https://esplora.example/api/k"
     assert settings.chains["polygon"].head_tolerance == 20
+
+
+TAGGED = '[[chain]]\nid = "polygon"\nfamily = "evm"\nchain_id = 137\nsymbol = "POL"\nread_at = "finalized"\n'
+
+
+def test_a_chain_read_at_finalized_blocks_leaves_out_hosts_that_read_at_the_latest_only(home: Home) -> None:
+    rows = [
+        f'[[endpoint]]\nname = "{name}"\nchain = "polygon"\nprotocol = {protocol}\nurl = "https://{name}.example"\nrate = 1.0\n'
+        for name, protocol in {"scan": '"etherscan"', "node": '["evm-multicall", "evm-rpc"]'}.items()
+    ]
+    settings = home.load(TAGGED + "".join(rows))
+    scan, node = of(settings, "polygon")
+    assert (settings.chains["polygon"].read_at, settings.chains["polygon"].head_tolerance) == ("finalized", 64)
+    assert node.disabled is None
+    assert scan.disabled == "off: etherscan reads at the latest block only, and polygon is read at the finalized one"
+    latest = home.load(TAGGED.replace("finalized", "latest") + "".join(rows))
+    assert [each.disabled for each in of(latest, "polygon")] == [None, None]
+    assert latest.chains["polygon"].head_tolerance == 20
+
+
+def test_the_commitment_is_what_a_solana_chain_is_read_at(home: Home) -> None:
+    assert home.load('[scan]\ncommitment = "confirmed"\n').chains["sol"].read_at == "confirmed"
+    assert home.load().chains["btc"].read_at is None
+
+
+def test_read_at_is_for_evm_chains_only(home: Home) -> None:
+    row = f'[[chain]]\nid = "ltc"\nfamily = "bitcoin"\nsymbol = "LTC"\ngenesis = "{"0" * 64}"\nread_at = "safe"\n'
+    with pytest.raises(ConfigError, match=r"\[\[chain]] 1 \(ltc\): read_at is for EVM chains only"):
+        home.load(row)
+    with pytest.raises(ConfigError, match="read_at: has to be one of latest, safe, finalized"):
+        home.load(TAGGED.replace("finalized", "pending"))

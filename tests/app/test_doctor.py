@@ -12,7 +12,7 @@ from hdscan.app import doctor
 from hdscan.app.demo import simulated_settings
 from hdscan.app.doctor import Finding, Level, checkup, clock_offline, clock_online, examine
 from hdscan.app.wallet import Wallet
-from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.settings import Settings
 from hdscan.sim.city import City, Faults
 from hdscan.sim.faults import Fault, always
@@ -22,10 +22,10 @@ from hdscan.sim.world import World
 WORLD = World(seed=2, addresses=3)
 NOW = 1_800_000_000.0
 HOSTS = (
-    HostSpec(name="btc-a", chain="btc", protocols=(Protocol.ESPLORA,), rate=100, latency=0.0),
-    HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_MULTICALL, Protocol.EVM_RPC), rate=10, latency=0.0),
-    HostSpec(name="scan", chain="bsc", protocols=(Protocol.ETHERSCAN,), rate=100, latency=0.0),
-    HostSpec(name="sol-a", chain="sol", protocols=(Protocol.SOLANA_RPC,), rate=100, latency=0.0),
+    HostSpec(name="btc-a", chain="btc", protocols=("esplora",), rate=100, latency=0.0),
+    HostSpec(name="node", chain="bsc", protocols=("evm-multicall", "evm-rpc"), rate=10, latency=0.0),
+    HostSpec(name="scan", chain="bsc", protocols=("etherscan",), rate=100, latency=0.0),
+    HostSpec(name="sol-a", chain="sol", protocols=("solana-rpc",), rate=100, latency=0.0),
 )
 
 
@@ -124,7 +124,7 @@ def test_a_throttled_host_is_a_warning_and_its_pause_is_kept(tmp_path: Path) -> 
 
 
 def test_a_key_that_is_not_set_is_named(tmp_path: Path) -> None:
-    off = Endpoint("keyed", "btc", (Protocol.ESPLORA,), "https://h.example/${MY_KEY}", 1.0, disabled="off until MY_KEY is set")
+    off = Endpoint("keyed", "btc", ("esplora",), "https://h.example/${MY_KEY}", 1.0, disabled="off until MY_KEY is set")
 
     async def play() -> None:
         async with City(WORLD, HOSTS) as city:
@@ -214,7 +214,7 @@ def test_a_clock_that_is_wrong_is_found_by_asking(tmp_path: Path, monkeypatch: p
 
 
 def test_secrets_are_never_shown(tmp_path: Path) -> None:
-    keyed = Endpoint("keyed", "btc", (Protocol.ESPLORA,), "http://127.0.0.1:9/api/canary0canary0canary0?apikey=canary1", 10.0)
+    keyed = Endpoint("keyed", "btc", ("esplora",), "http://127.0.0.1:9/api/canary0canary0canary0?apikey=canary1", 10.0)
 
     async def play() -> None:
         async with City(WORLD, HOSTS) as city:
@@ -232,7 +232,7 @@ def test_the_worst_finding_decides() -> None:
 
 
 def test_an_electrum_host_is_asked_over_tls_and_its_certificate_remembered(tmp_path: Path) -> None:
-    lines = HostSpec(name="lines", chain="btc", protocols=(Protocol.ELECTRUM,), rate=100, latency=0.0, tls=True)
+    lines = HostSpec(name="lines", chain="btc", protocols=("electrum",), rate=100, latency=0.0, tls=True)
 
     async def play() -> None:
         async with City(WORLD, (lines,)) as city:

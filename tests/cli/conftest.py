@@ -21,7 +21,6 @@ import msgspec
 import pytest
 
 from hdscan import cli
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.process import Config, Ready
@@ -38,9 +37,9 @@ outage_limit = 20.0
 breaker_cooldown = 1.0
 """
 
-BTC = HostSpec(name="one", chain="btc", protocols=(Protocol.ESPLORA,), rate=400, burst=50, latency=0.002)
-BSC = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_RPC,), rate=200, burst=20, latency=0.002)
-SOL = HostSpec(name="sol", chain="sol", protocols=(Protocol.SOLANA_RPC,), rate=100, burst=20, latency=0.002)
+BTC = HostSpec(name="one", chain="btc", protocols=("esplora",), rate=400, burst=50, latency=0.002)
+BSC = HostSpec(name="node", chain="bsc", protocols=("evm-rpc",), rate=200, burst=20, latency=0.002)
+SOL = HostSpec(name="sol", chain="sol", protocols=("solana-rpc",), rate=100, burst=20, latency=0.002)
 
 
 class Ended(msgspec.Struct, frozen=True):

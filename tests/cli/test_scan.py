@@ -8,7 +8,6 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from hdscan.model.endpoint import Protocol
 from hdscan.model.scan import BalanceRow, Gap, ProviderStatus, ScanResult
 from hdscan.sim.faults import Fault, Rule
 from hdscan.sim.host import HostSpec
@@ -16,7 +15,7 @@ from tests.cli.conftest import BSC, BTC, SOL, Hdscan, Running, Simulated
 
 Simulate = Callable[..., Simulated]
 Start = Callable[..., Running]
-SLOW = HostSpec(name="slow", chain="btc", protocols=(Protocol.ESPLORA,), rate=10, latency=0.002)
+SLOW = HostSpec(name="slow", chain="btc", protocols=("esplora",), rate=10, latency=0.002)
 RESULT = ["scan_id", "status", "chains"]
 CHAIN = ["status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"]
 CHAIN += ["audited", "disputed", "unaudited"]
@@ -207,9 +206,7 @@ def test_a_reader_that_goes_away_stops_the_scan_in_order(hdscan: Hdscan, simulat
 
 # -- doubt
 
-PAIR = tuple(
-    HostSpec(name=name, chain="btc", protocols=(Protocol.ESPLORA,), rate=500, latency=0.002) for name in ("liar", "honest")
-)
+PAIR = tuple(HostSpec(name=name, chain="btc", protocols=("esplora",), rate=500, latency=0.002) for name in ("liar", "honest"))
 LIES = {"liar": (Rule(faults=(Fault.FALSE_ZEROS,), items=0.7),)}
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.host import HostSpec
 from tests.cli.conftest import Hdscan, Running, Simulated
 from tests.web.conftest import NO_PROVIDER, TOKEN, Server
 
 Simulate = Callable[..., Simulated]
 Start = Callable[..., Running]
-SLOW = HostSpec(name="slow", chain="btc", protocols=(Protocol.ESPLORA,), rate=10, latency=0.002)
+SLOW = HostSpec(name="slow", chain="btc", protocols=("esplora",), rate=10, latency=0.002)
 SECOND = 1.0
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from hdscan.model.chain import Network
-from hdscan.model.endpoint import Protocol
 from hdscan.model.scan import ChainScan
 from hdscan.settings import load
 from hdscan.sim.faults import Fault, Rule
@@ -43,17 +42,17 @@ JOURNAL = 680_000  # bytes, a little more than what a round's write-ahead log gr
 RETRIED = 3.0  # seconds for which a failed commit is tried again, and a little less
 
 
-def _host(name: str, chain: str, protocol: Protocol) -> HostSpec:
+def _host(name: str, chain: str, protocol: str) -> HostSpec:
     return HostSpec(name=name, chain=chain, protocols=(protocol,), rate=400, burst=50, latency=0.002)
 
 
 HOSTS = (
-    _host("btc-a", "btc", Protocol.ESPLORA),
-    _host("btc-b", "btc", Protocol.ESPLORA),
-    _host("bsc-multicall", "bsc", Protocol.EVM_MULTICALL),
-    _host("bsc-rpc", "bsc", Protocol.EVM_RPC),
-    _host("sol-a", "sol", Protocol.SOLANA_RPC),
-    _host("sol-b", "sol", Protocol.SOLANA_RPC),
+    _host("btc-a", "btc", "esplora"),
+    _host("btc-b", "btc", "esplora"),
+    _host("bsc-multicall", "bsc", "evm-multicall"),
+    _host("bsc-rpc", "bsc", "evm-rpc"),
+    _host("sol-a", "sol", "solana-rpc"),
+    _host("sol-b", "sol", "solana-rpc"),
 )
 Row = tuple[str, str, str, str, str]  # chain, address, asset, amount, state
 Reading = tuple[str, str, str]  # chain, address in lower case, asset

@@ -16,8 +16,8 @@ from solders.pubkey import Pubkey
 
 from hdscan.model.errors import CallError
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire import esplora, etherscan, evm, jsonrpc, multicall, solana
-from hdscan.wire.failure import Dialect, failure
+from hdscan.wire import blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana
+from hdscan.wire.failure import NO_CODES, failure
 from hdscan.wire.http import Response
 from tests.fuzz.target import Target, refused
 from tests.wire.samples import BNB, SOL, USDC, USDT, load
@@ -174,7 +174,7 @@ def _evm(readings: Sequence[Reading]) -> Callable[[Response], str]:
     batch = jsonrpc.encode([evm.balance_call(reading) for reading in readings])
 
     def run(reply: Response) -> str:
-        answers = jsonrpc.decode(reply, batch, Dialect.EVM)
+        answers = jsonrpc.decode(reply, batch, evm.CODES)
         assert len(answers) == len(readings)
         found = []
         for number, (answer, reading) in enumerate(zip(answers, readings, strict=True)):
@@ -194,14 +194,14 @@ def _evm(readings: Sequence[Reading]) -> Callable[[Response], str]:
 
 def _evm_number(reply: Response) -> str:
     batch = jsonrpc.encode([evm.BLOCK_NUMBER])
-    found = evm.number(jsonrpc.single(reply, batch, Dialect.EVM), "the height")
+    found = evm.number(jsonrpc.single(reply, batch, evm.CODES), "the height")
     assert int(_single_answer(reply, batch), 16) == found < 2**63
     return "number"
 
 
 def _evm_block(reply: Response) -> str:
     batch = jsonrpc.encode([evm.block_call(7)])
-    found = evm.block_hash(jsonrpc.single(reply, batch, Dialect.EVM), 7)
+    found = evm.block_hash(jsonrpc.single(reply, batch, evm.CODES), 7)
     said = _single_answer(reply, batch)
     assert (said["number"], said["hash"]) == ("0x7", found)
     return "hash"
@@ -215,7 +215,7 @@ _MULTI_BATCH = jsonrpc.encode([_MULTI_CALL])
 
 
 def _multicall(reply: Response) -> str:
-    answer = jsonrpc.single(reply, _MULTI_BATCH, Dialect.EVM)
+    answer = jsonrpc.single(reply, _MULTI_BATCH, evm.CODES)
     block, found = multicall.decode(answer, len(_MULTI), _FORMER)
     data = bytes.fromhex(_single_answer(reply, _MULTI_BATCH)[2:])
     (items,) = eth_abi.decode(["(bool,bytes)[]"], data)
@@ -275,7 +275,7 @@ def _solana(asked: solana.Asked) -> Callable[[Response], str]:
     batch = jsonrpc.encode([asked.call])
 
     def run(reply: Response) -> str:
-        found = solana.read(jsonrpc.single(reply, batch, Dialect.SOLANA), asked)
+        found = solana.read(jsonrpc.single(reply, batch, solana.CODES), asked)
         said = _single_answer(reply, batch)
         value = said["value"]
         assert len(found.outcomes) == len(asked.readings)
@@ -312,21 +312,21 @@ def _held(accounts: Sequence[Any], reading: Reading) -> int:
 
 def _solana_slot(reply: Response) -> str:
     batch = jsonrpc.encode([("getSlot", ())])
-    found = solana.slot(jsonrpc.single(reply, batch, Dialect.SOLANA))
+    found = solana.slot(jsonrpc.single(reply, batch, solana.CODES))
     assert int(_single_answer(reply, batch)) == found
     return "slot"
 
 
 def _solana_genesis(reply: Response) -> str:
     batch = jsonrpc.encode([solana.GENESIS])
-    found = solana.genesis_hash(jsonrpc.single(reply, batch, Dialect.SOLANA))
+    found = solana.genesis_hash(jsonrpc.single(reply, batch, solana.CODES))
     assert _single_answer(reply, batch) == found
     return "hash"
 
 
 def _failure(reply: Response) -> str:
-    for dialect in Dialect:
-        error = failure(reply, dialect, jsonrpc.first_error(reply.body))
+    for codes in (NO_CODES, blockchair.CODES, electrum.CODES, evm.CODES, solana.CODES):
+        error = failure(reply, codes, jsonrpc.first_error(reply.body))
         assert len(error.message) < SHOWN
         assert error.message.isprintable()
     return f"{error.fault}"

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.provider.electrum import Electrum
+from hdscan.provider.remote import Link
 from hdscan.provider.transport import AioTransport
 from tests.provider.server import BTC, NOW
 
@@ -93,5 +94,5 @@ def electrum(
     clock: Callable[[], float] = lambda: NOW,
 ) -> Electrum:
     """A provider whose clock stands still."""
-    row = Endpoint("host", "btc", (Protocol.ELECTRUM,), url, rate, cost=cost, tls=tls)
-    return Electrum(row, BTC, transport, clock)
+    row = Endpoint("host", "btc", ("electrum",), url, rate, cost=cost, tls=tls)
+    return Electrum(Link("electrum", row, BTC, transport, clock))

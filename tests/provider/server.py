@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from hdscan.model.chain import Chain, Family, Network
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
-from hdscan.provider.build import build
+from hdscan.model.endpoint import Cost, Endpoint
+from hdscan.provider.registry import build
 from hdscan.provider.remote import Remote
 from hdscan.provider.transport import AioTransport
 
@@ -22,13 +22,13 @@ BTC = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, BTC_GENESIS, 1)
 BSC = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 20)
 SOLANA = Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, SOL_GENESIS, 150)
 CHAINS = {
-    Protocol.ESPLORA: BTC,
-    Protocol.BLOCKCHAIR: BTC,
-    Protocol.ELECTRUM: BTC,
-    Protocol.ETHERSCAN: BSC,
-    Protocol.EVM_RPC: BSC,
-    Protocol.EVM_MULTICALL: BSC,
-    Protocol.SOLANA_RPC: SOLANA,
+    "esplora": BTC,
+    "blockchair": BTC,
+    "electrum": BTC,
+    "etherscan": BSC,
+    "evm-rpc": BSC,
+    "evm-multicall": BSC,
+    "solana-rpc": SOLANA,
 }
 NOW = 1_763_900_000.0
 HANG = b"hang"
@@ -115,25 +115,30 @@ def http(body: object, status: int = 200, **headers: str) -> bytes:
     return f"HTTP/1.1 {status} Any\r\n{head}\r\n".encode() + body
 
 
-def endpoint(protocol: Protocol, url: str, rate: float = 10.0, batch: int | None = None, cost: Cost = Cost.CALL) -> Endpoint:
+def endpoint(protocol: str, url: str, rate: float = 10.0, batch: int | None = None, cost: Cost = Cost.CALL) -> Endpoint:
     """A row called `host`."""
     return Endpoint("host", CHAINS[protocol].id, (protocol,), url, rate, batch=batch, cost=cost)
 
 
-def provider(row: Endpoint, transport: AioTransport) -> Remote:
+def provider(row: Endpoint, transport: AioTransport, chain: Chain | None = None) -> Remote:
     """The only provider of a row; its clock stands still."""
-    (made,) = build(row, CHAINS[row.protocols[0]], transport, lambda: NOW)
+    (made,) = build(row, chain or CHAINS[row.protocols[0]], transport, lambda: NOW)
     return made
 
 
 def conversation(
-    protocol: Protocol, handler: Callable[[Asked], bytes], talk: Callable[[Remote], Any], suffix: str = "", **row: Any
+    protocol: str,
+    handler: Callable[[Asked], bytes],
+    talk: Callable[[Remote], Any],
+    suffix: str = "",
+    chain: Chain | None = None,
+    **row: Any,
 ) -> tuple[Any, list[Asked]]:
     """Let a provider talk to a server: what `talk` of it returns (or raises), and what was asked."""
 
     async def run() -> tuple[Any, list[Asked]]:
         async with serving(handler) as server, AioTransport(2.0) as transport:
-            answer = await talk(provider(endpoint(protocol, server.url + suffix, **row), transport))
+            answer = await talk(provider(endpoint(protocol, server.url + suffix, **row), transport, chain))
             return answer, server.asked
 
     return asyncio.run(run())

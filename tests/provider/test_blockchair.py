@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from hdscan.model.chain import Asset
-from hdscan.model.endpoint import Protocol
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
@@ -18,7 +17,7 @@ BASE = "/bitcoin?key=canary-0123456789abcdef"
 
 
 def read(reply: bytes) -> tuple[Any, list[Asked]]:
-    return conversation(Protocol.BLOCKCHAIR, lambda _: reply, lambda provider: provider.read(READINGS, None), BASE)
+    return conversation("blockchair", lambda _: reply, lambda provider: provider.read(READINGS, None), BASE)
 
 
 def test_balances_have_the_stated_height_and_absent_addresses_an_error() -> None:
@@ -38,14 +37,12 @@ def test_it_takes_a_hundred_native_readings_a_call_or_fewer() -> None:
         return provider.capacity, set(provider.methods), provider.states_head, provider.costs_items
 
     for batch, most in ((None, 100), (20, 20), (1000, 100)):
-        found, _ = conversation(Protocol.BLOCKCHAIR, lambda _: b"", sizes, batch=batch)
+        found, _ = conversation("blockchair", lambda _: b"", sizes, batch=batch)
         assert found == ({Kind.NATIVE: most}, {Kind.NATIVE}, True, False)
 
 
 def test_the_first_block_proves_the_chain_and_names_the_head() -> None:
-    head, asked = conversation(
-        Protocol.BLOCKCHAIR, lambda _: http(RECORDED["genesis"]), lambda provider: provider.prove(), "/bitcoin"
-    )
+    head, asked = conversation("blockchair", lambda _: http(RECORDED["genesis"]), lambda provider: provider.prove(), "/bitcoin")
     assert head == Head(977_072)
     assert [each.path for each in asked] == ["/bitcoin/dashboards/block/0"]
 
@@ -53,15 +50,13 @@ def test_the_first_block_proves_the_chain_and_names_the_head() -> None:
 def test_another_genesis_is_the_wrong_chain() -> None:
     other = http(RECORDED["genesis"] | {"data": {"0": {"block": {"id": 0, "hash": "00" * 32}}}})
     with pytest.raises(CallError) as caught:
-        conversation(Protocol.BLOCKCHAIR, lambda _: other, lambda provider: provider.prove())
+        conversation("blockchair", lambda _: other, lambda provider: provider.prove())
     assert caught.value.fault is ReadCode.WRONG_CHAIN
     assert BTC_GENESIS in caught.value.message
 
 
 def test_the_tip_is_the_best_block() -> None:
-    height, asked = conversation(
-        Protocol.BLOCKCHAIR, lambda _: http(RECORDED["stats"]), lambda provider: provider.tip(), "/bitcoin"
-    )
+    height, asked = conversation("blockchair", lambda _: http(RECORDED["stats"]), lambda provider: provider.tip(), "/bitcoin")
     assert height == Head(977_072)
     assert [each.path for each in asked] == ["/bitcoin/stats"]
 

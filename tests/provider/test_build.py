@@ -6,19 +6,20 @@ from importlib.resources import files
 import pytest
 
 from hdscan.model.chain import Network
-from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
+from hdscan.model.protocol import PROTOCOLS
 from hdscan.pool.port import Provider
-from hdscan.provider.build import build
+from hdscan.provider.registry import build
 from hdscan.provider.transport import AioTransport
 from tests.provider.server import CHAINS, NOW, endpoint
 
 CATALOGUE = tomllib.loads(files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("protocol", Protocol)
-def test_every_protocol_has_a_provider_that_fits_the_port(protocol: Protocol) -> None:
-    url = "ssl://h:50002" if protocol is Protocol.ELECTRUM else "https://h"
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_protocol_has_a_provider_that_fits_the_port(protocol: str) -> None:
+    url = "ssl://h:50002" if protocol == "electrum" else "https://h"
     made: list[Provider] = [*build(endpoint(protocol, url), CHAINS[protocol], AioTransport(1.0), lambda: NOW)]
     (provider,) = made
     assert (provider.name, provider.chain, provider.endpoint) == ("host", CHAINS[protocol].id, url.partition("://")[2])
@@ -29,7 +30,7 @@ def test_every_protocol_has_a_provider_that_fits_the_port(protocol: Protocol) ->
 
 def test_a_url_without_tls_is_refused() -> None:
     with pytest.raises(ConfigError):
-        build(endpoint(Protocol.ESPLORA, "http://example.com"), CHAINS[Protocol.ESPLORA], AioTransport(1.0), lambda: NOW)
+        build(endpoint("esplora", "http://example.com"), CHAINS["esplora"], AioTransport(1.0), lambda: NOW)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +46,9 @@ def test_a_url_without_tls_is_refused() -> None:
 )
 def test_an_electrum_url_names_host_and_port_and_has_tls_unless_it_is_this_machines(url: str) -> None:
     for good in ("ssl://h.example:50002", "ssl://[2001:db8::1]:50002", "tcp://127.0.0.1:50001", "tcp://localhost:50001"):
-        build(endpoint(Protocol.ELECTRUM, good), CHAINS[Protocol.ELECTRUM], AioTransport(1.0), lambda: NOW)
+        build(endpoint("electrum", good), CHAINS["electrum"], AioTransport(1.0), lambda: NOW)
     with pytest.raises(ConfigError):
-        build(endpoint(Protocol.ELECTRUM, url), CHAINS[Protocol.ELECTRUM], AioTransport(1.0), lambda: NOW)
+        build(endpoint("electrum", url), CHAINS["electrum"], AioTransport(1.0), lambda: NOW)
 
 
 @pytest.mark.parametrize("network", Network)
@@ -66,7 +67,7 @@ def test_the_catalogues_hosts_without_a_key_are_other_endpoints() -> None:
     made = []
     for row in rows:
         spoken = row["protocol"] if isinstance(row["protocol"], list) else [row["protocol"]]
-        protocols = tuple(map(Protocol, spoken))
+        protocols = tuple(spoken)
         made += build(
             Endpoint(row["name"], row["chain"], protocols, row["url"], row["rate"]),
             CHAINS[protocols[0]],

@@ -12,8 +12,8 @@ from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.provider.connection import MOST_BYTES
 from hdscan.provider.electrum import Electrum
-from hdscan.provider.session import MOST_BYTES
 from hdscan.provider.transport import AioTransport
 from hdscan.sim.world import World
 from tests.provider.lines import HANG_UP, Answer, LineServer, electrum, line, results, serving_lines
@@ -156,7 +156,7 @@ def test_the_tip_is_asked_for_once_and_told_from_then_on() -> None:
         (reply,) = (await provider.read(READINGS[:1] * 2, 5)).outcomes[:1]
         assert reply.height == 977_072
         server.tell(RECORDED["notice"])
-        await until(lambda: provider._session is not None and provider._session.tip == 977_073)
+        await until(lambda: provider._connection is not None and provider._connection.tip == 977_073)
         assert await provider.tip() == Head(977_073)
         assert len(sent) == 3
         assert (await provider.read(READINGS[:2], 5)).outcomes[0].height == 977_073

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from hdscan.model.chain import Asset
-from hdscan.model.endpoint import Protocol
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
@@ -16,7 +15,7 @@ STATS = {"chain_stats": {"funded_txo_sum": 9, "spent_txo_sum": 4}, "mempool_stat
 
 
 def read(reply: bytes, suffix: str = "/api") -> tuple[Any, list[Asked]]:
-    return conversation(Protocol.ESPLORA, lambda _: reply, lambda provider: provider.read([READING], 977_000), suffix)
+    return conversation("esplora", lambda _: reply, lambda provider: provider.read([READING], 977_000), suffix)
 
 
 def fails(reply: bytes, suffix: str = "/api") -> CallError:
@@ -34,9 +33,7 @@ def test_a_balance_has_both_parts_the_given_height_and_the_time() -> None:
 
 
 def test_a_block_is_known_by_the_hash_at_its_height() -> None:
-    found, asked = conversation(
-        Protocol.ESPLORA, lambda _: http(BTC_GENESIS), lambda provider: provider.block_hash(977), "/api"
-    )
+    found, asked = conversation("esplora", lambda _: http(BTC_GENESIS), lambda provider: provider.block_hash(977), "/api")
     assert found == BTC_GENESIS
     assert [each.target for each in asked] == ["/api/block-height/977"]
 
@@ -45,12 +42,12 @@ def test_it_takes_one_native_reading_a_call() -> None:
     async def sizes(provider: Any) -> Any:
         return provider.capacity, provider.weight, set(provider.methods), provider.states_head
 
-    found, _ = conversation(Protocol.ESPLORA, lambda _: b"", sizes)
+    found, _ = conversation("esplora", lambda _: b"", sizes)
     assert found == ({Kind.NATIVE: 1}, {Kind.NATIVE: 1}, {Kind.NATIVE}, False)
 
 
 def test_the_genesis_hash_proves_the_chain_in_one_call() -> None:
-    head, asked = conversation(Protocol.ESPLORA, lambda _: http(BTC_GENESIS), lambda provider: provider.prove(), "/api")
+    head, asked = conversation("esplora", lambda _: http(BTC_GENESIS), lambda provider: provider.prove(), "/api")
     assert head is None
     assert [each.path for each in asked] == ["/api/block-height/0"]
 
@@ -58,14 +55,14 @@ def test_the_genesis_hash_proves_the_chain_in_one_call() -> None:
 def test_another_genesis_is_the_wrong_chain() -> None:
     testnet = "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943"
     with pytest.raises(CallError) as caught:
-        conversation(Protocol.ESPLORA, lambda _: http(testnet), lambda provider: provider.prove())
+        conversation("esplora", lambda _: http(testnet), lambda provider: provider.prove())
     assert caught.value.fault is ReadCode.WRONG_CHAIN
     assert testnet in caught.value.message
     assert BTC_GENESIS in caught.value.message
 
 
 def test_the_tip_is_a_height() -> None:
-    height, asked = conversation(Protocol.ESPLORA, lambda _: http("977072"), lambda provider: provider.tip(), "/api")
+    height, asked = conversation("esplora", lambda _: http("977072"), lambda provider: provider.tip(), "/api")
     assert height == Head(977_072)
     assert [each.path for each in asked] == ["/api/blocks/tip/height"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hdscan.model.endpoint import Cost, Protocol
+from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
@@ -24,7 +24,7 @@ def answer(asked: Asked) -> bytes:
 
 
 def read(readings: list[Reading], handler: Any = answer) -> tuple[Any, list[Asked]]:
-    return conversation(Protocol.ETHERSCAN, handler, lambda provider: provider.read(readings, 7), SUFFIX)
+    return conversation("etherscan", handler, lambda provider: provider.read(readings, 7), SUFFIX)
 
 
 @pytest.mark.parametrize("count", [1, 19, 20, 21])
@@ -73,24 +73,24 @@ def test_an_empty_token_balance_is_not_zero() -> None:
 
 def test_the_chain_id_is_proved_through_the_proxy() -> None:
     reply = http({"jsonrpc": "2.0", "id": 83, "result": "0x38"})
-    head, asked = conversation(Protocol.ETHERSCAN, lambda _: reply, lambda provider: provider.prove(), SUFFIX)
+    head, asked = conversation("etherscan", lambda _: reply, lambda provider: provider.prove(), SUFFIX)
     assert head is None
     assert (asked[0].query["module"], asked[0].query["action"]) == (["proxy"], ["eth_chainId"])
     with pytest.raises(CallError) as caught:
-        conversation(Protocol.ETHERSCAN, lambda _: http({"result": "0x1"}), lambda provider: provider.prove(), SUFFIX)
+        conversation("etherscan", lambda _: http({"result": "0x1"}), lambda provider: provider.prove(), SUFFIX)
     assert caught.value.fault is ReadCode.WRONG_CHAIN
 
 
 def test_the_tip_is_the_block_number() -> None:
     reply = http({"jsonrpc": "2.0", "id": 83, "result": "0xc36b29"})
-    head, _ = conversation(Protocol.ETHERSCAN, lambda _: reply, lambda provider: provider.tip(), SUFFIX)
+    head, _ = conversation("etherscan", lambda _: reply, lambda provider: provider.tip(), SUFFIX)
     assert head == Head(0xC36B29)
 
 
 def test_the_hash_is_that_of_the_nodes_block() -> None:
     block = {"number": "0x64", "hash": "0x" + "5a" * 32}
     reply = http({"jsonrpc": "2.0", "id": 83, "result": block})
-    found, asked = conversation(Protocol.ETHERSCAN, lambda _: reply, lambda provider: provider.block_hash(100), SUFFIX)
+    found, asked = conversation("etherscan", lambda _: reply, lambda provider: provider.block_hash(100), SUFFIX)
     assert found == block["hash"]
     assert asked[0].query["tag"] == ["0x64"]
 
@@ -107,4 +107,4 @@ def test_sizes_follow_the_row() -> None:
         ({"cost": Cost.ITEM, "rate": 0.2}, (1, 1, True)),
     ]
     for row, expected in rows:
-        assert conversation(Protocol.ETHERSCAN, lambda _: b"", sizes, **row)[0] == expected
+        assert conversation("etherscan", lambda _: b"", sizes, **row)[0] == expected

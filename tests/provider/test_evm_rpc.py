@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hdscan.model.endpoint import Cost, Protocol
+from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
@@ -39,7 +39,7 @@ def node(change: Callable[[list[Any]], Any] = lambda items: items) -> Callable[[
 
 
 def read(readings: list[Reading], handler: Callable[[Asked], bytes] | None = None) -> tuple[Any, list[Asked]]:
-    return conversation(Protocol.EVM_RPC, handler or node(), lambda provider: provider.read(readings, 7))
+    return conversation("evm-rpc", handler or node(), lambda provider: provider.read(readings, 7))
 
 
 def codes(reply: Any) -> list[object]:
@@ -102,14 +102,14 @@ def test_a_batch_cap_with_status_500_is_too_large() -> None:
 
 
 def test_proof_and_head_come_in_one_call() -> None:
-    head, asked = conversation(Protocol.EVM_RPC, node(), lambda provider: provider.prove())
+    head, asked = conversation("evm-rpc", node(), lambda provider: provider.prove())
     assert head == Head(100)
     assert [call["method"] for call in asked[0].json] == ["eth_chainId", "eth_blockNumber"]
 
 
 @pytest.mark.parametrize("row", [{"batch": 1}, {"cost": Cost.ITEM}])
 def test_proof_is_a_single_call_where_items_are_counted(row: dict[str, Any]) -> None:
-    head, asked = conversation(Protocol.EVM_RPC, node(), lambda provider: provider.prove(), **row)
+    head, asked = conversation("evm-rpc", node(), lambda provider: provider.prove(), **row)
     assert head is None
     assert asked[0].json["method"] == "eth_chainId"
     assert len(asked) == 1
@@ -127,7 +127,7 @@ def test_a_node_without_batches_proves_its_chain_by_single_calls() -> None:
             return http({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}})
         return node()(request)
 
-    head, asked = conversation(Protocol.EVM_RPC, single, twice)
+    head, asked = conversation("evm-rpc", single, twice)
     assert head is None
     assert [type(call.json) for call in asked] == [list, dict]
 
@@ -138,7 +138,7 @@ def test_another_chain_id_is_the_wrong_chain() -> None:
         return items
 
     with pytest.raises(CallError) as caught:
-        conversation(Protocol.EVM_RPC, node(other), lambda provider: provider.prove())
+        conversation("evm-rpc", node(other), lambda provider: provider.prove())
     assert caught.value.fault is ReadCode.WRONG_CHAIN
     assert "serves chain 1, but bsc is 56" in caught.value.message
 
@@ -149,16 +149,16 @@ def test_a_proof_that_is_not_answered_is_unknown_and_not_wrong() -> None:
         return items
 
     with pytest.raises(CallError) as caught:
-        conversation(Protocol.EVM_RPC, node(broken), lambda provider: provider.prove())
+        conversation("evm-rpc", node(broken), lambda provider: provider.prove())
     assert caught.value.fault is ReadCode.ITEM_ERROR
 
 
 def test_the_tip_is_the_block_number() -> None:
-    assert conversation(Protocol.EVM_RPC, node(), lambda provider: provider.tip())[0] == Head(100)
+    assert conversation("evm-rpc", node(), lambda provider: provider.tip())[0] == Head(100)
 
 
-@pytest.mark.parametrize("protocol", [Protocol.EVM_RPC, Protocol.EVM_MULTICALL])
-def test_the_hash_is_that_of_the_nodes_block(protocol: Protocol) -> None:
+@pytest.mark.parametrize("protocol", ["evm-rpc", "evm-multicall"])
+def test_the_hash_is_that_of_the_nodes_block(protocol: str) -> None:
     block = {"number": "0x64", "hash": "0x" + "5a" * 32}
     answer = lambda asked: http({"jsonrpc": "2.0", "id": asked.json["id"], "result": block})  # noqa: E731
     assert conversation(protocol, answer, lambda provider: provider.block_hash(100))[0] == block["hash"]
@@ -174,5 +174,5 @@ def test_sizes_follow_the_row() -> None:
         ({"cost": Cost.ITEM, "rate": 5.0}, 5, True),
     ]
     for row, most, costs in rows:
-        found = conversation(Protocol.EVM_RPC, node(), sizes, **row)[0]
+        found = conversation("evm-rpc", node(), sizes, **row)[0]
         assert found == ({Kind.NATIVE: most, Kind.TOKEN: most}, costs)

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from eth_abi import decode, encode
 
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.build import build
+from hdscan.provider.registry import build
 from hdscan.provider.transport import AioTransport
 from tests.provider.server import BSC, NOW, Asked, conversation, http
 from tests.wire.samples import BNB, USDT, evm
@@ -44,7 +44,7 @@ def contract(
 
 
 def read(readings: list[Reading], handler: Callable[[Asked], bytes] | None = None) -> tuple[Any, list[Asked]]:
-    return conversation(Protocol.EVM_MULTICALL, handler or contract(), lambda provider: provider.read(readings, 7))
+    return conversation("evm-multicall", handler or contract(), lambda provider: provider.read(readings, 7))
 
 
 @pytest.mark.parametrize("count", [0, 1, 599, 600, 601])
@@ -69,7 +69,7 @@ def test_another_chain_in_a_reply_is_the_wrong_chain() -> None:
     other = contract(lambda results: [results[0], (True, (1).to_bytes(32, "big")), *results[2:]])
     for talk in (lambda provider: provider.read([evm(0)], None), lambda provider: provider.prove()):
         with pytest.raises(CallError) as caught:
-            conversation(Protocol.EVM_MULTICALL, other, talk)
+            conversation("evm-multicall", other, talk)
         assert caught.value.fault is ReadCode.WRONG_CHAIN
 
 
@@ -111,7 +111,7 @@ def test_a_chain_without_the_contract_says_so() -> None:
 
 def test_proof_and_tip_make_the_very_call_that_reads() -> None:
     for talk in (lambda provider: provider.prove(), lambda provider: provider.tip()):
-        head, asked = conversation(Protocol.EVM_MULTICALL, contract(), talk)
+        head, asked = conversation("evm-multicall", contract(), talk)
         assert head == STATED
         assert len(asked) == 1
 
@@ -123,12 +123,12 @@ def test_it_is_one_call_to_the_host_whatever_it_holds() -> None:
     kinds = {Kind.NATIVE, Kind.TOKEN, Kind.MIXED}
     rows: list[tuple[dict[str, Any], int]] = [({}, 600), ({"batch": 90}, 90), ({"cost": Cost.ITEM, "rate": 1.0}, 600)]
     for row, most in rows:
-        found = conversation(Protocol.EVM_MULTICALL, contract(), sizes, **row)[0]
+        found = conversation("evm-multicall", contract(), sizes, **row)[0]
         assert found == ({most}, kinds, False, True)
 
 
 def test_a_batch_cap_is_that_of_the_protocol_beside_it() -> None:
-    both = (Protocol.EVM_MULTICALL, Protocol.EVM_RPC)
+    both = ("evm-multicall", "evm-rpc")
     row = Endpoint("drpc", "bsc", both, "https://bsc.drpc.org", 10.0, cost=Cost.ITEM, batch=3)
     multicall, rpc = build(row, BSC, AioTransport(1.0), lambda: NOW)
     assert (multicall.name, rpc.name) == ("drpc/evm-multicall", "drpc/evm-rpc")
@@ -154,7 +154,7 @@ def test_the_last_blocks_that_replies_named_are_asked_for_again() -> None:
             stated.append(sorted((await provider.tip()).blocks))
         return stated
 
-    stated, asked = conversation(Protocol.EVM_MULTICALL, contract(node=node), story)
+    stated, asked = conversation("evm-multicall", contract(node=node), story)
     assert stated == [[99], [99], [97], [97, 99, 104], [97, 99, 104, 109], [899], [899, 900]]
     sizes = [len(decode(["(address,bool,bytes)[]"], bytes.fromhex(each.json["params"][0]["data"][10:]))[0]) for each in asked]
     assert [size - 4 for size in sizes] == [0, 1, 1, 2, 3, 4, 1]
@@ -183,6 +183,6 @@ def test_a_host_that_takes_few_subcalls_is_asked_for_fewer_hashes() -> None:
                 read.append(error.fault)
         return read
 
-    read, _ = conversation(Protocol.EVM_MULTICALL, host, story)
+    read, _ = conversation("evm-multicall", host, story)
     assert [fault for fault in read if fault] == [ReadCode.TOO_LARGE]
     assert read[-1] is None

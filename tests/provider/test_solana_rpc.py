@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
-from hdscan.model.endpoint import Protocol
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Head
 from hdscan.model.reading import Balance, Kind, Reading
@@ -54,7 +53,7 @@ def node(change: Callable[[list[object]], list[object]] = lambda value: value) -
 
 
 def read(readings: list[Reading], handler: Callable[[Asked], bytes] | None = None) -> tuple[Any, list[Asked]]:
-    return conversation(Protocol.SOLANA_RPC, handler or node(), lambda provider: provider.read(readings, 7))
+    return conversation("solana-rpc", handler or node(), lambda provider: provider.read(readings, 7))
 
 
 @pytest.mark.parametrize("count", [0, 1, 98, 99, 100])
@@ -88,19 +87,19 @@ def test_a_shifted_reply_fails_as_a_whole() -> None:
 
 
 def test_another_genesis_is_the_wrong_chain() -> None:
-    head, asked = conversation(Protocol.SOLANA_RPC, node(), lambda provider: provider.prove())
+    head, asked = conversation("solana-rpc", node(), lambda provider: provider.prove())
     assert head is None
     assert len(asked) == 1
     devnet = "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"
     other = lambda asked: http({"jsonrpc": "2.0", "id": asked.json["id"], "result": devnet})  # noqa: E731
     with pytest.raises(CallError) as caught:
-        conversation(Protocol.SOLANA_RPC, other, lambda provider: provider.prove())
+        conversation("solana-rpc", other, lambda provider: provider.prove())
     assert caught.value.fault is ReadCode.WRONG_CHAIN
     assert devnet in caught.value.message
 
 
 def test_the_tip_is_a_slot_of_our_commitment() -> None:
-    slot, asked = conversation(Protocol.SOLANA_RPC, node(), lambda provider: provider.tip())
+    slot, asked = conversation("solana-rpc", node(), lambda provider: provider.tip())
     assert slot == Head(SLOT)
     assert asked[0].json["params"] == [{"commitment": "finalized"}]
 
@@ -119,7 +118,7 @@ def test_sizes_leave_a_place_for_the_clock() -> None:
     kinds = {Kind.NATIVE, Kind.TOKEN, Kind.MIXED}
     weight = {Kind.NATIVE: 1, Kind.TOKEN: 2}
     for row, most in (({}, 99), ({"batch": 5}, 4), ({"batch": 500}, 99)):
-        found = conversation(Protocol.SOLANA_RPC, node(), sizes, **row)[0]
+        found = conversation("solana-rpc", node(), sizes, **row)[0]
         assert found == (dict.fromkeys(kinds, most), weight, kinds)
-    alone = conversation(Protocol.SOLANA_RPC, node(), sizes, batch=2)[0]
+    alone = conversation("solana-rpc", node(), sizes, batch=2)[0]
     assert alone == ({Kind.NATIVE: 1}, {Kind.NATIVE: 1}, {Kind.NATIVE})

@@ -12,7 +12,7 @@ import msgspec
 
 from hdscan.app.demo import Verdict, compare, simulated_settings
 from hdscan.app.wallet import ScanRequest, Wallet
-from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.events import Event, ScanComplete, ScanError, ScanProgress, ScanTokenError
 from hdscan.model.scan import BalanceRow, ProviderStatus, ScanResult
 from hdscan.settings import ScanSettings
@@ -27,7 +27,7 @@ DEADLINE = 30.0  # seconds; a test that is right ends long before
 QUICK = ScanSettings(
     chunk=20, request_timeout=0.4, backoff_base=0.05, backoff_max=0.4, outage_limit=5.0, breaker_cooldown=0.1, final_passes=1
 )
-FAMILIES = {"btc": (Protocol.ESPLORA,), "bsc": (Protocol.EVM_RPC,), "sol": (Protocol.SOLANA_RPC,)}
+FAMILIES = {"btc": ("esplora",), "bsc": ("evm-rpc",), "sol": ("solana-rpc",)}
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -39,11 +39,11 @@ def host(name: str, chain: str = "btc", **changes: Any) -> HostSpec:
 
 
 def multicall(name: str, **changes: Any) -> HostSpec:
-    return host(name, "bsc", protocols=(Protocol.EVM_MULTICALL,), **changes)
+    return host(name, "bsc", protocols=("evm-multicall",), **changes)
 
 
 def etherscan(name: str, **changes: Any) -> HostSpec:
-    return host(name, "bsc", protocols=(Protocol.ETHERSCAN,), **changes)
+    return host(name, "bsc", protocols=("etherscan",), **changes)
 
 
 BTC = (host("btc-a"), host("btc-b"))

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hdscan.model.endpoint import Cost, Protocol
+from hdscan.model.endpoint import Cost
 from hdscan.model.scan import Status
 from hdscan.sim.faults import Fault, Rule, always, script
 from hdscan.sim.host import HostSpec
@@ -15,7 +15,7 @@ from tests.scan.test_outcomes import BROKEN
 
 
 def electrum(name: str = "lines", **changes: Any) -> HostSpec:
-    return host(name, **{"protocols": (Protocol.ELECTRUM,), "rate": 400, "cost": Cost.ITEM, "published_batch": 4, **changes})
+    return host(name, **{"protocols": ("electrum",), "rate": 400, "cost": Cost.ITEM, "published_batch": 4, **changes})
 
 
 GOOD = host("good", rate=100)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hdscan.model.audit import AuditOutcome
-from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import InputError
 from hdscan.model.explain import Explained
 from hdscan.model.scan import BalanceState, Status
@@ -101,7 +101,7 @@ async def test_a_dispute_is_told_with_all_answers(tmp_path: Path) -> None:
 @played
 async def test_why_somebody_was_not_asked(tmp_path: Path) -> None:
     hosts = (host("one", operator="Acme"), host("two", operator="ACME"), host("broken"), host("other", rate=400))
-    off = Endpoint("keyed", "btc", (Protocol.ESPLORA,), "https://h.example/${K}", 1.0, disabled="off until K is set")
+    off = Endpoint("keyed", "btc", ("esplora",), "https://h.example/${K}", 1.0, disabled="off until K is set")
     faults = {"broken": [always(Fault.WRONG_CHAIN)]}
     async with stage(tmp_path, hosts, faults=faults, addresses=60, more=(off,)) as on:
         await on.scan(audit=100)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hdscan.app.demo import Verdict
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import ReadCode
 from hdscan.model.events import ScanComplete
 from hdscan.model.scan import Status
@@ -67,14 +67,14 @@ async def test_a_broken_call_counts_against_the_breaker_and_its_readings_go_to_a
 async def test_a_refused_connection_and_a_failed_handshake_go_to_another(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        closed = Endpoint("closed", "btc", (Protocol.ESPLORA,), f"http://127.0.0.1:{unused.getsockname()[1]}", 100.0)
+        closed = Endpoint("closed", "btc", ("esplora",), f"http://127.0.0.1:{unused.getsockname()[1]}", 100.0)
         async with stage(tmp_path, (GOOD,), more=(closed,)) as on:
             plain = on.city.hosts["good"].endpoint.url.replace("http://", "https://")
             await on.scan()
             on.assert_all_true()
             assert on.provider("closed").ok == 0
             assert on.provider("closed").failed > 0
-    tls = Endpoint("tls", "btc", (Protocol.ESPLORA,), plain, 100.0)
+    tls = Endpoint("tls", "btc", ("esplora",), plain, 100.0)
     (tmp_path / "tls").mkdir()
     async with stage(tmp_path / "tls", (GOOD,), more=(tls,)) as on:
         await on.scan()
@@ -250,7 +250,7 @@ async def test_a_cancelled_call_leaves_breaker_and_readings_untouched(tmp_path: 
         on.assert_all_true()
 
 
-BLOCKCHAIR = host("terse", protocols=(Protocol.BLOCKCHAIR,), rate=50, published_batch=3)
+BLOCKCHAIR = host("terse", protocols=("blockchair",), rate=50, published_batch=3)
 
 
 @pytest.mark.parametrize("fault", [None, Fault.SHORT_LIST, Fault.FOREIGN_ID, Fault.ERROR_OBJECT, Fault.EMPTY_OBJECT])

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hdscan.model.endpoint import Protocol
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
 from hdscan.pool import blocks, chain_watch, dispatcher
@@ -25,16 +24,16 @@ def tips_are_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CASES = [
-    ("btc", Protocol.ESPLORA, None),
-    ("btc", Protocol.ESPLORA, 100),
-    ("btc", Protocol.ELECTRUM, None),
-    ("bsc", Protocol.EVM_RPC, None),
-    ("bsc", Protocol.EVM_MULTICALL, None),
-    ("bsc", Protocol.ETHERSCAN, None),
+    ("btc", "esplora", None),
+    ("btc", "esplora", 100),
+    ("btc", "electrum", None),
+    ("bsc", "evm-rpc", None),
+    ("bsc", "evm-multicall", None),
+    ("bsc", "etherscan", None),
 ]
 
 
-async def orphaned(path: Path, chain: str, protocol: Protocol, audit: float | None) -> None:
+async def orphaned(path: Path, chain: str, protocol: str, audit: float | None) -> None:
     """What was read of a branch that is gone 0.8 s after the beginning is noticed, and read again."""
     few = {"batch": 1 if chain == "btc" else 3, "published_batch": 1 if chain == "btc" else 3, "rate": 60}
     hosts = (host("forked", chain, protocols=(protocol,), **few), host("other", chain, **few))
@@ -55,7 +54,7 @@ async def orphaned(path: Path, chain: str, protocol: Protocol, audit: float | No
 @pytest.mark.parametrize(("chain", "protocol", "audit"), CASES)
 @played
 async def test_what_was_read_of_an_orphaned_branch_is_read_again(
-    tmp_path: Path, chain: str, protocol: Protocol, audit: float | None
+    tmp_path: Path, chain: str, protocol: str, audit: float | None
 ) -> None:
     await orphaned(tmp_path, chain, protocol, audit)
 
@@ -63,14 +62,14 @@ async def test_what_was_read_of_an_orphaned_branch_is_read_again(
 @pytest.mark.parametrize(("chain", "protocol", "audit"), [case for case in CASES if case[2] is None])
 @played
 async def test_a_reorganisation_that_nothing_but_the_final_check_can_see_is_seen(
-    tmp_path: Path, chain: str, protocol: Protocol, audit: float | None
+    tmp_path: Path, chain: str, protocol: str, audit: float | None
 ) -> None:
     await orphaned(tmp_path, chain, protocol, audit)
 
 
 @played
 async def test_a_branch_that_comes_and_goes_between_two_checks_is_noticed_by_multicall(tmp_path: Path) -> None:
-    hosts = (host("forked", "bsc", protocols=(Protocol.EVM_MULTICALL,), batch=3, published_batch=3, rate=20),)
+    hosts = (host("forked", "bsc", protocols=("evm-multicall",), batch=3, published_batch=3, rate=20),)
     faults = {"forked": [always(Fault.ORPHANED, since=0.8, until=1.6)]}
     async with stage(tmp_path, hosts, faults=faults, addresses=60, played_chains=QUICK_BLOCKS) as on:
         events = await on.scan()

@@ -9,16 +9,15 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.city import City
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.world import World
 
 PROTOCOLS = {
-    "btc": Protocol.ESPLORA,
-    "bsc": Protocol.EVM_RPC,
-    "sol": Protocol.SOLANA_RPC,
+    "btc": "esplora",
+    "bsc": "evm-rpc",
+    "sol": "solana-rpc",
 }
 
 
@@ -65,13 +64,13 @@ class Talk:
         """Ask for one native balance in the host's protocol."""
         chain = self.host.spec.chain
         address = self.world[chain].address(index)
-        if Protocol.BLOCKCHAIR in self.host.spec.protocols:
+        if "blockchair" in self.host.spec.protocols:
             return await self.form({"addresses": address})
         if chain == "btc":
             return await self.get(f"/address/{address}")
         if chain == "sol":
             return await self.post(accounts([address]))
-        if Protocol.ETHERSCAN in self.host.spec.protocols:
+        if "etherscan" in self.host.spec.protocols:
             return await self.get(f"&module=account&action=balancemulti&address={address}")
         return await self.post({"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": [address, "latest"]})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hdscan.model.endpoint import Cost, Protocol
+from hdscan.model.endpoint import Cost
 from hdscan.sim.chains import EPOCH, MAINNET
 from hdscan.sim.city import City
 from hdscan.sim.electrum import BALANCE, HEADER, script_hash
@@ -20,7 +20,7 @@ from hdscan.sim.lines import HELLO, NOTICE, LineConnection
 from hdscan.sim.world import World
 from tests.sim.conversation import host
 
-ELECTRUM = host(protocols=(Protocol.ELECTRUM,))
+ELECTRUM = host(protocols=("electrum",))
 GREETING = {"jsonrpc": "2.0", "id": 0, "method": HELLO, "params": ["test", ["1.4", "1.6"]]}
 
 
@@ -97,7 +97,7 @@ def test_balances_are_known_by_script_hash(tls: bool) -> None:
         assert (await talk.ask(BALANCE, "nonsense"))["error"]["code"] == 1
         assert (await talk.ask("blockchain.nothing"))["error"]["code"] == -32601
 
-    spec = host(protocols=(Protocol.ELECTRUM,), tls=tls)
+    spec = host(protocols=("electrum",), tls=tls)
     converse(story, spec=spec, world=World(2, 60, funded=0.5))
 
 
@@ -174,7 +174,7 @@ def test_the_rate_counts_items_and_the_greeting_is_none() -> None:
         assert "result" in (await talk.balances(1))[0]
         assert "error" in (await talk.balances(*range(30)))[0]
 
-    converse(story, spec=host(protocols=(Protocol.ELECTRUM,), rate=50, burst=1, cost=Cost.ITEM))
+    converse(story, spec=host(protocols=("electrum",), rate=50, burst=1, cost=Cost.ITEM))
 
 
 def test_a_batch_is_too_large() -> None:
@@ -182,7 +182,7 @@ def test_a_batch_is_too_large() -> None:
         assert "too large" in (await talk.balances(1, 2, 3))[0]["error"]["message"]
         assert "result" in (await talk.balances(1, 2))[0]
 
-    converse(story, spec=host(protocols=(Protocol.ELECTRUM,), batch=2))
+    converse(story, spec=host(protocols=("electrum",), batch=2))
 
 
 @pytest.mark.parametrize("fault", [Fault.MALFORMED, Fault.TRUNCATED, Fault.EMPTY_BODY])

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from eth_abi import decode, encode
 
-from hdscan.model.endpoint import Protocol
 from hdscan.sim import abi
 from hdscan.sim.city import City
 from hdscan.sim.contracts import MULTICALL3
@@ -21,8 +20,8 @@ from tests.sim.conversation import Talk, accounts, converse, host, until
 AT = "0x" + MULTICALL3.hex()
 HOSTS = {
     "esplora": host(),
-    "blockchair": host(protocols=(Protocol.BLOCKCHAIR,)),
-    "etherscan": host("bsc", protocols=(Protocol.ETHERSCAN,)),
+    "blockchair": host(protocols=("blockchair",)),
+    "etherscan": host("bsc", protocols=("etherscan",)),
     "evm": host("bsc"),
     "solana": host("sol"),
 }

@@ -6,7 +6,6 @@ from eth_abi import decode, encode
 from solders.pubkey import Pubkey
 
 from hdscan.chains.keccak import keccak256
-from hdscan.model.endpoint import Protocol
 from hdscan.sim import abi
 from hdscan.sim.contracts import MULTICALL3
 from hdscan.sim.solana import CLOCK, SYSTEM_PROGRAM, SYSVAR_OWNER
@@ -14,7 +13,7 @@ from hdscan.sim.world import PROGRAMS, World, associated_account
 from tests.sim.conversation import Talk, accounts, converse, host
 
 AT = "0x" + MULTICALL3.hex()
-ETHERSCAN = host("bsc", protocols=(Protocol.ETHERSCAN,))
+ETHERSCAN = host("bsc", protocols=("etherscan",))
 
 
 def test_selectors_are_the_hashes_of_their_signatures():
@@ -82,7 +81,7 @@ def test_blockchair_names_only_what_holds_something():
         assert abs(tip - world.height(time.time())) <= 1
         assert (await talk.get("/nothing")).status == 404
 
-    converse(story, host(protocols=(Protocol.BLOCKCHAIR,)))
+    converse(story, host(protocols=("blockchair",)))
 
 
 def test_etherscan_lists_twenty_balances():

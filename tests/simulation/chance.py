@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 
 from hdscan.model.chain import Family
-from hdscan.model.endpoint import Cost, Protocol
+from hdscan.model.endpoint import Cost
 from hdscan.settings import ScanSettings
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec, Throttle
@@ -16,14 +16,14 @@ from tests.simulation.scenario import DiskPlan, HostPlan, How, Interruption, Run
 replace = msgspec.structs.replace
 FAMILIES = {"btc": Family.BITCOIN, "bsc": Family.EVM, "sol": Family.SOLANA}
 SPOKEN = {
-    "btc": ((Protocol.ESPLORA,),),
+    "btc": (("esplora",),),
     "bsc": (
-        (Protocol.EVM_RPC,),
-        (Protocol.EVM_MULTICALL,),
-        (Protocol.EVM_MULTICALL, Protocol.EVM_RPC),
-        (Protocol.ETHERSCAN,),
+        ("evm-rpc",),
+        ("evm-multicall",),
+        ("evm-multicall", "evm-rpc"),
+        ("etherscan",),
     ),
-    "sol": ((Protocol.SOLANA_RPC,),),
+    "sol": (("solana-rpc",),),
 }
 DEAD = (Fault.SERVER_ERROR, Fault.RESET, Fault.HANG, Fault.UNAVAILABLE)
 WHOLE = (*TRANSPORT, Fault.HANG, Fault.OVERSIZED, Fault.TOO_LARGE)
@@ -84,11 +84,11 @@ def _settings(dice: Random) -> ScanSettings:
 
 def _spec(dice: Random, chain: str, number: int) -> HostSpec:
     protocols = dice.choice(SPOKEN[chain])
-    evm = chain == "bsc" and Protocol.ETHERSCAN not in protocols
-    counts_items = dice.random() < 0.15 and (chain == "sol" or protocols == (Protocol.EVM_RPC,))
+    evm = chain == "bsc" and "etherscan" not in protocols
+    counts_items = dice.random() < 0.15 and (chain == "sol" or protocols == ("evm-rpc",))
     rate = _log(dice, 4, 60) if counts_items or chain == "btc" else _log(dice, 0.7, 40)
     cap = dice.choice((None, None, 3, 7, 20)) if evm else dice.choice((None, 8, 30)) if chain == "sol" else None
-    if cap is not None and Protocol.EVM_MULTICALL in protocols:
+    if cap is not None and "evm-multicall" in protocols:
         cap = None
     return HostSpec(
         name=f"{chain}-{number}",
@@ -128,7 +128,7 @@ def _hosts(dice: Random, chain: str, heals: float) -> list[HostPlan]:
             rules.append(Rule(faults=faults, share=share or 0.2, items=items))
         if dice.random() < 0.3:
             rules.append(Rule(faults=_some(dice, THROTTLED), share=dice.choice((0.02, 0.2))))
-        if Protocol.EVM_RPC in spec.protocols and dice.random() < 0.3:
+        if "evm-rpc" in spec.protocols and dice.random() < 0.3:
             rules.append(Rule(faults=(Fault.SHIFTED_LIST,)))  # another order, which is allowed
         refuses = ((start := dice.uniform(0, heals), start + _log(dice, 1, 100)),) if dice.random() < 0.1 else ()
         plans.append(
@@ -191,7 +191,7 @@ def _own(dice: Random, spec: HostSpec, heals: float) -> list[Rule]:
     """What befalls this host alone."""
     since = round(dice.uniform(0, 30), 3)
     until = round(since + _log(dice, 2, 2000), 3)
-    if Protocol.EVM_MULTICALL in spec.protocols and dice.random() < 0.15:
+    if "evm-multicall" in spec.protocols and dice.random() < 0.15:
         return [always(Fault.WRONG_CHAIN, since=round(dice.uniform(0.5, 5), 3))]  # it says so itself, but not at once
     match dice.randrange(14):
         case 0:

@@ -10,9 +10,9 @@ import msgspec
 from hdscan.model.chain import Family
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.provider.session import Session
+from hdscan.provider.connection import Connection
 from hdscan.provider.transport import join
-from hdscan.sim.city import SPEAKERS
+from hdscan.sim.city import speaker_of
 from hdscan.sim.clock import Clock
 from hdscan.sim.faults import Fault
 from hdscan.sim.host import Entry, Host
@@ -120,7 +120,7 @@ class Site:
         self.host = Host(
             spec,
             self.world,
-            SPEAKERS[spec.protocols[0]](self.world, spec),
+            speaker_of(spec, self.world),
             (*plan.for_good, *plan.rules),
             seed=seed,
             pulse=Instant(),
@@ -250,7 +250,7 @@ class InProcess:
         self._dice = dice
         self.pins: dict[str, str] = {}
 
-    async def dial(self, url: str, tls: str) -> Session:
+    async def dial(self, url: str, tls: str) -> Connection:
         """Refuse: no host of these worlds speaks in lines."""
         raise AssertionError(f"{url} is not dialled in these worlds")
 

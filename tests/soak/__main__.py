@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from hdscan.app.demo import Demo, DemoReport, DemoRequest
-from hdscan.model.endpoint import Cost, Protocol
+from hdscan.model.endpoint import Cost
 from hdscan.model.events import ScanProgress
 from hdscan.sim.host import HostSpec, Throttle
 from hdscan.sim.topology import DEMO
@@ -31,11 +31,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 # beside the demo's hosts, so that no chain takes much longer than the others, and Electrum's connections are soaked too
 HOSTS = (
     *DEMO,
-    *(HostSpec(name=f"sim-esplora-{n}", chain="btc", protocols=(Protocol.ESPLORA,), rate=100) for n in (2, 3)),
-    HostSpec(name="sim-electrum", chain="btc", protocols=(Protocol.ELECTRUM,), rate=100, cost=Cost.ITEM, published_batch=20),
-    HostSpec(
-        name="sim-bsc-node-2", chain="bsc", protocols=(Protocol.EVM_MULTICALL,), rate=5, latency=0.05, throttle=Throttle.DATE
-    ),
+    *(HostSpec(name=f"sim-esplora-{n}", chain="btc", protocols=("esplora",), rate=100) for n in (2, 3)),
+    HostSpec(name="sim-electrum", chain="btc", protocols=("electrum",), rate=100, cost=Cost.ITEM, published_batch=20),
+    HostSpec(name="sim-bsc-node-2", chain="bsc", protocols=("evm-multicall",), rate=5, latency=0.05, throttle=Throttle.DATE),
 )
 
 Counts = dict[str, int]  # readings ended, by chain

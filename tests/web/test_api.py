@@ -10,15 +10,14 @@ from urllib.parse import quote
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from hdscan.model.endpoint import Protocol
 from hdscan.settings import Settings
 from hdscan.sim.faults import Fault, Rule
 from hdscan.sim.host import HostSpec
 from tests.cli.conftest import BSC, BTC, Hdscan, Simulated, simulation
 from tests.web.conftest import BEARER, JSON, Server, served, settings_of
 
-SLOW = HostSpec(name="slow", chain="btc", protocols=(Protocol.ESPLORA,), rate=10, latency=0.002)
-SLOW_BSC = HostSpec(name="slow-bsc", chain="bsc", protocols=(Protocol.EVM_RPC,), rate=5, latency=0.002)
+SLOW = HostSpec(name="slow", chain="btc", protocols=("esplora",), rate=10, latency=0.002)
+SLOW_BSC = HostSpec(name="slow-bsc", chain="bsc", protocols=("evm-rpc",), rate=5, latency=0.002)
 NO_USDT = {"node": (Rule(faults=(Fault.TOKENS_FAIL,), method="eth_call"),)}
 GOOD = ["1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]
 

@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.faults import Fault, Rule
 from hdscan.sim.host import HostSpec
 from tests.cli.conftest import Hdscan
 from tests.web.test_api import Site, site
 
-PAIR = tuple(
-    HostSpec(name=name, chain="btc", protocols=(Protocol.ESPLORA,), rate=500, latency=0.002) for name in ("liar", "honest")
-)
+PAIR = tuple(HostSpec(name=name, chain="btc", protocols=("esplora",), rate=500, latency=0.002) for name in ("liar", "honest"))
 LIES = {"liar": (Rule(faults=(Fault.FALSE_ZEROS,), items=0.7),)}
 
 

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
 from tests.web.browser import Site, Watched, chain, chromium, seen
 
-BTC = HostSpec(name="btc-one", chain="btc", protocols=(Protocol.ESPLORA,), rate=60, burst=5, latency=0.005)
-SLOW = HostSpec(name="btc-two", chain="btc", protocols=(Protocol.ESPLORA,), rate=25, burst=5, latency=0.005)
-BSC = HostSpec(name="node", chain="bsc", protocols=(Protocol.EVM_RPC,), rate=40, burst=5, latency=0.005)
+BTC = HostSpec(name="btc-one", chain="btc", protocols=("esplora",), rate=60, burst=5, latency=0.005)
+SLOW = HostSpec(name="btc-two", chain="btc", protocols=("esplora",), rate=25, burst=5, latency=0.005)
+BSC = HostSpec(name="node", chain="bsc", protocols=("evm-rpc",), rate=40, burst=5, latency=0.005)
 # a server that ends takes the stream and what was just asked with it: the browser itself says so
 DASH = "\N{EN DASH}"
 LOST = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")

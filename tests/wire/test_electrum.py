@@ -11,7 +11,6 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
 from hdscan.wire import electrum, jsonrpc
 from hdscan.wire.electrum import Heard
-from hdscan.wire.failure import Dialect
 from tests.wire.samples import bodies, load, reply
 
 RECORDED: dict[str, Any] = load("electrum.json")
@@ -126,7 +125,7 @@ def test_many_calls_of_a_connection_never_share_an_id() -> None:
 def test_an_error_of_one_script_hash_is_its_own() -> None:
     batch = jsonrpc.encode([electrum.TIP] * 2, 1)
     refused = {"code": 1, "message": "00 is not a valid script hash"}
-    bad, good = jsonrpc.decode(reply([{"id": 2, "result": 5}, {"id": 1, "error": refused}]), batch, Dialect.ELECTRUM)
+    bad, good = jsonrpc.decode(reply([{"id": 2, "result": 5}, {"id": 1, "error": refused}]), batch, electrum.CODES)
     assert isinstance(bad, ReadError)
     assert bad.code is ReadCode.ITEM_ERROR
     assert not isinstance(good, ReadError)

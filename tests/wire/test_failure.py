@@ -7,21 +7,30 @@ from typing import Any
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.wire import blockchair, esplora, etherscan, jsonrpc
-from hdscan.wire.failure import CODES, SHOWN, TEXTS, Dialect, OwnError, failure, own_fault, shown
+from hdscan.wire import blockchair, electrum, esplora, etherscan, evm, jsonrpc, solana
+from hdscan.wire.failure import NO_CODES, SHOWN, TEXTS, Codes, OwnError, failure, own_fault, shown
 from hdscan.wire.http import Response
-from tests.wire.samples import evm, load, reply
+from tests.wire.samples import evm as reading
+from tests.wire.samples import load, reply
 
 RECORDED: list[dict[str, Any]] = load("failures.json")
 
 
-DECODERS: dict[Dialect, Callable[[Response], object]] = {
-    Dialect.ESPLORA: lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", None),
-    Dialect.BLOCKCHAIR: lambda response: blockchair.balances(response, [evm(0)], None),
-    Dialect.ELECTRUM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.ELECTRUM),
-    Dialect.ETHERSCAN: lambda response: etherscan.balances(response, [evm(0), evm(1)]),
-    Dialect.EVM: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.EVM),
-    Dialect.SOLANA: lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), Dialect.SOLANA),
+CODES: dict[str, Codes] = {
+    "esplora": NO_CODES,
+    "blockchair": blockchair.CODES,
+    "electrum": electrum.CODES,
+    "etherscan": NO_CODES,
+    "evm": evm.CODES,
+    "solana": solana.CODES,
+}
+DECODERS: dict[str, Callable[[Response], object]] = {
+    "esplora": lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", None),
+    "blockchair": lambda response: blockchair.balances(response, [reading(0)], None),
+    "electrum": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), electrum.CODES),
+    "etherscan": lambda response: etherscan.balances(response, [reading(0), reading(1)]),
+    "evm": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), evm.CODES),
+    "solana": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), solana.CODES),
 }
 
 
@@ -29,7 +38,7 @@ DECODERS: dict[Dialect, Callable[[Response], object]] = {
 def test_recorded_refusal(row: dict[str, Any]) -> None:
     headers = row.get("headers", {})
     with pytest.raises(CallError) as caught:
-        DECODERS[Dialect(row["dialect"])](reply(row["body"], row["status"], headers))
+        DECODERS[row["dialect"]](reply(row["body"], row["status"], headers))
     error = caught.value
     assert error.fault is ReadCode(row["fault"]), error.message
     assert error.retry_after == headers.get("retry-after")
@@ -42,35 +51,35 @@ def test_every_text_rule_has_a_recorded_reply(text: str, fault: ReadCode) -> Non
     assert any(text in row["body"].lower() and row["fault"] == fault for row in RECORDED)
 
 
-@pytest.mark.parametrize(("dialect", "code"), CODES)
-def test_every_code_has_a_recorded_reply(dialect: Dialect, code: int) -> None:
+@pytest.mark.parametrize(("dialect", "code"), [(dialect, code) for dialect, codes in CODES.items() for code in codes])
+def test_every_code_has_a_recorded_reply(dialect: str, code: int) -> None:
     rows = [row for row in RECORDED if row["dialect"] == dialect]
     assert any(f'"code":{code}' in row["body"].replace(" ", "") for row in rows)
 
 
 def test_minus_32005_means_what_its_protocol_says() -> None:
     own = OwnError(-32005, "node is unhealthy")
-    assert own_fault(own, Dialect.SOLANA) is ReadCode.SERVER_ERROR
-    assert own_fault(own, Dialect.EVM) is None
-    assert own_fault(OwnError(-32005, "rate limit exceeded"), Dialect.EVM) is ReadCode.THROTTLED
+    assert own_fault(own, solana.CODES) is ReadCode.SERVER_ERROR
+    assert own_fault(own, evm.CODES) is None
+    assert own_fault(OwnError(-32005, "rate limit exceeded"), evm.CODES) is ReadCode.THROTTLED
 
 
 def test_the_code_outranks_the_status_and_the_status_the_text() -> None:
     code = reply({"error": {"code": 31, "message": "rate limit"}}, 429)
-    assert failure(code, Dialect.EVM, OwnError(31, "rate limit")).fault is ReadCode.TOO_LARGE
+    assert failure(code, evm.CODES, OwnError(31, "rate limit")).fault is ReadCode.TOO_LARGE
     status = reply({"error": {"code": -32000, "message": "invalid api key"}}, 413)
-    assert failure(status, Dialect.EVM, OwnError(-32000, "invalid api key")).fault is ReadCode.TOO_LARGE
+    assert failure(status, evm.CODES, OwnError(-32000, "invalid api key")).fault is ReadCode.TOO_LARGE
 
 
 @pytest.mark.parametrize("status", [100, 204, 205, 299, 304, 404, 418, 451, 500, 501, 505, 599, 999])
 def test_any_other_status_is_a_server_error(status: int) -> None:
-    error = failure(reply("", status), Dialect.ESPLORA)
+    error = failure(reply("", status), NO_CODES)
     assert error.fault is ReadCode.SERVER_ERROR
     assert str(status) in error.message
 
 
 def test_a_redirect_says_what_to_do_and_not_where_it_leads() -> None:
-    error = failure(reply("moved to https://x/?key=secret", 301, {"location": "https://x/?key=secret"}), Dialect.ESPLORA)
+    error = failure(reply("moved to https://x/?key=secret", 301, {"location": "https://x/?key=secret"}), NO_CODES)
     assert "redirects are not followed" in error.message
     assert "secret" not in error.message
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire import jsonrpc
-from hdscan.wire.failure import Dialect
+from hdscan.wire import evm, jsonrpc, solana
+from hdscan.wire.failure import Codes
 from tests.wire.samples import bodies, like, reply
 
 BATCH = jsonrpc.encode([("eth_getBalance", (f"0x{n:040x}", "latest")) for n in range(3)])
@@ -30,7 +30,7 @@ def fault(number: int, code: int = -32000, message: str = "missing trie node") -
 
 def decode(body: object, batch: jsonrpc.Batch = BATCH) -> list[object]:
     """Results as text, errors as their code."""
-    answers = jsonrpc.decode(reply(body), batch, Dialect.EVM)
+    answers = jsonrpc.decode(reply(body), batch, evm.CODES)
     return [answer.code if isinstance(answer, ReadError) else msgspec.json.decode(answer) for answer in answers]
 
 
@@ -119,7 +119,7 @@ def test_a_host_that_knows_no_arrays_wants_smaller_batches(code: int, message: s
     refusal = reply({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}, status)
     for batch, expected in ((BATCH, ReadCode.TOO_LARGE), (SINGLE, ReadCode.SERVER_ERROR)):
         with pytest.raises(CallError) as caught:
-            jsonrpc.decode(refusal, batch, Dialect.EVM)
+            jsonrpc.decode(refusal, batch, evm.CODES)
         assert caught.value.fault is expected
 
 
@@ -132,7 +132,7 @@ def test_nothing_but_refusals_of_the_caller_is_the_error_of_the_whole_call() -> 
 
 def test_results_that_come_with_an_http_error_do_not_count() -> None:
     with pytest.raises(CallError) as caught:
-        jsonrpc.decode(reply([item(n) for n in range(3)], 502), BATCH, Dialect.EVM)
+        jsonrpc.decode(reply([item(n) for n in range(3)], 502), BATCH, evm.CODES)
     assert caught.value.fault is ReadCode.SERVER_ERROR
 
 
@@ -152,7 +152,7 @@ def test_a_longer_list_than_was_asked_is_refused_at_once() -> None:
     began = time.thread_time()
     assert fails(b"[" + b"0," * 2**20 + b"0]") is ReadCode.MALFORMED
     with pytest.raises(CallError):
-        jsonrpc.decode(reply(b"[" + b"0," * 2**20 + b"0]", 500), BATCH, Dialect.EVM)
+        jsonrpc.decode(reply(b"[" + b"0," * 2**20 + b"0]", 500), BATCH, evm.CODES)
     assert time.thread_time() - began < 3  # it took minutes
 
 
@@ -173,10 +173,10 @@ def test_a_repeated_member_is_refused() -> None:
 def test_a_single_calls_error_is_the_calls() -> None:
     batch = jsonrpc.Batch(b"", BATCH.first, 1)
     with pytest.raises(CallError) as caught:
-        jsonrpc.single(reply(fault(0)), batch, Dialect.EVM)
+        jsonrpc.single(reply(fault(0)), batch, evm.CODES)
     assert caught.value.fault is ReadCode.SERVER_ERROR
     with pytest.raises(CallError) as caught:
-        jsonrpc.single(reply({"id": BATCH.first}), batch, Dialect.EVM)
+        jsonrpc.single(reply({"id": BATCH.first}), batch, evm.CODES)
     assert caught.value.fault is ReadCode.MALFORMED
 
 
@@ -193,7 +193,7 @@ def test_readings_out_are_readings_in(count: int, dice: Any) -> None:
     items = [{"id": batch.first + n, "result": str(n)} for n in range(count)]
     dice.shuffle(items)
     kept = items[: dice.randint(1, count)]
-    answers = jsonrpc.decode(reply(kept), batch, Dialect.EVM)
+    answers = jsonrpc.decode(reply(kept), batch, evm.CODES)
     assert len(answers) == count
     for n, answer in enumerate(answers):
         if isinstance(answer, msgspec.Raw):
@@ -213,12 +213,12 @@ def test_readings_out_are_readings_in(count: int, dice: Any) -> None:
         ).map(lambda value: json.dumps(value).encode()),
     ),
     st.sampled_from([200, 200, 403, 429, 500]),
-    st.sampled_from([Dialect.EVM, Dialect.SOLANA]),
+    st.sampled_from([evm.CODES, solana.CODES]),
 )
-def test_any_bytes_are_one_answer_per_call_or_a_call_error(body: bytes, status: int, dialect: Dialect) -> None:
+def test_any_bytes_are_one_answer_per_call_or_a_call_error(body: bytes, status: int, codes: Codes) -> None:
     for batch in (BATCH, jsonrpc.Batch(b"", BATCH.first, 1)):
         try:
-            answers = jsonrpc.decode(reply(body, status), batch, dialect)
+            answers = jsonrpc.decode(reply(body, status), batch, codes)
         except CallError:
             continue
         assert len(answers) == batch.count

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from hdscan.keys.address import canonical
 from hdscan.model.chain import Chain
-from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
-from hdscan.provider.build import build
+from hdscan.provider.registry import build
 from hdscan.provider.transport import Transport
 from hdscan.scan.engine import Fleet
 from hdscan.settings import Settings
@@ -31,7 +31,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
         if endpoint.disabled is not None:
             off += [_disabled(endpoint, protocol, endpoint.disabled) for protocol in endpoint.protocols]
             continue
-        providers = build(endpoint, settings.chains[endpoint.chain], transport, clock, commitment=settings.scan.commitment)
+        providers = build(endpoint, settings.chains[endpoint.chain], transport, clock)
         windows = [(seconds, limit) for seconds, limit in _windows(endpoint) if limit is not None]
         limiter = limiters.get(providers[0].endpoint)
         if limiter is None:
@@ -40,7 +40,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             limiter.tighten(endpoint.rate, windows)
         for provider in providers:
             provider.sent = _told(limiter, clock)
-        upstreams[endpoint.chain] += [Upstream(p, p.protocol.value, limiter, policy(settings)) for p in providers]
+        upstreams[endpoint.chain] += [Upstream(p, p.protocol, limiter, policy(settings)) for p in providers]
     return Fleet(upstreams, limiters, off, transport.pins)
 
 
@@ -61,11 +61,11 @@ def _windows(endpoint: Endpoint) -> tuple[tuple[float, int | None], ...]:
     return ((MINUTE, endpoint.per_minute), (HOUR, endpoint.per_hour), (DAY, endpoint.per_day), (MONTH, endpoint.per_month))
 
 
-def _disabled(endpoint: Endpoint, protocol: Protocol, why: str) -> ProviderStatus:
+def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:
     return ProviderStatus(
         name=endpoint.provider_name(protocol),
         chain=endpoint.chain,
-        protocol=protocol.value,
+        protocol=protocol,
         state=ProviderState.DISABLED,
         breaker={},
         rate=endpoint.rate,

@@ -22,6 +22,7 @@ class Evm(ChainFamily):
     decimals = 18
     head_tolerance = 20
     coin_type = 60
+    steps = 64  # blocks by which `safe` and `finalized` may move at once: two of Ethereum's epochs
 
     def canonical(self, chain: Chain, text: str) -> str:
         """0x and 40 hexadecimal digits in the case of EIP-55; one case throughout is read, too."""
@@ -46,6 +47,14 @@ class Evm(ChainFamily):
     def same_contract(self, one: str, other: str) -> bool:
         """Hexadecimal digits have no case."""
         return one.lower() == other.lower()
+
+    def read_at(self, stated: str | None, commitment: str) -> str | None:
+        """The block tag of the chain's row."""
+        return stated
+
+    def tolerance(self, read_at: str | None) -> int:
+        """Wider where hosts move on in steps, each at a moment of its own."""
+        return self.head_tolerance if read_at in (None, "latest") else self.steps
 
     def encoder(self, chain: Chain, script: Script | None) -> Callable[[bytes], str]:
         """The last 20 bytes of the Keccak-256 of the uncompressed key (Ethereum yellow paper, appendix F)."""

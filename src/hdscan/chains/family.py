@@ -56,6 +56,16 @@ class ChainFamily(ABC):
             raise ConfigError(f"{foreign} is for chains of the bitcoin family only")
         return ChainParams(stated["slip44"]) if stated else None
 
+    def read_at(self, stated: str | None, commitment: str) -> str | None:
+        """What amounts are read at: the row's `read_at` or Solana's commitment, where the family has either; ConfigError."""
+        if stated is not None:
+            raise ConfigError("read_at is for EVM chains only")
+        return None
+
+    def tolerance(self, read_at: str | None) -> int:
+        """Blocks or slots that a host's head may lie behind its peers', unless the chain's row says otherwise."""
+        return self.head_tolerance
+
     def params(self, chain: Chain) -> ChainParams:
         """The parameters of a chain: its row's, or the family's own."""
         return chain.params or ChainParams(self.coin_type)

@@ -36,6 +36,11 @@ class Solana(ChainFamily):
             raise ConfigError("a solana chain is known by the hash of its first block: genesis, base58 of 32 bytes")
         return genesis
 
+    def read_at(self, stated: str | None, commitment: str) -> str | None:
+        """The commitment of [scan]."""
+        super().read_at(stated, commitment)
+        return commitment
+
     def check_contract(self, text: str) -> None:
         if not _is_32_bytes(text):
             raise ConfigError("contract has to be the mint's address, base58 of 32 bytes")

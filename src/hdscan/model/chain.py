@@ -47,6 +47,7 @@ class Chain(msgspec.Struct, frozen=True):
     `identity` is what a provider must prove: the genesis hash (Bitcoin hex, Solana base58) or the EIP-155 chain id in decimal
     (EVM); `head_tolerance`, in blocks or slots, is how far a head may lag its peers'. `canaries` are addresses known to hold
     the native coin: a provider that reads one as zero is wrong. `params` is None where the family's defaults apply.
+    `read_at` is the block tag (EVM) or commitment (Solana) that amounts are read at, None for the default.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Chain(msgspec.Struct, frozen=True):
     head_tolerance: int
     canaries: tuple[str, ...] = ()
     params: ChainParams | None = None
+    read_at: str | None = None
 
 
 class Asset(msgspec.Struct, frozen=True):

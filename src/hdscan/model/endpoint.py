@@ -5,18 +5,6 @@ from enum import StrEnum
 import msgspec
 
 
-class Protocol(StrEnum):
-    """The protocols that hdscan speaks; each is one file in `wire` and one in `provider`."""
-
-    ESPLORA = "esplora"
-    BLOCKCHAIR = "blockchair"
-    ELECTRUM = "electrum"
-    ETHERSCAN = "etherscan"
-    EVM_RPC = "evm-rpc"
-    EVM_MULTICALL = "evm-multicall"
-    SOLANA_RPC = "solana-rpc"
-
-
 class Cost(StrEnum):
     """What a provider counts against its rate."""
 
@@ -35,7 +23,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     name: str
     chain: str
-    protocols: tuple[Protocol, ...]
+    protocols: tuple[str, ...]
     url: str
     rate: float
     per_minute: int | None = None
@@ -48,6 +36,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     disabled: str | None = None
     tls: str = "system"
 
-    def provider_name(self, protocol: Protocol) -> str:
+    def provider_name(self, protocol: str) -> str:
         """The endpoint's name, followed by the protocol if it has several."""
         return self.name if len(self.protocols) == 1 else f"{self.name}/{protocol}"

@@ -1,39 +1,23 @@
 """Bitcoin through Blockchair: a hundred addresses a call, of which it names those that hold something."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hdscan.chains.bitcoin import params_of
-from hdscan.model.chain import Chain
-from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, Reading
-from hdscan.provider.remote import Clock, Remote, most_items
-from hdscan.provider.transport import Transport
+from hdscan.provider.remote import Remote
 from hdscan.wire import blockchair
-
-MOST = 100  # of the 25,000 it takes: most addresses are empty, and each of those goes to another provider
 
 
 class Blockchair(Remote):
-    """Reads confirmed satoshi with the height they are of; what it does not name is for another provider to read."""
+    """Reads confirmed satoshi with their height; an address that it does not name is for another provider to read."""
 
-    protocol = Protocol.BLOCKCHAIR
+    methods: Mapping[Kind, str] = {Kind.NATIVE: "addresses/balances"}
+    most: Mapping[Kind, int] = {Kind.NATIVE: 100}  # of 25,000: most addresses are empty, and each of those goes elsewhere
     states_head = True
 
-    def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
-        super().__init__(
-            endpoint,
-            chain,
-            transport,
-            clock,
-            capacity={Kind.NATIVE: most_items(endpoint, MOST)},
-            methods={Kind.NATIVE: "addresses/balances"},
-            weight={Kind.NATIVE: 1},
-        )
-        self._supply = params_of(chain).supply
-
     async def prove(self) -> Head:
-        """Compare the hash of the first block, in whose reply the height stands too."""
+        """Compare the hash of the first block; the reply states the height too."""
         block_hash, height = blockchair.genesis(await self._ask(blockchair.GENESIS))
         self._require(block_hash)
         return Head(height)
@@ -44,5 +28,6 @@ class Blockchair(Remote):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read the addresses that hold something; the others come back as ABSENT."""
-        stated, found = blockchair.balances(await self._ask(blockchair.balances_request(readings)), readings, self._supply)
+        response = await self._ask(blockchair.balances_request(readings))
+        stated, found = blockchair.balances(response, readings, params_of(self._chain).supply)
         return self._reply(found, stated, Head(stated))

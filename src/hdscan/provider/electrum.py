@@ -1,49 +1,36 @@
 """Bitcoin through an Electrum host: a hundred addresses a message, over one connection that is kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from hdscan.chains.bitcoin import params_of, script_pubkey
-from hdscan.model.chain import Chain
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
 from hdscan.model.errors import CallError, InputError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.provider.connection import Connection
 from hdscan.provider.dial import SYSTEM
-from hdscan.provider.remote import Clock, Remote, most_items
-from hdscan.provider.session import Session
-from hdscan.provider.transport import Transport
+from hdscan.provider.remote import Link, Remote
 from hdscan.wire import electrum, jsonrpc
-from hdscan.wire.failure import Dialect
 from hdscan.wire.http import Response
 
-MOST = 100
-TOLD = 60.0  # seconds for which the host is relied on to tell new blocks
+TRUSTED = 60.0  # seconds for which the host is trusted to announce new blocks
 
 
 class Electrum(Remote):
-    """Reads confirmed and unconfirmed satoshi; balances name no height, but the host tells every new block."""
+    """Reads confirmed and unconfirmed satoshi; balances name no height, but the host announces every new block."""
 
-    protocol = Protocol.ELECTRUM
+    methods: Mapping[Kind, str] = {Kind.NATIVE: "blockchain.scripthash.get_balance"}
+    most: Mapping[Kind, int] = {Kind.NATIVE: 100}
+    counts_items = True
     names_blocks = True
 
-    def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
-        super().__init__(
-            endpoint,
-            chain,
-            transport,
-            clock,
-            capacity={Kind.NATIVE: most_items(endpoint, MOST)},
-            methods={Kind.NATIVE: "blockchain.scripthash.get_balance"},
-            weight={Kind.NATIVE: 1},
-            costs_items=endpoint.cost is Cost.ITEM,
-        )
-        self._coin, self._supply = chain, params_of(chain).supply
-        self._tls = endpoint.tls
-        self._session: Session | None = None
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self._tls = link.endpoint.tls
+        self._connection: Connection | None = None
         self._dialling = asyncio.Lock()
         self._tip_asked_at = 0.0
 
@@ -57,19 +44,20 @@ class Electrum(Remote):
             return electrum.block_hash(await self._one(await self._connected(), electrum.header_call(height)))
 
     async def tip(self) -> Head:
-        """Give the height that was told last, asked for on every connection and once a minute, as a notice may be lost."""
+        """Give the height announced last; asked for on every new connection and once a minute, as announcements may be lost."""
         async with self._in_time():
-            session = await self._connected()
-            known = session.tip
-            if known is not None and self._clock() - self._tip_asked_at < TOLD:
+            connection = await self._connected()
+            known = connection.tip
+            if known is not None and self._clock() - self._tip_asked_at < TRUSTED:
                 if self.sent is not None:
-                    self.sent()  # nothing goes out that another call would have to keep its distance from
+                    self.sent()  # no request goes out that another call would have to keep its distance from
                 return Head(known)
             self._tip_asked_at = self._clock()
-            height = electrum.tip(await self._one(session, electrum.TIP))
-            session.tip = height if session.tip == known else session.tip  # a block may have been told since
-            assert session.tip is not None
-            return Head(session.tip)
+            height = electrum.tip(await self._one(connection, electrum.TIP))
+            if connection.tip == known:  # otherwise a block was announced meanwhile
+                connection.tip = height
+            assert connection.tip is not None
+            return Head(connection.tip)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances in one message; an address that cannot be asked for fails alone."""
@@ -78,43 +66,44 @@ class Electrum(Remote):
         answers: list[jsonrpc.Answer] = []
         if calls:
             async with self._in_time():
-                session = await self._connected()
-                height = height if session.tip is None else session.tip
-                answers = jsonrpc.decode(*await self._talk(session, calls, self.sent), Dialect.ELECTRUM)
-        now, left = self._clock(), iter(answers)
-        found = [call if isinstance(call, ReadError) else electrum.balance(next(left), self._supply) for call in asked]
+                connection = await self._connected()
+                height = height if connection.tip is None else connection.tip
+                answers = jsonrpc.decode(*await self._talk(connection, calls, self.sent), electrum.CODES)
+        now, left, supply = self._clock(), iter(answers), params_of(self._chain).supply
+        found = [call if isinstance(call, ReadError) else electrum.balance(next(left), supply) for call in asked]
         return Reply(tuple(each if isinstance(each, ReadError) else Balance(*each, height, now, self.name) for each in found))
 
     def _call(self, reading: Reading) -> jsonrpc.Call | ReadError:
         try:
-            return electrum.balance_call(script_pubkey(self._coin, reading.address))
+            return electrum.balance_call(script_pubkey(self._chain, reading.address))
         except InputError as error:
             return ReadError(ReadCode.ITEM_ERROR, f"the address {error}")
 
     # -- the connection
 
-    async def _connected(self) -> Session:
-        """The connection that there is, or a new one, greeted and its certificate remembered; one is made at a time."""
+    async def _connected(self) -> Connection:
+        """The open connection, or a new one, greeted and with its certificate remembered; made one at a time."""
         async with self._dialling:
-            if self._session is None or not self._session.usable:
-                session = await self._transport.dial(self._url, self._tls)
+            if self._connection is None or not self._connection.usable:
+                connection = await self._transport.dial(self._url, self._tls)
                 try:
-                    electrum.check_version(jsonrpc.single(*await self._talk(session, [electrum.HELLO]), Dialect.ELECTRUM))
+                    hello = await self._talk(connection, [electrum.HELLO])
+                    electrum.check_version(jsonrpc.single(*hello, electrum.CODES))
                 except BaseException:
-                    session.close()
+                    connection.close()
                     raise
-                if session.fingerprint is not None and self._tls != SYSTEM:
-                    self._transport.pins[self.endpoint] = session.fingerprint
-                self._session = session
-            return self._session
+                if connection.fingerprint is not None and self._tls != SYSTEM:
+                    self._transport.pins[self.endpoint] = connection.fingerprint
+                self._connection = connection
+            return self._connection
 
-    async def _one(self, session: Session, call: jsonrpc.Call) -> msgspec.Raw:
-        return jsonrpc.single(*await self._talk(session, [call], self.sent), Dialect.ELECTRUM)
+    async def _one(self, connection: Connection, call: jsonrpc.Call) -> msgspec.Raw:
+        return jsonrpc.single(*await self._talk(connection, [call], self.sent), electrum.CODES)
 
     async def _talk(
-        self, session: Session, calls: Sequence[jsonrpc.Call], sent: Callable[[], None] | None = None
+        self, connection: Connection, calls: Sequence[jsonrpc.Call], sent: Callable[[], None] | None = None
     ) -> tuple[Response, jsonrpc.Batch]:
-        batch, line = await session.ask(calls, sent)
+        batch, line = await connection.ask(calls, sent)
         return Response(200, {}, line), batch
 
     @asynccontextmanager

@@ -1,38 +1,24 @@
 """Bitcoin through Esplora: one address a call (blockstream.info, mempool.space)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hdscan.chains.bitcoin import params_of
-from hdscan.model.chain import Chain
-from hdscan.model.endpoint import Endpoint, Protocol
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.remote import Clock, Remote
-from hdscan.provider.transport import Transport
+from hdscan.provider.remote import Remote
 from hdscan.wire import esplora
 
 
 class Esplora(Remote):
     """Reads confirmed and unconfirmed satoshi; replies name no height."""
 
-    protocol = Protocol.ESPLORA
+    methods: Mapping[Kind, str] = {Kind.NATIVE: "address"}
+    most: Mapping[Kind, int] = {Kind.NATIVE: 1}
     names_blocks = True
-
-    def __init__(self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> None:
-        super().__init__(
-            endpoint,
-            chain,
-            transport,
-            clock,
-            capacity={Kind.NATIVE: 1},
-            methods={Kind.NATIVE: "address"},
-            weight={Kind.NATIVE: 1},
-        )
-        self._supply = params_of(chain).supply
 
     async def prove(self) -> None:
         """Compare the genesis hash."""
-        self._require(esplora.block_hash(await self._ask(esplora.GENESIS)))
+        self._require(await self.block_hash(0))
 
     async def tip(self) -> Head:
         """Ask for the tip's height."""
@@ -45,7 +31,8 @@ class Esplora(Remote):
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read one address."""
         (reading,) = readings
-        found = esplora.balance(await self._ask(esplora.address_request(reading.address)), reading.address, self._supply)
+        response = await self._ask(esplora.address_request(reading.address))
+        found = esplora.balance(response, reading.address, params_of(self._chain).supply)
         if isinstance(found, ReadError):
             return Reply((found,))
         return Reply((Balance(*found, height, self._clock(), self.name),))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from hdscan.model.chain import Asset, Chain
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
@@ -17,62 +17,62 @@ from hdscan.wire.http import Request, Response
 Clock = Callable[[], float]
 Read = Callable[[Sequence[Reading], int | None], Awaitable[Reply]]
 
-FEW = 20  # places of a call: with fewer none is given to a canary
+FEW = 20  # a smaller call gives no place to a canary
 
 
-def most_items(endpoint: Endpoint, best: int) -> int:
-    """How many items a call to this endpoint may hold, of a protocol that could take `best`.
+class Link(msgspec.Struct, frozen=True):
+    """What a provider connects: a protocol spoken to an endpoint, for a chain, by a transport; `clock` gives unix seconds."""
 
-    Where the host counts items against its rate, a call holds no more than it grants in a second.
-    """
-    most = best if endpoint.batch is None else min(best, endpoint.batch)
-    if endpoint.cost is Cost.ITEM:
-        most = min(most, int(endpoint.rate))
-    return max(1, most)
+    protocol: str
+    endpoint: Endpoint
+    chain: Chain
+    transport: Transport
+    clock: Clock
 
 
 class Remote(ABC):
     """One protocol spoken to one endpoint; fits the pool's port `Provider`.
 
-    `clock` gives unix seconds; `sent`, where it is set, is called when a request goes out. A reply is searched for the
-    endpoint's keys before anybody sees it, since hosts echo them.
+    A subclass states `methods`, the remote method for each kind of call, and `most`, the items that a call of a kind may hold.
+    `sent`, where set, is called when a request goes out. The endpoint's keys are cut out of every reply, since hosts echo them.
     """
 
-    protocol: Protocol
+    methods: Mapping[Kind, str]
+    most: Mapping[Kind, int]
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 1}
+    counts_items = False  # whether a host may count the items of this protocol's calls
     states_head = False
     overhead = 0
     names_blocks = False
     takes_canaries = False
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        chain: Chain,
-        transport: Transport,
-        clock: Clock,
-        *,
-        capacity: Mapping[Kind, int],
-        methods: Mapping[Kind, str],
-        weight: Mapping[Kind, int],
-        costs_items: bool = False,
-    ) -> None:
-        self.name = endpoint.provider_name(self.protocol)
+    def __init__(self, link: Link) -> None:
+        endpoint, chain = link.endpoint, link.chain
+        self.protocol = link.protocol
+        self.name = endpoint.provider_name(link.protocol)
         self.chain = chain.id
         self.endpoint = endpoint_identity(endpoint.url)
         self.operator = (endpoint.operator or host(endpoint.url)).casefold()
-        self.methods = methods
-        wary = self.takes_canaries and not costs_items and min(capacity.values()) >= FEW
+        self.costs_items = self.counts_items and endpoint.cost is Cost.ITEM
+        self.capacity = self._sizes(endpoint)
+        self.methods = {kind: method for kind, method in self.methods.items() if kind in self.capacity}
+        self.weight = {kind: units for kind, units in self.weight.items() if kind in self.methods}
+        wary = self.takes_canaries and not self.costs_items and min(self.capacity.values()) >= FEW
         self._canaries = [Reading(-1, text, Asset(chain.id, chain.symbol, chain.decimals)) for text in chain.canaries if wary]
         self._refused = 1 << 30  # readings of the smallest call that was too large with a canary
-        self.capacity = {kind: most - 1 for kind, most in capacity.items()} if self._canaries else capacity
-        self.weight = weight
-        self.costs_items = costs_items
+        if self._canaries:
+            self.capacity = {kind: most - 1 for kind, most in self.capacity.items()}
         self.sent: Callable[[], None] | None = None
-        self._identity = chain.identity
+        self._chain = chain
         self._url = endpoint.url
         self._secrets = tuple(secret.encode() for secret in secrets(endpoint.url))
-        self._transport = transport
-        self._clock = clock
+        self._transport = link.transport
+        self._clock = link.clock
+
+    def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
+        """Items that a call of each kind may hold; where the host counts them against its rate, no more than a second's."""
+        limits = [endpoint.batch or 1 << 30, int(endpoint.rate) if endpoint.cost is Cost.ITEM else 1 << 30]
+        return {kind: max(1, min(most, *limits)) for kind, most in self.most.items()}
 
     @abstractmethod
     async def prove(self) -> Head | None:
@@ -83,7 +83,7 @@ class Remote(ABC):
         """Ask for the provider's head; CallError otherwise."""
 
     async def block_hash(self, height: int) -> str:
-        """Ask for the hash of the block at a height; only of those that say `names_blocks`."""
+        """Ask for the hash of the block at a height; only where `names_blocks` is set."""
         raise AssertionError(f"{self.name} names no blocks, so nobody asks it for one")
 
     @abstractmethod
@@ -91,7 +91,7 @@ class Remote(ABC):
         """Ask for these readings in one call; CallError when it failed as a whole."""
 
     async def _with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read, and in the place that is kept free for it a funded address; CONTRADICTED if that is called zero."""
+        """Read, with a funded address in the place that is kept free for it; CONTRADICTED if that is said to be empty."""
         if not self._canaries or len(readings) < 2 or len(readings) + 1 >= self._refused:
             return await read(readings, height)
         canary = self._canaries[0]
@@ -119,10 +119,9 @@ class Remote(ABC):
 
     def _require(self, said: str) -> None:
         """Refuse another chain than ours."""
-        if said != self._identity:
-            raise CallError(
-                ReadCode.WRONG_CHAIN, f"serves chain {said[:64]}, but {self.chain} is {self._identity}: check its `url`"
-            )
+        ours = self._chain.identity
+        if said != ours:
+            raise CallError(ReadCode.WRONG_CHAIN, f"serves chain {said[:64]}, but {self.chain} is {ours}: check its `url`")
 
     def _reply(self, found: Sequence[int | ReadError | Missing], height: int | None, head: Head | None = None) -> Reply:
         """Make balances of amounts, all of one height and of now."""

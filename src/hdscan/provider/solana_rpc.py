@@ -1,49 +1,41 @@
 """Solana through getMultipleAccounts: lamports and associated token accounts, 99 keys and the clock a call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from hdscan.model.chain import Chain
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, Reading
-from hdscan.provider.remote import Clock, Remote, most_items
-from hdscan.provider.transport import Transport
-from hdscan.wire import jsonrpc, solana
-from hdscan.wire.failure import Dialect
-
-MOST = 100  # keys a call, the clock among them
+from hdscan.provider.json_rpc import JsonRpc
+from hdscan.provider.remote import Link
+from hdscan.wire import solana
 
 
-class SolanaRpc(Remote):
+class SolanaRpc(JsonRpc):
     """Reads lamports and token units at a commitment, with the slot they are of."""
 
-    protocol = Protocol.SOLANA_RPC
+    codes = solana.CODES
+    methods: Mapping[Kind, str] = {
+        Kind.NATIVE: "getMultipleAccounts (native)",
+        Kind.MIXED: "getMultipleAccounts",
+        Kind.TOKEN: "getMultipleAccounts (token)",
+    }
+    most: Mapping[Kind, int] = dict.fromkeys(Kind, 100)  # keys, the clock among them
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}
+    counts_items = True
     states_head = True
     overhead = 1  # the clock
     takes_canaries = True
 
-    def __init__(
-        self, endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock, *, commitment: str = "finalized"
-    ) -> None:
-        keys = max(1, most_items(endpoint, MOST) - 1)
-        methods = {Kind.NATIVE: "getMultipleAccounts (native)"}
-        weight = {Kind.NATIVE: 1}
-        if keys >= 2:
-            methods |= {Kind.MIXED: "getMultipleAccounts", Kind.TOKEN: "getMultipleAccounts (token)"}
-            weight[Kind.TOKEN] = 2
-        super().__init__(
-            endpoint,
-            chain,
-            transport,
-            clock,
-            capacity=dict.fromkeys(methods, keys),
-            methods=methods,
-            weight=weight,
-            costs_items=endpoint.cost is Cost.ITEM,
-        )
-        self._commitment = commitment
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self._commitment = link.chain.read_at or "finalized"
+
+    def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
+        """Keys beside the clock; a token needs two."""
+        keys = {kind: max(1, most - 1) for kind, most in super()._sizes(endpoint).items()}
+        return keys if keys[Kind.TOKEN] > 1 else {Kind.NATIVE: 1}
 
     async def prove(self) -> None:
         """Compare the genesis hash."""
@@ -62,7 +54,3 @@ class SolanaRpc(Remote):
         found = solana.read(await self._call(asked.call), asked)
         reply = self._reply(found.outcomes, found.slot, Head(found.slot))
         return msgspec.structs.replace(reply, requested=len(asked.keys), received=found.received)
-
-    async def _call(self, call: jsonrpc.Call) -> msgspec.Raw:
-        batch = jsonrpc.encode([call])
-        return jsonrpc.single(await self._ask(batch.request), batch, Dialect.SOLANA)

@@ -14,8 +14,8 @@ from yarl import URL
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.url import check_url, endpoint_identity
+from hdscan.provider.connection import MOST_BYTES, Connection
 from hdscan.provider.dial import dial
-from hdscan.provider.session import MOST_BYTES, Session
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import malformed
 
@@ -38,7 +38,7 @@ class Transport(Protocol):
         `sent` is called when the request goes out, which is later than now where a connection has to be made.
         """
 
-    async def dial(self, url: str, tls: str) -> Session:
+    async def dial(self, url: str, tls: str) -> Connection:
         """Connect to ssl://host:port or tcp://host:port; raises CallError where it is not to be had, or not to be believed."""
 
 
@@ -52,7 +52,7 @@ class AioTransport:
         self._timeout = aiohttp.ClientTimeout(total=request_timeout)
         self.seconds = request_timeout
         self.pins: dict[str, str] = {}
-        self._dialled: WeakSet[Session] = WeakSet()
+        self._dialled: WeakSet[Connection] = WeakSet()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,8 +80,8 @@ class AioTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
-        for session in tuple(self._dialled):
-            session.close()
+        for connection in tuple(self._dialled):
+            connection.close()
         await asyncio.sleep(0)  # waits for no time: closed transports are let go of by the loop's next turn
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
@@ -101,12 +101,12 @@ class AioTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
 
-    async def dial(self, url: str, tls: str) -> Session:
+    async def dial(self, url: str, tls: str) -> Connection:
         """Make a connection that lasts until it is closed; raises CallError UNREACHABLE."""
-        session, fingerprint = await dial(url, tls, self.pins.get(endpoint_identity(url)), Session)
-        session.fingerprint = fingerprint
-        self._dialled.add(session)
-        return session
+        connection, fingerprint = await dial(url, tls, self.pins.get(endpoint_identity(url)), Connection)
+        connection.fingerprint = fingerprint
+        self._dialled.add(connection)
+        return connection
 
 
 def _tracing() -> aiohttp.TraceConfig:

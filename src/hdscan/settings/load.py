@@ -12,6 +12,7 @@ from platformdirs import PlatformDirs
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
+from hdscan.model.protocol import PROTOCOLS, Protocol
 from hdscan.settings.rows import VARIABLE, Register, Rows
 from hdscan.settings.schema import (
     CanaryRow,
@@ -74,11 +75,18 @@ def places() -> Places:
 
 
 def load(
-    config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, user: Places | None = None
+    config: Path | None,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: Path,
+    user: Places | None = None,
+    *,
+    protocols: Mapping[str, Protocol] = PROTOCOLS,
 ) -> Settings:
     """The settings that hold here and now, for the user whose directories these are (by default, who runs this).
 
-    `config` (or HDSCAN_CONFIG) is read in place of `cwd`/hdscan.toml; `flags` are keys of the top level, None where not given.
+    `config` (or HDSCAN_CONFIG) is read in place of `cwd`/hdscan.toml; `flags` are keys of the top level, None where not given;
+    `protocols` are those that an endpoint may speak.
     ConfigError says which file, variable or flag, which key, and what it should be.
     """
     user = places() if user is None else user
@@ -91,7 +99,7 @@ def load(
     scan = ScanSettings(**{key: value for layer in layers for key, value in layer.scan.items()})
     if scan.backoff_max < scan.backoff_base:
         raise ConfigError("[scan] backoff_max is below backoff_base")
-    register = Register(top.network, environ)
+    register = Register(top.network, environ, protocols, scan.commitment)
     for layer in layers:
         register.add(layer.rows)
     return Settings(
@@ -102,7 +110,7 @@ def load(
         scan=scan,
         chains=register.known_chains(),
         assets=register.assets(),
-        endpoints=tuple(register.endpoints.values()),
+        endpoints=register.known_endpoints(),
         files=tuple(str(path) for path in paths),
     )
 

@@ -1,25 +1,21 @@
 """Rows of chains, tokens and endpoints, file after file, into the model's values: a later file's rows win."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
 
 from hdscan.chains import FAMILIES, family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
-from hdscan.model.endpoint import Endpoint, Protocol
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
+from hdscan.model.protocol import Protocol
 from hdscan.model.url import check_url
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-PROTOCOLS = {
-    Family.BITCOIN: (Protocol.ESPLORA, Protocol.BLOCKCHAIR, Protocol.ELECTRUM),
-    Family.EVM: (Protocol.ETHERSCAN, Protocol.EVM_RPC, Protocol.EVM_MULTICALL),
-    Family.SOLANA: (Protocol.SOLANA_RPC,),
-}
 PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 
 
@@ -38,6 +34,8 @@ class Register(msgspec.Struct):
 
     network: Network
     environ: Mapping[str, str]
+    protocols: Mapping[str, Protocol]
+    commitment: str
     chains: dict[str, Chain] = {}
     tokens: dict[tuple[str, str], Asset] = {}
     canaries: dict[str, tuple[str, ...]] = {}
@@ -66,6 +64,18 @@ class Register(msgspec.Struct):
         return {
             name: msgspec.structs.replace(chain, canaries=self.canaries.get(name, ())) for name, chain in self.chains.items()
         }
+
+    def known_endpoints(self) -> tuple[Endpoint, ...]:
+        """Every endpoint; those are off that can read at the latest block only, where their chain is read at another."""
+        return tuple(self._tagged(endpoint) for endpoint in self.endpoints.values())
+
+    def _tagged(self, endpoint: Endpoint) -> Endpoint:
+        chain = self.chains[endpoint.chain]
+        untagged = [name for name in endpoint.protocols if not self.protocols[name].tags]
+        if chain.family is not Family.EVM or chain.read_at in (None, "latest") or not untagged:
+            return endpoint
+        why = f"off: {untagged[0]} reads at the latest block only, and {chain.id} is read at the {chain.read_at} one"
+        return msgspec.structs.replace(endpoint, disabled=endpoint.disabled or why)
 
     def assets(self) -> dict[str, tuple[Asset, ...]]:
         """Every chain's assets, its own coin first."""
@@ -100,8 +110,9 @@ class Register(msgspec.Struct):
                 symbol=row.symbol,
                 decimals=decimals,
                 identity=family.identity(row.chain_id, row.genesis),
-                head_tolerance=family.head_tolerance if row.head_tolerance is None else row.head_tolerance,
+                head_tolerance=family.tolerance(row.read_at) if row.head_tolerance is None else row.head_tolerance,
                 params=family.stated_params(stated, decimals),
+                read_at=family.read_at(row.read_at, self.commitment),
             )
 
     def _token(self, where: str, row: TokenRow) -> Asset:
@@ -135,21 +146,18 @@ class Register(msgspec.Struct):
             self.endpoints[row.name] = endpoint
 
     def _endpoint(self, where: str, row: EndpointRow) -> Endpoint:
-        family = self._known(where, row.chain).family
-        words = [row.protocol] if isinstance(row.protocol, str) else row.protocol
+        rows = self._protocols(where, row)
         unset = [name for name in VARIABLE.findall(row.url) if not self.environ.get(name)]
         url = row.url if unset else VARIABLE.sub(lambda match: self.environ[match.group(1)], row.url)
-        protocols = _protocols(where, family, words)
-        lines = Protocol.ELECTRUM in protocols
         if not unset:
             with _at(where):
-                check_url(url, lines=lines)
+                check_url(url, lines=rows[0].lines)
         if row.tls != "system" and not url.startswith("ssl://"):
             raise ConfigError(f"{where}: tls is for electrum hosts with a url of ssl:// only")
         return Endpoint(
             name=row.name,
             chain=row.chain,
-            protocols=protocols,
+            protocols=tuple(each.name for each in rows),
             url=url,
             rate=row.rate,
             per_minute=row.per_minute,
@@ -162,6 +170,21 @@ class Register(msgspec.Struct):
             disabled=f"off until {' and '.join(unset)} is set in the environment" if unset else None,
             tls=row.tls,
         )
+
+    def _protocols(self, where: str, row: EndpointRow) -> tuple[Protocol, ...]:
+        family = self._known(where, row.chain).family
+        words = [row.protocol] if isinstance(row.protocol, str) else row.protocol
+        spoken = {name: each for name, each in self.protocols.items() if each.family is family}
+        for word in words:
+            if word not in spoken:
+                raise ConfigError(
+                    f"{where}: protocol '{word}' is not one of a {family} chain{did_you_mean(word, tuple(spoken))}"
+                )
+        if not words or len(set(words)) < len(words):
+            raise ConfigError(f"{where}: protocol has to name at least one, and each once")
+        if len(words) > 1 and (lines := next((word for word in words if spoken[word].lines), None)):
+            raise ConfigError(f"{where}: protocol '{lines}' has a url of its own kind; give the others a row of theirs")
+        return tuple(spoken[word] for word in words)
 
 
 @contextmanager
@@ -177,15 +200,3 @@ def _only_once(places: dict[object, str], key: object, where: str) -> None:
     if key in places:
         raise ConfigError(f"{where}: the same as {places[key]}")
     places[key] = where
-
-
-def _protocols(where: str, family: Family, words: Sequence[str]) -> tuple[Protocol, ...]:
-    spoken = tuple(str(protocol) for protocol in PROTOCOLS[family])
-    for word in words:
-        if word not in spoken:
-            raise ConfigError(f"{where}: protocol '{word}' is not one of a {family} chain{did_you_mean(word, spoken)}")
-    if not words or len(set(words)) < len(words):
-        raise ConfigError(f"{where}: protocol has to name at least one, and each once")
-    if Protocol.ELECTRUM in words and len(words) > 1:
-        raise ConfigError(f"{where}: protocol 'electrum' has a url of its own kind; give the others a row of theirs")
-    return tuple(Protocol(word) for word in words)

@@ -33,6 +33,14 @@ class Commitment(StrEnum):
     CONFIRMED = "confirmed"
 
 
+class ReadAt(StrEnum):
+    """The block that the amounts of an EVM chain are of."""
+
+    LATEST = "latest"
+    SAFE = "safe"
+    FINALIZED = "finalized"
+
+
 class LogLevel(StrEnum):
     """The least severe log line that is written."""
 
@@ -83,6 +91,7 @@ class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     genesis: str | None = None
     decimals: Decimals | None = None
     head_tolerance: Annotated[int, Meta(ge=0)] | None = None
+    read_at: ReadAt | None = None
     slip44: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
     hrps: tuple[Prefix, ...] | None = None
     p2pkh: tuple[Version, ...] | None = None
@@ -133,6 +142,7 @@ CHOICES: Mapping[str, type[StrEnum]] = {
     "log_level": LogLevel,
     "catalogue": Catalogue,
     "commitment": Commitment,
+    "read_at": ReadAt,
     "family": Family,
     "cost": Cost,
 }

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request, parse_query
 from hdscan.sim.speaker import Answer, Ask, Call
 from hdscan.sim.view import View
@@ -24,7 +25,7 @@ class Blockchair:
 
     path = "/bitcoin"
 
-    def __init__(self, world: ChainWorld) -> None:
+    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
         self._world = world
 
     def hear(self, request: Request) -> Call:

@@ -1,35 +1,21 @@
 """Simulated hosts for all chains in this process, for tests and the demo."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from pkgutil import resolve_name
 from types import TracebackType
 from typing import Self
 
 from hdscan.model.chain import Family
-from hdscan.model.endpoint import Endpoint, Protocol
-from hdscan.sim.blockchair import Blockchair
-from hdscan.sim.electrum import Electrum
-from hdscan.sim.esplora import Esplora
-from hdscan.sim.etherscan import Etherscan
-from hdscan.sim.evm import EvmNode
+from hdscan.model.endpoint import Endpoint
+from hdscan.model.protocol import PROTOCOLS
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import Host, HostSpec
 from hdscan.sim.judge import Judgement, judge
 from hdscan.sim.meter import Pulse
 from hdscan.sim.profile import PROFILES, Profile
-from hdscan.sim.solana import SolanaNode
 from hdscan.sim.speaker import Speaker
 from hdscan.sim.topology import DEMO
 from hdscan.sim.world import ChainWorld, World
-
-SPEAKERS: Mapping[Protocol, Callable[[ChainWorld, HostSpec], Speaker]] = {
-    Protocol.ESPLORA: lambda world, _: Esplora(world),
-    Protocol.BLOCKCHAIR: lambda world, _: Blockchair(world),
-    Protocol.ELECTRUM: lambda world, _: Electrum(world),
-    Protocol.ETHERSCAN: lambda world, _: Etherscan(world),
-    Protocol.EVM_RPC: lambda world, spec: EvmNode(world, spec.gas_cap),
-    Protocol.EVM_MULTICALL: lambda world, spec: EvmNode(world, spec.gas_cap),
-    Protocol.SOLANA_RPC: lambda world, _: SolanaNode(world),
-}
 
 Faults = str | Mapping[str, Iterable[Rule]]
 
@@ -50,7 +36,7 @@ class City:
         self.hosts: dict[str, Host] = {}
         for spec in profile.hosts:
             chain = world[spec.chain]
-            speaker = SPEAKERS[spec.protocols[0]](chain, spec)
+            speaker = speaker_of(spec, chain)
             rules = profile.rules.get(spec.name, ())
             self.hosts[spec.name] = Host(spec, chain, speaker, rules, seed=world.seed, pulse=self._pulse, keep_asks=keep_asks)
 
@@ -86,6 +72,12 @@ class City:
     def judge(self) -> list[Judgement]:
         """Judge the client by every host's log."""
         return [judge(host.spec, host.log) for host in self.hosts.values()]
+
+
+def speaker_of(spec: HostSpec, world: ChainWorld) -> Speaker:
+    """What answers for a host: the speaker of its first protocol."""
+    speaker: Speaker = resolve_name(PROTOCOLS[spec.protocols[0]].speaker)(world, spec)
+    return speaker
 
 
 def _profile(faults: Faults, hosts: tuple[HostSpec, ...], world: World) -> Profile:

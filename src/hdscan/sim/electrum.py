@@ -9,6 +9,7 @@ from typing import Any
 from hdscan.model.chain import Network
 from hdscan.sim.family import script
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.lines import NOTICE
@@ -31,7 +32,7 @@ class Electrum:
 
     path = ""
 
-    def __init__(self, world: ChainWorld) -> None:
+    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
         self._world = world
         self._by_hash: dict[str, str] | None = None
 

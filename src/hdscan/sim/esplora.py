@@ -4,6 +4,7 @@ Shapes: https://github.com/Blockstream/esplora/blob/master/API.md
 """
 
 from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
 from hdscan.sim.speaker import Answer, Call
 from hdscan.sim.view import View
@@ -21,7 +22,7 @@ class Esplora:
 
     path = "/api"
 
-    def __init__(self, world: ChainWorld) -> None:
+    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
         self._world = world
 
     def hear(self, request: Request) -> Call:

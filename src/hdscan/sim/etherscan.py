@@ -10,6 +10,7 @@ import msgspec
 from hdscan.sim.contracts import Contracts
 from hdscan.sim.evm import block
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import RpcError
 from hdscan.sim.speaker import Answer, Ask, Call
@@ -27,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 class Etherscan:
     """Serves one EVM world by Etherscan's API V2."""
 
-    def __init__(self, world: ChainWorld) -> None:
+    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
         self.path = f"/v2/api?chainid={world.chain.identity}&apikey=simulated"
         self._world = world
         self._native = world.chain.symbol

@@ -9,6 +9,7 @@ import msgspec
 
 from hdscan.sim.contracts import INSIDE, REVERT, ContractCall, Contracts
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.speaker import Answer, Ask, Call
@@ -16,6 +17,7 @@ from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld
 
 KEPT_BLOCKS = 128
+TAGS = {"latest": 0, "pending": 0, "safe": 8, "finalized": 20}  # blocks behind the head
 INVALID_ADDRESS = RpcError(-32602, "invalid argument 0: hex string has length 0, want 40 for common.Address")
 INVALID_CALL = RpcError(-32602, "invalid argument 0: json: cannot unmarshal into Go value of type ethapi.TransactionArgs")
 
@@ -40,10 +42,10 @@ class EvmNode:
 
     path = ""
 
-    def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
+    def __init__(self, world: ChainWorld, spec: HostSpec) -> None:
         self._world = world
         self._native = world.chain.symbol
-        self._contracts = Contracts(world, gas_cap)
+        self._contracts = Contracts(world, spec.gas_cap)
 
     def hear(self, request: Request) -> Call:
         """Every request of a batch counts as one item, an aggregate3 too."""
@@ -108,8 +110,10 @@ class EvmNode:
         return RpcError(-32601, f"the method {method} does not exist/is not available")
 
     def _state(self, step: Step, method: str, params: list[Any], view: View, trouble: Trouble | None) -> Any:
-        if error := _block_error(params[1] if len(params) > 1 else "latest", view):
+        tag = params[1] if len(params) > 1 else "latest"
+        if error := _block_error(tag, view):
             return error
+        view = view.behind(TAGS.get(tag, 0) if isinstance(tag, str) else 0)
         if method == "eth_call":
             return self._contracts.call(step.call, view, trouble) if step.call else INVALID_CALL
         if not step.asks or not self._world.valid(params[0]):
@@ -119,6 +123,8 @@ class EvmNode:
 
 def block(number: Any, view: View) -> Any:
     """Return the part of a block that clients read (eth_getBlockByNumber): null where there is none yet."""
+    if isinstance(number, str) and number in TAGS:
+        number = hex(view.head - TAGS[number])
     if not isinstance(number, str) or not number.startswith("0x"):
         return RpcError(-32602, "invalid argument 0: hex string without 0x prefix")
     height = int(number, 16)
@@ -134,8 +140,12 @@ def _eth_call(params: list[Any]) -> tuple[bytes, bytes] | None:
 
 
 def _block_error(block: Any, view: View) -> RpcError | None:
+    if not isinstance(block, str) or block in TAGS:
+        return None
+    if not block.startswith("0x"):
+        return RpcError(-32602, "invalid argument 1: hex string without 0x prefix")
     try:
-        height = int(block, 16) if isinstance(block, str) and block.startswith("0x") else view.head
+        height = int(block, 16)
     except ValueError:
         return RpcError(-32602, "invalid argument 1: invalid hex string")
     if height > view.head:

@@ -8,7 +8,8 @@ from math import ceil, floor
 
 import msgspec
 
-from hdscan.model.endpoint import Cost, Endpoint, Protocol
+from hdscan.model.endpoint import Cost, Endpoint
+from hdscan.model.protocol import PROTOCOLS
 from hdscan.sim.clock import MACHINE, Clock
 from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
 from hdscan.sim.http import Exchange, Request, http_date, listen
@@ -59,7 +60,7 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     chain: str
-    protocols: tuple[Protocol, ...]
+    protocols: tuple[str, ...]
     rate: float
     hidden_rate: float | None = None
     burst: float = 1.0
@@ -124,7 +125,7 @@ class Host:
         self._clock = clock
         self._seed = f"{seed}/{spec.name}"
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
-        self._lines = Protocol.ELECTRUM in spec.protocols
+        self._lines = PROTOCOLS[spec.protocols[0]].lines
         self._listener = line_listener(self.serve, self._news, tls=spec.tls) if self._lines else listen(self.serve)
         self.set_rules(rules)
         self.reset()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from hdscan.model.chain import Family
-from hdscan.model.endpoint import Protocol
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
 
@@ -94,7 +93,7 @@ def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
     for chain in dict.fromkeys(spec.chain for spec in hosts):
         mine = [spec for spec in hosts if spec.chain == chain]
         stingy = dice.choice(mine).name
-        dispensable = [spec.name for spec in mine if Protocol.EVM_MULTICALL not in spec.protocols and spec.name != stingy]
+        dispensable = [spec.name for spec in mine if "evm-multicall" not in spec.protocols and spec.name != stingy]
         liar = dice.choice(dispensable) if len(mine) > 2 else None
         lie = dice.choice((Fault.WRONG_CHAIN, Fault.STALE))
         dead = dice.uniform(2, 6)

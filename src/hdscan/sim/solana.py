@@ -10,6 +10,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.speaker import Answer, Ask, Call
@@ -32,7 +33,7 @@ class SolanaNode:
 
     path = "/"
 
-    def __init__(self, world: ChainWorld) -> None:
+    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
         self._world = world
         self._symbols = {asset.contract: asset.symbol for asset in world.assets}
         world.accounts()  # derive now, not during the first request

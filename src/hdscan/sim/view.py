@@ -1,7 +1,9 @@
 """A chain as one node sees it, rightly or not."""
 
 import time
+from copy import copy
 from hashlib import blake2b, sha256
+from typing import Self
 
 import msgspec
 
@@ -50,6 +52,17 @@ class View:
         """The genesis hash or chain id that this node states."""
         true = self.world.chain.identity
         return self.world.form.another(true) if self._wrong else true
+
+    def behind(self, blocks: int) -> Self:
+        """The same node's view of an earlier block."""
+        if not blocks:
+            return self
+        earlier = copy(self)
+        earlier.head -= blocks
+        earlier.time -= blocks * self.world.played.interval
+        if self._branch is not None and earlier.head < self._branch:
+            earlier._branch = None
+        return earlier
 
     def branch(self, height: int) -> str:
         """The name of the branch that the block at a height is on."""

@@ -11,13 +11,22 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.failure import CODES, Dialect, OwnError, failure, shown
+from hdscan.wire.failure import Codes, OwnError, failure, or_prose, shown
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
 STATS = Request(path="/stats")
 GENESIS = Request(path="/dashboards/block/0")
 FORM = "application/x-www-form-urlencoded"
+CODES: Codes = {
+    402: ReadCode.QUOTA,  # the day's allowance is spent
+    429: ReadCode.THROTTLED,
+    430: ReadCode.QUOTA,  # blocked for having exceeded a limit several times; it takes hours
+    434: ReadCode.QUOTA,  # the same
+    435: ReadCode.THROTTLED,  # more than 5 a second while they are busy
+    436: ReadCode.THROTTLED,  # another limit on number or complexity, lifted after some time
+    437: ReadCode.THROTTLED,  # the same
+}
 HIGHEST = 10**9  # a Bitcoin height of more digits is none
 
 _ABSENT = ReadError(ReadCode.ABSENT, "not named, as empty, unseen and invalid addresses are: another has to say it is 0")
@@ -104,11 +113,10 @@ def _reply(response: Response) -> _Reply:
     try:
         reply = decode(_replies, response.body, "the reply")
     except CallError as error:
-        known = (Dialect.BLOCKCHAIR, response.status) in CODES
-        by_text = failure(response, Dialect.BLOCKCHAIR, OwnError(response.status, "") if known else None)
-        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+        own = OwnError(response.status, "") if response.status in CODES else None
+        raise or_prose(error, response, CODES, own) from None
     context = reply.context
     if response.status != 200 or context.code != 200 or context.error is not None:
         code = context.code if context.code != 200 else response.status
-        raise failure(response, Dialect.BLOCKCHAIR, OwnError(code, context.error or ""))
+        raise failure(response, CODES, OwnError(code, context.error or ""))
     return reply

@@ -8,12 +8,18 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
+from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Answer, Call
 from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
 HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # has to be the first on a connection
 TIP: Call = ("blockchain.headers.subscribe", ())  # every new block is told from then on
 OVERUSED = b"excessive resource usage"  # ElectrumX's last words before it hangs up
+
+CODES: Codes = {
+    -101: ReadCode.THROTTLED,  # ElectrumX: excessive resource usage; it hangs up, and forgets within hours
+    -102: ReadCode.TIMEOUT,  # ElectrumX: server busy, its own 30 s are over
+}
 
 _SPOKEN = re.compile(r"1\.[4-6](\.\d{1,3}){0,2}", re.ASCII)
 _HEADER = re.compile(r"[0-9a-f]{160}")

@@ -7,12 +7,11 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import Dialect, failure
+from hdscan.wire.failure import failure, or_prose
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
 TIP = Request(path="/blocks/tip/height")
-GENESIS = Request(path="/block-height/0")
 
 _HEIGHT = re.compile(rb"[0-9]{1,9}")
 _HASH = re.compile(rb"[0-9a-f]{64}")
@@ -50,14 +49,14 @@ def balance(response: Response, address: str, supply: int | None) -> tuple[int, 
     A 400 is about the address, which the host cannot read. Raises CallError, for `{}` too: there is no balance in it.
     """
     if response.status != 200:
-        error = failure(response, Dialect.ESPLORA)
+        error = failure(response)
         if response.status == 400 and error.fault is ReadCode.SERVER_ERROR:
             return ReadError(ReadCode.ITEM_ERROR, error.message)
         raise error
     try:
         found = decode(_decoder, response.body, "the reply")
     except CallError as error:
-        raise _prose(response, error) from None
+        raise or_prose(error, response) from None
     refuse_repeats(response.body, _ONCE)
     confirmed = found.chain_stats.funded_txo_sum - found.chain_stats.spent_txo_sum
     unconfirmed = found.mempool_stats.funded_txo_sum - found.mempool_stats.spent_txo_sum
@@ -81,14 +80,8 @@ def block_hash(response: Response) -> str:
 
 def _plain(response: Response, form: re.Pattern[bytes], what: str) -> bytes:
     if response.status != 200:
-        raise failure(response, Dialect.ESPLORA)
+        raise failure(response)
     text = response.body.strip()
     if not form.fullmatch(text):
-        raise _prose(response, malformed(f"{what} is not one"))
+        raise or_prose(malformed(f"{what} is not one"), response)
     return text
-
-
-def _prose(response: Response, error: CallError) -> CallError:
-    """Prefer what a provider's prose says (a throttle in place of a number) over that it isn't what was asked."""
-    by_text = failure(response, Dialect.ESPLORA)
-    return error if by_text.fault is ReadCode.MALFORMED else by_text

@@ -7,7 +7,7 @@ import msgspec
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import block_hash, quantity
-from hdscan.wire.failure import Dialect, OwnError, failure
+from hdscan.wire.failure import NO_CODES, OwnError, failure, or_prose
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import Malformed, decimal, decode, malformed, refuse_repeats
 
@@ -59,13 +59,12 @@ def block_request(height: int, chain_id: str) -> Request:
 def block(response: Response, height: int) -> str:
     """Decode the hash of the block at a height; raises CallError."""
     if response.status != 200:
-        raise failure(response, Dialect.ETHERSCAN)
+        raise failure(response)
     refuse_repeats(response.body, {b'"result"': 1})
     try:
         return block_hash(decode(_nodes, response.body, "the reply").result, height)
     except CallError as error:
-        by_text = failure(response, Dialect.ETHERSCAN)
-        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+        raise or_prose(error, response) from None
 
 
 def balances(response: Response, readings: Sequence[Reading]) -> list[int | ReadError]:
@@ -108,7 +107,7 @@ def number(response: Response) -> int:
     try:
         value = quantity(reply.result)
     except Malformed:
-        raise failure(response, Dialect.ETHERSCAN, _refusal(reply)) from None
+        raise failure(response, NO_CODES, _refusal(reply)) from None
     refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
     if value >= 2**63:
         raise malformed("the number is beyond 63 bits")
@@ -117,14 +116,13 @@ def number(response: Response) -> int:
 
 def _reply(response: Response) -> _Reply:
     if response.status != 200:
-        raise failure(response, Dialect.ETHERSCAN)
+        raise failure(response)
     try:
         reply = decode(_replies, response.body, "the reply")
     except CallError as error:
-        by_text = failure(response, Dialect.ETHERSCAN)
-        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+        raise or_prose(error, response) from None
     if isinstance(reply.result, list) and reply.status != "1":
-        raise failure(response, Dialect.ETHERSCAN, _refusal(reply))
+        raise failure(response, NO_CODES, _refusal(reply))
     return reply
 
 
@@ -134,7 +132,7 @@ def _refusal(reply: _Reply) -> OwnError:
 
 
 def _refused(response: Response, reply: _Reply, asked: int) -> ReadError:
-    error = failure(response, Dialect.ETHERSCAN, _refusal(reply))
+    error = failure(response, NO_CODES, _refusal(reply))
     if asked > 1 or error.fault is not ReadCode.ITEM_ERROR:
         raise error
     return ReadError(error.fault, error.message)

@@ -6,6 +6,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import Malformed, malformed, refuse_repeats
 from hdscan.wire.strict import decode as strictly
@@ -13,6 +14,16 @@ from hdscan.wire.strict import decode as strictly
 BALANCE_OF = "70a08231"
 CHAIN_ID: Call = ("eth_chainId", ())
 BLOCK_NUMBER: Call = ("eth_blockNumber", ())
+LATEST = "latest"
+CODES: Codes = {
+    3: ReadCode.REVERTED,  # geth: execution reverted
+    30: ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
+    31: ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3
+    429: ReadCode.THROTTLED,  # Alchemy
+    -32002: ReadCode.TIMEOUT,  # geth: request timed out
+    -32003: ReadCode.TOO_LARGE,  # geth: response too large
+    -32052: ReadCode.BAD_KEY,  # Ankr: key not allowed on this chain
+}
 
 _HASH = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 _QUANTITY = re.compile(r"0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,63})", re.ASCII)
@@ -28,12 +39,28 @@ class _Block(msgspec.Struct, frozen=True):
 _blocks = msgspec.json.Decoder(_Block | None)
 
 
-def balance_call(reading: Reading, block: str = "latest") -> Call:
+def balance_call(reading: Reading, tag: str = LATEST) -> Call:
     """The call that reads one balance: eth_getBalance, or eth_call of ERC-20's balanceOf."""
     if reading.asset.contract is None:
-        return "eth_getBalance", (reading.address, block)
+        return "eth_getBalance", (reading.address, tag)
     data = f"0x{BALANCE_OF}{reading.address[2:].lower():0>64}"
-    return "eth_call", ({"to": reading.asset.contract, "data": data}, block)
+    return "eth_call", ({"to": reading.asset.contract, "data": data}, tag)
+
+
+def head_call(tag: str) -> Call:
+    """The call for the number of the block that a tag names."""
+    return BLOCK_NUMBER if tag == LATEST else ("eth_getBlockByNumber", (tag, False))
+
+
+def head(answer: msgspec.Raw, tag: str) -> int:
+    """Decode the result of `head_call`; raises CallError, SERVER_ERROR where the node knows no block by this tag."""
+    if tag == LATEST:
+        return number(answer, "eth_blockNumber")
+    block: _Block | None = strictly(_blocks, answer, "the block")
+    refuse_repeats(bytes(answer), {b'"number"': 1})
+    if block is None:
+        raise CallError(ReadCode.SERVER_ERROR, f"has no {tag} block")
+    return _number(block.number, f"the number of the {tag} block")
 
 
 def block_call(height: int) -> Call:
@@ -81,8 +108,12 @@ def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
 
 def number(answer: msgspec.Raw, what: str) -> int:
     """Decode a chain id or block number, below 2**63; raises CallError MALFORMED."""
+    return _number(strictly(_text, answer, what), what)
+
+
+def _number(text: str, what: str) -> int:
     try:
-        value = quantity(strictly(_text, answer, what))
+        value = quantity(text)
     except Malformed as error:
         raise malformed(f"{what}: {error}") from None
     if value >= 2**63:

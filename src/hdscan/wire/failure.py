@@ -1,12 +1,11 @@
 """What a reply without an answer means: the provider's own error code outranks the HTTP status, the status the text.
 
 The prose of an error page is searched only where the status says nothing (200, 400, 403), so that no 5xx page is misread.
-Codes are per protocol: -32005 is an unhealthy node on Solana, and anything from a spent quota to an unsupported range on
-EVM, where only its text tells. Each text has a recorded reply in tests/data/wire/failures.json.
+Codes belong to their protocols; texts are shared. Each has a recorded reply in tests/data/wire/failures.json.
 """
 
 import re
-from enum import StrEnum
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -17,16 +16,10 @@ from hdscan.wire.http import Response
 SHOWN = 200  # characters of a provider's own text in an error
 READ = 4096  # bytes of a body, characters of an error, that are looked at for a text
 
+Codes = Mapping[int, ReadCode]
+"""What a protocol's own error codes mean: -32005 is an unhealthy node on Solana, anything at all on EVM."""
 
-class Dialect(StrEnum):
-    """Whose codes are spoken."""
-
-    ESPLORA = "esplora"
-    BLOCKCHAIR = "blockchair"
-    ELECTRUM = "electrum"
-    ETHERSCAN = "etherscan"
-    EVM = "evm"
-    SOLANA = "solana"
+NO_CODES: Codes = {}
 
 
 class OwnError(msgspec.Struct, frozen=True):
@@ -60,30 +53,6 @@ TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first that occurs decides
     ("node is behind", ReadCode.STALE),
 )
 
-CODES: dict[tuple[Dialect, int], ReadCode] = {
-    (Dialect.BLOCKCHAIR, 402): ReadCode.QUOTA,  # the day's allowance is spent
-    (Dialect.BLOCKCHAIR, 429): ReadCode.THROTTLED,
-    (Dialect.BLOCKCHAIR, 430): ReadCode.QUOTA,  # blocked for having exceeded a limit several times; it takes hours
-    (Dialect.BLOCKCHAIR, 434): ReadCode.QUOTA,  # the same
-    (Dialect.BLOCKCHAIR, 435): ReadCode.THROTTLED,  # more than 5 a second while they are busy
-    (Dialect.BLOCKCHAIR, 436): ReadCode.THROTTLED,  # another limit on number or complexity, lifted after some time
-    (Dialect.BLOCKCHAIR, 437): ReadCode.THROTTLED,  # the same
-    (Dialect.ELECTRUM, -101): ReadCode.THROTTLED,  # ElectrumX: excessive resource usage; it hangs up, and forgets within hours
-    (Dialect.ELECTRUM, -102): ReadCode.TIMEOUT,  # ElectrumX: server busy, its own 30 s are over
-    (Dialect.EVM, 3): ReadCode.REVERTED,  # geth: execution reverted
-    (Dialect.EVM, 30): ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
-    (Dialect.EVM, 31): ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3
-    (Dialect.EVM, 429): ReadCode.THROTTLED,  # Alchemy
-    (Dialect.EVM, -32002): ReadCode.TIMEOUT,  # geth: request timed out
-    (Dialect.EVM, -32003): ReadCode.TOO_LARGE,  # geth: response too large
-    (Dialect.EVM, -32052): ReadCode.BAD_KEY,  # Ankr: key not allowed on this chain
-    (Dialect.SOLANA, 429): ReadCode.THROTTLED,  # public RPC
-    (Dialect.SOLANA, -32005): ReadCode.SERVER_ERROR,  # node is unhealthy
-    (Dialect.SOLANA, -32016): ReadCode.STALE,  # minContextSlot not reached
-    (Dialect.SOLANA, -32401): ReadCode.BAD_KEY,  # Helius
-    (Dialect.SOLANA, -32429): ReadCode.THROTTLED,  # Helius
-}
-
 STATUSES: dict[int, ReadCode] = {
     401: ReadCode.BAD_KEY,
     402: ReadCode.QUOTA,
@@ -114,9 +83,9 @@ def text_fault(text: str) -> ReadCode | None:
     return next((fault for part, fault in TEXTS if part in lower), None)
 
 
-def own_fault(own: OwnError, dialect: Dialect) -> ReadCode | None:
+def own_fault(own: OwnError, codes: Codes) -> ReadCode | None:
     """Find what a provider's own error means, by its code, else by its text; None where neither is known."""
-    by_code = None if own.code is None else CODES.get((dialect, own.code))
+    by_code = None if own.code is None else codes.get(own.code)
     return text_fault(own.text) if by_code is None else _refined(by_code, own.text)
 
 
@@ -127,23 +96,29 @@ def status_fault(response: Response) -> ReadCode | None:
     return STATUSES.get(response.status)
 
 
-def failure(response: Response, dialect: Dialect, own: OwnError | None = None) -> CallError:
+def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
     """Name the fault of a call that got no answer: `own` is the provider's error where its reply held one.
 
     The Retry-After and Date headers travel along raw; the message holds the status and the provider's text, never a URL.
     """
     text = own.text if own else response.body[:READ].decode("utf-8", "replace")
     return CallError(
-        _fault(response, dialect, own, text),
+        _fault(response, codes, own, text),
         _sentence(response, text, own),
         retry_after=response.headers.get("retry-after"),
         date=response.headers.get("date"),
     )
 
 
-def _fault(response: Response, dialect: Dialect, own: OwnError | None, text: str) -> ReadCode:
-    if own and own.code is not None and (dialect, own.code) in CODES:
-        return _refined(CODES[dialect, own.code], text)
+def or_prose(error: CallError, response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
+    """Prefer what a provider's prose says (a throttle in place of JSON) over an error that it isn't what was asked for."""
+    by_text = failure(response, codes, own)
+    return error if by_text.fault is ReadCode.MALFORMED else by_text
+
+
+def _fault(response: Response, codes: Codes, own: OwnError | None, text: str) -> ReadCode:
+    if own and own.code is not None and own.code in codes:
+        return _refined(codes[own.code], text)
     by_status = status_fault(response)
     if by_status is not None:
         return _refined(by_status, text)

@@ -8,7 +8,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import READ, WHOLE_CALL, Dialect, OwnError, failure, own_fault, shown
+from hdscan.wire.failure import READ, WHOLE_CALL, Codes, OwnError, failure, or_prose, own_fault, shown
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode as strictly
 from hdscan.wire.strict import malformed, refuse_repeats
@@ -82,7 +82,7 @@ def encode(calls: Sequence[Call], first: int | None = None) -> Batch:
     return Batch(_encoder.encode(items[0] if len(items) == 1 else items), first, len(items))
 
 
-def decode(response: Response, batch: Batch, dialect: Dialect) -> list[Answer]:
+def decode(response: Response, batch: Batch, codes: Codes) -> list[Answer]:
     """Match a reply with the calls of `batch`: one raw result or error per call, in their order.
 
     An id that is missing is that call's error. Raises CallError where ids are repeated or foreign, since then no answer is
@@ -90,32 +90,32 @@ def decode(response: Response, batch: Batch, dialect: Dialect) -> list[Answer]:
     batch, or nothing but refusals of the caller).
     """
     return [
-        ReadError(own_fault(answer, dialect) or ReadCode.ITEM_ERROR, _said(answer)) if isinstance(answer, OwnError) else answer
-        for answer in _match(response, batch, dialect)
+        ReadError(own_fault(answer, codes) or ReadCode.ITEM_ERROR, _said(answer)) if isinstance(answer, OwnError) else answer
+        for answer in _match(response, batch, codes)
     ]
 
 
-def single(response: Response, batch: Batch, dialect: Dialect) -> msgspec.Raw:
+def single(response: Response, batch: Batch, codes: Codes) -> msgspec.Raw:
     """Decode the reply to a batch of one call, whose error is the error of the whole call (CallError)."""
-    (answer,) = _match(response, batch, dialect)
+    (answer,) = _match(response, batch, codes)
     if isinstance(answer, OwnError):
-        raise failure(response, dialect, answer)
+        raise failure(response, codes, answer)
     if isinstance(answer, ReadError):
         raise CallError(answer.code, answer.message)
     return answer
 
 
-def _match(response: Response, batch: Batch, dialect: Dialect) -> list[msgspec.Raw | OwnError | ReadError]:
+def _match(response: Response, batch: Batch, codes: Codes) -> list[msgspec.Raw | OwnError | ReadError]:
     if response.status != 200:
-        raise _refusal(response, batch, dialect, first_error(response.body))
-    items = _items(response, batch, dialect)
+        raise _refusal(response, batch, codes, first_error(response.body))
+    items = _items(response, batch, codes)
     errors = [own_error(item.error) for item in items if item.failed]
     if len(errors) == len(items) and errors:
-        refusal = next((own for own in errors if own_fault(own, dialect) in WHOLE_CALL), None)
+        refusal = next((own for own in errors if own_fault(own, codes) in WHOLE_CALL), None)
         if refusal is None and all(_place(item, batch) is None for item in items):
             refusal = errors[0]
         if refusal is not None:
-            raise _refusal(response, batch, dialect, refusal)
+            raise _refusal(response, batch, codes, refusal)
     answers: list[msgspec.Raw | OwnError | ReadError] = [_LEFT_OUT] * batch.count
     for item in items:
         if item.id is None and item.failed:
@@ -141,26 +141,25 @@ def _place(item: _Item, batch: Batch) -> int | None:
     return item.id - batch.first if type(item.id) is int and 0 <= item.id - batch.first < batch.count else None
 
 
-def _items(response: Response, batch: Batch, dialect: Dialect) -> list[_Item]:
+def _items(response: Response, batch: Batch, codes: Codes) -> list[_Item]:
     try:
         replies = strictly(_replies, response.body, "the reply")
     except CallError as error:
-        by_text = failure(response, dialect)  # prose in place of JSON may say why
-        raise (error if by_text.fault is ReadCode.MALFORMED else by_text) from None
+        raise or_prose(error, response, codes) from None
     if not isinstance(replies, _Item):
         if len(replies) > batch.count:
             raise malformed(f"{len(replies)} answers to {batch.count} calls")
         return [_item_of(raw) for raw in replies]
     if batch.count > 1:
         if replies.failed:
-            raise _refusal(response, batch, dialect, own_error(replies.error))
+            raise _refusal(response, batch, codes, own_error(replies.error))
         raise malformed("one object for a batch")
     return [replies]
 
 
-def _refusal(response: Response, batch: Batch, dialect: Dialect, own: OwnError | None) -> CallError:
+def _refusal(response: Response, batch: Batch, codes: Codes, own: OwnError | None) -> CallError:
     """Name the fault of a reply that answers no call: a host that takes an array for nonsense wants smaller batches."""
-    error = failure(response, dialect, own)
+    error = failure(response, codes, own)
     if batch.count > 1 and error.fault is ReadCode.SERVER_ERROR and own and own.code in NO_ARRAYS:
         return CallError(ReadCode.TOO_LARGE, error.message, retry_after=error.retry_after, date=error.date)
     return error

@@ -14,7 +14,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.evm import BALANCE_OF
+from hdscan.wire.evm import BALANCE_OF, LATEST
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import Malformed, malformed
 from hdscan.wire.strict import decode as strictly
@@ -74,12 +74,12 @@ def _prologue(count: int) -> str:
     return f"0x{AGGREGATE3}{_words(32, count + HEADERS, *offsets)}{_FIRST}"
 
 
-def call(readings: Sequence[Reading], former: Sequence[int] = (), block: str = "latest") -> Call:
+def call(readings: Sequence[Reading], former: Sequence[int] = (), tag: str = LATEST) -> Call:
     """The eth_call that reads these balances, with block number, chain id, time, and the hashes at the heights `former`."""
     items = [f"{_BLOCK_HASH}{height:064x}{_DATA_PAD}" for height in former]
     items += [f"{_head(reading.asset.contract)}{reading.address[2:]}{_DATA_PAD}" for reading in readings]
     data = f"{_prologue(len(items))}{''.join(items)}{_LAST}"
-    return "eth_call", ({"to": MULTICALL3, "data": data}, block)
+    return "eth_call", ({"to": MULTICALL3, "data": data}, tag)
 
 
 def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple[Block, list[int | ReadError]]:

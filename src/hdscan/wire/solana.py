@@ -15,7 +15,7 @@ from solders.token.associated import get_associated_token_address
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.failure import shown
+from hdscan.wire.failure import Codes, shown
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import Malformed, decode, malformed, refuse_repeats
 
@@ -25,6 +25,13 @@ SYSTEM = "11111111111111111111111111111111"
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 GENESIS: Call = ("getGenesisHash", ())
+CODES: Codes = {
+    429: ReadCode.THROTTLED,  # public RPC
+    -32005: ReadCode.SERVER_ERROR,  # node is unhealthy
+    -32016: ReadCode.STALE,  # minContextSlot not reached
+    -32401: ReadCode.BAD_KEY,  # Helius
+    -32429: ReadCode.THROTTLED,  # Helius
+}
 
 SLICE = 72  # bytes of an account that are asked: mint, owner, amount; the clock has 40
 CLOCK_SIZE = 40

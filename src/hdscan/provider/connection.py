@@ -16,7 +16,7 @@ MOST_BYTES = 8 * 2**20  # of a reply: a line, or a body after decompression
 Waiting = asyncio.Future[bytes]
 
 
-class Session(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection once it is made; `tip` is the height last told, None until it was asked for.
 
     It never reads for one caller alone, so that a caller who gives up leaves no half-read reply behind. `fingerprint` is the
@@ -39,7 +39,7 @@ class Session(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing() and not self._leaving
 
     async def ask(self, calls: Sequence[jsonrpc.Call], sent: Callable[[], None] | None = None) -> tuple[jsonrpc.Batch, bytes]:
-        """Send calls as one message, and return it with the line that answers it; raises CallError where the session ends."""
+        """Send calls as one message and return it with the line that answers it; CallError where the connection ends."""
         if not self.usable:
             raise CallError(ReadCode.UNREACHABLE, "the host closed the connection")
         assert self._transport is not None
