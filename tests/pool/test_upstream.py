@@ -207,7 +207,7 @@ def test_throttled_calls_are_counted_apart_from_failed_ones():
     a = upstream()
     a.throttle("slow down", START, 1.0, quota=False)
     a.throttle("pay", START, 1.0, quota=True)
-    a.note_failure("late")
+    a.note_error("late", failed=True)
     status = a.status(START)
     assert (status.throttled, status.failed, status.last_error) == (2, 1, "late")
 

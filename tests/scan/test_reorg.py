@@ -8,7 +8,7 @@ import pytest
 
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
-from hdscan.pool import blocks, chain_watch, dispatcher
+from hdscan.pool import chain_watch, dispatcher, endpoint_chain
 from hdscan.pool.chain_pool import PoolMemory
 from hdscan.sim.chains import BSC, BTC
 from hdscan.sim.faults import Fault, always
@@ -20,7 +20,7 @@ QUICK_BLOCKS = tuple(msgspec.structs.replace(each, interval=0.2) for each in (BT
 @pytest.fixture
 def tips_are_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "TIP_AGE", 0.1)
-    monkeypatch.setattr(blocks, "EVERY", 0.1)
+    monkeypatch.setattr(endpoint_chain, "EVERY", 0.1)
 
 
 CASES = [

@@ -12,8 +12,7 @@ from hdscan.model.chain import Chain, Finality
 from hdscan.model.reading import Reading
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Quarantined
-from hdscan.pool.blocks import Hashes
-from hdscan.pool.chain_watch import ChainWatch
+from hdscan.pool.chain_watch import ChainWatch, Hashes
 from hdscan.pool.completions import Completions
 from hdscan.pool.dispatcher import Dispatcher
 from hdscan.pool.outage import Outage
@@ -66,8 +65,6 @@ class ChainPool:
         self._dispatcher = Dispatcher(self.upstreams, self._watch, self._queue)
         self.replies = ReplyHandler(*work, self._watch, self._completions, finality=finality)
 
-    # -- work in
-
     def submit(
         self, job: int, readings: Sequence[Reading], *, budget_free: bool = False, excluded: frozenset[str] = frozenset()
     ) -> None:
@@ -112,8 +109,6 @@ class ChainPool:
     def _has_work(self) -> bool:
         return bool(len(self._queue) or self._outage.parked)
 
-    # -- decide
-
     def step(self, now: float) -> Actions:
         """Decide what to do at `now`."""
         self._outage.tick(now, counts=self._outage_counts)
@@ -150,8 +145,6 @@ class ChainPool:
         if not self._watch.final_check:
             names = (upstream.name for upstream in self.upstreams if upstream.provider.endpoint in self._watch.unheard)
             self._outbox.say(FinalCheckDone(tuple(sorted(names))))
-
-    # -- when to decide again, and when to give up
 
     def _wake_at(self, now: float) -> float:
         """When something may be possible that is not now, at most backoff_max from now."""

@@ -113,8 +113,6 @@ class Completions:
         """Somebody new can be asked: what is parked need not wait for its time."""
         self._outage.end_wait(now)
 
-    # -- what is stuck
-
     def _conclude(self, pending: PendingReading, able: Able, now: float) -> bool:
         """Whether a stuck reading was dealt with; otherwise it is to be parked."""
         if pending.job == PROBE_JOB:
@@ -160,8 +158,6 @@ class Completions:
         else:
             self._unread(pending, now, None)
 
-    # -- is any provider alive?
-
     def _probe(self, parked: list[PendingReading]) -> PendingReading | None:
         reading = self._last_read
         if reading is None and all(pending.reading.kind is Kind.TOKEN for pending in parked):
@@ -177,8 +173,6 @@ class Completions:
     def _say_outage(self, now: float) -> None:
         if self._outage.attempt > 1:
             self._outbox.say(OutageBegan(self._outage.until - now))
-
-    # -- the ends
 
     def _end(self, pending: PendingReading, outcome: Balance | Unread) -> None:
         if pending.job == PROBE_JOB:

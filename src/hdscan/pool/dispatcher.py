@@ -21,8 +21,6 @@ class Dispatcher:
         self._queue = queue
         self._began: float | None = None
 
-    # -- checks
-
     def checks(self, now: float, *, final: bool = False) -> list[CheckCall]:
         """Proofs, and questions for a head or a block, that are due: one question per endpoint, whatever the protocol.
 
@@ -35,7 +33,7 @@ class Dispatcher:
             if final and endpoint not in self._watch.waiting:
                 continue
             block = self._block(upstream, now)
-            tip_at = None if final and self._watch.due(endpoint, now) else self._watch.head_at(endpoint)
+            tip_at = None if final and self._watch.due(endpoint, now) else self._watch.at(endpoint).named_at
             if block is None and not needs_check(upstream, now, tip_at):
                 continue
             if upstream.limiter.ready_at(1, now) > now:
@@ -56,9 +54,7 @@ class Dispatcher:
         can_tell = upstream.provider.names_blocks and upstream.trust in (Trust.TRUSTED, Trust.LAGGING)
         if not can_tell or upstream.checking or now < upstream.check_at:
             return None
-        return self._watch.question(upstream.provider.endpoint)
-
-    # -- reads
+        return self._watch.at(upstream.provider.endpoint).question
 
     def reads(self, now: float) -> list[ReadCall]:
         """One call each in turn, so that nobody takes all of the last work."""
@@ -80,7 +76,7 @@ class Dispatcher:
         service = self._upstreams.in_service
         judged = len({upstream.provider.endpoint for upstream in service}) >= JUDGED
         silent = any(
-            self._watch.height(upstream.provider.endpoint) is None and not upstream.check_failed for upstream in service
+            self._watch.at(upstream.provider.endpoint).height is None and not upstream.check_failed for upstream in service
         )
         return self._began + INTRODUCTION if judged and silent else now
 
@@ -113,13 +109,13 @@ class Dispatcher:
             for pending in batch:
                 pending.attempts += 1
                 pending.urgent = False
-            return ReadCall(upstream, now, tuple(batch), kind, permit, self._watch.height(upstream.provider.endpoint))
+            return ReadCall(upstream, now, tuple(batch), kind, permit, self._watch.at(upstream.provider.endpoint).height)
         return None
 
     def _awaits_head(self, upstream: Upstream) -> bool:
         """Whether its endpoint's first head, by which it is judged and its amounts are dated, is being asked for."""
         endpoint = upstream.provider.endpoint
-        return self._watch.height(endpoint) is None and any(other.checking for other in self._upstreams.at(endpoint))
+        return self._watch.at(endpoint).height is None and any(other.checking for other in self._upstreams.at(endpoint))
 
 
 def needs_check(upstream: Upstream, now: float, tip_at: float | None) -> bool:

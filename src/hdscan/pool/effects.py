@@ -22,13 +22,6 @@ class Trust(StrEnum):
         return self in (Trust.QUARANTINED, Trust.DISABLED)
 
 
-class Throttle(StrEnum):
-    """Why an endpoint's limiter pauses."""
-
-    RATE = "rate"
-    QUOTA = "quota"
-
-
 class Return(StrEnum):
     """Who is asked next for the readings of a failed call."""
 
@@ -41,7 +34,8 @@ class Effect(msgspec.Struct, frozen=True):
     """The effect on the breaker (neutral unless a `failure`), the limiter, the provider's trust and the call's readings."""
 
     failure: bool = False
-    throttle: Throttle | None = None
+    throttles: bool = False
+    spends_quota: bool = False
     trust: Trust | None = None
     readings: Return = Return.ANYBODY
 
@@ -49,8 +43,8 @@ class Effect(msgspec.Struct, frozen=True):
 FAILURE = Effect(failure=True, readings=Return.OTHERS)
 
 EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, FAILURE) | {
-    ReadCode.THROTTLED: Effect(throttle=Throttle.RATE),
-    ReadCode.QUOTA: Effect(throttle=Throttle.QUOTA),
+    ReadCode.THROTTLED: Effect(throttles=True),
+    ReadCode.QUOTA: Effect(spends_quota=True),
     ReadCode.BAD_KEY: Effect(trust=Trust.DISABLED),
     ReadCode.WRONG_CHAIN: Effect(trust=Trust.QUARANTINED),
     ReadCode.CONTRADICTED: Effect(trust=Trust.QUARANTINED),

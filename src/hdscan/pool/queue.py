@@ -103,8 +103,6 @@ class WorkQueue:
         """Whether something waits that came back."""
         return bool(self._lanes)
 
-    # -- in
-
     def add(self, work: Iterable[PendingReading]) -> None:
         """New work, behind what is there; what not everybody may be asked goes to a lane."""
         for pending in work:
@@ -133,8 +131,6 @@ class WorkQueue:
         traits = pending.cap, pending.urgent, no_retry, pending.separate, pending.offers, closed_to
         key = _Lane(pending.reading.kind, *traits)
         return self._lanes.setdefault(key, deque())
-
-    # -- out
 
     def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[PendingReading]:
         """Take out what all who are able have tried, or are excluded from; `able` names them per NATIVE and TOKEN."""

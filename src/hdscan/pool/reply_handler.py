@@ -9,7 +9,7 @@ from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.actions import BlockHashCall, Call, CheckCall, ProveCall, Quarantined, ReadCall, Reorged, ShortReply, TipCall
 from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
 from hdscan.pool.completions import Completions
-from hdscan.pool.effects import EFFECTS, Effect, Return, Throttle, Trust
+from hdscan.pool.effects import EFFECTS, Effect, Return, Trust
 from hdscan.pool.outbox import Outbox
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.retry_after import retry_after
@@ -39,8 +39,6 @@ class ReplyHandler:
         self._completions = completions
         self._outbox = outbox
         self._finality = finality
-
-    # -- calls that were answered
 
     def named_head(self, call: ProveCall | TipCall, head: Head | None, now: float) -> None:
         """A provider proved its chain, or named its head (None where a proof names none)."""
@@ -112,8 +110,6 @@ class ReplyHandler:
         else:
             _halve(missing, upstream, error, len(call.batch), now)
 
-    # -- calls that were not
-
     def failed(self, call: Call, error: CallError, now: float) -> None:
         """A call failed as a whole."""
         if isinstance(call, ReadCall):
@@ -124,7 +120,7 @@ class ReplyHandler:
     def _check_failed(self, call: CheckCall, error: CallError, now: float) -> None:
         upstream = call.upstream
         if isinstance(call, BlockHashCall):
-            self._watch.unanswered(upstream.provider.endpoint)
+            self._watch.at(upstream.provider.endpoint).unanswered()
             if error.fault is ReadCode.BAD_KEY:  # this one method may not be served to us
                 error = CallError(ReadCode.SERVER_ERROR, error.message)
         self._apply(upstream, error, now)
@@ -143,7 +139,7 @@ class ReplyHandler:
         if effect.readings is Return.ANYBODY:
             for pending in batch:
                 pending.record_failure(upstream.name, reason, now)
-                pending.throttled += effect.throttle is Throttle.RATE
+                pending.throttled += effect.throttles
                 if pending.throttled > PATIENCE:
                     pending.fail(upstream.name, reason, now)  # it seems that it is about this reading, whatever the words
         elif effect.readings is Return.HALVED and len(batch) > 1:
@@ -168,11 +164,11 @@ class ReplyHandler:
     def _apply(self, upstream: Upstream, error: CallError, now: float) -> Effect:
         """Apply a fault's effect on the endpoint or the provider as a whole."""
         effect = EFFECTS[error.fault]
-        if effect.throttle is None:
-            upstream.note_failure(error.message)
-        else:
+        if effect.throttles or effect.spends_quota:
             wait = retry_after(error.retry_after, error.date, now)
-            upstream.throttle(error.message, now, wait, quota=effect.throttle is Throttle.QUOTA)
+            upstream.throttle(error.message, now, wait, quota=effect.spends_quota)
+        else:
+            upstream.note_error(error.message, failed=True)
         match effect.trust:
             case Trust.DISABLED:
                 upstream.disable(f"{error.message}; check the key in its `url`")
@@ -181,8 +177,6 @@ class ReplyHandler:
             case Trust.LAGGING:
                 upstream.set_aside(error.message, now)
         return effect
-
-    # -- who is not trusted any more
 
     def contradicted(self, name: str, why: str) -> list[Quarantined]:
         """Two others agree against a provider; who is quarantined for it, the second time."""
@@ -204,7 +198,7 @@ class ReplyHandler:
 
     def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
         """A host of another chain, or one that lies, is not asked again by any protocol, and is no peer any more."""
-        self._watch.forget(endpoint)
+        self._watch.at(endpoint).forget_head()
         return [Quarantined(each.name, why, code) for each in self._upstreams.at(endpoint) if each.quarantine(why)]
 
     def _judge(self, upstream: Upstream, head: Head, asked: float, now: float) -> None:

@@ -133,8 +133,6 @@ class Upstream:
         """When its budget allows the next retry."""
         return self._budget.ready_at(now)
 
-    # -- trust
-
     def admit(self) -> bool:
         """Trust it; whether it was not trusted. `clear` follows unless its head lags."""
         was, self._trust = self._trust, Trust.TRUSTED
@@ -173,8 +171,6 @@ class Upstream:
         self._why = why
         if self._untrusted_since is None:
             self._untrusted_since = now
-
-    # -- checks and calls
 
     def begin_check(self, now: float) -> None:
         self.limiter.take(1, now)
@@ -231,13 +227,9 @@ class Upstream:
         self._in_flight -= 1
         self.breakers[kind].failure(permit, now)
 
-    def note_error(self, message: str) -> None:
-        """Show this error; it is no failure of a call."""
-        self._last_error = message
-
-    def note_failure(self, message: str) -> None:
-        """Count and show a failed check or call."""
-        self._failed += 1
+    def note_error(self, message: str, *, failed: bool = False) -> None:
+        """Show this error, and count it where a check or call failed."""
+        self._failed += failed
         self._last_error = message
 
     def throttle(self, message: str, now: float, wait: float | None, *, quota: bool) -> None:
@@ -245,8 +237,6 @@ class Upstream:
         self._throttled += 1
         self._last_error = message
         self.limiter.throttled(now, wait, quota=quota)
-
-    # -- what a call costs
 
     def units(self, batch: Sequence[PendingReading]) -> int:
         """How much of a call's capacity these take."""
@@ -261,8 +251,6 @@ class Upstream:
         """What a call with any one reading counts at most."""
         provider = self.provider
         return max(provider.weight.values(), default=1) + provider.overhead if provider.costs_items else 1
-
-    # -- shown to the user
 
     def status(self, now: float) -> ProviderStatus:
         paused = self.limiter.blocked_until(1, now)

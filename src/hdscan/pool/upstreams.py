@@ -72,10 +72,9 @@ class Upstreams:
 
     def reasons(self, now: float) -> str:
         """Every provider with why it is of no use."""
-        named = [f"{upstream.name}: {_why_useless(upstream, now)}" for upstream in self._upstreams]
+        named = []
+        for each in self._upstreams:
+            blockage = blocked(each, now)
+            why = each.why or each.last_error or (blockage.reason if blockage else "not asked")
+            named.append(f"{each.name}: {why}")
         return "; ".join([*named, *self._off]) or "none is configured"
-
-
-def _why_useless(upstream: Upstream, now: float) -> str:
-    blockage = blocked(upstream, now)
-    return upstream.why or upstream.last_error or (blockage.reason if blockage else "not asked")

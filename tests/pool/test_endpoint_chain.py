@@ -1,54 +1,54 @@
-"""Reorgs: the hash at a former head is asked again whenever the head changes, and older ones where it has changed."""
+"""Reorganisations: the hash at a former head is asked again when the head changes, older ones where it has changed."""
 
 from itertools import count
 
 import msgspec
+import pytest
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.pool.actions import Quarantined, Reorged
-from hdscan.pool.blocks import EVERY, KEPT, Blocks, Hashes
+from hdscan.pool.endpoint_chain import EVERY, KEPT, EndpointChain
 from hdscan.pool.reply_handler import REORGS
 from tests.pool.virtual import START, Scripted, World, good, readings
 
 LATER = count(START, EVERY)  # moments, each long enough after the one before
 
 
-def walk(blocks: Blocks, chain: dict[int, str], *heads: int) -> list[int]:
+def walk(blocks: EndpointChain, chain: dict[int, str], *heads: int) -> list[int]:
     """The forks found while an endpoint's head moves over a chain; missing heights have a name of their own."""
     forks = []
     for head in heads:
-        blocks.head("a", head, {}, next(LATER))
+        blocks.head(head, {}, next(LATER))
         for _ in range(2 * KEPT + 3):
-            height = blocks.question("a")
+            height = blocks.question
             if height is None:
                 break
-            fork = blocks.named("a", height, chain.get(height, f"block {height}"))
+            fork = blocks.named(height, chain.get(height, f"block {height}"))
             forks += [] if fork is None else [fork]
-        assert blocks.question("a") is None
+        assert blocks.question is None
     return forks
 
 
 def test_a_head_that_stays_costs_one_question_and_one_that_moves_two():
-    blocks = Blocks()
-    blocks.head("a", 100, {}, next(LATER))
-    assert blocks.question("a") == 100
-    assert blocks.named("a", 100, "x") is None
-    blocks.head("a", 100, {}, next(LATER))
-    assert blocks.question("a") is None
-    blocks.head("a", 101, {}, next(LATER))
-    assert blocks.question("a") == 101
-    blocks.named("a", 101, "y")
-    assert blocks.question("a") == 100
-    assert blocks.question("b") is None
+    blocks = EndpointChain()
+    blocks.head(100, {}, next(LATER))
+    assert blocks.question == 100
+    assert blocks.named(100, "x") is None
+    blocks.head(100, {}, next(LATER))
+    assert blocks.question is None
+    blocks.head(101, {}, next(LATER))
+    assert blocks.question == 101
+    blocks.named(101, "y")
+    assert blocks.question == 100
 
 
 def test_a_chain_that_grows_has_no_fork():
-    assert walk(Blocks(), {}, 100, 101, 105, 105, 110) == []
+    assert walk(EndpointChain(), {}, 100, 101, 105, 105, 110) == []
 
 
 def test_what_is_above_the_block_before_is_doubted_at_every_step_down_to_one_that_stayed():
-    blocks = Blocks()
+    blocks = EndpointChain()
     new = dict.fromkeys((102, 104, 106), "new")
     assert walk(blocks, {}, 100, 102, 104, 106) == []
     assert walk(blocks, new, 108) == [103, 101]
@@ -56,79 +56,106 @@ def test_what_is_above_the_block_before_is_doubted_at_every_step_down_to_one_tha
 
 
 def test_a_block_that_a_late_node_called_the_same_is_asked_for_once_more():
-    blocks = Blocks()
+    blocks = EndpointChain()
     assert walk(blocks, {}, 100, 102) == []
     assert walk(blocks, {104: "new"}, 104) == [], "102 was asked of a node that did not know yet"
     assert walk(blocks, {102: "new", 104: "new"}, 106) == [101]
 
 
 def test_where_nothing_stayed_everything_is_doubted():
-    blocks = Blocks()
+    blocks = EndpointChain()
     walk(blocks, {}, 100, 101)
     assert walk(blocks, {100: "new", 101: "new"}, 102) == [0]
     assert walk(blocks, {100: "new", 101: "new"}, 103) == []
 
 
 def test_a_head_that_falls_below_all_that_is_known_and_a_new_chain_doubt_everything():
-    blocks = Blocks()
+    blocks = EndpointChain()
     walk(blocks, {}, 100, 101)
-    blocks.head("a", 102, {}, next(LATER))
-    blocks.named("a", 102, "new")
-    assert blocks.named("a", 101, "new") == 101
+    blocks.head(102, {}, next(LATER))
+    blocks.named(102, "new")
+    assert blocks.named(101, "new") == 101
     assert walk(blocks, {99: "new", 100: "new"}, 99) == []
     assert walk(blocks, {99: "new", 100: "new"}, 103) == [0]
 
 
 def test_a_new_block_is_known_only_once_the_one_before_it_has_proved_to_be_the_same():
-    blocks = Blocks()
+    blocks = EndpointChain()
     walk(blocks, {}, 98, 100)
     new = {height: f"new {height}" for height in range(99, 120)}
     for head in (106, 107):
-        blocks.head("a", head, {}, next(LATER))
-        blocks.named("a", head, new[head])
-        blocks.unanswered("a")
+        blocks.head(head, {}, next(LATER))
+        blocks.named(head, new[head])
+        blocks.unanswered()
     assert walk(blocks, new, 108) == [99]
     assert walk(blocks, new, 109, 110) == []
 
 
 def test_what_is_not_answered_is_asked_again_at_the_next_head():
-    blocks = Blocks()
-    blocks.head("a", 100, {}, next(LATER))
-    blocks.unanswered("a")
-    assert blocks.question("a") is None
-    blocks.head("a", 100, {}, next(LATER))
-    assert blocks.question("a") == 100
+    blocks = EndpointChain()
+    blocks.head(100, {}, next(LATER))
+    blocks.unanswered()
+    assert blocks.question is None
+    blocks.head(100, {}, next(LATER))
+    assert blocks.question == 100
 
 
 def test_what_is_dated_by_the_tip_before_it_may_be_of_a_later_block():
-    blocks = Blocks()
-    assert blocks.from_tip("a", 103) == 0
+    blocks = EndpointChain()
+    assert blocks.from_tip(103) == 0
     walk(blocks, {}, 100, 102, 104)
-    assert [blocks.from_tip("a", fork) for fork in (101, 102, 103, 105)] == [0, 0, 100, 102]
+    assert [blocks.from_tip(fork) for fork in (101, 102, 103, 105)] == [0, 0, 100, 102]
 
 
 def test_memory_is_bounded():
-    blocks = Blocks()
+    blocks = EndpointChain()
     walk(blocks, {}, *range(100, 100 + 3 * KEPT))
-    assert len(blocks.memory()[0]["a"]) == KEPT
+    assert len(blocks.known) == KEPT
 
 
-class States(Blocks):
+@pytest.mark.parametrize(("head", "asked", "fell"), [(100, 1, False), (99, 1, True), (94, 1, True), (94, 0, False)])
+def test_a_head_falls_below_one_that_was_named_when_it_was_asked_for(head, asked, fell):
+    chain = EndpointChain()
+    chain.record(100, START, START)
+    assert chain.record(head, START + asked, START + 2) is fell
+    assert chain.low is fell
+
+
+def test_a_head_that_is_back_where_it_was_is_not_low_any_more():
+    chain = EndpointChain()
+    chain.record(100, START, START)
+    chain.record(99, START + 1, START + 1)
+    chain.record(98, START, START + 2)
+    assert chain.low
+    assert not chain.record(100, START + 3, START + 3)
+    assert not chain.low
+
+
+def test_a_head_that_is_rolled_back_counts_from_where_it_is():
+    chain = EndpointChain()
+    chain.record(100, START, START)
+    assert chain.record(60, START + 1, START + 1)
+    assert chain.roll_back() == (100, 60)
+    assert not chain.record(60, START + 2, START + 2)
+    assert not chain.low
+
+
+class States(EndpointChain):
     """One endpoint whose replies state hashes; what is not given is the block's number."""
 
     def says(self, head: int, *heights: int, **other: str) -> int | None:
         stated = {height: f"block {height}" for height in heights} | {int(name[1:]): block for name, block in other.items()}
-        return self.head("a", head, stated, START)
+        return self.head(head, stated, START)
 
 
 def test_a_reply_that_states_a_former_hash_again_needs_no_question():
     blocks = States()
     assert blocks.says(101, 100) is None
-    assert blocks.question("a") is None
+    assert blocks.question is None
     for head in (105, 109, 120):
-        assert blocks.says(head, head - 1, max(blocks.memory()[0]["a"])) is None
-        assert blocks.question("a") is None
-    assert sorted(blocks.memory()[0]["a"]) == [100, 104, 108, 119]
+        assert blocks.says(head, head - 1, max(blocks.known)) is None
+        assert blocks.question is None
+    assert sorted(blocks.known) == [100, 104, 108, 119]
 
 
 def test_a_block_below_a_head_that_another_one_replaced_shows_in_the_next_reply():
@@ -137,9 +164,9 @@ def test_a_block_below_a_head_that_another_one_replaced_shows_in_the_next_reply(
     blocks.says(105, 100, 104)
     blocks.says(109, 104, 108)
     assert blocks.says(111, b108="other", b110="other") == 105
-    assert blocks.question("a") == 104
-    assert blocks.named("a", 104, "other") == 101
-    assert blocks.named("a", 100, "block 100") is None
+    assert blocks.question == 104
+    assert blocks.named(104, "other") == 101
+    assert blocks.named(100, "block 100") is None
     assert blocks.says(115, b110="other", b114="other") is None
 
 
@@ -161,10 +188,10 @@ def test_what_calls_that_overlap_state_is_held_against_the_next_one():
 
 def test_a_reply_that_states_nothing_former_raises_the_question():
     blocks = States()
-    blocks.restore({"a": {100: "block 100"}}, {})
+    blocks.restore({100: "block 100"}, {}, 0)
     blocks.says(900, 899)
-    assert blocks.question("a") == 100
-    assert blocks.named("a", 100, "other") == 0
+    assert blocks.question == 100
+    assert blocks.named(100, "other") == 0
     assert blocks.says(901, 899, 900) is None
 
 
@@ -174,12 +201,12 @@ def test_what_is_stated_counts_as_known_only_with_the_highest_that_is_known():
     blocks.says(106, 100, 105)
     assert blocks.says(112, 100, b111="branch") is None, "asked before 105 was stated, on another branch"
     later = States()
-    later.restore(*msgspec.json.decode(msgspec.json.encode(blocks.memory()), type=tuple[Hashes, Hashes]))
+    later.restore(blocks.known, blocks.unlinked, blocks.top)
     later.says(200, 199)
     asked = []
-    while (height := later.question("a")) is not None:
+    while (height := later.question) is not None:
         asked.append(height)
-        if (fork := later.named("a", height, {105: "block 105"}.get(height, f"block {height}"))) is not None:
+        if (fork := later.named(height, {105: "block 105"}.get(height, f"block {height}"))) is not None:
             break
     assert (asked, fork) == ([100, 105, 111], 106)
 
@@ -195,9 +222,9 @@ def test_what_was_stated_above_a_fork_is_not_held_against_the_new_branch():
 
 def test_a_fall_shows_later_where_the_block_or_its_parent_is_known():
     blocks = States()
-    assert not blocks.holds("a", 101)
+    assert not blocks.shows(101)
     blocks.says(101, 100)
-    assert [blocks.holds("a", height) for height in (99, 100, 101, 102)] == [False, True, True, False]
+    assert [blocks.shows(height) for height in (99, 100, 101, 102)] == [False, True, True, False]
 
 
 def reorgs(world: World) -> list[tuple[str, int]]:
