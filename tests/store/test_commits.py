@@ -63,7 +63,7 @@ def test_a_scan_begins_with_all_its_chunks_pending(store: Store) -> None:
     fill(store, 1, "btc")
     plans = [ChainPlan("bsc", ("USDT", "BNB"), 5, 2), ChainPlan("btc", ("BTC",), 1, 100)]
     scan_id = store.scans.begin(plans, NOW)
-    assert store.scans.last_id() == scan_id
+    assert [record.scan_id for record in store.scans.records()] == [scan_id]
     none = {"read": 0, "unread": 0, "funded": 0, "seconds": 0.0, "requests": 0}
     bsc = ChainScan(scan_id, "bsc", Status.RUNNING, ("USDT", "BNB"), addresses=5, readings=10, **none)
     btc = ChainScan(scan_id, "btc", Status.RUNNING, ("BTC",), addresses=1, readings=1, **none)
@@ -77,7 +77,7 @@ def test_a_scan_begins_with_all_its_chunks_pending(store: Store) -> None:
 def test_a_scan_of_something_unknown_does_not_begin(store: Store) -> None:
     with pytest.raises(StoreError, match="DOGE"):
         store.scans.begin([ChainPlan("bsc", ("BNB",), 0, 1), ChainPlan("bsc", ("DOGE",), 0, 1)], NOW)
-    assert store.scans.last_id() is None
+    assert store.scans.records() == []
     assert store.scans.scan(1) == ()
     with pytest.raises(StoreError, match="no scan 1 of bsc"):
         store.scans.set_status(1, "bsc", Status.STOPPED, None, NOW)

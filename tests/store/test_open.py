@@ -15,7 +15,9 @@ from sqlalchemy import create_engine
 from hdscan.model.chain import Network
 from hdscan.model.errors import LockedError, StoreError
 from hdscan.store import Store, migrate, schema
+from hdscan.store.database import DIALECTS
 
+from .conftest import URLS
 from .wallet import address, begin, chunks, commit, dump, execute, fill, open_store, whole
 
 NOBODY = 65534
@@ -110,7 +112,7 @@ def test_two_that_make_the_same_database_at_once_both_get_it(path: Path) -> None
 def test_an_empty_file_becomes_a_database(path: Path) -> None:
     path.touch()
     with open_store(path) as store:
-        assert store.scans.last_id() is None
+        assert store.scans.records() == []
 
 
 def test_a_reader_finds_nothing_where_nothing_is_and_makes_nothing(path: Path) -> None:
@@ -218,6 +220,10 @@ def test_a_directory_without_permission_is_refused(path: Path) -> None:
             assert "Permission denied" in refusal(path.with_name("another.db"))
     finally:
         path.parent.chmod(0o700)
+
+
+def test_every_dialect_runs_the_tests() -> None:
+    assert URLS.keys() == DIALECTS.keys()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "wallet.db", "mysql://host/db"])

@@ -21,8 +21,9 @@ NOW = 1_700_000_000.0
 WEI = 2**255  # an amount that no integer column holds
 
 
-def open_store(path: Path) -> Store:
-    store = Store.open(f"sqlite:///{path}", Network.MAINNET)
+def open_store(place: Path | str) -> Store:
+    """Open a SQLite file, or the database of a URL."""
+    store = Store.open(f"sqlite:///{place}" if isinstance(place, Path) else place, Network.MAINNET)
     store.register([BTC, BSC], [BITCOIN, BNB, USDT])
     return store
 

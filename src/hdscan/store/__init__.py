@@ -1,4 +1,4 @@
-"""What to remember: schema, migrations, queries and transactions behind one `Store`."""
+"""Schema, migrations, queries and transactions behind one `Store`."""
 
 from hdscan.store.addresses import Added
 from hdscan.store.audits import Due

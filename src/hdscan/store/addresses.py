@@ -12,7 +12,7 @@ from hdscan.store.transaction import ChainKey, Transaction
 
 BATCH = 5000  # addresses between two calls of a progress callback
 
-# the next id is looked up per row, so that an address that is known already takes none
+# the next id is looked up per row, so that a known address takes none
 _ADD = text("""
     INSERT INTO address (id, chain, text, path)
     SELECT coalesce(max(id) + 1, :base), :chain, :text, :path FROM address WHERE id >= :low AND id < :high
@@ -23,7 +23,7 @@ _RANGE = text("SELECT id, text, path FROM address WHERE id >= :low AND id < :hig
 
 
 class Added(msgspec.Struct, frozen=True):
-    """What became of the addresses given: new ones, and those that were there already (or twice among them)."""
+    """How many of the given addresses were new, and how many already there (or repeated)."""
 
     added: int
     known: int
@@ -38,7 +38,7 @@ class Addresses:
     def add(self, chain: str, items: Iterable[tuple[str, str | None]], progress: Callable[[int], None] | None = None) -> Added:
         """Add (address, derivation path or None), numbered from where the chain's addresses end, in order of arrival.
 
-        An address that is there already, or twice among them, keeps its number and gains a path where it had none.
+        An address that is already there keeps its number and gains a path where it had none.
         `progress` gets the number of items seen so far; whatever it or `items` raises leaves nothing added.
         """
         with self._database.write() as transaction:

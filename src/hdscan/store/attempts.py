@@ -1,4 +1,4 @@
-"""The attempts that failed before a reading ended: kept for the last scan of a chain, and bounded."""
+"""Failed attempts before a reading ended: kept for a chain's last scan, and bounded."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ _PUT = text("""
 
 
 def keep(transaction: Transaction, scan_id: int, chain: ChainKey, failed: Mapping[Key, Sequence[Attempt]]) -> None:
-    """Keep what failed before these readings ended, behind what is kept of them already."""
+    """Append the failed attempts of these readings to those already kept."""
     if not failed:
         return
     free = MOST - int(transaction.execute(_COUNT, chain.bounds).scalar_one())
@@ -43,7 +43,7 @@ def forget(transaction: Transaction, chain: ChainKey) -> None:
 
 
 def of_address(transaction: Transaction, address: int) -> dict[int, list[Attempt]]:
-    """What failed of an address (by its id), by asset id, the oldest first."""
+    """Failed attempts of an address (by its id), by asset id, oldest first."""
     rows = transaction.execute(_ATTEMPTS, {"low": address, "high": address + 1})
     return {asset: _decoded(failed) for _, asset, failed in rows}
 

@@ -1,4 +1,4 @@
-"""Audits: what of a scan is to be asked again, what that found, and disputes."""
+"""Audits: which readings are due for one, what they found, and disputes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -63,7 +63,7 @@ _COUNT = text("""
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A reading that may be audited; `key` is what the next page begins after."""
+    """A reading that is due for an audit; the next page begins after `key`."""
 
     key: tuple[int, int]
     address: Address
@@ -165,7 +165,7 @@ class Audits:
 
 
 def plan_audit(transaction: Transaction, scan_id: int, chain: ChainKey, plan: AuditPlan) -> None:
-    """Write down how a chain's scan is to be audited."""
+    """Plan an audit within a transaction."""
     transaction.execute(_PLAN, {"scan": scan_id, "chain": chain.number} | msgspec.structs.asdict(plan))
 
 
@@ -180,14 +180,14 @@ def _due(chain: ChainKey, row: Any, balance: Balance) -> Due:
 
 
 def _is_news(each: Audited, *, was_disputed: bool) -> bool:
-    """Whether another amount is to be stored than the scan has stored; an audit without an answer settles no dispute."""
+    """Whether the audit changes the stored amount; one that nobody answered settles no dispute."""
     if each.outcome is AuditOutcome.UNAUDITED:
         return False
     return was_disputed or each.outcome in (AuditOutcome.MOVED, AuditOutcome.CORRECTED)
 
 
 def _of_scan(rows: ScanRows, statement: TextClause, keys: Mapping[Key, Audited]) -> dict[Key, str]:
-    """What the scan has on record of these readings."""
+    """The scan's rows of these readings."""
     if not keys:
         return {}
     bounds = {"low": min(keys)[0], "high": max(keys)[0] + 1, "scan": rows.id}
@@ -198,7 +198,7 @@ def _of_scan(rows: ScanRows, statement: TextClause, keys: Mapping[Key, Audited])
 def _row(key: Key, each: Audited, scan_id: int) -> tuple[Any, ...]:
     at = None if each.amount is None else each.amount.observed_at
     if each.amount is not None and each.outcome is AuditOutcome.CONFIRMED:
-        at = each.answers[0].observed_at  # which is what stands in the store
+        at = each.answers[0].observed_at  # as the stored balance has it
     return (*key, scan_id, each.outcome.value, at, each.error, answers.encoded(each.answers))
 
 

@@ -1,4 +1,4 @@
-"""What is known: rows, sums, pages, and all there is about one address."""
+"""Reports of balances and gaps: rows, sums, pages, and everything about one address."""
 
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain as joined
@@ -90,7 +90,7 @@ class Balances:
             return pages.gaps(transaction, chain, cursor=cursor, limit=limit)
 
     def known(self, chain: str, address: str) -> list[Known] | None:
-        """What is known of an address, an item for every asset of its chain; None where it is not among the chain's."""
+        """Everything known of an address, an item per asset of its chain; None if the chain does not have the address."""
         with self._database.read() as transaction:
             key = transaction.chains.get(chain)
             found = None if key is None else transaction.execute(_FIND, {"chain": key.number, "text": address}).scalar()

@@ -1,4 +1,4 @@
-"""What a database server or file format has of its own: a second one is one more class and one row in `database.DIALECTS`."""
+"""The port to a database system: a second one is one class and one row of `database.DIALECTS`."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,36 +13,36 @@ WRITES = "hdscan_writes"  # execution option: the transaction takes the write lo
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something that is wrong with a database, and what to do about it."""
+    """A defect of a database, and its remedy."""
 
     what: str
     mend: str
 
 
 class Dialect(Protocol):
-    """One database and the way it is spoken to; made from its URL. `place` is what messages call it."""
+    """One database of one system; made from its URL."""
 
     @property
     def place(self) -> str:
         """The database in a message, without secrets."""
 
     def prepare(self, *, create: bool) -> None:
-        """See that there is something to connect to, made where it is missing and `create` says so; StoreError otherwise."""
+        """Check that the database can be connected to, creating it if `create`; StoreError otherwise."""
 
     def make_engine(self) -> Engine:
-        """An engine for any thread, which obeys WRITES; nothing is written yet."""
+        """A thread-safe engine that obeys WRITES; writes nothing yet."""
 
     def before_migration(self) -> None:
-        """Settings that the database keeps and that a transaction cannot make."""
+        """Make persistent settings that cannot be made within a transaction."""
 
     def explain(self, error: BaseException | None) -> StoreError:
         """The driver's error as one sentence, and whether another try may succeed."""
 
     def writer_lock(self, command: str) -> AbstractContextManager[None]:
-        """Be the only writer until the process ends, however it does; LockedError names who is."""
+        """Be the only writer, at most until the process dies; LockedError names the one that is."""
 
     def beside(self, ending: str) -> Path:
-        """The place of a file that belongs to the database."""
+        """The path of a file that belongs to the database."""
 
     def findings(self, connection: Connection) -> list[Finding]:
-        """What is wrong with the database as a whole; reads all of it."""
+        """Integrity errors; reads the whole database."""

@@ -1,4 +1,4 @@
-"""The schema's version: find it, refuse what is not ours, bring it up to date."""
+"""Checks the schema's version, refuses foreign databases and migrates older ones."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _SET_NETWORK = text("INSERT INTO meta (name, value) VALUES ('network', :network)
 
 
 def open_schema(database: Database, network: Network, *, create: bool) -> None:
-    """Make the database ready for this program and this network, or raise a StoreError and leave it as it is."""
+    """Migrate the database if `create`, and check its network; StoreError, with nothing changed, if it can't be used."""
     with database.read() as transaction:
         tables = set(inspect(transaction.connection).get_table_names())
         version = transaction.execute(_VERSION).scalar() if "alembic_version" in tables else None

@@ -1,6 +1,6 @@
-"""Pages of what is known: each begins after the key where the former ended, whatever was written between.
+"""Keyset pagination of balances and gaps: a page begins after the last row's key, whatever was written between.
 
-In the order of keys, which never change, nothing is skipped or told twice.
+Keys never change, so in their order nothing is skipped or repeated.
 """
 
 import base64
@@ -18,8 +18,8 @@ from hdscan.store.rows import ALL, FUNDED, GAPS, Part, balance_row, chosen, gap_
 from hdscan.store.transaction import Transaction, escaped
 
 LIMIT = 1000  # rows of a page
-FEW = 1000  # addresses that are looked up rather than searched for once per run
-LONGEST = 200  # characters to search for: more than any address or path has
+FEW = 1000  # up to so many matching addresses are looked up once, not searched for in every run
+LONGEST = 200  # characters of a search: more than any address or path has
 
 # one bound at each end: of two lower ones SQLite may seek the wrong one
 _UP = "{0} >= :at AND {0} < :high AND ({0} > :at OR {1} > :asset) {q} ORDER BY {0}, {1} LIMIT :limit"
@@ -41,7 +41,7 @@ Values = dict[str, Any]
 
 
 class _Key(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Where a page ended, as a cursor holds it: the query's print, which run of rows, and the last row's key in it."""
+    """What a cursor encodes: the query's fingerprint, the run that the page ended in, and the last row's key in that run."""
 
     query: str
     run: int
@@ -51,7 +51,7 @@ class _Key(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """Rows in one order: statements whose rows follow each other, and the values that stand for a key before the first."""
+    """Rows in one order: statements whose rows follow each other."""
 
     part: Part
     assets: Sequence[int]
@@ -59,7 +59,7 @@ class _Run(msgspec.Struct, frozen=True):
     down: bool = False
 
     def begin(self, key: _Key | None) -> Values:
-        """What the statements are to be given to go on after a key."""
+        """The statements' values to continue after a key, or to begin."""
         values: Values = self.part.chain.bounds | {"assets": list(self.assets)}
         if key is not None:
             return values | {"at": key.at, "asset": key.asset, "amount": key.amount, "length": len(key.amount)}

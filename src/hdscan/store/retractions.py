@@ -16,7 +16,7 @@ _ON_GAP = """ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded
         error = excluded.error, attempts = gap.attempts + 1, providers = excluded.providers"""
 
 _DISPUTES = text(f"SELECT address_id, asset_id, answers FROM dispute WHERE {_WHERE} AND scan_id = :scan")  # noqa: S608 own constant
-# a first sieve, which takes letters of either case for equal
+# a prefilter: LIKE ignores the case of ASCII letters
 _VOTES = text(f"""
     SELECT address_id, asset_id, answers FROM audit WHERE {_WHERE} AND scan_id = :scan AND answers LIKE :said ESCAPE '!'
 """)  # noqa: S608 own constant
@@ -53,7 +53,7 @@ _RECOUNT = text(f"""
 
 
 def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, error: str) -> int:
-    """Retract what a source said in a scan, or of that what is from a height on; how many readings that were.
+    """Retract a source's answers in a scan, or those from a height on; returns how many readings they were of.
 
     The scan's own totals are left to the caller.
     """
@@ -71,7 +71,7 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
     for first, stop in rows.ranges(0, rows.chain.high - low, done=False):
         transaction.execute(_UNCOUNT, {"low": low + first, "high": low + stop, "scan": rows.id})
     transaction.execute(_END_AUDITS, which)
-    # what it confirmed is as good as not audited
+    # audits that it took part in prove nothing
     said = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
     votes = [
         (address, asset)

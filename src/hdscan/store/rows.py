@@ -1,4 +1,4 @@
-"""What is known of an address and asset, as rows: never a zero that was not read."""
+"""Rows of reports: never a zero that was not read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ GAPS = """
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A chain that is asked about, with its assets by id."""
+    """A chain that a report covers, with its assets by id."""
 
     chain: ChainKey
     assets: Mapping[int, Asset]
@@ -40,7 +40,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> Iterator[Part]:
-    """The chains that a report covers, in order of registration, with those of their current assets that are asked about."""
+    """The chains and current assets that a report covers, in order of registration."""
     for key in transaction.chains.values():
         assets = {
             number: each

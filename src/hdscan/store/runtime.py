@@ -1,4 +1,4 @@
-"""What outlives a process besides balances: what was learned about endpoints, and the providers as last seen."""
+"""Runtime state that the next process takes over: what was learned about endpoints, and the providers as last seen."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ _SEEN = text(
 
 
 class Runtime:
-    """The runtime state that the next process takes over."""
+    """The tables `memory` and `provider`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

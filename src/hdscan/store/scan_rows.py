@@ -1,4 +1,4 @@
-"""One chain's scan within a transaction: what its commits, audits and retractions write, and the totals that follow."""
+"""One chain's scan within a transaction: the rows that its commits, audits and retractions write, and its totals."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -138,7 +138,7 @@ class ScanRows:
         self.transaction.executemany(_PUT_BALANCE, reads.values())
 
     def end_gaps(self, reads: Rows) -> int:
-        """Store balances of readings that were unread; by how many funded addresses there are more."""
+        """Store balances of readings that were unread; returns how many funded addresses that adds."""
         rich = {key[0] for key, row in reads.items() if row[2] != "0"}
         before = self.funded_among(rich)
         self.put(reads, [(address, address + 1) for address in {key[0] for key in reads}])
@@ -197,7 +197,7 @@ class ScanRows:
         return sum(self.funded(address, address + 1) for address in addresses)
 
     def recount(self) -> ChainScan:
-        """The scan's record with the totals that its rows prove: what the stored record must equal after every commit."""
+        """The scan's record with totals counted from the rows; the stored record equals it after every commit."""
         bounds = self.chain.bounds | {"scan": self.id}
         low = self.chain.low
         done = self.ranges(0, self.chain.high - low, done=True)

@@ -32,7 +32,6 @@ _FORGET_CHUNKS = text("DELETE FROM chunk WHERE chain = :chain AND scan_id < :sca
 _LATEST = text(f"SELECT {COLUMNS} FROM scan_chain WHERE chain = :chain ORDER BY scan_id DESC LIMIT 1")  # noqa: S608 own constant
 _SCAN = text(f"SELECT {COLUMNS} FROM scan_chain WHERE scan_id = :scan ORDER BY chain")  # noqa: S608 own constant
 _RECORDS = text("SELECT id, began_at FROM scan WHERE id < :before ORDER BY id DESC LIMIT :limit")
-_LAST = text("SELECT max(id) FROM scan")
 _STATUS = text(f"""
     UPDATE scan_chain SET status = :status, error = :error, updated_at = :now
     WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
@@ -41,7 +40,7 @@ _PENDING = text("""
     SELECT seq, first, stop FROM chunk
     WHERE scan_id = :scan AND chain = :chain AND seq > :after AND done_at IS NULL ORDER BY seq LIMIT :limit
 """)
-# row values alone would find the place in the key only by scanning
+# with row values instead, SQLite would scan for the place in the key
 _GAPS = text("""
     SELECT a.id, a.text, a.path, t.symbol FROM gap g
     JOIN address a ON a.id = g.address_id JOIN asset t ON t.id = g.asset_id
@@ -54,7 +53,7 @@ _READ = text("""
     JOIN address a ON a.id = b.address_id JOIN asset t ON t.id = b.asset_id
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan LIMIT 1
 """)
-# of the gaps of a token the last one tells why
+# a token's latest gap gives the reason
 _TOKEN_ERRORS = text("""
     SELECT t.symbol, g.error, g.code, n.addresses, g.providers FROM (
         SELECT asset_id, count(*) AS addresses, max(address_id) AS last FROM gap
@@ -62,7 +61,7 @@ _TOKEN_ERRORS = text("""
     ) n JOIN gap g ON g.address_id = n.last AND g.asset_id = n.asset_id JOIN asset t ON t.id = n.asset_id
     WHERE t.contract <> '' ORDER BY t.id
 """)
-# the guard: whoever marks the chunk first commits it
+# the commit guard: the first to mark the chunk commits it
 _DONE = text("""
     UPDATE chunk SET done_at = :now, worker = :worker
     WHERE scan_id = :scan AND chain = :chain AND seq = :seq AND first = :first AND stop = :stop AND done_at IS NULL
@@ -126,12 +125,6 @@ class Scans:
     def record(self, scan_id: int) -> ScanRecord | None:
         """A scan and its chains, or None where there is no such scan."""
         return next((record for record in self.records(scan_id + 1, 1) if record.scan_id == scan_id), None)
-
-    def last_id(self) -> int | None:
-        """The newest scan, or None."""
-        with self._database.read() as transaction:
-            found: int | None = transaction.execute(_LAST).scalar()
-            return found
 
     def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
         """Change a chain's status and error within a scan; its new record."""

@@ -4,6 +4,8 @@ Amounts are decimal text (wei passes 2^63), times unix seconds. A row exists onl
 "never read" (or, with a row in `dispute`, that operators disagree), never zero.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -105,25 +107,37 @@ chunk = Table(
 )
 
 
-def _amounts(name: str) -> Table:
+def _of_readings(name: str, *columns: Column[Any]) -> Table:
+    """A table with at most one row per reading."""
     return Table(
         name,
         metadata,
         Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
         Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
+        *columns,
+        sqlite_with_rowid=False,
+    )
+
+
+def _scan_id(*, nullable: bool = False) -> Column[Any]:
+    return Column("scan_id", Integer, ForeignKey("scan.id"), nullable=nullable)
+
+
+def _amounts(name: str) -> Table:
+    return _of_readings(
+        name,
         Column("amount", Text, nullable=False),
         Column("unconfirmed", Text),
         Column("height", BigInteger),
         Column("observed_at", Float(53), nullable=False),
         Column("source_id", Integer, ForeignKey("source.id"), nullable=False),
-        Column("scan_id", Integer, ForeignKey("scan.id"), nullable=False),
-        sqlite_with_rowid=False,
+        _scan_id(),
     )
 
 
 balance = _amounts("balance")
-# The many zeros of a wallet cost a commit nothing: they are in none of these, but for Bitcoin's, whose unconfirmed amount is
-# stated. Decimal text in the order of its amounts is by length, then text.
+# A wallet's many zeros cost a commit nothing: they are in none of these indexes, except Bitcoin's, whose unconfirmed amount is
+# stated. Decimal text sorts by amount when sorted by length first.
 _funded, _pending = text("amount <> '0'"), text("unconfirmed IS NOT NULL")
 _of = balance.c
 _by_amount = (_of.asset_id, func.length(_of.amount), _of.amount, _of.address_id)
@@ -131,21 +145,17 @@ Index("ix_balance_amount", *_by_amount, sqlite_where=_funded, postgresql_where=_
 Index("ix_balance_funded", _of.address_id, _of.asset_id, sqlite_where=_funded, postgresql_where=_funded)
 Index("ix_balance_unconfirmed", _of.asset_id, _of.unconfirmed, sqlite_where=_pending, postgresql_where=_pending)
 
-# what a balance was before its present scan wrote it: put back when that scan's source proves to serve another chain
+# a balance as it was before its present scan replaced it: restored when that scan's answer is retracted
 earlier = _amounts("earlier")
 
 # scan_id is the scan whose totals count the gap; null: none does, since its chunk is not done
-gap = Table(
+gap = _of_readings(
     "gap",
-    metadata,
-    Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
-    Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
-    Column("scan_id", Integer, ForeignKey("scan.id")),
+    _scan_id(nullable=True),
     Column("code", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("providers", Text, nullable=False),  # JSON object: provider name -> reason
-    sqlite_with_rowid=False,
 )
 
 # that a chain's scan is to be audited, and how far it is: counts of readings
@@ -163,37 +173,20 @@ scan_audit = Table(
     sqlite_with_rowid=False,
 )
 
-# how the last audit of a reading ended; observed_at is that of the balance that stood then: of a later one it says nothing
-audit = Table(
+# how the last audit of a reading ended; observed_at is the audited balance's: of a later balance the audit says nothing
+audit = _of_readings(
     "audit",
-    metadata,
-    Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
-    Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
-    Column("scan_id", Integer, ForeignKey("scan.id"), nullable=False),
+    _scan_id(),
     Column("outcome", Text, nullable=False),
     Column("observed_at", Float(53)),
     Column("error", Text),
     Column("answers", Text, nullable=False),  # JSON list, in the order asked
-    sqlite_with_rowid=False,
 )
 
-
-def _said(name: str, column: str) -> Table:
-    return Table(
-        name,
-        metadata,
-        Column("address_id", BigInteger, ForeignKey("address.id"), primary_key=True),
-        Column("asset_id", Integer, ForeignKey("asset.id"), primary_key=True),
-        Column("scan_id", Integer, ForeignKey("scan.id"), nullable=False),
-        Column(column, Text, nullable=False),  # JSON list
-        sqlite_with_rowid=False,
-    )
-
-
-# a reading of which operators disagree has no balance: it is here with all answers until somebody reads it anew
-dispute = _said("dispute", "answers")
-# what failed before a reading ended, in the last scan of its chain alone
-attempt = _said("attempt", "failed")
+# a disputed reading has no balance: it is here with all answers (JSON list) until it is read anew
+dispute = _of_readings("dispute", _scan_id(), Column("answers", Text, nullable=False))
+# what failed before a reading ended (JSON list), in the last scan of its chain alone
+attempt = _of_readings("attempt", _scan_id(), Column("failed", Text, nullable=False))
 
 memory = Table("memory", metadata, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
 

@@ -1,4 +1,4 @@
-"""Everything that is SQLite's alone: the file and its modes, pragmas, what its errors mean, the writer's lock, integrity."""
+"""SQLite's own: the file and its modes, pragmas, the meaning of its errors, the writer's lock, integrity."""
 
 import os
 import sqlite3
@@ -168,6 +168,6 @@ def _held(lock: Path, path: Path) -> str:
         with lock.open("rb", buffering=0) as file:
             file.seek(1)
             holder = msgspec.json.decode(file.read(4096), type=Holder)
-    except (OSError, msgspec.DecodeError):  # it has the lock but has not said its name yet
+    except (OSError, msgspec.DecodeError):  # the holder has not written its name yet
         return f"another process is writing to {path}; wait for it or end it"
     return f"process {holder.pid} (hdscan {holder.command}, since {holder.since}) is writing to {path}; wait for it or end it"

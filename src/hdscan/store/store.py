@@ -46,7 +46,7 @@ class Store:
         return cls(database)
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         self._database.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -74,11 +74,11 @@ class Store:
         return self._database.dialect.writer_lock(command)
 
     def beside(self, ending: str) -> Path:
-        """The place of a file that belongs to the database: its name with an ending."""
+        """The path of a file that belongs to the database: its name with an ending."""
         return self._database.dialect.beside(ending)
 
     def check(self) -> list[Finding]:
-        """What is wrong with the database; reads all of it."""
+        """Defects of the database; reads all of it."""
         with self._database.read() as transaction:
             found = self._database.dialect.findings(transaction.connection)
         return found + self.scans.check()

@@ -1,4 +1,4 @@
-"""Runs the migrations that a database lacks."""
+"""Runs pending migrations."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 
 def upgrade(connection: Connection, migrations: Path) -> None:
-    """Run every migration that is missing, within the connection's transaction."""
+    """Run every pending migration within the connection's transaction."""
     config = Config(attributes={"connection": connection})
     for name, path in (("script_location", Path(__file__).parent / "alembic"), ("version_locations", migrations)):
         config.set_main_option(name, str(path).replace("%", "%%"))

@@ -1,4 +1,4 @@
-"""What Alembic runs to reach the database: the connection that `store.upgrade` has opened."""
+"""Alembic's environment script: it migrates through the connection that `store.upgrade` passes."""
 
 from alembic import context
 
