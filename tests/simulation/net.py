@@ -71,7 +71,7 @@ class Line:
 
     def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer, with the Date that any server sends."""
-        said = {"date": http_date(self._clock.wall())} | {name.lower(): value for name, value in headers}
+        said = {"date": http_date(int(self._clock.wall()))} | {name.lower(): value for name, value in headers}
         if not self.future.done():
             self.future.set_result(http.Response(status, said, body))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from pkgutil import resolve_name
-from types import TracebackType
 from typing import Self
 
 from hdscan.model.chain import Family
@@ -46,9 +45,7 @@ class City:
             await host.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for host in self.hosts.values():
             await host.close()
         self._pulse.stop()

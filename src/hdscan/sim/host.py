@@ -249,7 +249,7 @@ class Host:
             entry.paused_until = now + seconds
         elif how is Throttle.DATE:
             until = floor(wall) + seconds
-            headers = (("Retry-After", http_date(until)), ("Date", http_date(wall)))
+            headers = (("Retry-After", http_date(until)), ("Date", http_date(int(wall))))
             entry.paused_until = now + until - wall
         if why != PAUSED and entry.paused_until is not None:
             self._paused_until = max(self._paused_until, entry.paused_until)

@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol, cast
 from urllib.parse import unquote_plus
@@ -190,20 +191,10 @@ def parse_query(query: str) -> dict[str, str]:
     return {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
 
 
-def http_date(seconds: float) -> str:
+@lru_cache(16)
+def http_date(seconds: int) -> str:
     """Write unix seconds as an IMF-fixdate (RFC 9110 section 5.6.7)."""
-    return formatdate(int(seconds), usegmt=True)
-
-
-_dates: dict[int, bytes] = {}
-
-
-def _date() -> bytes:
-    now = int(time.time())
-    if now not in _dates:
-        _dates.clear()
-        _dates[now] = http_date(now).encode()
-    return _dates[now]
+    return formatdate(seconds, usegmt=True)
 
 
 def head(status: int, length: int, headers: tuple[tuple[str, str], ...]) -> bytes:
@@ -212,5 +203,5 @@ def head(status: int, length: int, headers: tuple[tuple[str, str], ...]) -> byte
     if not any(name.lower() == "content-type" for name, _ in headers):
         extra += b"Content-Type: application/json\r\n"
     if not any(name.lower() == "date" for name, _ in headers):
-        extra += b"Date: %s\r\n" % _date()
+        extra += b"Date: %s\r\n" % http_date(int(time.time())).encode()
     return b"HTTP/1.1 %d %s\r\n%sContent-Length: %d\r\n\r\n" % (status, REASONS.get(status, b"Unknown"), extra, length)
