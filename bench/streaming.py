@@ -15,7 +15,6 @@ from time import process_time
 
 import msgspec
 import uvloop
-from hdscan.web.live import Live
 
 from bench.table import row
 from hdscan.app import ScanRequest, Wallet
