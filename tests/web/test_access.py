@@ -105,7 +105,7 @@ def test_a_secret_of_another_size_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "secret"
     path.write_bytes(b"x" * size)
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match=r"secret is not the secret that hdscan wrote; delete it"):
+    with pytest.raises(ConfigError, match=r"secret does not hold the secret that hdscan wrote; delete it"):
         load_secret(path)
 
 
@@ -114,7 +114,7 @@ def test_a_secret_that_others_can_reach_is_refused(tmp_path: Path, mode: int) ->
     path = tmp_path / "secret"
     load_secret(path)
     path.chmod(mode)
-    with pytest.raises(ConfigError, match="can be read by others; delete it"):
+    with pytest.raises(ConfigError, match="is readable by others; delete it"):
         load_secret(path)
 
 
