@@ -11,7 +11,7 @@ from hdscan.model.audit import AuditOutcome
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, Reading, Unread
-from hdscan.scan.audit import Again, Another, AuditCase, by_company, chosen, contradiction, sampled
+from hdscan.scan.audit import Again, Another, AuditCase, by_excluded, chosen, contradiction, sampled
 
 COIN = Asset("btc", "BTC", 8)
 OPERATORS = {"a": "A", "a2": "A", "b": "B", "c": "C"}
@@ -129,8 +129,8 @@ def test_the_odd_one_that_does_not_answer_has_not_lost() -> None:
 
 def test_a_case_whose_answer_is_taken_back_asks_nobody_any_more() -> None:
     made = case(said("a", 5), said("b", 0))
-    made.give_up()
-    assert by_company([made]) == {}
+    made.retract()
+    assert by_excluded([made]) == {}
     made.take(said("c", 5))
     assert len(made.answers) == 2
 

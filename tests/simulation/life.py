@@ -14,7 +14,7 @@ from hdscan.app.fleet import make_fleet
 from hdscan.model.reading import Kind
 from hdscan.model.scan import BalanceState, Status
 from hdscan.provider.transport import AioTransport
-from hdscan.scan.engine import Fleet
+from hdscan.scan.fleet import Fleet
 from hdscan.scan.plan import ScanRequest, chunk_size
 from hdscan.sim.world import World
 from hdscan.store import Store

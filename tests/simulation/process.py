@@ -10,9 +10,9 @@ import msgspec
 from hdscan.app.fleet import policy
 from hdscan.model.errors import StoreError
 from hdscan.model.events import Event, ScanState
-from hdscan.scan.chain_scan import stands
-from hdscan.scan.engine import Engine
+from hdscan.scan.engine import Engine, EngineSettings
 from hdscan.scan.plan import ScanRequest
+from hdscan.scan.progress import progress_of
 from hdscan.web.state import CurrentState
 from tests.simulation.ending import Ending
 from tests.simulation.net import InProcess
@@ -62,12 +62,9 @@ class Process:
             self.fleet,
             life.settings.chains,
             life.settings.assets,
-            policy=pool_policy,
-            chunk=life.settings.scan.chunk,
-            final_passes=life.settings.scan.final_passes,
+            EngineSettings(pool_policy, life.settings.scan.chunk, life.settings.scan.final_passes, worker="simulated"),
             clock=self.clock,
             jitter=Random(f"jitter/{life.scenario.seed}/{life.runs}").random,
-            worker="simulated",
             executor=life.disk,
         )
         self.watch.probing = lambda chain: self.engine._scanners[chain]._pool._completions._probing
@@ -159,7 +156,7 @@ class Process:
         if isinstance(event, ScanState):
             records = [r for chain in self.life.settings.chains if (r := self.store.scans.latest(chain))]
             errors = [error for r in records for error in self.store.scans.token_errors(r.scan_id, r.chain)]
-            self.live = CurrentState([stands(record) for record in records], errors, [])
+            self.live = CurrentState([progress_of(record) for record in records], errors, [])
             for first in self.live.beginning(event):
                 self._apply(first)
             return

@@ -11,7 +11,7 @@ from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.registry import build
 from hdscan.provider.transport import Transport
-from hdscan.scan.engine import Fleet
+from hdscan.scan.fleet import Fleet
 from hdscan.settings import Settings
 
 

@@ -39,9 +39,9 @@ from hdscan.model.explain import Explained
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, ScanResult, Status
 from hdscan.provider.transport import AioTransport
-from hdscan.scan.chain_scan import stands
-from hdscan.scan.engine import Engine, summary
+from hdscan.scan.engine import Engine, EngineSettings
 from hdscan.scan.plan import ScanRequest
+from hdscan.scan.progress import progress_of, summary
 from hdscan.settings import Settings, load
 from hdscan.store import Store
 
@@ -178,12 +178,14 @@ class Wallet:
                     make_fleet(settings, transport, clock),
                     settings.chains,
                     settings.assets,
-                    policy=policy(settings),
-                    chunk=settings.scan.chunk,
-                    final_passes=settings.scan.final_passes,
+                    EngineSettings(
+                        policy(settings),
+                        settings.scan.chunk,
+                        settings.scan.final_passes,
+                        worker=f"{socket.gethostname()}:{os.getpid()}",
+                    ),
                     clock=clock,
                     jitter=random.random,
-                    worker=f"{socket.gethostname()}:{os.getpid()}",
                 )
                 try:
                     async with aclosing(engine.run(request or ScanRequest())) as events:
@@ -220,7 +222,7 @@ class Wallet:
         """Where the last scan of every chain stands, and which of their tokens fail, as stored."""
         records = self.chains()
         errors = [error for record in records for error in self.store.scans.token_errors(record.scan_id, record.chain)]
-        return [stands(record) for record in records], errors
+        return [progress_of(record) for record in records], errors
 
     def last_scan(self) -> ScanResult | None:
         """How the last scan of every chain stands, or None where there was none."""

@@ -56,7 +56,7 @@ class AuditCase:
         """`operators` are by provider, `tolerance` is how many blocks apart two heights are comparable."""
         self.reading = reading
         self.answers = [first]
-        self.void = False  # one of its answers was taken back: the reading is to be looked at anew
+        self.retracted = False  # an answer was retracted: the case decides nothing, the reading is read and audited again
         self.question: Question | None = Another(frozenset({_operator(operators, first)}))
         self._operators = operators
         self._tolerance = tolerance
@@ -78,7 +78,7 @@ class AuditCase:
         """How the question ended; the next one, if there is one, stands in `question`."""
         asked, self.question = self.question, None
         self._failed += failed
-        if self.void:
+        if self.retracted:
             return
         if isinstance(outcome, Unread):
             self._unanswered(asked, outcome)
@@ -92,9 +92,9 @@ class AuditCase:
             case 4 if self._decided and outcome.amount != self._decided[0].amount and self._comparable(outcome):
                 self._lost = outcome.source
 
-    def give_up(self) -> None:
-        """One of its answers was taken back: the case decides nothing."""
-        self.void, self.question = True, None
+    def retract(self) -> None:
+        """End without a decision, since one of the answers was retracted."""
+        self.retracted, self.question = True, None
 
     def _unanswered(self, asked: Question | None, outcome: Unread) -> None:
         if len(self.answers) == 1:
@@ -153,13 +153,13 @@ def contradiction(audited: Audited) -> str:
     return f"it said {said.amount} for {where}, and {' and '.join(others)} agree on {audited.amount.amount}"
 
 
-def by_company(cases: Sequence[AuditCase]) -> dict[frozenset[str], list[Reading]]:
-    """The readings that are still to be asked, by the providers that they are not for."""
-    companies: dict[frozenset[str], list[Reading]] = {}
+def by_excluded(cases: Sequence[AuditCase]) -> dict[frozenset[str], list[Reading]]:
+    """The readings that still have a question, by the providers that must not be asked."""
+    readings: dict[frozenset[str], list[Reading]] = {}
     for case in cases:
         if case.question is not None:
-            companies.setdefault(case.excluded(), []).append(case.reading)
-    return companies
+            readings.setdefault(case.excluded(), []).append(case.reading)
+    return readings
 
 
 def _operator(operators: Mapping[str, str], answer: Balance) -> str:

@@ -1,0 +1,67 @@
+"""All providers that can be asked, and what was learned about them, which outlives the process."""
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from hdscan.model.scan import ProviderStatus
+from hdscan.pool.batch import BatchMemory, BatchSize
+from hdscan.pool.limiter import Limiter, LimiterMemory
+from hdscan.pool.upstream import Upstream
+
+PINNED = "pin:"
+BATCH = "batch:"
+
+T = TypeVar("T")
+_log = structlog.get_logger()
+
+
+class Fleet(msgspec.Struct, frozen=True):
+    """The upstreams per chain, the limiter per endpoint, and the providers that are switched off.
+
+    `pins` are the fingerprints of certificates that hosts showed first, by endpoint; the transport shares and fills it.
+    """
+
+    upstreams: Mapping[str, Sequence[Upstream]]
+    limiters: Mapping[str, Limiter]
+    off: Sequence[ProviderStatus]
+    pins: MutableMapping[str, str]
+
+    def statuses(self, now: float) -> tuple[ProviderStatus, ...]:
+        return (*(upstream.status(now) for upstreams in self.upstreams.values() for upstream in upstreams), *self.off)
+
+    def memory(self) -> dict[str, bytes]:
+        """JSON by name: quota and pauses by endpoint, pins by `pin:` endpoint, sizes by `batch:` provider and kind."""
+        memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self.limiters.items()}
+        for name, size in self._sizes():
+            memory[name] = msgspec.json.encode(size.memory())  # null where a size has grown back
+        return memory | {f"{PINNED}{endpoint}": msgspec.json.encode(pin) for endpoint, pin in self.pins.items()}
+
+    def restore(self, memory: Mapping[str, bytes], now: float) -> None:
+        """Take over what an earlier process learned."""
+        for name, limiter in self.limiters.items():
+            if limits := remembered(memory, name, LimiterMemory):
+                limiter.restore(limits, now)
+        for name, size in self._sizes():
+            if learned := remembered(memory, name, BatchMemory):
+                size.restore(learned, now)
+        for name in memory:
+            if name.startswith(PINNED) and (pin := remembered(memory, name, str)):
+                self.pins[name.removeprefix(PINNED)] = pin
+
+    def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
+        for upstreams in self.upstreams.values():
+            for upstream in upstreams:
+                for kind, size in upstream.sizes.items():
+                    yield f"{BATCH}{upstream.name}:{kind}", size
+
+
+def remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | None:
+    """The value under a name; None where there is none, or only one that another version wrote."""
+    try:
+        return msgspec.json.decode(memory.get(name, b"null"), type=kind | None)
+    except msgspec.DecodeError:
+        _log.warning("memory_not_understood", name=name)
+        return None

@@ -1,0 +1,122 @@
+"""The phases of a scan: each hands out jobs until it has none left."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from hdscan.model.audit import AuditPlan
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.scan.audit import AuditCase, chosen
+from hdscan.scan.jobs import AuditJob, ChunkJob, GapJob, Job
+from hdscan.scan.scan_store import ScanStore
+from hdscan.store import Due
+
+PAGE = 5000  # rows that are looked at once for an audit
+
+
+class Phase(Protocol):
+    """A phase lasts until its jobs have ended, and as long as it is `waiting`."""
+
+    waiting: bool
+
+    async def more(self) -> Sequence[Job] | None:
+        """Some more jobs, perhaps none yet; None where none will come."""
+
+
+class ChunkPhase:
+    """The chunks that are not done."""
+
+    waiting = False
+
+    def __init__(self, store: ScanStore) -> None:
+        self._store = store
+        self._after = -1
+
+    async def more(self) -> Sequence[Job] | None:
+        chunk = await self._store.next_chunk(self._after)
+        if chunk is None:
+            return None
+        self._after = chunk.seq
+        return [ChunkJob(chunk=chunk, readings=await self._store.readings(chunk))]
+
+
+class GapPhase:
+    """The readings that the scan counts as unread, `size` a job."""
+
+    waiting = False
+
+    def __init__(self, store: ScanStore, pool: ChainPool, size: int, *, unread: int) -> None:
+        self._store = store
+        self._pool = pool
+        self._size = size
+        self._after: tuple[int, str] | None = None
+        self._begun = False
+        self._exhausted = not unread
+
+    async def more(self) -> Sequence[Job] | None:
+        if self._exhausted:
+            return None
+        if not self._begun and (known := await self._store.any_reading()):
+            self._pool.remember(known)
+        self._begun = True
+        readings = await self._store.gaps(self._after, self._size)
+        self._exhausted = len(readings) < self._size
+        if not readings:
+            return None
+        self._after = (readings[-1].index, readings[-1].asset.symbol)
+        return [GapJob(readings=readings)]
+
+
+class AuditPhase:
+    """What is disputed, and what an audit selects of the rest, `size` cases a job."""
+
+    waiting = False
+
+    def __init__(self, store: ScanStore, pool: ChainPool, size: int, *, plan: AuditPlan, tolerance: int) -> None:
+        self._store = store
+        self._pool = pool
+        self._size = size
+        self._plan = plan
+        self._tolerance = tolerance
+        due = partial(store.due_for_audit, zeros=plan.percent > 0)
+        self._sources: list[Callable[[tuple[int, int] | None, int], Awaitable[list[Due]]]] = [store.disputed, due]
+        self._after: tuple[int, int] | None = None
+        self._cases: list[AuditCase] = []
+
+    async def more(self) -> Sequence[Job] | None:
+        if self._sources and len(self._cases) < self._size:
+            page = await self._sources[0](self._after, PAGE)
+            self._cases += self._chosen(page)
+            self._after = page[-1].key if len(page) == PAGE else None
+            if self._after is None:
+                del self._sources[0]
+            return ()
+        if not self._cases:
+            return None
+        cases, self._cases = self._cases[: self._size], self._cases[self._size :]
+        self._pool.remember(cases[0].reading)
+        return [AuditJob(cases=cases, readings=[case.reading for case in cases])]
+
+    def _chosen(self, page: Sequence[Due]) -> list[AuditCase]:
+        operators = self._pool.operators()
+        pairs = ((self._store.reading(due), due.balance) for due in page)
+        return [
+            AuditCase(reading, balance, operators, self._tolerance)
+            for reading, balance in pairs
+            if chosen(self._plan.seed, reading, balance, self._plan.percent)
+        ]
+
+
+class FinalCheck:
+    """Whether what was read is still of everybody's chain: no jobs, but to wait for the pool's FinalCheckDone."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+        self.waiting = True
+        self._begun = False
+
+    async def more(self) -> Sequence[Job] | None:
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        return None

@@ -1,0 +1,130 @@
+"""How far a chain's scan is, and what is said about it; memory follows the commits."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+
+import msgspec
+import structlog
+
+from hdscan.model.errors import StoreError
+from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
+from hdscan.model.reading import BalanceResult
+from hdscan.model.recast import recast
+from hdscan.model.scan import ChainResult, ChainScan, ScanResult, Status, worst
+from hdscan.model.times import rfc3339_seconds
+from hdscan.scan.retraction import Retraction
+from hdscan.scan.scan_store import ScanStore, Spent
+from hdscan.scan.token_errors import TokenErrors
+
+_log = structlog.get_logger()
+
+
+class Progress:
+    """The record of a chain's scan as last committed. `emit` takes events, `requests` gives the number of calls so far."""
+
+    def __init__(
+        self,
+        record: ChainScan,
+        store: ScanStore,
+        token_errors: TokenErrors,
+        *,
+        clock: Callable[[], float],
+        emit: Callable[[Event], None],
+        requests: Callable[[], int],
+    ) -> None:
+        self.record = msgspec.structs.replace(record, status=Status.RUNNING, error=None)  # as the scanner will store it first
+        self.store = store
+        self.token_errors = token_errors
+        self._clock = clock
+        self._emit = emit
+        self._requests = requests
+        self._began = self._counted_at = clock()
+        self._counted_requests = 0
+        self._ended_before = record.ended
+
+    def current(self) -> ChainProgress:
+        """Totals of the last commit, with the rate of this run."""
+        record, now = self.record, self._clock()
+        rate = max(0, record.ended - self._ended_before) / max(now - self._began, 1e-9)
+        left = record.readings - record.ended
+        eta = round(left / rate, 1) if rate > 0 else None
+        return msgspec.structs.replace(progress_of(record), rate=round(rate, 3), eta=eta)
+
+    # -- what is kept
+
+    async def set_status(self, status: Status, error: str | None = None) -> None:
+        self.record = await self.store.set_status(status, error)
+
+    async def commit(
+        self,
+        write: Callable[[Spent], Awaitable[ChainScan | None]],
+        results: Sequence[BalanceResult] = (),
+        *,
+        again: bool = False,
+    ) -> None:
+        """Commit, then take in the results (`again`: they were counted as unread) and say how far the scan is."""
+        if await self._count(write):
+            self.token_errors.record(results, again=again)
+            self.say()
+
+    async def count_rest(self) -> None:
+        """Store the time and requests that belong to no commit: an outage costs both."""
+        await self._count(lambda spent: self.store.commit_gaps((), spent))
+
+    async def _count(self, write: Callable[[Spent], Awaitable[ChainScan | None]]) -> bool:
+        """Write with what was spent since the last commit; False where another worker had committed the same."""
+        now, requests = self._clock(), self._requests()
+        record = await write(Spent(now, now - self._counted_at, requests - self._counted_requests))
+        if record is None:
+            return False
+        self._counted_at, self._counted_requests = now, requests
+        self.record = record
+        return True
+
+    async def retract(self, retraction: Retraction) -> int:
+        """Retract the committed balances of a provider; how many they were."""
+        count = await self.store.retract(retraction)
+        if count:
+            self.record = await self.store.record()
+            self.token_errors.restate(await self.store.token_errors())
+        return count
+
+    async def fail(self, failure: StoreError) -> None:
+        """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
+        _log.error("commit_failed", chain=self.record.chain, error=str(failure))
+        error = f"the database could not be written: {failure}"
+        self.record = msgspec.structs.replace(self.record, status=Status.FAILED, error=error)
+        if not failure.may_pass:  # otherwise every try was in vain just now
+            with suppress(StoreError):
+                await self.set_status(Status.FAILED, error)
+
+    # -- what is said
+
+    def say(self) -> None:
+        self._emit(recast(self.current(), ScanProgress))
+        self.say_token_errors()
+
+    def say_error(self, code: str, error: str) -> None:
+        self._emit(ScanError(self.record.chain, code, error, rfc3339_seconds(self._clock())))
+
+    def say_token_errors(self, *, all_of_them: bool = False) -> None:
+        for event in self.token_errors.due(self._clock(), all_of_them=all_of_them):
+            self._emit(event)
+
+    def say_end(self) -> None:
+        """Say how the chain ended, after everything that is still unsaid."""
+        self.say_token_errors(all_of_them=True)
+        if self.record.error:
+            self.say_error(self.record.status.value, self.record.error)
+        self._emit(recast(self.current(), ScanComplete))
+
+
+def progress_of(record: ChainScan) -> ChainProgress:
+    """The progress of a scan that nobody is running."""
+    return recast(record, ChainProgress, rate=0.0, eta=None, seconds=round(record.seconds, 3))
+
+
+def summary(scan_id: int, records: Iterable[ChainScan]) -> ScanResult:
+    """What `scan --json` prints: the worst chain decides the status."""
+    chains = {r.chain: recast(r, ChainResult, seconds=round(r.seconds, 3)) for r in records}
+    return ScanResult(scan_id, worst(each.status for each in chains.values()), chains)

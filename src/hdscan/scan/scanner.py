@@ -1,0 +1,219 @@
+"""One chain's scan: its phases one after the other, and what happens meanwhile one event after the other."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from hdscan.model.chain import Chain
+from hdscan.model.errors import ReadCode, StoreError
+from hdscan.model.scan import ChainScan, Status
+from hdscan.pool.actions import Actions, FinalCheckDone, Halt, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
+from hdscan.pool.chain_pool import ChainPool, PoolMemory
+from hdscan.pool.driver import Driver
+from hdscan.scan.jobs import Job
+from hdscan.scan.phases import AuditPhase, ChunkPhase, FinalCheck, GapPhase, Phase
+from hdscan.scan.progress import Progress
+from hdscan.scan.retraction import Retraction
+
+IN_FLIGHT = 4  # jobs
+ROUNDS = 8  # times that what was retracted is read again
+BY_USER = Halt("stopped by its user")
+
+_log = structlog.get_logger()
+
+
+class ChainScanner:
+    """Scans one chain, `size` readings a job of gaps or audits."""
+
+    def __init__(self, chain: Chain, pool: ChainPool, progress: Progress, *, clock: Callable[[], float], size: int) -> None:
+        self.chain = chain
+        self.progress = progress
+        self.stopping = False
+        self.ended = False
+        self._store = progress.store
+        self._pool = pool
+        self._size = size
+        self._driver = Driver(pool, clock, self._deliver)
+        self._running: asyncio.Task[Halt] | None = None  # the driver
+        self._jobs: dict[int, Job] = {}
+        self._next_number = 0
+        # dealt with one after the other: a job ended, an event of the pool; None: see whether the work was halted
+        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | None] = asyncio.Queue()
+        self._phase: Phase = ChunkPhase(self._store)
+        self._unsettled = False  # something was retracted since the last pass over the gaps began
+
+    @property
+    def record(self) -> ChainScan:
+        return self.progress.record
+
+    def memory(self) -> tuple[int, PoolMemory]:
+        """The scan, and what its pool has to remember if it is resumed."""
+        return self.record.scan_id, self._pool.memory()
+
+    def stop(self) -> None:
+        """Begin no more work; commit what has ended and end as STOPPED."""
+        self.stopping = True
+        self._inbox.put_nowait(None)
+
+    # -- phases
+
+    async def run(self, *, passes: int, retry: bool) -> ChainScan:
+        """Read what is left of the scan (`retry`: only its gaps) and end it; the record of how it ended.
+
+        Neither a provider nor the disk makes it raise: such a chain ends STOPPED or FAILED, resumable.
+        """
+        self._running = driver = asyncio.create_task(self._driver.run())
+        driver.add_done_callback(lambda _: self._inbox.put_nowait(None))
+        try:
+            await self.progress.set_status(Status.RUNNING)
+            self.progress.say()
+            halt = await self._phases(max(passes, 1) if retry else passes, retry=retry)
+            await _cancel(driver)
+            await self._retract_rest()
+            if halt is not None:
+                for job in self._jobs.values():
+                    await job.keep(self.progress)
+            await self.progress.count_rest()
+            if halt is None:
+                gaps = self.record.open
+                await self.progress.set_status(Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED)
+            elif halt is BY_USER:
+                await self.progress.set_status(Status.STOPPED)
+            else:
+                await self.progress.set_status(Status.FAILED, halt.reason)
+        except StoreError as failure:
+            await self.progress.fail(failure)
+        finally:
+            await _cancel(driver)
+        self.ended = True
+        self.progress.say_end()
+        return self.record
+
+    async def _phases(self, passes: int, *, retry: bool) -> Halt | None:
+        """Chunks, gaps, audit; then the final check. What was retracted meanwhile is read and audited again."""
+        halt = None if retry else await self._drain(ChunkPhase(self._store))
+        for _ in range(passes):
+            halt = halt or await self._fill_gaps()
+        if halt is not None:
+            return halt
+        plan = await self._store.audit_plan()
+        for _ in range(ROUNDS):
+            if self._unsettled:
+                halt = await self._fill_gaps()
+            if halt is None and plan is not None:
+                tolerance = self.chain.head_tolerance
+                halt = await self._drain(AuditPhase(self._store, self._pool, self._size, plan=plan, tolerance=tolerance))
+            if halt is None and not self._unsettled:
+                halt = await self._drain(FinalCheck(self._driver.begin_final_check))
+            if halt is not None or not self._unsettled:
+                return halt
+        return None
+
+    async def _fill_gaps(self) -> Halt | None:
+        self._unsettled = False
+        return await self._drain(GapPhase(self._store, self._pool, self._size, unread=self.record.unread))
+
+    async def _drain(self, phase: Phase) -> Halt | None:
+        """Keep a few jobs of a phase in flight until all have ended; a Halt where the pool or the user ended the work."""
+        self._phase = phase
+        while True:
+            while len(self._jobs) < IN_FLIGHT and not self.stopping and (jobs := await phase.more()) is not None:
+                for job in jobs:
+                    self._submit(job)
+            if not self._jobs and self._inbox.empty() and not phase.waiting:
+                return BY_USER if self.stopping else None
+            if halt := await self._next():
+                return halt
+
+    async def _next(self) -> Halt | None:
+        """Deal with the next thing that happens; a Halt where the pool or the user ended the work."""
+        assert self._running is not None
+        match await self._inbox.get():
+            case Job() as job:
+                await self._commit(job)
+            case Quarantined() | Reorged() as event:
+                await self._retract(Retraction.of(event))
+            case FinalCheckDone(unheard):
+                self._phase.waiting = False
+                if unheard:
+                    text = f"{', '.join(unheard)} could not be asked at the end whether its blocks are still of the chain"
+                    self._say_unavailable(f"{text}; what it said of {self.chain.id} stands")
+        if not self._running.done() and not self.stopping:
+            return None
+        for job in list(self._jobs.values()):
+            await self._commit(job)
+        return BY_USER if self.stopping else self._running.result()
+
+    # -- jobs
+
+    def _submit(self, job: Job) -> None:
+        job.number = self._next_number
+        self._next_number += 1
+        self._jobs[job.number] = job
+        self._ask(job)
+
+    def _ask(self, job: Job) -> None:
+        for excluded, readings in job.questions().items():
+            self._driver.submit(job.number, readings, budget_free=job.budget_free, excluded=excluded)
+
+    async def _commit(self, job: Job) -> None:
+        """Commit a job whole, if it ended whole; an audit may have to ask on first."""
+        if not job.ended or job.number not in self._jobs:
+            return
+        if job.ask_on():
+            self._ask(job)
+            return
+        await job.commit(self.progress)
+        del self._jobs[job.number]
+        for provider, evidence in job.contradictions():
+            for event in self._pool.contradict(provider, evidence):
+                self._inbox.put_nowait(event)
+
+    async def _retract(self, retraction: Retraction) -> None:
+        """Read again what a provider said in this scan: what is in flight at once, the rest as gaps."""
+        self._unsettled = True
+        in_flight = 0
+        for job in self._jobs.values():
+            in_flight += len(job.affected(retraction))
+            if readings := job.retract(retraction):
+                self._driver.submit(job.number, readings)
+        count = await self.progress.retract(retraction)
+        what = f"{retraction.reason}; {count} balances that it gave are read again" if count else retraction.reason
+        if count or in_flight or retraction.fork is None:  # a reorganisation that touches no balance is not worth a word
+            self.progress.say_error(retraction.code.value, what)
+
+    async def _retract_rest(self) -> None:
+        """Heed the retractions that came while the scan was ending."""
+        while not self._inbox.empty():
+            if isinstance(event := self._inbox.get_nowait(), Quarantined | Reorged):
+                await self._retract(Retraction.of(event))
+
+    # -- what the pool says
+
+    def _deliver(self, actions: Actions) -> None:
+        for number, result in actions.ended:
+            job = self._jobs[number]
+            job.results.append(result)
+            if job.ended:
+                self._inbox.put_nowait(job)
+        for event in actions.events:
+            match event:
+                case Quarantined() | Reorged() | FinalCheckDone():
+                    self._inbox.put_nowait(event)
+                case ShortReply(provider, requested, received):
+                    _log.warning("short_reply", provider=provider, requested=requested, received=received)
+                case OutageEnded():
+                    _log.info("chain_answers_again", chain=self.chain.id)
+                case OutageBegan(seconds):
+                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
+                    self._say_unavailable(text)
+
+    def _say_unavailable(self, text: str) -> None:
+        self.progress.say_error(ReadCode.UNAVAILABLE.value, text)
+
+
+async def _cancel(task: asyncio.Task[Halt]) -> None:
+    if not task.done():
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
