@@ -12,7 +12,7 @@ import msgspec
 
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.endpoint import Cost, Endpoint
-from hdscan.provider.registry import build
+from hdscan.provider.build import build
 from hdscan.provider.remote import Remote
 from hdscan.provider.transport import AioTransport
 

@@ -10,7 +10,7 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.model.protocol import PROTOCOLS
 from hdscan.pool.port import Provider
-from hdscan.provider.registry import build
+from hdscan.provider.build import build
 from hdscan.provider.transport import AioTransport
 from tests.provider.server import CHAINS, NOW, endpoint
 

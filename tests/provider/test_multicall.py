@@ -10,7 +10,7 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.registry import build
+from hdscan.provider.build import build
 from hdscan.provider.transport import AioTransport
 from tests.provider.server import BSC, NOW, Asked, conversation, http
 from tests.wire.samples import BNB, USDT, evm

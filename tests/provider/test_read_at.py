@@ -10,7 +10,7 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import ReadError, Reading
-from hdscan.provider.registry import build
+from hdscan.provider.build import build
 from hdscan.provider.transport import AioTransport
 from hdscan.sim.city import City
 from hdscan.sim.evm import TAGS

@@ -9,7 +9,7 @@ from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
-from hdscan.provider.registry import build
+from hdscan.provider.build import build
 from hdscan.provider.transport import Transport
 from hdscan.scan.fleet import Fleet
 from hdscan.settings import Settings

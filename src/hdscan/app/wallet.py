@@ -38,6 +38,7 @@ from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, ScanResult, Status
+from hdscan.provider.registry import REGISTRY
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.engine import Engine, EngineSettings
 from hdscan.scan.plan import ScanRequest
@@ -72,7 +73,7 @@ def configure(
 ) -> Settings:
     """The settings in force; what is not given here comes from where `hdscan` itself looks for it. Raises ConfigError."""
     flags = {"db": db, "log_level": log_level, "log_json": log_json}
-    return load(None if config is None else Path(config), flags, os.environ, Path.cwd())
+    return load(None if config is None else Path(config), flags, os.environ, Path.cwd(), protocols=REGISTRY)
 
 
 def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":

@@ -36,7 +36,7 @@ class Electrum(Remote):
 
     async def prove(self) -> None:
         """Compare the hash of the first block's header."""
-        self._require(await self.block_hash(0))
+        self.require(await self.block_hash(0))
 
     async def block_hash(self, height: int) -> str:
         """Work out the hash at a height from the block's header."""

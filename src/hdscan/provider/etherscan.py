@@ -18,7 +18,7 @@ class Etherscan(Remote):
 
     async def prove(self) -> None:
         """Compare the chain id that Etherscan's node states."""
-        self._require(str(await self._number("eth_chainId")))
+        self.require(str(await self._number("eth_chainId")))
 
     async def tip(self) -> Head:
         """Ask for the block number."""
@@ -26,14 +26,14 @@ class Etherscan(Remote):
 
     async def block_hash(self, height: int) -> str:
         """Ask for the block at a height and take its hash."""
-        return etherscan.block(await self._ask(etherscan.block_request(height, self._chain.identity)), height)
+        return etherscan.block(await self.ask(etherscan.block_request(height, self._chain.identity)), height)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read native balances, or one token balance."""
-        response = await self._ask(etherscan.balances_request(readings, self._chain.identity))
+        response = await self.ask(etherscan.balances_request(readings, self._chain.identity))
         if readings[0].asset.is_native:
-            return self._reply(etherscan.balances(response, readings), height)
-        return self._reply([etherscan.token_balance(response)], height)
+            return self.reply(etherscan.balances(response, readings), height)
+        return self.reply([etherscan.token_balance(response)], height)
 
     async def _number(self, action: str) -> int:
-        return etherscan.number(await self._ask(etherscan.proxy_request(action, self._chain.identity)))
+        return etherscan.number(await self.ask(etherscan.proxy_request(action, self._chain.identity)))

@@ -25,7 +25,7 @@ class EvmHost(JsonRpc):
 
     async def block_hash(self, height: int) -> str:
         """Ask for the block at a height and take its hash."""
-        return evm.block_hash(await self._call(evm.block_call(height)), height)
+        return evm.block_hash(await self.call(evm.block_call(height)), height)
 
 
 class EvmRpc(EvmHost):
@@ -47,10 +47,10 @@ class EvmRpc(EvmHost):
             except CallError as error:
                 self._lone = error.fault is ReadCode.TOO_LARGE
                 raise
-            self._require(str(evm.number(chain_id, "eth_chainId")))
+            self.require(str(evm.number(chain_id, "eth_chainId")))
             return Head(evm.head(head, self._tag))
         (chain_id,) = await self._results(evm.CHAIN_ID)
-        self._require(str(evm.number(chain_id, "eth_chainId")))
+        self.require(str(evm.number(chain_id, "eth_chainId")))
         return None
 
     async def tip(self) -> Head:
@@ -60,20 +60,20 @@ class EvmRpc(EvmHost):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances of one kind."""
-        return await self._with_canary(self._read, readings, height)
+        return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        answers = await self._answers([evm.balance_call(reading, self._tag) for reading in readings])
+        answers = await self.answers([evm.balance_call(reading, self._tag) for reading in readings])
         found = [
             answer if isinstance(answer, ReadError) else evm.balance(answer, reading)
             for answer, reading in zip(answers, readings, strict=True)
         ]
-        return self._reply(found, height)
+        return self.reply(found, height)
 
     async def _results(self, *calls: jsonrpc.Call) -> list[msgspec.Raw]:
         """The results of calls that all have to succeed."""
         results = []
-        for (method, _), answer in zip(calls, await self._answers(calls), strict=True):
+        for (method, _), answer in zip(calls, await self.answers(calls), strict=True):
             if isinstance(answer, ReadError):
                 raise CallError(answer.code, f"{method}: {answer.message}")
             results.append(answer)

@@ -14,12 +14,12 @@ class JsonRpc(Remote):
 
     codes: Codes
 
-    async def _call(self, call: jsonrpc.Call) -> msgspec.Raw:
+    async def call(self, call: jsonrpc.Call) -> msgspec.Raw:
         """The result of one call, whose error is raised as CallError."""
         batch = jsonrpc.encode([call])
-        return jsonrpc.single(await self._ask(batch.request), batch, self.codes)
+        return jsonrpc.single(await self.ask(batch.request), batch, self.codes)
 
-    async def _answers(self, calls: Sequence[jsonrpc.Call]) -> list[jsonrpc.Answer]:
+    async def answers(self, calls: Sequence[jsonrpc.Call]) -> list[jsonrpc.Answer]:
         """A result or error for each call."""
         batch = jsonrpc.encode(calls)
-        return jsonrpc.decode(await self._ask(batch.request), batch, self.codes)
+        return jsonrpc.decode(await self.ask(batch.request), batch, self.codes)

@@ -48,22 +48,22 @@ class Multicall(EvmHost):
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read balances of any kind at one block."""
-        return await self._with_canary(self._read, readings, height)
+        return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         head, found = await self._aggregate(readings)
-        return self._reply(found, head.height, head)
+        return self.reply(found, head.height, head)
 
     async def _aggregate(self, readings: Sequence[Reading]) -> tuple[Head, list[int | ReadError]]:
         former = self._stated[-self._most :] if self._most else []
         try:
-            answer = await self._call(multicall.call(readings, former, self._tag))
+            answer = await self.call(multicall.call(readings, former, self._tag))
         except CallError as error:
             if error.fault is ReadCode.TOO_LARGE and len(readings) <= len(former):
                 self._most = len(former) // 2
             raise
         block, found = multicall.decode(answer, len(readings), former)
-        self._require(str(block.chain_id))
+        self.require(str(block.chain_id))
         if block.number - 1 in block.hashes and block.number - 1 not in self._stated:
             self._stated.append(block.number - 1)
         self._stated = [height for height in self._stated if height >= block.number - multicall.KNOWN][-STATED:]

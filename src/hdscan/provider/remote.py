@@ -90,7 +90,7 @@ class Remote(ABC):
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Ask for these readings in one call; CallError when it failed as a whole."""
 
-    async def _with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
+    async def with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read, with a funded address in the place that is kept free for it; CONTRADICTED if that is said to be empty."""
         if not self._canaries or len(readings) < 2 or len(readings) + 1 >= self._refused:
             return await read(readings, height)
@@ -109,7 +109,7 @@ class Remote(ABC):
             )
         return msgspec.structs.replace(reply, outcomes=reply.outcomes[:-1])
 
-    async def _ask(self, request: Request) -> Response:
+    async def ask(self, request: Request) -> Response:
         response = await self._transport.send(self._url, request, self.sent)
         body = response.body
         for secret in self._secrets:
@@ -117,13 +117,13 @@ class Remote(ABC):
                 body = body.replace(secret, b"[key]")
         return response if body is response.body else Response(response.status, response.headers, body)
 
-    def _require(self, said: str) -> None:
+    def require(self, said: str) -> None:
         """Refuse another chain than ours."""
         ours = self._chain.identity
         if said != ours:
             raise CallError(ReadCode.WRONG_CHAIN, f"serves chain {said[:64]}, but {self.chain} is {ours}: check its `url`")
 
-    def _reply(self, found: Sequence[int | ReadError | Missing], height: int | None, head: Head | None = None) -> Reply:
+    def reply(self, found: Sequence[int | ReadError | Missing], height: int | None, head: Head | None = None) -> Reply:
         """Make balances of amounts, all of one height and of now."""
         now = self._clock()
         outcomes = tuple(Balance(item, None, height, now, self.name) if isinstance(item, int) else item for item in found)

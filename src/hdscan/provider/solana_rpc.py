@@ -39,18 +39,18 @@ class SolanaRpc(JsonRpc):
 
     async def prove(self) -> None:
         """Compare the genesis hash."""
-        self._require(solana.genesis_hash(await self._call(solana.GENESIS)))
+        self.require(solana.genesis_hash(await self.call(solana.GENESIS)))
 
     async def tip(self) -> Head:
         """Ask for the slot at our commitment."""
-        return Head(solana.slot(await self._call(("getSlot", ({"commitment": self._commitment},)))))
+        return Head(solana.slot(await self.call(("getSlot", ({"commitment": self._commitment},)))))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Read accounts; what a short reply leaves open comes back as MISSING."""
-        return await self._with_canary(self._read, readings, height)
+        return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         asked = solana.ask(readings, self._commitment)
-        found = solana.read(await self._call(asked.call), asked)
-        reply = self._reply(found.outcomes, found.slot, Head(found.slot))
+        found = solana.read(await self.call(asked.call), asked)
+        reply = self.reply(found.outcomes, found.slot, Head(found.slot))
         return msgspec.structs.replace(reply, requested=len(asked.keys), received=found.received)

@@ -10,7 +10,7 @@ from hdscan.chains import FAMILIES, family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
-from hdscan.model.protocol import Protocol
+from hdscan.model.protocol import PROTOCOLS, Protocol
 from hdscan.model.url import check_url
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
 
@@ -174,17 +174,16 @@ class Register(msgspec.Struct):
     def _protocols(self, where: str, row: EndpointRow) -> tuple[Protocol, ...]:
         family = self._known(where, row.chain).family
         words = [row.protocol] if isinstance(row.protocol, str) else row.protocol
-        spoken = {name: each for name, each in self.protocols.items() if each.family is family}
-        for word in words:
-            if word not in spoken:
-                raise ConfigError(
-                    f"{where}: protocol '{word}' is not one of a {family} chain{did_you_mean(word, tuple(spoken))}"
-                )
+        with _at(where):
+            rows = [each for word in words if (each := self.protocols.get(word)) and each.family is family]
+        if unknown := next((word for word in words if word not in {each.name for each in rows}), None):
+            near = did_you_mean(unknown, tuple(each.name for each in PROTOCOLS.values() if each.family is family))
+            raise ConfigError(f"{where}: protocol '{unknown}' is not one of a {family} chain{near}")
         if not words or len(set(words)) < len(words):
             raise ConfigError(f"{where}: protocol has to name at least one, and each once")
-        if len(words) > 1 and (lines := next((word for word in words if spoken[word].lines), None)):
+        if len(rows) > 1 and (lines := next((each.name for each in rows if each.lines), None)):
             raise ConfigError(f"{where}: protocol '{lines}' has a url of its own kind; give the others a row of theirs")
-        return tuple(spoken[word] for word in words)
+        return tuple(rows)
 
 
 @contextmanager

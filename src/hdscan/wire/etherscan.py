@@ -9,7 +9,7 @@ from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import block_hash, quantity
 from hdscan.wire.failure import NO_CODES, OwnError, failure, or_prose
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import Malformed, decimal, decode, malformed, refuse_repeats
+from hdscan.wire.strict import Malformed, decode, malformed, read_decimal, refuse_repeats
 
 MOST = 20
 
@@ -82,7 +82,7 @@ def balances(response: Response, readings: Sequence[Reading]) -> list[int | Read
         item = decode(_accounts, raw, "an account")
         if found.get(item.account.lower()) is not _LEFT_OUT:
             raise malformed("an account that was not asked, or one twice: no balance is surely in its place")
-        found[item.account.lower()] = _amount(item.balance)
+        found[item.account.lower()] = read_decimal(item.balance)
     if all(balance is _LEFT_OUT for balance in found.values()):
         raise malformed("the reply has none of the accounts that were asked")
     once = len(reply.result)
@@ -95,7 +95,7 @@ def token_balance(response: Response) -> int | ReadError:
     reply = _reply(response)
     if isinstance(reply.result, str) and reply.status == "1":
         refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
-        return _amount(reply.result)
+        return read_decimal(reply.result)
     return _refused(response, reply, 1)
 
 
@@ -136,10 +136,3 @@ def _refused(response: Response, reply: _Reply, asked: int) -> ReadError:
     if asked > 1 or error.fault is not ReadCode.ITEM_ERROR:
         raise error
     return ReadError(error.fault, error.message)
-
-
-def _amount(text: str) -> int | ReadError:
-    try:
-        return decimal(text)
-    except Malformed as error:
-        return ReadError(ReadCode.MALFORMED, str(error))

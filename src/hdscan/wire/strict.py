@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import ReadError
 
 T = TypeVar("T")
 
@@ -57,6 +58,14 @@ def amount(value: int) -> int:
     if not 0 <= value <= MAX_UINT256:
         raise Malformed("the amount is negative" if value < 0 else "the amount is above 2^256 - 1")
     return value
+
+
+def read_decimal(text: str) -> int | ReadError:
+    """Read an item's decimal amount, or make the item's error."""
+    try:
+        return decimal(text)
+    except Malformed as error:
+        return ReadError(ReadCode.MALFORMED, str(error))
 
 
 def decimal(text: str) -> int:
