@@ -2,9 +2,9 @@
 
 import argparse
 
-from bench import ceiling, committing, decoding, memory, paging, reading, streaming, table
+from bench import ceiling, committing, decoding, memory, paging, reading, starting, streaming, table
 
-MODULES = (decoding, reading, committing, paging, streaming, ceiling, memory)
+MODULES = (decoding, reading, committing, paging, streaming, ceiling, memory, starting)
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 

@@ -12,8 +12,21 @@ IMPURE_MODULES = {"asyncio", "aiohttp", "logging", "random", "secrets", "socket"
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 
 LATE = {  # what is imported at its first use, since not every command needs it
-    "cli/serve.py": {"hdscan"},
+    "__init__.py": {"hdscan.app"},
+    "app/fleet.py": {"hdscan.keys.address"},
+    "app/wallet.py": {
+        "hdscan.app.explain",
+        "hdscan.app.fleet",
+        "hdscan.app.scanning",
+        "hdscan.keys.listing",
+        "hdscan.scan.progress",
+    },
+    "cli/__init__.py": {"hdscan.app", "hdscan.cli.log", "hdscan.cli.text"},
+    "cli/demo.py": {"hdscan.cli.serve"},
+    "cli/stdout.py": {"hdscan.app.spreadsheet"},
     "store/migrate.py": {"hdscan.store.upgrade"},
+    "store/sqlite.py": {"filelock"},
+    "wire/solana.py": {"solders.pubkey", "solders.token.associated"},
 }
 
 
@@ -32,7 +45,8 @@ def late(tree: ast.AST) -> set[str]:
     """Every module that is imported through `Late`, each of which has to exist."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Late"]
     names = {ast.literal_eval(call.args[0]) for call in calls}
-    assert all(f"{name.replace('.', '/').removeprefix('hdscan/')}.py" in MODULES for name in names)
+    paths = [name.removeprefix("hdscan.").replace(".", "/") for name in names if name.startswith("hdscan.")]
+    assert all(f"{path}.py" in MODULES or f"{path}/__init__.py" in MODULES for path in paths)
     return names
 
 

@@ -17,11 +17,12 @@ import msgspec
 import pytest
 import typer
 
-from hdscan.app import Imported, open_wallet, wallet
+import hdscan
+from hdscan.app import Imported, wallet
 from hdscan.app.demo import DemoReport
 from hdscan.app.doctor import Checkup
-from hdscan.cli import app
-from hdscan.cli.addresses import Derived
+from hdscan.cli import app, lazy
+from hdscan.cli.deriving import Derived
 from hdscan.cli.reports import StatusRow
 from hdscan.model import events
 from hdscan.model.endpoint import Endpoint
@@ -216,7 +217,7 @@ def test_every_row_works(simulated: Simulated, tmp_path: Path, monkeypatch: pyte
 
 async def scanned(db: str, config: Path, chain: str, address: str) -> None:
     """Scan one address with a configuration; all of it that its host knows has to be read."""
-    async with open_wallet(db, config) as opened:
+    async with hdscan.open(db, config) as opened:
         assert (await opened.import_addresses(chain, [address])).added == 1
         async for _ in opened.scan():
             pass
@@ -263,11 +264,11 @@ def options_of(command: Any) -> set[str]:
 ROOT_COMMAND: Any = typer.main.get_command(app)
 
 
-@pytest.mark.parametrize("name", ["", *ROOT_COMMAND.commands])
+@pytest.mark.parametrize("name", ["", *lazy.COMMANDS])
 def test_every_option_is_documented_and_no_other(name: str) -> None:
     text = section(name)
     assert text, f"docs/cli.md has no section on {name}"
-    command = ROOT_COMMAND.commands[name] if name else ROOT_COMMAND
+    command = lazy.load(name) if name else ROOT_COMMAND
     expected = options_of(command) if name else {o for each in command.params for o in each.opts if o.startswith("--")}
     told = {option for cell in first_cells(text) for option in re.findall(r"--[a-z][a-z-]*", cell)}
     assert told - {"--help"} == expected - {"--help"}

@@ -11,4 +11,6 @@ class Late:
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(import_module(self._module), name)
+        found = getattr(import_module(self._module), name)
+        setattr(self, name, found)  # the next look-up is an attribute's
+        return found

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdscan.app.spreadsheet import cell
-from hdscan.cli import output
-from hdscan.cli.output import Form, coins, duration, form, show, table, write_rows
+from hdscan.cli import stdout
+from hdscan.cli.stdout import Form, form, write_rows
+from hdscan.cli.table import show, table
+from hdscan.cli.text import coins, duration
 from hdscan.model.errors import InputError
 
 
@@ -82,7 +84,7 @@ def test_many_rows_need_no_more_memory_than_few(as_form: Form, monkeypatch: pyte
         nonlocal written
         written += len(text)
 
-    monkeypatch.setattr(output, "write", count)
+    monkeypatch.setattr(stdout, "write", count)
     tracemalloc.start()
     write_rows(rows(100_000), Row, as_form)
     _, peak = tracemalloc.get_traced_memory()

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hdscan.app import Script, from_extended
+from hdscan.app.keys import Script, from_extended
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.events import ScanError, ScanProgress
 from tests.nodes.bitcoin import GENESIS, SCRIPTS, Bitcoin, bitcoind, fund

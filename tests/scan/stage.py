@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hdscan.app import ScanRequest, Wallet
 from hdscan.app.demo import Verdict, compare, simulated_settings
-from hdscan.app.wallet import ScanRequest, Wallet
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.events import Event, ScanComplete, ScanError, ScanProgress, ScanTokenError
 from hdscan.model.scan import BalanceRow, ProviderStatus, ScanResult

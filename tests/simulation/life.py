@@ -12,10 +12,10 @@ import msgspec
 
 from hdscan.app.fleet import make_fleet
 from hdscan.model.reading import Kind
-from hdscan.model.scan import BalanceState, Status
+from hdscan.model.scan import BalanceState, ScanRequest, Status
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.fleet import Fleet
-from hdscan.scan.plan import ScanRequest, chunk_size
+from hdscan.scan.plan import chunk_size
 from hdscan.sim.world import World
 from hdscan.store import Store
 from tests.simulation.disk import Disk

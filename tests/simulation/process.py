@@ -10,8 +10,8 @@ import msgspec
 from hdscan.app.fleet import policy
 from hdscan.model.errors import StoreError
 from hdscan.model.events import Event, ScanState
+from hdscan.model.scan import ScanRequest
 from hdscan.scan.engine import Engine, EngineSettings
-from hdscan.scan.plan import ScanRequest
 from hdscan.scan.progress import progress_of
 from hdscan.web.state import CurrentState
 from tests.simulation.ending import Ending

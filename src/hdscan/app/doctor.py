@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from hdscan.app.clock import steady_clock
 from hdscan.app.fleet import make_fleet
-from hdscan.app.wallet import steady_clock
 from hdscan.model.errors import CallError, LockedError, ReadCode, StoreError
 from hdscan.model.reading import Kind
 from hdscan.model.times import rfc3339_seconds

@@ -1,11 +1,17 @@
 """Why a reading is what it is: what the database knows of it, beside how its providers stand."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from hdscan.app.fleet import idle_fleet
+from hdscan.keys.address import canonical
+from hdscan.model.chain import Chain
+from hdscan.model.errors import InputError
 from hdscan.model.explain import Explained, Known, Told
 from hdscan.model.reading import Kind
 from hdscan.model.scan import Answer, ChainScan, ProviderState, ProviderStatus
 from hdscan.pool.upstream import Upstream
+from hdscan.settings import Settings
+from hdscan.store import Store
 
 OUT = {
     ProviderState.DISABLED: "is off",
@@ -18,29 +24,38 @@ OUT = {
 
 
 def explain(
+    settings: Settings, store: Store, statuses: Sequence[ProviderStatus], address: str, chains: Iterable[Chain]
+) -> list[Explained]:
+    """Every reading of an address on these chains, with why each provider was or was not asked.
+
+    InputError where no chain has the address.
+    """
+    upstreams = {each.name: each for upstreams in idle_fleet(settings).upstreams.values() for each in upstreams}
+    found: list[Explained] = []
+    for chain in chains:
+        try:
+            known = store.balances.known(chain.id, canonical(chain, address))
+        except InputError:
+            continue  # the text is no address of this chain
+        mine = [status for status in statuses if status.chain == chain.id]
+        found += _explained(known or (), chain.symbol, store.scans.latest(chain.id), upstreams, mine)
+    if not found:
+        raise InputError("this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE")
+    return found
+
+
+def _explained(
     known: Iterable[Known],
     native: str,
     record: ChainScan | None,
     upstreams: Mapping[str, Upstream],
-    statuses: Iterable[ProviderStatus],
+    statuses: Sequence[ProviderStatus],
 ) -> Iterator[Explained]:
-    """Every reading of an address with why each provider was or was not asked; `native` is the symbol of the chain's coin."""
-    every = list(statuses)
+    scan_id, status = (record.scan_id, record.status) if record else (None, None)
     for each in known:
         kind = Kind.NATIVE if each.balance.asset == native else Kind.TOKEN
-        told = tuple(
-            Told(status.name, _operator(upstreams.get(status.name)), status.state, _why(each, kind, status, upstreams))
-            for status in every
-        )
-        yield Explained(
-            record.scan_id if record else None,
-            record.status if record else None,
-            each.balance,
-            each.gap,
-            each.audit,
-            each.attempts,
-            told,
-        )
+        told = tuple(Told(s.name, _operator(upstreams.get(s.name)), s.state, _why(each, kind, s, upstreams)) for s in statuses)
+        yield Explained(scan_id, status, each.balance, each.gap, each.audit, each.attempts, told)
 
 
 def _operator(upstream: Upstream | None) -> str:
@@ -55,17 +70,17 @@ def _why(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[st
     failed = [attempt for attempt in known.attempts if attempt.provider == status.name]
     if failed:
         said.append(f"failed {len(failed)} times in the last scan, at last: {failed[-1].error}")
-    return "; ".join(dict.fromkeys(said)) or f"not asked: {_excuse(known, kind, status, upstreams)}"
+    if not said and known.gap is not None and status.name in known.gap.providers and status.state not in OUT:
+        said.append(known.gap.providers[status.name])
+    return "; ".join(dict.fromkeys(said)) or f"not asked: {_why_not_asked(known, kind, status, upstreams)}"
 
 
-def _excuse(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[str, Upstream]) -> str:
+def _why_not_asked(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[str, Upstream]) -> str:
     upstream = upstreams.get(status.name)
     if upstream is not None and not upstream.serves(kind):
         return f"it cannot read {'native coins' if kind is Kind.NATIVE else 'tokens'}"
     if status.state in OUT:
         return f"it {OUT[status.state]}" + (f": {status.last_error}" if status.last_error else "")
-    if known.gap is not None and status.name in known.gap.providers:
-        return known.gap.providers[status.name].removeprefix("not asked: ")
     first = next(iter(_answers(known)), None)
     if first is not None and upstream is not None and _operator(upstreams.get(first.source)) == upstream.provider.operator:
         return f"it belongs to the operator of {first.source}, whose word was checked"

@@ -1,8 +1,10 @@
 """The providers as configured: one limiter per endpoint, one upstream per provider."""
 
+import time
 from collections.abc import Callable
+from typing import Any
 
-from hdscan.keys.address import canonical
+from hdscan.late import Late
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
@@ -10,9 +12,36 @@ from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.build import build
-from hdscan.provider.transport import Transport
+from hdscan.provider.port import Transport
 from hdscan.scan.fleet import Fleet
 from hdscan.settings import Settings
+
+_address = Late("hdscan.keys.address")  # for canaries alone, of which most configurations have none
+
+
+class Offline:
+    """The transport of providers that are shown and never asked."""
+
+    seconds = 0.0
+
+    def __init__(self) -> None:
+        self.pins: dict[str, str] = {}
+
+    async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
+        raise NotImplementedError
+
+    async def dial(self, url: str, tls: str) -> Any:
+        raise NotImplementedError
+
+
+def idle_fleet(settings: Settings) -> Fleet:
+    """Every configured provider, to be looked at and not asked."""
+    return make_fleet(settings, Offline(), time.time)
+
+
+def statuses(settings: Settings) -> tuple[ProviderStatus, ...]:
+    """Every configured provider as it stands before its first use."""
+    return idle_fleet(settings).statuses(time.time())
 
 
 def policy(settings: Settings) -> Policy:
@@ -47,7 +76,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
 def _check_canaries(chain: Chain) -> None:
     for text in chain.canaries:
         try:
-            canonical(chain, text)
+            _address.canonical(chain, text)
         except InputError as error:
             raise ConfigError(f"[[canary]] of {chain.id}: {text} {error}") from None
 

@@ -1,10 +1,10 @@
 """hdscan from a program: open a database, add addresses, scan, read what is known. The command line is written on this.
 
 import asyncio
-from hdscan.app import open_wallet
+import hdscan
 
 async def main() -> None:
-    async with open_wallet(db="sqlite:///wallet.db") as wallet:
+    async with hdscan.open(db="sqlite:///wallet.db") as wallet:
         await wallet.import_addresses("btc", ["bc1q..."])
         async for event in wallet.scan():
             print(event)
@@ -14,37 +14,42 @@ asyncio.run(main())
 """
 
 import asyncio
-import os
-import random
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 import msgspec
 
-from hdscan.app.explain import explain
-from hdscan.app.fleet import make_fleet, policy
-from hdscan.keys.address import canonical
-from hdscan.keys.derive import Deriver
-from hdscan.keys.listing import BadLine, parse
+from hdscan.app.configure import configure
+from hdscan.late import Late
+from hdscan.model.address import BadLine
 from hdscan.model.chain import Chain
-from hdscan.model.errors import InputError
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
 from hdscan.model.page import Page, Sort
-from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, ScanResult, Status
-from hdscan.provider.registry import REGISTRY
-from hdscan.provider.transport import AioTransport
-from hdscan.scan.engine import Engine, EngineSettings
-from hdscan.scan.plan import ScanRequest
-from hdscan.scan.progress import progress_of, summary
-from hdscan.settings import Settings, load
+from hdscan.model.scan import (
+    AssetTotal,
+    BalanceRow,
+    ChainScan,
+    Gap,
+    ProviderStatus,
+    ScanRecord,
+    ScanRequest,
+    ScanResult,
+    Status,
+)
+from hdscan.settings import Settings
 from hdscan.store import Store
+
+# what only some of the methods need: HTTP client, protocols and scanner, and the libraries that check addresses
+_scanning = Late("hdscan.app.scanning")
+_fleet = Late("hdscan.app.fleet")
+_explain = Late("hdscan.app.explain")
+_listing = Late("hdscan.keys.listing")
+_progress = Late("hdscan.scan.progress")
 
 Progress = Callable[[int], None]
 
@@ -57,48 +62,20 @@ class Imported(msgspec.Struct, frozen=True):
     bad: tuple[BadLine, ...] = ()
 
 
-def steady_clock() -> Callable[[], float]:
-    """Unix seconds that never jump while this process lives, whatever is done to the machine's clock.
-
-    Time that the machine sleeps through passes too, where the system can tell (Linux).
-    """
-    boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-    ticks = time.monotonic if boottime is None else partial(time.clock_gettime, boottime)
-    offset = time.time() - ticks()
-    return lambda: ticks() + offset
-
-
-def configure(
-    db: str | None = None, config: str | Path | None = None, *, log_level: str | None = None, log_json: bool | None = None
-) -> Settings:
-    """The settings in force; what is not given here comes from where `hdscan` itself looks for it. Raises ConfigError."""
-    flags = {"db": db, "log_level": log_level, "log_json": log_json}
-    return load(None if config is None else Path(config), flags, os.environ, Path.cwd(), protocols=REGISTRY)
-
-
 def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":
     """The wallet of a database URL and a configuration file, each by default where `hdscan` itself looks for it."""
     return Wallet(configure(db, config))
 
 
-def find_chain(settings: Settings, name: str) -> Chain:
-    """The configured chain of this id; InputError names those there are."""
-    if name not in settings.chains:
-        raise InputError(f"chain {name!r} is not configured; the chains are {', '.join(settings.chains)}")
-    return settings.chains[name]
+class Deriving(Protocol):
+    """What derives addresses, as `hdscan.app.keys` makes it."""
 
-
-def find_asset(settings: Settings, name: str, chains: Sequence[str] | None = None) -> str:
-    """The configured symbol that is meant, whatever its case; InputError names those there are."""
-    of = [asset.symbol for chain in chains or settings.chains for asset in settings.assets[chain]]
-    symbols = {symbol.upper(): symbol for symbol in of}
-    if name.upper() not in symbols:
-        raise InputError(f"asset {name!r} is not configured; the assets are {', '.join(symbols.values())}")
-    return symbols[name.upper()]
+    def addresses(self, start: int, count: int) -> Iterator[tuple[str, str]]:
+        """Addresses with their paths, from an index on."""
 
 
 class _NothingAdded(Exception):
-    """Takes back an import that met a bad line."""
+    """Rolls back an import that met a bad line."""
 
 
 class Wallet:
@@ -117,7 +94,7 @@ class Wallet:
             self.store.close()
             raise
         self.result: ScanResult | None = None
-        self._engine: Engine | None = None
+        self._engine: Any = None  # the `scan.engine.Engine` of a running scan
         self._held = False
 
     def __enter__(self) -> Self:
@@ -135,8 +112,8 @@ class Wallet:
         self.store.close()
 
     def chain(self, name: str) -> Chain:
-        """The configured chain of this id; InputError names those there are."""
-        return find_chain(self.settings, name)
+        """The configured chain of this id; InputError lists those there are."""
+        return self.settings.chain(name)
 
     async def import_addresses(
         self, chain: str, lines: Iterable[str | bytes], *, skip_invalid: bool = False, progress: Progress | None = None
@@ -149,7 +126,7 @@ class Wallet:
         bad: list[BadLine] = []
 
         def good() -> Iterator[tuple[str, None]]:
-            for entry in parse(chain, lines):
+            for entry in _listing.parse(chain, lines):
                 if isinstance(entry, BadLine):
                     bad.append(entry)
                 elif skip_invalid or not bad:
@@ -163,7 +140,7 @@ class Wallet:
             return Imported(0, 0, tuple(bad))
         return Imported(added.added, added.known, tuple(bad))
 
-    async def derive(self, chain: str, deriver: Deriver, start: int, count: int, progress: Progress | None = None) -> Imported:
+    async def derive(self, chain: str, deriver: Deriving, start: int, count: int, progress: Progress | None = None) -> Imported:
         """Add derived addresses with their paths."""
         target = self.chain(chain).id
         added = await asyncio.to_thread(self.store.addresses.add, target, deriver.addresses(start, count), progress)
@@ -171,23 +148,9 @@ class Wallet:
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
         """Scan and say what happens; `result` is there when it has ended. Takes the writer's lock (LockedError) unless held."""
-        settings, clock = self.settings, steady_clock()
         with nullcontext() if self._held else self.store.writer_lock("scan"):
-            async with AioTransport(settings.scan.request_timeout) as transport:
-                self._engine = engine = Engine(
-                    self.store,
-                    make_fleet(settings, transport, clock),
-                    settings.chains,
-                    settings.assets,
-                    EngineSettings(
-                        policy(settings),
-                        settings.scan.chunk,
-                        settings.scan.final_passes,
-                        worker=f"{socket.gethostname()}:{os.getpid()}",
-                    ),
-                    clock=clock,
-                    jitter=random.random,
-                )
+            async with _scanning.engine(self.settings, self.store) as engine:
+                self._engine = engine
                 try:
                     async with aclosing(engine.run(request or ScanRequest())) as events:
                         async for event in events:
@@ -217,18 +180,21 @@ class Wallet:
     @property
     def scanning(self) -> set[str]:
         """The chains that are being scanned by this wallet."""
-        return self._engine.scanning if self._engine is not None else set()
+        return set() if self._engine is None else set(self._engine.scanning)
 
     def state(self) -> tuple[list[ChainProgress], list[TokenError]]:
         """Where the last scan of every chain stands, and which of their tokens fail, as stored."""
         records = self.chains()
         errors = [error for record in records for error in self.store.scans.token_errors(record.scan_id, record.chain)]
-        return [progress_of(record) for record in records], errors
+        return [_progress.progress_of(record) for record in records], errors
 
     def last_scan(self) -> ScanResult | None:
         """How the last scan of every chain stands, or None where there was none."""
         records = self.chains()
-        return summary(max(record.scan_id for record in records), records) if records else None
+        if not records:
+            return None
+        result: ScanResult = _progress.summary(max(record.scan_id for record in records), records)
+        return result
 
     def chains(self) -> list[ChainScan]:
         """The latest scan of every chain that was scanned."""
@@ -281,28 +247,14 @@ class Wallet:
 
         InputError where no chain has it.
         """
-        found: list[Explained] = []
-        statuses = self.providers()
-        fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
-        for each in self.settings.chains.values() if chain is None else [self.chain(chain)]:
-            try:
-                known = self.store.balances.known(each.id, canonical(each, address))
-            except InputError:
-                continue  # it is none of this chain's
-            upstreams = {upstream.name: upstream for upstream in fleet.upstreams[each.id]}
-            mine = [status for status in statuses if status.chain == each.id]
-            found += explain(known or (), each.symbol, self.store.scans.latest(each.id), upstreams, mine)
-        if not found:
-            raise InputError("this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE")
-        return [each for each in found if asset is None or each.balance.asset == asset]
+        chains = list(self.settings.chains.values()) if chain is None else [self.chain(chain)]
+        known: list[Explained] = _explain.explain(self.settings, self.store, self.providers(), address, chains)
+        return [each for each in known if asset is None or each.balance.asset == asset]
 
     def providers(self) -> list[ProviderStatus]:
         """Every configured provider as it stands, or, where no scan is running here, as it was last seen."""
         if (engine := self._engine) is not None:  # asked from any thread
             return list(engine.statuses())
-        fleet = make_fleet(self.settings, AioTransport(1.0), time.time)
         seen = {status.name: status for status in self.store.runtime.providers()}
-        return [
-            status if status.name not in seen or status.state == "disabled" else seen[status.name]
-            for status in fleet.statuses(time.time())
-        ]
+        statuses: list[ProviderStatus] = _fleet.statuses(self.settings)
+        return [seen.get(each.name, each) if each.state != "disabled" else each for each in statuses]

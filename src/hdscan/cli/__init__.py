@@ -3,21 +3,23 @@
 import gc
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
-from hdscan.app import LogLevel, masked
-from hdscan.cli import addresses, config, demo, doctor, explain, reports, scan, serve
-from hdscan.cli.follow import CONFIG, FAILED, INTERRUPTED, OK, USAGE
-from hdscan.cli.output import OutputClosed, clean, write
-from hdscan.cli.session import Session
+from hdscan.cli.call import Call, LogLevel
+from hdscan.cli.exits import CONFIG, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE
+from hdscan.cli.lazy import LazyGroup
+from hdscan.cli.stdout import OutputClosed, write
+from hdscan.late import Late
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
+
+_app = Late("hdscan.app")
+_log = Late("hdscan.cli.log")
+_text = Late("hdscan.cli.text")
 
 EPILOG = """Examples:
 
@@ -28,10 +30,9 @@ EPILOG = """Examples:
 Data goes to stdout, progress and log to stderr. Exit codes: 0 all read, 1 failed, 2 usage, 3 something is unread or disputed,
 4 configuration or key, 130 interrupted."""
 
-PIPE_CLOSED = 128 + 13  # as a shell reports a program that SIGPIPE ended
-
 app = typer.Typer(
     name="hdscan",
+    cls=LazyGroup,
     help="Read the balance of every address of an HD wallet, and say exactly what could not be read.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -41,18 +42,6 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("import", epilog=addresses.IMPORT_EPILOG)(addresses.import_)
-app.command("derive", epilog=addresses.DERIVE_EPILOG)(addresses.derive)
-app.command("scan", epilog=scan.EPILOG)(scan.scan)
-app.command("status", epilog=reports.STATUS_EPILOG)(reports.status)
-app.command("balances", epilog=reports.BALANCES_EPILOG)(reports.balances)
-app.command("gaps", epilog=reports.GAPS_EPILOG)(reports.gaps)
-app.command("explain", epilog=explain.EPILOG)(explain.explain)
-app.command("providers", epilog=reports.PROVIDERS_EPILOG)(reports.providers)
-app.command("serve", epilog=serve.EPILOG)(serve.serve)
-app.command("demo", epilog=demo.EPILOG)(demo.demo)
-app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
-app.add_typer(config.app, name="config")
 
 
 def _version(asked: bool) -> None:
@@ -76,20 +65,24 @@ def options(
     ] = False,
 ) -> None:
     """Take the options that stand before the command."""
-    context.obj = Session(config_file, db, None if log_level is None else log_level.value, True if log_json else None)
+    call = context.ensure_object(Call)
+    call.config, call.db, call.log_level, call.log_json = config_file, db, log_level, True if log_json else None
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever is asked to end ends as with Ctrl-C
-    gc.freeze()  # what was imported stays; looking through it again and again costs pauses of 0.1 s, which bunch calls
-    sys.exit(run(sys.argv[1:]))
+    gc.disable()  # imports make objects that stay: collecting meanwhile takes a third of a short command's time
+    code = run(sys.argv[1:])
+    gc.freeze()  # nor has the interpreter to collect at its end
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. Every error has become a sentence on stderr."""
+    call = Call()
     try:
-        code = app(arguments, prog_name="hdscan", standalone_mode=False)
+        code = app(arguments, prog_name="hdscan", standalone_mode=False, obj=call)
         write("")
     except OutputClosed:
         return PIPE_CLOSED
@@ -100,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
     except HdscanError as error:
         return _say(str(error), _exit_code(error))
     except Exception as error:
-        structlog.get_logger().debug("defect", at="".join(traceback.format_tb(error.__traceback__)))
+        _log.defect(call, error)
         name = type(error).__name__
         return _say(f"a defect in hdscan ({name}); --log-level debug says where. Nothing that was read is lost.", FAILED)
     return code if isinstance(code, int) else OK
@@ -127,5 +120,5 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"hdscan: {masked(clean(sentence))}", file=sys.stderr)
+    print(f"hdscan: {_app.masked(_text.clean(sentence))}", file=sys.stderr)
     return code

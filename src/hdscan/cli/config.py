@@ -6,9 +6,9 @@ from pathlib import Path
 import typer
 
 from hdscan.app import show, shown, template
-from hdscan.cli.options import AsJson
-from hdscan.cli.output import write, write_json
-from hdscan.cli.session import session
+from hdscan.cli.call import Call
+from hdscan.cli.options import AsJson, settings_of
+from hdscan.cli.stdout import write, write_json
 from hdscan.model.errors import ConfigError
 
 SHOW_EPILOG = """Examples:
@@ -21,13 +21,18 @@ INIT_EPILOG = """Examples:
   hdscan config init
   hdscan --config ~/.config/hdscan/hdscan.toml config init"""
 
-app = typer.Typer(help="Show the configuration, or write a file to begin with.", epilog=SHOW_EPILOG, no_args_is_help=True)
+app = typer.Typer(
+    help="Show the configuration, or write a file to begin with.",
+    epilog=SHOW_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.command("show", epilog=SHOW_EPILOG)
 def show_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Print the configuration in force; of urls only scheme and host, nothing secret."""
-    settings = session(context).settings()
+    settings = settings_of(context)
     if as_json:
         write_json(shown(settings))
     else:
@@ -37,7 +42,7 @@ def show_command(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("init", epilog=INIT_EPILOG)
 def init_command(context: typer.Context) -> None:
     """Write hdscan.toml with every key explained and commented out; never over a file that is there."""
-    path = session(context).config or Path("hdscan.toml")
+    path = context.ensure_object(Call).config or Path("hdscan.toml")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -9,14 +9,21 @@ from rich.text import Text
 
 from hdscan.app.demo import ChainReport, Demo, DemoReport, DemoRequest, FaultProfile
 from hdscan.cli import log
-from hdscan.cli.follow import FAILED, INTERRUPTED, OK, UNREAD, Interrupt, follow, run
-from hdscan.cli.live import Display, Lines, display
+from hdscan.cli.call import Call
+from hdscan.cli.display import Display, Lines, display
+from hdscan.cli.exits import FAILED, INTERRUPTED, OK, UNREAD
+from hdscan.cli.follow import Interrupt, follow, run
 from hdscan.cli.options import AsJson
-from hdscan.cli.output import show, table, write_json
-from hdscan.cli.serve import read_token, serving
-from hdscan.cli.session import session
+from hdscan.cli.secrets import read_token
+from hdscan.cli.stdout import write_json
+from hdscan.cli.table import show, table
+from hdscan.late import Late
 from hdscan.model.errors import InputError
 from hdscan.model.scan import Status
+
+app = typer.Typer(add_completion=False)
+
+_serve = Late("hdscan.cli.serve")  # with the web server, for --serve
 
 EPILOG = """Examples:
 
@@ -33,6 +40,7 @@ Exit code: 0 all was read and is true, 1 something false was read or a provider'
 NUMBERS = ("readings", "exact", "wrong", "false zero", "unread", "requests", "rate violations", "pause violations", "seconds")
 
 
+@app.command("demo", epilog=EPILOG)
 def demo(
     context: typer.Context,
     addresses: Annotated[
@@ -45,7 +53,7 @@ def demo(
     as_json: AsJson = False,
 ) -> int:
     """Scan simulated chains through faulty providers, and compare with the truth."""
-    here = session(context)
+    here = context.ensure_object(Call)
     # what the faults do to single calls is not a user's business here, unless the log is what was asked for
     log.configure(here.log_level or ("info" if here.log_json else "error"), as_json=bool(here.log_json))
     token = read_token(None)
@@ -63,7 +71,8 @@ async def _served(request: DemoRequest, shown: Display, token: str | None) -> in
             _say_what(request, shown)
             await demo.import_addresses()
             with demo.wallet.held("demo"):
-                return await serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
+                code: int = await _serve.serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
+                return code
     except asyncio.CancelledError:
         return INTERRUPTED
 

@@ -8,10 +8,15 @@ from rich.text import Text
 
 from hdscan.app import Settings
 from hdscan.app.doctor import Checkup, Finding, Level, checkup, examine
-from hdscan.cli.follow import FAILED, OK, run
-from hdscan.cli.options import AsJson
-from hdscan.cli.output import clean, show, write_json
-from hdscan.cli.session import session
+from hdscan.cli import log
+from hdscan.cli.exits import FAILED, OK
+from hdscan.cli.follow import run
+from hdscan.cli.options import AsJson, settings_of
+from hdscan.cli.stdout import write_json
+from hdscan.cli.table import show
+from hdscan.cli.text import clean
+
+app = typer.Typer(add_completion=False)
 
 EPILOG = """Examples:
 
@@ -26,13 +31,15 @@ Exit code: 0 nothing failed (warnings may stand), 1 something failed, 4 the conf
 MARKS = {Level.OK: ("✓ ok  ", "green"), Level.WARN: ("! warn", "yellow"), Level.FAIL: ("✗ fail", "bold red")}
 
 
+@app.command("doctor", epilog=EPILOG)
 def doctor(
     context: typer.Context,
     offline: Annotated[bool, typer.Option("--offline", metavar="", help="Make no network call.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Check database, permissions, clock and providers, and say how to mend them."""
-    settings = session(context).settings()
+    """Check database, permissions, clock and providers, and say how to fix what is wrong."""
+    settings = settings_of(context)
+    log.begin(settings)
     result = run(_examine(settings, offline=offline, aloud=not as_json))
     if as_json:
         write_json(result)

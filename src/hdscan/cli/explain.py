@@ -7,12 +7,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hdscan.app import find_asset
-from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain
-from hdscan.cli.output import Form, clean, coins, form, show, table, write_rows
-from hdscan.cli.session import session
+from hdscan.app import Wallet
+from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, asked_symbol, settings_of
+from hdscan.cli.stdout import Form, form, write_rows
+from hdscan.cli.table import show, table
+from hdscan.cli.text import clean, coins
 from hdscan.model.explain import AuditRecord, Explained
 from hdscan.model.scan import Answer, BalanceRow
+
+app = typer.Typer(add_completion=False)
 
 EPILOG = """Examples:
 
@@ -23,6 +26,7 @@ EPILOG = """Examples:
 Attempts are those of the chain's last scan that failed, at most the latest 12 of each asset."""
 
 
+@app.command("explain", epilog=EPILOG)
 def explain(
     context: typer.Context,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The address.")],
@@ -32,10 +36,10 @@ def explain(
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
 ) -> None:
-    """What is known of an address, from whom, and why each provider was or was not asked."""
+    """Show what is known of an address, from whom, and why each provider was or was not asked."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl)
-    with session(context).reader() as wallet:
-        symbol = None if asset is None else find_asset(wallet.settings, asset, None if chain is None else [chain])
+    with Wallet(settings_of(context), create=False) as wallet:
+        symbol = asked_symbol(wallet.settings, chain, asset)
         rows = wallet.explain(address, chain, symbol)
     if as_form is not Form.TEXT:
         write_rows(rows, Explained, as_form)

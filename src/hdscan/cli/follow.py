@@ -9,23 +9,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from hdscan.app import ScanRequest, Wallet
-from hdscan.cli.live import Display
+from hdscan.cli.display import Display
+from hdscan.cli.exits import INTERRUPTED, SIGNALS
 from hdscan.model.events import Event, ScanState
-from hdscan.model.scan import ScanResult, Status
+from hdscan.model.scan import ScanResult
 
 _run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
 with suppress(ImportError):  # it has no wheel for Windows
     from uvloop import run as _run
 
-OK, FAILED, USAGE, UNREAD, CONFIG, INTERRUPTED = 0, 1, 2, 3, 4, 130
-EXIT_CODES = {
-    Status.COMPLETED: OK,
-    Status.COMPLETED_WITH_GAPS: UNREAD,
-    Status.STOPPED: INTERRUPTED,
-    Status.RUNNING: FAILED,
-    Status.FAILED: FAILED,
-}
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
 

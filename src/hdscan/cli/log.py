@@ -3,9 +3,16 @@
 import logging
 import os
 import sys
+import traceback
+from contextlib import suppress
 
 import structlog
 from structlog.typing import Processor
+
+from hdscan.app import Settings
+from hdscan.cli.call import Call
+from hdscan.cli.options import settings_of_call
+from hdscan.model.errors import HdscanError
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -42,3 +49,15 @@ def configure(level: str, *, as_json: bool) -> None:
         logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=False,
     )
+
+
+def begin(settings: Settings) -> None:
+    """Log as the settings say."""
+    configure(settings.log_level.value, as_json=settings.log_json)
+
+
+def defect(call: Call, error: Exception) -> None:
+    """Log at DEBUG where an error of hdscan's own was raised, without any value."""
+    with suppress(HdscanError):
+        begin(settings_of_call(call))
+    structlog.get_logger().debug("defect", at="".join(traceback.format_tb(error.__traceback__)))

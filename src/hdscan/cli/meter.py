@@ -10,8 +10,9 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hdscan.cli.follow import INTERRUPTED, SIGNALS
-from hdscan.cli.live import LINE_EVERY
+from hdscan.cli.exits import INTERRUPTED, SIGNALS
+
+LINE_EVERY = 30.0  # seconds between plain lines
 
 
 class Meter:

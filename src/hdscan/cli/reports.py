@@ -10,15 +10,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hdscan.app import Wallet, find_asset
-from hdscan.cli.live import STYLES, state_words
-from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain
-from hdscan.cli.output import Form, clean, coins, duration, form, show, table, write_json, write_rows
-from hdscan.cli.session import session
+from hdscan.app import Wallet
+from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, asked_symbol, settings_of
+from hdscan.cli.stdout import Form, form, write_json, write_rows
+from hdscan.cli.table import show, table
+from hdscan.cli.text import STYLES, clean, coins, duration, state_words
 from hdscan.cli.totals import totals_table
 from hdscan.model.recast import recast
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
 from hdscan.model.tally import Tally
+
+app = typer.Typer(add_completion=False)
 
 PAGE = 50  # rows of a table for people; the other forms give all
 COUNTS = ("addresses", "readings", "read", "unread", "disputed", "funded", "requests")
@@ -64,10 +66,16 @@ class StatusRow(Tally, frozen=True):
     error: str | None
 
 
+def _reader(context: typer.Context) -> Wallet:
+    """The wallet for reading alone; StoreError where there is no database."""
+    return Wallet(settings_of(context), create=False)
+
+
+@app.command("status", epilog=STATUS_EPILOG)
 def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
-    """How the last scan of every chain stands."""
+    """Show how far the last scan of every chain is."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with session(context).reader() as wallet:
+    with _reader(context) as wallet:
         records = wallet.chains()
         rows = [recast(record, StatusRow) for record in records]
         if as_form is Form.JSON:
@@ -100,6 +108,7 @@ def _show_status(rows: list[StatusRow]) -> None:
             show(f"{row.chain}: {row.audited:,} readings audited, {row.disputed:,} disputed, {row.unaudited:,} not audited")
 
 
+@app.command("balances", epilog=BALANCES_EPILOG)
 def balances(
     context: typer.Context,
     *,
@@ -110,12 +119,10 @@ def balances(
     as_jsonl: AsJsonl = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """What is held: totals per asset, then the addresses that hold something."""
+    """Show what is held: totals per asset, then the addresses that hold something."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with session(context).reader() as wallet:
-        if chain is not None:
-            wallet.chain(chain)
-        symbol = None if asset is None else find_asset(wallet.settings, asset, None if chain is None else [chain])
+    with _reader(context) as wallet:
+        symbol = asked_symbol(wallet.settings, chain, asset)
         if as_form is Form.TEXT:
             _show_balances(wallet, chain, symbol)
         else:
@@ -166,12 +173,13 @@ def _cells(row: BalanceRow) -> list[Text | str]:
     return [row.chain, str(row.index), row.address, amount, clean(unit), height, when, row.source or ""]
 
 
+@app.command("gaps", epilog=GAPS_EPILOG)
 def gaps(
     context: typer.Context, chain: OneChain = None, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False
 ) -> None:
-    """What the last scan could not read, and every provider's reason."""
+    """List what the last scan could not read, with every provider's reason."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with session(context).reader() as wallet:
+    with _reader(context) as wallet:
         if chain is not None:
             wallet.chain(chain)
         rows = wallet.gaps(chain)
@@ -191,10 +199,11 @@ def gaps(
         show("", "Try them again with: hdscan scan --retry")
 
 
+@app.command("providers", epilog=PROVIDERS_EPILOG)
 def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
-    """Every provider as it was last seen: state, breaker, rate, pause, counts, last error."""
+    """Show every provider as last seen: state, breaker, rate, pause, counts, last error."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with session(context).reader() as wallet:
+    with _reader(context) as wallet:
         rows = wallet.providers()
     if as_form is Form.TEXT:
         show(_provider_table(rows, datetime.now(UTC).timestamp()))

@@ -7,18 +7,29 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hdscan.app import ScanRequest, Wallet, find_asset
-from hdscan.cli.follow import EXIT_CODES, INTERRUPTED, Interrupt, follow, run
-from hdscan.cli.live import Display
-from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains
-from hdscan.cli.output import Form, form, show, write_json
-from hdscan.cli.session import session
+from hdscan.app import ScanRequest, Wallet
+from hdscan.cli.call import Call
+from hdscan.cli.display import Display, display_of
+from hdscan.cli.exits import FAILED, INTERRUPTED, OK, UNREAD
+from hdscan.cli.follow import Interrupt, follow, run
+from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, settings_of
+from hdscan.cli.stdout import Form, form, write_json
+from hdscan.cli.table import show
 from hdscan.cli.totals import totals_table
 from hdscan.model.errors import InputError
 from hdscan.model.events import Event
 from hdscan.model.recast import recast
 from hdscan.model.scan import ScanResult, Status
 
+app = typer.Typer(add_completion=False)
+
+EXIT_CODES = {
+    Status.COMPLETED: OK,
+    Status.COMPLETED_WITH_GAPS: UNREAD,
+    Status.STOPPED: INTERRUPTED,
+    Status.RUNNING: FAILED,
+    Status.FAILED: FAILED,
+}
 EPILOG = """Examples:
 
   hdscan scan                            every chain that has addresses
@@ -36,6 +47,7 @@ class Resulted(ScanResult, frozen=True, tag_field="event", tag="scan_result"):
     """The result as the last line of `scan --jsonl`."""
 
 
+@app.command("scan", epilog=EPILOG)
 def scan(
     context: typer.Context,
     *,
@@ -63,14 +75,13 @@ def scan(
     if watch is not None and (retry or as_json):
         raise InputError(f"--watch does not go with {'--retry' if retry else '--json; use --jsonl'}")
     as_form = form(as_json=as_json, as_jsonl=as_jsonl)
-    here = session(context)
-    settings = here.settings()
-    shown = here.display(settings)
+    settings = settings_of(context)
+    shown = display_of(settings, quiet=context.ensure_object(Call).log_level is None)
     with Wallet(settings) as wallet:
         for name in chain or ():
             wallet.chain(name)
         for name in asset or ():
-            find_asset(settings, name, chain)
+            settings.asset(name, chain)
         request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry, audit)
         return run(_scan(wallet, request, shown, as_form, watch))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hdscan.model.errors import KeyFault
 
+TOKEN_VARIABLE = "HDSCAN_TOKEN"
 LONGEST = 4096  # bytes; a mnemonic with its passphrase is far shorter
 
 
@@ -49,6 +50,20 @@ def _split(text: str) -> tuple[str, str]:
     if any(line.strip() for line in lines[2:]):
         raise KeyFault("a mnemonic is one line, its passphrase a second; there are more")
     return lines[0], lines[1] if len(lines) > 1 else ""
+
+
+def read_token(file: Path | None) -> str | None:
+    """The token of the file or of the environment, or None; KeyFault where it can't be one."""
+    if file is not None:
+        text, where = protected(file, "token"), "--token-file"
+    else:
+        text, where = os.environ.get(TOKEN_VARIABLE, ""), TOKEN_VARIABLE
+    token = text.strip()
+    if not token and file is None:
+        return None
+    if not re.fullmatch(r"[\x21-\x7e]{16,}", token):
+        raise KeyFault(f"the token of {where} has to be at least 16 printable ASCII characters without spaces")
+    return token
 
 
 def protected(path: Path, what: str) -> str:

@@ -1,8 +1,6 @@
 """`hdscan serve`: the dashboard and the HTTP API of a wallet, for this machine unless told otherwise."""
 
 import ipaddress
-import os
-import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +8,18 @@ from typing import Annotated
 
 import typer
 
+from hdscan import web
 from hdscan.app import Wallet
-from hdscan.cli.follow import INTERRUPTED, Interrupt, run
-from hdscan.cli.live import Display, Lines
-from hdscan.cli.output import write
-from hdscan.cli.secrets import protected
-from hdscan.cli.session import session
-from hdscan.model.errors import InputError, KeyFault
+from hdscan.cli import log
+from hdscan.cli.display import Display, Lines
+from hdscan.cli.exits import INTERRUPTED
+from hdscan.cli.follow import Interrupt, run
+from hdscan.cli.options import settings_of
+from hdscan.cli.secrets import TOKEN_VARIABLE, read_token
+from hdscan.cli.stdout import write
+from hdscan.model.errors import InputError
+
+app = typer.Typer(add_completion=False)
 
 EPILOG = """Examples:
 
@@ -28,9 +31,8 @@ EPILOG = """Examples:
 The link works once: it gives the browser a cookie. The connection is not encrypted: from another machine use an SSH tunnel.
 Ctrl-C ends it; a scan that is running then is resumed by the next one."""
 
-VARIABLE = "HDSCAN_TOKEN"
 
-
+@app.command("serve", epilog=EPILOG)
 def serve(
     context: typer.Context,
     *,
@@ -44,14 +46,15 @@ def serve(
     ] = False,
 ) -> int:
     """Serve the dashboard and the HTTP API."""
-    here = session(context)
-    settings = here.settings()
+    settings = settings_of(context)
+    log.begin(settings)
     token = read_token(token_file)
     address = resolved(host)
     remote = not ipaddress.ip_address(address).is_loopback
     if remote and not (allow_remote and token):
         raise InputError(
-            f"{host} can be reached from other machines: that needs --allow-remote and a token ({VARIABLE} or --token-file)"
+            f"{host} can be reached from other machines: that needs --allow-remote and a token "
+            f"({TOKEN_VARIABLE} or --token-file)"
         )
     with Wallet(settings) as wallet, wallet.held("serve"):
         names = (socket.gethostname().lower(), socket.getfqdn().lower()) if remote else ()
@@ -69,7 +72,6 @@ async def serving(
     begin: bool = False,
 ) -> int:
     """Serve until a signal comes, scanning at once if `begin`; the exit code."""
-    from hdscan import web  # noqa: PLC0415 its import takes 0.3 s, which no other command should cost
 
     def ready(link: str) -> None:
         shown.note("the dashboard is at this link, which works once; Ctrl-C ends")
@@ -79,20 +81,6 @@ async def serving(
     async with Interrupt(wallet, shown) as interrupt:
         await web.serve(wallet, address, token=token, begin=begin, ready=ready, until=interrupt.heard)
     return INTERRUPTED
-
-
-def read_token(file: Path | None) -> str | None:
-    """The token of the file or of the environment, or None; KeyFault where it can't be one."""
-    if file is not None:
-        text, where = protected(file, "token"), "--token-file"
-    else:
-        text, where = os.environ.get(VARIABLE, ""), VARIABLE
-    token = text.strip()
-    if not token and file is None:
-        return None
-    if not re.fullmatch(r"[\x21-\x7e]{16,}", token):
-        raise KeyFault(f"the token of {where} has to be at least 16 printable ASCII characters without spaces")
-    return token
 
 
 def resolved(host: str) -> str:

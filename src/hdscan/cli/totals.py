@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from hdscan.cli.output import clean, coins, table
+from hdscan.cli.table import table
+from hdscan.cli.text import clean, coins
 from hdscan.model.scan import AssetTotal
 
 

@@ -3,22 +3,14 @@
 import csv
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from hdscan.keys.address import canonical
 from hdscan.keys.secret import recognise
+from hdscan.model.address import BadLine
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
 
 MAX_LINE = 10_000  # characters; bytes where lines are bytes
 DELIMITERS = ",;\t"
-
-
-class BadLine(msgspec.Struct, frozen=True):
-    """A line without a usable address: its number, from 1, and the reason, which never repeats the line."""
-
-    number: int
-    reason: str
 
 
 def parse(chain: Chain, lines: Iterable[str | bytes]) -> Iterator[str | BadLine]:

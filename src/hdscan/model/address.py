@@ -10,3 +10,10 @@ class Address(msgspec.Struct, frozen=True):
     index: int
     text: str
     path: str | None = None
+
+
+class BadLine(msgspec.Struct, frozen=True):
+    """A line without a usable address: its number, from 1, and the reason, which never repeats the line."""
+
+    number: int
+    reason: str

@@ -204,3 +204,17 @@ class ProviderStatus(msgspec.Struct, frozen=True):
     failed: int
     throttled: int
     last_error: str | None
+
+
+class ScanRequest(msgspec.Struct, frozen=True):
+    """What the user asked for: no chains means every chain with addresses, no assets means all of each chain.
+
+    `audit` is the percentage of the zeros that another operator is asked about, as it is about all that is above zero; None
+    leaves it to the plan of the scan that is gone on with, and a new one without.
+    """
+
+    chains: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    restart: bool = False
+    retry: bool = False
+    audit: float | None = None

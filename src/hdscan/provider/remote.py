@@ -11,7 +11,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.model.url import endpoint_identity, host, secrets
-from hdscan.provider.transport import Transport
+from hdscan.provider.port import Transport
 from hdscan.wire.http import Request, Response
 
 Clock = Callable[[], float]

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable
 from importlib.metadata import version
 from types import SimpleNamespace
-from typing import Protocol, Self
+from typing import Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
@@ -21,25 +21,6 @@ from hdscan.wire.strict import malformed
 
 PER_HOST = 64  # connections; a provider has at most 32 calls in flight, and a host may be two providers
 PIECE = 65536
-
-
-class Transport(Protocol):
-    """What a provider needs of the network.
-
-    `seconds` is what any exchange may take; `pins` are the certificates' fingerprints by endpoint, to be kept over a restart.
-    """
-
-    seconds: float
-    pins: dict[str, str]
-
-    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
-        """Exchange one request below a base URL for its reply; raises CallError where there is none.
-
-        `sent` is called when the request goes out, which is later than now where a connection has to be made.
-        """
-
-    async def dial(self, url: str, tls: str) -> Connection:
-        """Connect to ssl://host:port or tcp://host:port; raises CallError where it is not to be had, or not to be believed."""
 
 
 class AioTransport:

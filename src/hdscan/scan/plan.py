@@ -8,26 +8,12 @@ from hdscan.model.audit import AuditPlan
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ScanRefused
 from hdscan.model.reading import Kind
-from hdscan.model.scan import ChainPlan, ChainScan
+from hdscan.model.scan import ChainPlan, ChainScan, ScanRequest
 from hdscan.pool.upstream import Upstream
 from hdscan.scan.scanner import IN_FLIGHT
 from hdscan.store import Store
 
 CHUNK_SECONDS = 5.0
-
-
-class ScanRequest(msgspec.Struct, frozen=True):
-    """What the user asked for: no chains means every chain with addresses, no assets means all of each chain.
-
-    `audit` is the percentage of the zeros that another operator is asked about, as it is about all that is above zero; None
-    leaves it to the plan of the scan that is gone on with, and a new one without.
-    """
-
-    chains: tuple[str, ...] = ()
-    assets: tuple[str, ...] = ()
-    restart: bool = False
-    retry: bool = False
-    audit: float | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):

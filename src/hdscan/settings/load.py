@@ -1,7 +1,7 @@
 """Reads the configuration from all its places, the weakest first: catalogue, user file, project file, environment, flags."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from platformdirs import PlatformDirs
 
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
-from hdscan.model.errors import ConfigError
+from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.protocol import PROTOCOLS, Protocol
 from hdscan.settings.rows import VARIABLE, Register, Rows
 from hdscan.settings.schema import (
@@ -50,6 +50,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     assets: Mapping[str, tuple[Asset, ...]]
     endpoints: tuple[Endpoint, ...]
     files: tuple[str, ...]
+
+    def chain(self, name: str) -> Chain:
+        """The configured chain of this id; InputError lists those there are."""
+        if name not in self.chains:
+            raise InputError(f"chain {name!r} is not configured; the chains are {', '.join(self.chains)}")
+        return self.chains[name]
+
+    def asset(self, name: str, chains: Sequence[str] | None = None) -> str:
+        """The configured symbol that is meant, whatever its case; InputError lists those there are."""
+        symbols = {asset.symbol.upper(): asset.symbol for chain in chains or self.chains for asset in self.assets[chain]}
+        if name.upper() not in symbols:
+            raise InputError(f"asset {name!r} is not configured; the assets are {', '.join(symbols.values())}")
+        return symbols[name.upper()]
 
 
 class Places(msgspec.Struct, frozen=True):

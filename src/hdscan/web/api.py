@@ -11,7 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
-from hdscan.app import Imported, ScanRequest, Wallet, csv_lines, find_asset
+from hdscan.app import Imported, ScanRequest, Wallet, csv_lines
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
@@ -120,7 +120,7 @@ class Scanning(Controller):
             raise InputError("restart reads everything, retry only what is unread: choose one")
         for chain in data.chains:
             wallet.chain(chain)
-        assets = tuple(find_asset(wallet.settings, asset, data.chains) for asset in data.assets)
+        assets = tuple(wallet.settings.asset(asset, data.chains) for asset in data.assets)
         return Begun(await scans.start(recast(data, ScanRequest, assets=assets)))
 
     @post("/scans/stop", status_code=202, responses=CHANGES)
@@ -259,7 +259,7 @@ def _always(value: Any) -> Provide:
 def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:
     """The asset's configured symbol; InputError for an unknown chain or asset."""
     chains = None if chain is None else [wallet.chain(chain).id]
-    return None if asset is None else find_asset(wallet.settings, asset, chains)
+    return None if asset is None else wallet.settings.asset(asset, chains)
 
 
 def _answer(record: ScanRecord) -> ScanAnswer:

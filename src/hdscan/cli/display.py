@@ -2,7 +2,6 @@
 
 import sys
 import time
-from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -13,7 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hdscan.cli.output import clean, duration
+from hdscan.app import Settings
+from hdscan.cli import log
+from hdscan.cli.meter import LINE_EVERY
+from hdscan.cli.text import STYLES, clean, duration, state_words
 from hdscan.model.errors import ReadCode
 from hdscan.model.events import (
     ChainProgress,
@@ -27,18 +29,10 @@ from hdscan.model.events import (
 )
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
-LINE_EVERY = 30.0  # seconds between plain lines
 FRAME_EVERY = 0.25  # seconds between live pictures
 SILENT = ReadCode.UNAVAILABLE.value  # the code of "nobody answers": a state rather than an event
 WARNINGS = ("scan_error", "scan_token_error")
 NARROW = 90  # columns below which a picture leaves out what matters least
-STYLES = {
-    ProviderState.READY: "green",
-    ProviderState.UNUSED: "dim",
-    ProviderState.DISABLED: "dim",
-    ProviderState.QUARANTINED: "bold red",
-    ProviderState.OPEN: "red",
-}
 ENDS = {Status.COMPLETED: "green", Status.COMPLETED_WITH_GAPS: "yellow", Status.STOPPED: "yellow", Status.FAILED: "bold red"}
 
 _log = structlog.get_logger()
@@ -70,6 +64,14 @@ def display(*, log_json: bool = False) -> Display:
     if sys.stderr.isatty() and not log_json and not Console(stderr=True).is_dumb_terminal:
         return Picture()
     return Lines(log_json=log_json)
+
+
+def display_of(settings: Settings, *, quiet: bool) -> Display:
+    """The display of a scan, with the log set up; above a picture, `quiet` logs warnings only where INFO is the level."""
+    shown = display(log_json=settings.log_json)
+    level = settings.log_level.value
+    log.configure("warning" if quiet and level == "info" and isinstance(shown, Picture) else level, as_json=settings.log_json)
+    return shown
 
 
 def words(progress: ChainProgress) -> str:
@@ -254,12 +256,3 @@ class Picture:
             text.append("  ")
             text.append(f"{status.name} {state_words(status)}", style=STYLES.get(status.state, "yellow"))
         return text
-
-
-def state_words(status: ProviderStatus, now: float | None = None) -> str:
-    """A provider's state, with the time that a pause has still to go."""
-    word = status.state.replace("_", " ")
-    if status.paused_until is None:
-        return word
-    left = datetime.fromisoformat(status.paused_until).timestamp() - (time.time() if now is None else now)
-    return f"{word}, {duration(left)} left" if left > 0 else word

@@ -9,7 +9,8 @@ import structlog
 from rich.console import Console
 
 from hdscan.cli import log
-from hdscan.cli.live import Lines, Picture, display, state_words
+from hdscan.cli.display import Lines, Picture, display
+from hdscan.cli.text import state_words
 from hdscan.model.events import (
     ChainProgress,
     Event,

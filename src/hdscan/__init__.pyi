@@ -1,0 +1,3 @@
+from hdscan.app.wallet import open_wallet as open
+
+__all__ = ["open"]

@@ -1,0 +1,79 @@
+"""The table of commands: what `--help` says of each without importing it, and the module that is imported to run it."""
+
+import gc
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Row(NamedTuple):
+    """A command's module below `hdscan.cli`, which has a Typer `app`, and the first line of its help."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "import": Row("importing", "Add addresses from a file: one a line, or CSV with an 'address' column."),
+    "derive": Row("deriving", "Add addresses derived from an extended public key or a mnemonic."),
+    "scan": Row("scan", "Read the balance of every address; resumes a scan that did not end."),
+    "status": Row("reports", "Show how far the last scan of every chain is."),
+    "balances": Row("reports", "Show what is held: totals per asset, then the addresses that hold something."),
+    "gaps": Row("reports", "List what the last scan could not read, with every provider's reason."),
+    "explain": Row("explain", "Show what is known of an address, from whom, and why each provider was or was not asked."),
+    "providers": Row("reports", "Show every provider as last seen: state, breaker, rate, pause, counts, last error."),
+    "serve": Row("serve", "Serve the dashboard and the HTTP API."),
+    "demo": Row("demo", "Scan simulated chains through faulty providers, and compare with the truth."),
+    "doctor": Row("doctor", "Check database, permissions, clock and providers, and say how to fix what is wrong."),
+    "config": Row("config", "Show the configuration, or write a file to begin with."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands from the table, and imports the one that is run, completed or explained."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """What a listing shows of a command."""
+        row = COMMANDS.get(cmd_name)
+        return None if row is None else TyperCommand(cmd_name, help=row.help)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The global options."""
+        return convert_only_given(super().get_params(ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called, imported; only now is the collector on, and what was imported is spared from it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            command = load(name)
+            for each in (command, *getattr(command, "commands", {}).values()):
+                convert_only_given(each.get_params(ctx))
+        gc.freeze()  # walking it again and again costs pauses of 0.1 s, which bunch calls
+        gc.enable()
+        return name, command, rest
+
+
+def load(name: str) -> Any:
+    """Import a command: its own, or the group of its module."""
+    made = typer.main.get_command(import_module(f"hdscan.cli.{COMMANDS[name].module}").app)
+    return getattr(made, "commands", {}).get(name, made)
+
+
+def convert_only_given(options: list[Any]) -> list[Any]:
+    """Let options that were not given be None without Typer's converter, whose first use imports pydantic (35 ms)."""
+    for option in options:
+        if not option.required and not isinstance(option.process_value, partial):
+            option.process_value = partial(_convert, option.process_value)
+    return options
+
+
+def _convert(process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    return None if value is None else process(context, value)

@@ -1,0 +1,48 @@
+"""Numbers, times and foreign text as people read them."""
+
+import time
+from datetime import datetime
+
+from hdscan.model.scan import ProviderState, ProviderStatus
+
+STYLES = {
+    ProviderState.READY: "green",
+    ProviderState.UNUSED: "dim",
+    ProviderState.DISABLED: "dim",
+    ProviderState.QUARANTINED: "bold red",
+    ProviderState.OPEN: "red",
+}
+
+
+def coins(base_units: str | int, decimals: int) -> str:
+    """An amount in whole coins, exact, without trailing zeros: coins("150000000", 8) is 1.5."""
+    number = int(base_units)
+    digits = str(abs(number)).rjust(decimals + 1, "0")
+    whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
+    return ("-" if number < 0 else "") + whole + (f".{fraction}" if fraction else "")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 45 s, 3 min 20 s, 2 h 5 min."""
+    if seconds is None:
+        return "?"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600:,} h {total % 3600 // 60} min"
+
+
+def clean(text: str) -> str:
+    """Foreign text without control characters: a host's words must not move the cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def state_words(status: ProviderStatus, now: float | None = None) -> str:
+    """A provider's state, with the time that a pause has still to go."""
+    word = status.state.replace("_", " ")
+    if status.paused_until is None:
+        return word
+    left = datetime.fromisoformat(status.paused_until).timestamp() - (time.time() if now is None else now)
+    return f"{word}, {duration(left)} left" if left > 0 else word
