@@ -78,7 +78,7 @@ def test_a_coin_s_default_script_is_the_best_that_it_has(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", r"has the prefix bc1, which is not one of this coin's \(ltc1\)"),
+        ("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "has the prefix bc1, but this coin has only ltc1"),
         ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "another coin"),
         ("DBus3bamQjgJULBJtYXpEzDWQRwF5iwxgC", "another coin"),
         ("ltc1qjmxnz78nmc8nq77wuxh25n2es7rzm5c2rkk4wg", "wrong checksum"),
@@ -88,6 +88,11 @@ def test_a_coin_s_default_script_is_the_best_that_it_has(tmp_path: Path) -> None
 def test_another_coin_s_address_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         canonical(row(tmp_path, LITECOIN), text)
+
+
+def test_a_coin_without_segwit_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has the prefix bc1, but this coin has no segwit addresses"):
+        canonical(row(tmp_path, DOGECOIN), "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")
 
 
 def test_an_address_that_begins_like_a_prefix_is_still_read(tmp_path: Path) -> None:
@@ -115,8 +120,8 @@ def test_an_evm_row_has_the_coin_type_that_it_states(tmp_path: Path) -> None:
     [
         (EVM + 'hrps = ["bc"]\n', "hrps is for chains of the bitcoin family only"),
         (EVM + "supply = 1\n", "supply is for chains of the bitcoin family only"),
-        (LITECOIN.replace("slip44 = 2\n", ""), "has to state hrps, p2pkh, p2sh and slip44: slip44 is missing"),
-        (DOGECOIN.replace("hrps = []\n", ""), "has to state hrps, p2pkh, p2sh and slip44: hrps is missing"),
+        (LITECOIN.replace("slip44 = 2\n", ""), "needs hrps, p2pkh, p2sh and slip44: slip44 is missing"),
+        (DOGECOIN.replace("hrps = []\n", ""), "needs hrps, p2pkh, p2sh and slip44: hrps is missing"),
         (LITECOIN.replace("[0x30]", "[]"), "at least one version byte each, and none in common"),
         (LITECOIN.replace("[0x30]", "[0x05]"), "at least one version byte each, and none in common"),
         (LITECOIN.replace("[0x30]", "[256]"), "p2pkh: expected int <= 255"),

@@ -1,4 +1,4 @@
-"""Alphabets of addresses, and the sentence about a character that is not of one."""
+"""Alphabets of addresses, and the error for a character outside of one."""
 
 import re
 
@@ -8,7 +8,7 @@ NOT_BASE58 = re.compile("[^1-9A-HJ-NP-Za-km-z]")
 
 
 def stranger(text: str, outside: re.Pattern[str], alphabet: str, start: int = 0) -> str:
-    """Names the first character of a text that an alphabet does not have, and no other."""
+    """Name the first character of a text that is outside of an alphabet, and no other."""
     found = outside.search(text, start)
     if not found:
         return f"is not {alphabet}"

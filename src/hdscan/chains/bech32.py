@@ -1,4 +1,4 @@
-"""Explains what is wrong with a segwit address that libwally refuses, for which it has one word only (BIP-173, BIP-350)."""
+"""Explains why a segwit address is invalid (BIP-173, BIP-350), where libwally gives no reason."""
 
 import re
 
@@ -11,7 +11,7 @@ _BECH32, _BECH32M = 1, 0x2BC830A3
 
 
 def refusal(text: str, start: int) -> str:
-    """What is wrong with a text whose data part begins at `start`, behind a right prefix and its 1."""
+    """What is wrong with a text whose data part, after the prefix and its 1, begins at `start`."""
     if _OUTSIDE.search(text, start):
         return stranger(text, _OUTSIDE, "bech32", start)
     if text not in (text.lower(), text.upper()):
@@ -29,7 +29,7 @@ def refusal(text: str, start: int) -> str:
 
 
 def _program(version: int, groups: list[int], checksum: int) -> str:
-    """What is wrong inside a right checksum: `groups` are the witness program's, of 5 bits each."""
+    """What is wrong despite a correct checksum; `groups` are the witness program's, of 5 bits each."""
     if version > 16:
         return f"has witness version {version}, and the highest is 16"
     if (version == 0) != (checksum == _BECH32):

@@ -59,14 +59,14 @@ class Bitcoin(ChainFamily):
         return encoders[script or next(iter(self.purposes(chain)))]
 
     def stated_params(self, stated: Mapping[str, Any], decimals: int) -> ChainParams | None:
-        """Another coin than Bitcoin states all of them, so that no address of Bitcoin's is taken for its own."""
+        """A coin other than Bitcoin states all of them, so that no Bitcoin address is taken for its own."""
         if not stated:
             return None
         if missing := [key for key in ("hrps", "p2pkh", "p2sh", "slip44") if key not in stated]:
-            raise ConfigError(f"another coin than Bitcoin has to state hrps, p2pkh, p2sh and slip44: {missing[0]} is missing")
+            raise ConfigError(f"a coin other than Bitcoin needs hrps, p2pkh, p2sh and slip44: {missing[0]} is missing")
         p2pkh, p2sh, supply = stated["p2pkh"], stated["p2sh"], stated.get("supply")
         if not p2pkh or not p2sh or set(p2pkh) & set(p2sh):
-            raise ConfigError("p2pkh and p2sh have to hold at least one version byte each, and none in common")
+            raise ConfigError("p2pkh and p2sh need at least one version byte each, and none in common")
         return ChainParams(
             coin_type=stated["slip44"],
             hrps=stated["hrps"],
@@ -96,7 +96,7 @@ def script_pubkey(chain: Chain, address: str) -> bytes:
 def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
     """An address's canonical form and its script."""
     params = params_of(chain)
-    # Bitcoin's other network is recognised; that of another coin is any other coin to us
+    # only of Bitcoin is the other network known, and named in the error
     known = tuple(OWN.values()) if chain.params is None else (params,)
     data = _base58check(text)  # first, since LTC1… may be either
     if data is None:
@@ -147,6 +147,7 @@ def _refusal(known: Sequence[ChainParams], text: str) -> str:
         return "is empty"
     if other := _ANY_BECH32.fullmatch(text):
         prefixes = ", ".join(f"{hrp}1" for each in known for hrp in each.hrps)
-        expected = f"one of this coin's ({prefixes})" if prefixes else "of this coin, which has no segwit"
-        return f"has the prefix {other[1].lower()}1, which is not {expected}"
+        return (
+            f"has the prefix {other[1].lower()}1, but this coin has {f'only {prefixes}' if prefixes else 'no segwit addresses'}"
+        )
     return "has a wrong checksum: mistyped or cut off" if IS_BASE58.fullmatch(text) else stranger(text, NOT_BASE58, "base58")
