@@ -1,4 +1,4 @@
-"""The breaker against its table, as a state machine and row by row (B5)."""
+"""The breaker against its table, as a state machine and row by row."""
 
 from hypothesis import settings
 from hypothesis import strategies as st

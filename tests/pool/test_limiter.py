@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdscan.pool.limiter import DAY, HOUR, LOOK_AGAIN, MINUTE, MONTH, SLACK, UNHEARD, Limiter, Window
+from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, RECHECK, SLACK, UNSENT_FOR, Limiter, Window
 
 NOW = 1_700_000_000.0
 EPSILON = 1e-5  # of a float that counts seconds since 1970
@@ -268,17 +268,17 @@ def test_calls_that_have_not_gone_out_yet_hold_back_the_next_so_that_they_go_in_
     for _ in range(2):
         now = max(now, limiter.ready_at(1, now))
         limiter.take(1, now)
-    assert limiter.ready_at(1, now + 0.1) == now + 0.1 + LOOK_AGAIN
+    assert limiter.ready_at(1, now + 0.1) == now + 0.1 + RECHECK
     limiter.sent(now + 0.1)
     assert limiter.ready_at(1, now + 0.2) == now + 0.2
-    assert limiter.ready_at(1, now + UNHEARD) == now + UNHEARD
+    assert limiter.ready_at(1, now + UNSENT_FOR) == now + UNSENT_FOR
 
 
 def test_a_slow_host_gets_no_second_call_before_the_first_has_gone_out() -> None:
     limiter = Limiter(5.0)
     limiter.hears_sent = True
     limiter.take(1, 1000.0)
-    assert limiter.ready_at(1, 1000.3) == 1000.3 + LOOK_AGAIN
+    assert limiter.ready_at(1, 1000.3) == 1000.3 + RECHECK
     limiter.sent(1000.3)
     assert limiter.ready_at(1, 1000.3) == pytest.approx(1000.5 - 2 * SLACK)
 

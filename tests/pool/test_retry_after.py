@@ -1,4 +1,4 @@
-"""The grammar of Retry-After: what it accepts, what it refuses, and what time is measured against (B6)."""
+"""The grammar of Retry-After: what it accepts, what it refuses, and what time is measured against."""
 
 from calendar import timegm
 from datetime import UTC, datetime

@@ -5,13 +5,13 @@ import pytest
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState
 from hdscan.model.times import rfc3339_seconds
-from hdscan.pool import availability
-from hdscan.pool.availability import why_not_asked
 from hdscan.pool.dispatcher import needs_check
 from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import DAY, MINUTE, Limiter
 from hdscan.pool.queue import PendingReading
 from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.upstreams import able as serves_soon
+from hdscan.pool.upstreams import blocked, why_not_asked
 from tests.pool.virtual import COIN, START, USDT, Scripted, good, readings
 
 NEVER = float("-inf")
@@ -54,12 +54,12 @@ def open_breaker(of, kind, now=START, times=1):
 
 
 def able(of, kind=Kind.NATIVE, now=START, healed_at=NEVER):
-    return availability.able(of, kind, now, None, healed_at=healed_at, patience=30.0)
+    return serves_soon(of, kind, now, None, healed_at=healed_at, patience=30.0)
 
 
 def test_a_trusted_provider_with_nothing_against_it_is_able():
     assert able(upstream())
-    assert availability.blocked(upstream(), START) is None
+    assert blocked(upstream(), START) is None
 
 
 def test_a_kind_that_it_does_not_speak_it_cannot_serve():
@@ -86,8 +86,8 @@ def test_a_breaker_that_opened_for_the_first_time_is_waited_for_and_one_that_sta
 def test_after_an_outage_every_open_breaker_gets_its_chance():
     a = upstream()
     now = open_breaker(a, Kind.NATIVE, times=3)
-    assert not availability.able(a, Kind.NATIVE, now, 30.0, healed_at=NEVER, patience=30.0)
-    assert availability.able(a, Kind.NATIVE, now, 30.0, healed_at=now, patience=30.0)
+    assert not serves_soon(a, Kind.NATIVE, now, 30.0, healed_at=NEVER, patience=30.0)
+    assert serves_soon(a, Kind.NATIVE, now, 30.0, healed_at=now, patience=30.0)
 
 
 @pytest.mark.parametrize(("pause", "waits"), [(20, True), (31, False), (DAY, False)])

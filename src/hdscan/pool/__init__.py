@@ -1,1 +1,1 @@
-"""Whom to ask and when: pure state machines with `now` and jitter passed in, and one awaiting driver."""
+"""Which provider to ask and when: pure state machines that take `now` and jitter, and one awaiting driver."""

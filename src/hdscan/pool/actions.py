@@ -1,4 +1,4 @@
-"""What the pool decides: the calls to make, the readings that ended, and what its owner has to know."""
+"""What the pool decides: the calls to make, the readings that ended, and the events for its owner."""
 
 import msgspec
 
@@ -38,7 +38,6 @@ class ReadCall(_Call, frozen=True, eq=False):
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What is asked, in order."""
         return tuple(pending.reading for pending in self.batch)
 
 
@@ -53,7 +52,7 @@ class Halt(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """A provider serves another chain, or others contradict it: what it said in this scan has to be read again."""
+    """A provider serves another chain, or others contradict it: its amounts of this scan have to be read again."""
 
     provider: str
     reason: str
@@ -61,7 +60,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class Reorged(msgspec.Struct, frozen=True):
-    """A provider's chain was reorganised: what it said at a height from `fork` on has to be read again."""
+    """A provider's chain was reorganised: its amounts at heights from `fork` on have to be read again."""
 
     provider: str
     fork: int
@@ -103,3 +102,28 @@ class Actions(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
     wake_at: float | None
     halt: Halt | None
+
+
+class Outbox:
+    """Collects ended readings and events until the next actions carry them."""
+
+    def __init__(self) -> None:
+        self._ended: list[tuple[int, BalanceResult]] = []
+        self._events: list[Event] = []
+
+    @property
+    def has_ended(self) -> bool:
+        return bool(self._ended)
+
+    def end(self, job: int, result: BalanceResult) -> None:
+        self._ended.append((job, result))
+
+    def emit(self, *events: Event) -> None:
+        self._events += events
+
+    def actions(self, calls: list[Call], wake_at: float | None = None, halt: Halt | None = None) -> Actions:
+        """The calls to make with everything collected, which is then forgotten."""
+        actions = Actions(tuple(calls), tuple(self._ended), tuple(self._events), wake_at, halt)
+        self._ended.clear()
+        self._events.clear()
+        return actions

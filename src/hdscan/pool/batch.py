@@ -1,4 +1,4 @@
-"""How many units one call to a provider may hold: halved when refused, probed upward slowly, kept over a restart."""
+"""How many units one call to a provider may hold: halved when refused, probed upward slowly, kept across restarts."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ class BatchSize:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.limit = capacity
-        self._proven = 0  # units of the largest call that went through since a refusal
+        self._proven = 0  # units of the largest call accepted since a refusal
         self._probe_at = float("inf")
         self._probe_after = FIRST_PROBE
 
@@ -30,20 +30,19 @@ class BatchSize:
         return self.limit
 
     def refused(self, units: int, now: float) -> None:
-        """A call of `units` was too large; where a larger one went through before, that is believed when it is said again."""
+        """A call of `units` was too large; where a larger one was accepted before, only a second refusal counts."""
         if units <= self._proven:
             self._proven = 0
             return
         if units <= self.limit:
             self.limit = max(1, units // 2)
         elif now < self._probe_at:
-            return  # it was on the wire when the size was lowered
+            return  # it was in flight when the size was lowered
         else:
-            self._probe_after = min(self._probe_after * 2, LAST_PROBE)  # a probe that failed: the next one is later
+            self._probe_after = min(self._probe_after * 2, LAST_PROBE)  # the probe failed: the next one comes later
         self._probe_at = now + self._probe_after
 
     def accepted(self, units: int, now: float) -> None:
-        """A call of `units` went through."""
         self._proven = max(self._proven, units)
         if units > self.limit:
             self.limit = units
@@ -54,7 +53,6 @@ class BatchSize:
         return BatchMemory(self.limit, self._probe_at, self._probe_after) if self.limit < self.capacity else None
 
     def restore(self, memory: BatchMemory, now: float) -> None:
-        """Take over what was learned before a restart."""
         self.limit = max(1, min(memory.limit, self.capacity))
         self._probe_after = memory.probe_after
         self._probe_at = min(memory.probe_at, now + LAST_PROBE)

@@ -1,4 +1,4 @@
-"""The circuit breaker (B5), one per provider and kind of call. Pure: `now` is an argument.
+"""The circuit breaker, one per provider and kind of call. Pure: `now` is an argument.
 
     state       event                                          next
     closed      threshold failures in a row, or                open (cooldown)
@@ -100,7 +100,7 @@ class Breaker:
             self._open(now)
 
     def neutral(self, permit: Permit) -> None:
-        """The call ended in a way that says nothing: the permit is simply given back."""
+        """The call ended without telling either: the permit is given back."""
         if permit.generation == self._generation:
             self._probing = False
 

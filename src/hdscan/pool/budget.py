@@ -1,12 +1,12 @@
-"""The retry budget of a provider and the wait when nobody answers (B11): what keeps retries from becoming the load."""
+"""The retry budget of a provider, so that retries don't become the load, and the backoff of an outage."""
 
 SHARE, PER_SECOND = 0.2, 1.0
 FIRST = 10.0  # retries that may be made at once
-LARGEST = 100.0  # that may be saved up: the last work of a scan is what failed before, with no new calls to earn them
+LARGEST = 100.0  # retries that may be saved up: the last work of a scan is retries, with no new calls to earn them
 
 
 class RetryBudget:
-    """Retries may be 20 % of a provider's calls plus one per second; they wait for it, they never fail for it."""
+    """Retries may be 20 % of a provider's calls plus one per second. They wait for the budget and never fail for it."""
 
     def __init__(self) -> None:
         self._credit = FIRST
@@ -22,7 +22,6 @@ class RetryBudget:
         self._credit = min(self._credit + SHARE, LARGEST)
 
     def retry(self, now: float) -> None:
-        """A retry was made."""
         self._accrue(now)
         self._credit -= 1.0
 

@@ -1,22 +1,21 @@
 """The pool of one chain: work-stealing providers and failover of single readings, as docs/resilience.md describes.
 
-It decides synchronously and acts afterwards: `step` returns what to do, the `replies` take in how calls ended, `driver` awaits
-them. Pure: `now` (unix seconds) and jitter are arguments.
+Decides synchronously, acts afterwards: `step` returns the actions, `replies` takes in how calls ended, `driver` awaits them.
+Pure: `now` (unix seconds) and jitter are arguments.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from hdscan.model.chain import Chain, Finality
+from hdscan.model.chain import Asset, Chain, Finality
 from hdscan.model.reading import Reading
 from hdscan.model.times import rfc3339_seconds
-from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Quarantined
+from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Outbox, Quarantined
 from hdscan.pool.chain_watch import ChainWatch, Hashes
 from hdscan.pool.completions import Completions
 from hdscan.pool.dispatcher import Dispatcher
 from hdscan.pool.outage import Outage
-from hdscan.pool.outbox import Outbox
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.reply_handler import ReplyHandler
 from hdscan.pool.upstream import Policy, Upstream
@@ -37,9 +36,9 @@ class PoolMemory(msgspec.Struct, frozen=True):
 
 
 class ChainPool:
-    """The state machine. One at a time: `step`, then for every call that it gave the one method of `replies`, in any order.
+    """The state machine. Every call that a `step` returns is to be ended by one method of `replies`, in any order.
 
-    `off` names the providers that are off, with why, for the sentence that says that nobody is left.
+    `off` names the providers that are off, with why, for the reason of a halt.
     """
 
     def __init__(
@@ -60,43 +59,41 @@ class ChainPool:
         self._outage_counts = False
         self._outbox = Outbox()
         self._watch = ChainWatch(self.upstreams, chain.head_tolerance, reorganises=finality.reorganises)
+        coin = Asset(chain.id, chain.symbol, chain.decimals)
         work = self.upstreams, self._queue, self._outbox
-        self._completions = Completions(chain, *work, self._outage, jitter=jitter)
+        self._completions = Completions(coin, *work, self._outage, jitter)
         self._dispatcher = Dispatcher(self.upstreams, self._watch, self._queue)
-        self.replies = ReplyHandler(*work, self._watch, self._completions, finality=finality)
+        self.replies = ReplyHandler(*work, self._watch, self._completions, finality)
 
     def submit(
         self, job: int, readings: Sequence[Reading], *, budget_free: bool = False, excluded: frozenset[str] = frozenset()
     ) -> None:
         """New readings for a job (a number of the caller's, >= 0); `budget_free` ones don't wait for the retry budget.
 
-        The providers named in `excluded` are not asked for them; where nobody else is left they end as unread.
+        The providers in `excluded` are not asked for them; where no other is left they end as unread.
         """
         self._queue.add(PendingReading(job, reading, budget_free=budget_free, excluded=excluded) for reading in readings)
 
     def operators(self) -> dict[str, str]:
-        """The operator of every provider, by the provider's name."""
         return {upstream.name: upstream.provider.operator for upstream in self.upstreams}
 
     def contradict(self, provider: str, why: str) -> list[Quarantined]:
-        """Two others agree against what a provider said; who is put out of service for it."""
+        """Two others agree against a provider; the providers that are quarantined for it."""
         return self.replies.contradicted(provider, why)
 
     def remember(self, reading: Reading) -> None:
-        """A reading that an earlier run read; asked again where it takes a balance call to see who is alive."""
+        """A reading that an earlier run read, to be asked as a probe in an outage."""
         self._completions.remember(reading)
 
     def begin_final_check(self, now: float) -> None:
-        """All is read: ask who gave amounts for its head and its blocks once more; ends with the event FinalCheckDone."""
+        """Ask all who gave amounts for their heads and blocks once more; ends with the event FinalCheckDone."""
         self._watch.begin_final_check(now)
 
     def memory(self) -> PoolMemory:
-        """What has to survive a restart in the midst of a scan."""
         lost = {upstream.name: upstream.audits_lost for upstream in self.upstreams if upstream.audits_lost}
         return PoolMemory(lost, *self._watch.memory())
 
     def restore(self, memory: PoolMemory) -> None:
-        """Take over what an earlier process knew when it worked at this scan."""
         self.replies.restore_lost(memory.lost)
         self._watch.restore(memory.blocks, memory.spoke, memory.stated)
 
@@ -110,7 +107,6 @@ class ChainPool:
         return bool(len(self._queue) or self._outage.parked)
 
     def step(self, now: float) -> Actions:
-        """Decide what to do at `now`."""
         self._outage.tick(now, counts=self._outage_counts)
         if self._watch.final_check:
             self._continue_final_check(now)
@@ -131,7 +127,7 @@ class ChainPool:
             wake_at = self._wake_at(now) if halt is None else None
         elif self._watch.final_check:
             wake_at = min(self._wake_at(now), self._watch.wake_at(now))
-        # while everything is on the wire nobody is kept waiting, and a provider that hangs leaves its readings to others
+        # while everything is in flight no time counts, and a provider that hangs leaves its readings to others
         self._outage_counts = self._has_work and self._held_until(now) <= now
         return self._outbox.actions(calls, wake_at, halt)
 
@@ -144,7 +140,7 @@ class ChainPool:
             self.replies.heed(rolled_back, now)
         if not self._watch.final_check:
             names = (upstream.name for upstream in self.upstreams if upstream.provider.endpoint in self._watch.unheard)
-            self._outbox.say(FinalCheckDone(tuple(sorted(names))))
+            self._outbox.emit(FinalCheckDone(tuple(sorted(names))))
 
     def _wake_at(self, now: float) -> float:
         """When something may be possible that is not now, at most backoff_max from now."""
@@ -170,7 +166,7 @@ class ChainPool:
         return Halt(f"{why}: {self.upstreams.reasons(now)}")
 
     def _held_until(self, now: float) -> float:
-        """Until when everybody is held by what was announced; now where somebody is not."""
+        """Until when announced pauses and quotas hold every provider; now where one is not held."""
         held = (
             upstream.limiter.blocked_until(upstream.least, now) if upstream.limiter.announced_at(now) else now
             for upstream in self.upstreams.in_service

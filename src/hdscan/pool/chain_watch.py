@@ -29,7 +29,7 @@ class Lagging(msgspec.Struct, frozen=True):
 
 
 class _Reorganised(msgspec.Struct, frozen=True):
-    """What an endpoint said from height `fork` on no longer holds.
+    """An endpoint's amounts from height `fork` on are void.
 
     `tip` is the lowest tip that such an amount may carry, where replies state no height of their own.
     """
@@ -66,7 +66,6 @@ class ChainWatch:
         self.final_check = False  # whether one is under way
 
     def at(self, endpoint: str) -> EndpointChain:
-        """What an endpoint stated."""
         return self._chains[endpoint]
 
     def head(self, endpoint: str, head: Head, asked: float, now: float, *, names_blocks: bool) -> RolledBack | Forked | None:
@@ -96,7 +95,7 @@ class ChainWatch:
             self._unchecked.add(endpoint)
 
     def laggards(self, now: float) -> list[Lagging]:
-        """Who lags by a head named just now: peers that spoke later judge, too."""
+        """Endpoints that lag by a head named just now, also behind heads that peers named later."""
         return [
             Lagging(endpoint, f"its head {chain.height} is {lag} behind its peers'")
             for endpoint, chain in self._chains.items()
@@ -134,11 +133,11 @@ class ChainWatch:
         return Forked(endpoint, fork, chain.from_tip(fork), why, len(lately))
 
     def begin_final_check(self, now: float) -> None:
-        """Wait for all who gave amounts and can be asked in time."""
+        """Wait for every endpoint that gave amounts and can be asked in time."""
         in_time = {s.provider.endpoint for s in self._upstreams if s.limiter.blocked_until(1, now) < now + FINAL_CHECK}
-        believed = {s.provider.endpoint for s in self._upstreams if s.trust is not Trust.QUARANTINED}
+        trusted = {s.provider.endpoint for s in self._upstreams if s.trust is not Trust.QUARANTINED}
         self.waiting = self._in_service(self._unchecked) & in_time
-        self.unheard = (self._unchecked & believed) - self.waiting
+        self.unheard = (self._unchecked & trusted) - self.waiting
         self._unchecked -= self.waiting
         for endpoint in self.waiting:
             self.at(endpoint).ask_again()
@@ -154,7 +153,7 @@ class ChainWatch:
         return min(now + AGAIN, self._began + FINAL_CHECK)
 
     def continue_final_check(self, now: float) -> list[RolledBack]:
-        """Go on without who has answered, and in the end without anybody; whose heads stayed below what they were."""
+        """Wait for those that have not answered, until the time is up; the endpoints whose heads stayed low."""
         self.waiting = {endpoint for endpoint in self._in_service(self.waiting) if not self._settled(endpoint)}
         low = sorted(endpoint for endpoint in self.waiting if self._named(endpoint) and self.at(endpoint).low)
         for endpoint in low:
@@ -185,7 +184,6 @@ class ChainWatch:
         return known, {endpoint: self.at(endpoint).top for endpoint in sorted(self._unchecked | self.waiting)}, stated
 
     def restore(self, known: Hashes, unchecked: Mapping[str, int], stated: Hashes) -> None:
-        """Take over what was known before a restart."""
         for endpoint in {*known, *unchecked, *stated}:
             top = unchecked.get(endpoint, 0)
             self.at(endpoint).restore(known.get(endpoint, {}), stated.get(endpoint, {}), top)

@@ -1,27 +1,27 @@
 """When readings end: with an amount, or unread once every provider failed them while something succeeds; never otherwise.
 
-A reading is stuck when everybody who is able has failed it, or nobody is able. Then
+A reading is stuck when every able provider has failed it, or none is able. Then
 
     a good reply failed it, or a call begun after its first failure succeeded    it is split, at last unread
-    nobody is able to take it, and a call begun since then succeeded             it is unread
+    no provider is able to take it, and a call begun since then succeeded        it is unread
     nothing of the kind                                                          it is parked, and offered again later
 
-A success offers what is parked at once; a reading that everybody failed before and after a success counts as stuck while
+A success offers what is parked at once; a reading that all failed before and after a success counts as stuck while
 something succeeds. Where nothing else is under way that could succeed, the last reading that was read is asked again: a balance
 call shows whether any provider is alive, a health check would not.
 """
 
 from collections.abc import Callable, Mapping
 
-from hdscan.model.chain import Asset, Chain
+import msgspec
+
+from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
-from hdscan.pool.actions import OutageBegan, OutageEnded
-from hdscan.pool.availability import why_not_asked
+from hdscan.pool.actions import OutageBegan, OutageEnded, Outbox
 from hdscan.pool.outage import Outage
-from hdscan.pool.outbox import Outbox
 from hdscan.pool.queue import NO_CAP, PendingReading, WorkQueue
-from hdscan.pool.upstreams import Upstreams
+from hdscan.pool.upstreams import Upstreams, why_not_asked
 
 PROBE_JOB = -1
 EXCLUDED = "this question was for another operator"
@@ -29,46 +29,35 @@ EXCLUDED = "this question was for another operator"
 Able = Mapping[Kind, frozenset[str]]
 
 
-class Completions:
-    """Ends, splits or parks what nobody can take."""
+class Completions(msgspec.Struct, eq=False):
+    """Ends, splits or parks what no provider can take."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        upstreams: Upstreams,
-        queue: WorkQueue,
-        outbox: Outbox,
-        outage: Outage,
-        *,
-        jitter: Callable[[], float],
-    ) -> None:
-        self._coin = Asset(chain.id, chain.symbol, chain.decimals)
-        self._upstreams = upstreams
-        self._queue = queue
-        self._outage = outage
-        self._outbox = outbox
-        self._jitter = jitter
-        self._last_read: Reading | None = None
-        self._probing = False
-        self._probed = False  # the last thing that was offered was a probe
+    _coin: Asset
+    _upstreams: Upstreams
+    _queue: WorkQueue
+    _outbox: Outbox
+    _outage: Outage
+    _jitter: Callable[[], float]
+    _last_read: Reading | None = None
+    _probing: bool = False
+    _probed: bool = False  # the last thing that was offered was a probe
 
     def remember(self, reading: Reading) -> None:
         """A reading that was read before: what to ask to see whether any provider is alive."""
         self._last_read = self._last_read or reading
 
     def read(self, pending: PendingReading, balance: Balance) -> None:
-        """A reading ended with an amount."""
         self._last_read = pending.reading
         self._end(pending, balance)
 
     def success(self, began: float, now: float, *, heals: bool) -> None:
         """A call begun at `began` succeeded; `heals`: the first after every breaker for such calls was open."""
         if self._outage.success(began, now, heals=heals):
-            self._outbox.say(OutageEnded())
+            self._outbox.emit(OutageEnded())
         self._probed = False
 
     def settle(self, now: float) -> None:
-        """End, split or park what nobody can take any more."""
+        """End, split or park what no provider can take any more."""
         able = self._upstreams.able(now, self._outage.healed_at)
         if self._outage.take_relief():
             self._relieve(able, now)
@@ -88,7 +77,7 @@ class Completions:
         self._queue.give_back(overdue)
 
     def offer_again(self, now: float) -> None:
-        """Offer what is parked once its wait is over and somebody is free: a probe and the same work in turn.
+        """Offer what is parked once its wait is over and a provider is free: a probe and the same work in turn.
 
         While other work is asked, its success decides whether the parked are asked again or end.
         """
@@ -110,7 +99,7 @@ class Completions:
             self._queue.give_back(offered)
 
     def end_wait(self, now: float) -> None:
-        """Somebody new can be asked: what is parked need not wait for its time."""
+        """Another provider can be asked: what is parked need not wait."""
         self._outage.end_wait(now)
 
     def _conclude(self, pending: PendingReading, able: Able, now: float) -> bool:
@@ -172,7 +161,7 @@ class Completions:
 
     def _say_outage(self, now: float) -> None:
         if self._outage.attempt > 1:
-            self._outbox.say(OutageBegan(self._outage.until - now))
+            self._outbox.emit(OutageBegan(self._outage.until - now))
 
     def _end(self, pending: PendingReading, outcome: Balance | Unread) -> None:
         if pending.job == PROBE_JOB:

@@ -1,4 +1,6 @@
-"""Who is asked for what now: checks that are due, and the next call of every provider that may make one (work-stealing)."""
+"""The calls to make now: checks that are due, and the next read of every provider that can serve one (work-stealing)."""
+
+import msgspec
 
 from hdscan.pool.actions import BlockHashCall, CheckCall, ProveCall, ReadCall, TipCall
 from hdscan.pool.chain_watch import ChainWatch
@@ -12,14 +14,13 @@ JUDGED = 3  # endpoints among which one can be seen to lag
 TIP_AGE = 20.0
 
 
-class Dispatcher:
+class Dispatcher(msgspec.Struct, eq=False):
     """Gives out calls, each with its permit taken and its cost counted. Pure: `now` is an argument."""
 
-    def __init__(self, upstreams: Upstreams, watch: ChainWatch, queue: WorkQueue) -> None:
-        self._upstreams = upstreams
-        self._watch = watch
-        self._queue = queue
-        self._began: float | None = None
+    _upstreams: Upstreams
+    _watch: ChainWatch
+    _queue: WorkQueue
+    _began: float | None = None
 
     def checks(self, now: float, *, final: bool = False) -> list[CheckCall]:
         """Proofs, and questions for a head or a block, that are due: one question per endpoint, whatever the protocol.
@@ -57,7 +58,7 @@ class Dispatcher:
         return self._watch.at(upstream.provider.endpoint).question
 
     def reads(self, now: float) -> list[ReadCall]:
-        """One call each in turn, so that nobody takes all of the last work."""
+        """One call each in turn, so that no provider takes all of the last work."""
         calls: list[ReadCall] = []
         if now < self.introductions_end(now):
             return calls
@@ -70,7 +71,7 @@ class Dispatcher:
         return calls
 
     def introductions_end(self, now: float) -> float:
-        """Until when nobody is asked for amounts: a laggard shows only once its peers have named their heads."""
+        """Until when no amounts are asked for: a laggard shows only once its peers have named their heads."""
         if self._began is None:
             self._began = now
         service = self._upstreams.in_service

@@ -1,6 +1,6 @@
-"""The rate limiter of an endpoint: a spacing, longer windows, announced pauses, and a rate that learns from 429s (B6).
+"""The rate limiter of an endpoint: a spacing, longer windows, announced pauses, and a rate that learns from 429s.
 
-Pure: `now` is in unix seconds, so that what it knows can be kept over a restart.
+Pure: `now` is in unix seconds, so that its state survives a restart.
 """
 
 from collections import deque
@@ -13,9 +13,9 @@ MINUTE, HOUR, DAY, MONTH = 60.0, 3_600.0, 86_400.0, 31 * 86_400.0
 SLACK = 0.010  # a call may come this early to make up for one that was late: timers are not exact
 BUCKETS = 60
 AHEAD = 0.020  # seconds' worth of calls that may be decided before they go out
-UNHEARD = 1.0  # a call that did not go out within this holds back nobody: most likely it never will
+UNSENT_FOR = 1.0  # a call that was not sent within this holds back no other: most likely it never will be
 UNSENT = 64  # such calls that are remembered
-LOOK_AGAIN = 0.005
+RECHECK = 0.005
 CUT, GROWTH = 0.7, 1.05
 LONGEST_PAUSE = DAY
 OWN_PAUSE, LONGEST_OWN_PAUSE = 1.0, 60.0
@@ -33,7 +33,6 @@ class Window:
         self._used = 0
 
     def room(self, now: float) -> int:
-        """How many units fit now."""
         used = sum(count for start, count in self.buckets if self._leaves_at(start) > now)
         return max(0, self.limit - used)
 
@@ -49,7 +48,6 @@ class Window:
         return at
 
     def take(self, cost: int, now: float) -> None:
-        """Count `cost` units now."""
         self._forget(now)
         start = now - now % self._width
         if self.buckets and self.buckets[-1][0] >= start:
@@ -60,7 +58,7 @@ class Window:
         self._used += cost
 
     def move(self, cost: int, taken_at: float, now: float) -> None:
-        """What was counted at `taken_at` goes out only now: to the host it is of now."""
+        """What was counted at `taken_at` is sent only now, and counts from now at the host."""
         start = taken_at - taken_at % self._width
         if now - start < self._width:
             return
@@ -107,10 +105,10 @@ class Limiter:
         self.paused_until = 0.0
         self.paused_since: float | None = None
         self._paused_at = 0.0
-        self.announced = False  # whether the provider told us how long the pause is
+        self.announced = False  # whether the provider stated the length of the pause
         self._next_at = 0.0
         self._spacing = 0.0
-        self.hears_sent = False  # somebody calls `sent`
+        self.hears_sent = False  # whether `sent` is called
         # calls that were counted and have not gone out, when and for how much: their connections are being made
         self._unsent: deque[tuple[float, int]] = deque(maxlen=UNSENT)
         self._cut_again_at = 0.0
@@ -126,19 +124,19 @@ class Limiter:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
         ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
         if self.hears_sent and self._on_their_way(now) >= max(1.0, AHEAD * self.rate):
-            return max(ready, now + LOOK_AGAIN)  # more that is still on its way out would go out in a bunch
+            return max(ready, now + RECHECK)  # more that is still on its way out would go out in a bunch
         return ready
 
     def _on_their_way(self, now: float) -> int:
         """How many calls may still go out in a bunch."""
-        return sum(now - taken_at < UNHEARD for taken_at, _ in self._unsent)
+        return sum(now - taken_at < UNSENT_FOR for taken_at, _ in self._unsent)
 
     def blocked_until(self, cost: int, now: float) -> float:
         """Until when a pause or a spent window holds every caller; the spacing between calls apart."""
         return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows))
 
     def quota_until(self, cost: int, now: float) -> float:
-        """Until when a pause or a quota holds every caller; a limit per minute is a rate, and waited for."""
+        """Until when a pause or a quota holds every caller; a limit per minute is a rate that is waited for."""
         return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows if w.seconds > MINUTE))
 
     def room(self, now: float) -> float:
@@ -150,7 +148,6 @@ class Limiter:
         return (self.announced and self.paused_until > now) or any(w.ready_at(1, now) > now for w in self.windows)
 
     def take(self, cost: int, now: float) -> None:
-        """Count a call of `cost` units that is being made now."""
         late = now - self._next_at
         if self.rate < self.ceiling:
             if late <= 1.0 / self.rate:  # the rate is what limits us
@@ -164,7 +161,7 @@ class Limiter:
             window.take(cost, now)
 
     def sent(self, now: float) -> None:
-        """The call that was counted last goes out only now: the next one keeps its distance from it."""
+        """The call that was counted last is sent only now: the next one keeps its distance from it."""
         taken_at, cost = self._unsent.pop() if self._unsent else (now, 0)
         self._next_at = max(self._next_at, now - SLACK + self._spacing)
         for window in self.windows:
@@ -185,7 +182,7 @@ class Limiter:
             if retry_after is None:
                 self._own_pause = min(self._own_pause * 2, LONGEST_OWN_PAUSE)
         elif retry_after is None:
-            return  # an answer to a call that was on the wire when this pause began
+            return  # its call was in flight when this pause began
         if self.paused_since is None:
             self.paused_since = now
         until = now + min(wait, LONGEST_PAUSE)
@@ -200,7 +197,6 @@ class Limiter:
         self.paused_since = None
 
     def memory(self) -> LimiterMemory:
-        """What has to survive a restart."""
         windows = {f"{w.seconds:.0f}": list(w.buckets) for w in self.windows}
         return LimiterMemory(self._next_at, self.paused_until, self.announced, windows, self._paused_at)
 

@@ -20,7 +20,7 @@ class Outage:
         self._relieved = False  # something succeeded since `take_relief`
 
     def tick(self, now: float, *, counts: bool) -> None:
-        """Let time pass; `counts` says whether it was time in which somebody could have succeeded."""
+        """Let time pass; whether a provider could have succeeded in it is `counts`."""
         if self._clock is not None and counts:
             self.silent += max(0.0, now - self._clock)
         self._clock = now
@@ -42,7 +42,6 @@ class Outage:
         self.until = now
 
     def release(self) -> list[PendingReading]:
-        """Hold nothing back any more."""
         released, self.parked = self.parked, []
         return released
 
@@ -52,7 +51,7 @@ class Outage:
         return relieved
 
     def success(self, began: float, now: float, *, heals: bool = False) -> bool:
-        """A call begun at `began` succeeded, with `heals` after nobody could be asked; whether that ends an outage."""
+        """A call begun at `began` succeeded, `heals` after none could be made; whether that ends an outage."""
         ends = self.attempt > 1
         if heals:
             self.healed_at = now

@@ -14,8 +14,8 @@ class Provider(Protocol):
     units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
     keys); `costs_items` says that the endpoint counts units, not calls, against its rate, and `overhead` how many it counts
     for a call beside its readings (Solana: the clock). `states_head` is True where every reply names its own height, so that no
-    tip call is needed; `names_blocks` where `block_hash` can be asked. `operator` is who runs the endpoint: what two providers
-    of one operator say is one voice.
+    tip call is needed; `names_blocks` where `block_hash` can be asked. `operator` runs the endpoint: two providers of one
+    operator confirm nothing to each other.
     """
 
     name: str

@@ -15,7 +15,7 @@ KINDS = (Kind.NATIVE, Kind.TOKEN)
 
 
 class PendingReading(msgspec.Struct, eq=False):
-    """A reading on its way: for which job, who failed it and why, and how it may be packed.
+    """A reading on its way: its job, the failures so far, and how it may be packed.
 
     The providers in `excluded` are never asked; a `budget_free` one does not wait for the retry budget.
     """
@@ -30,10 +30,10 @@ class PendingReading(msgspec.Struct, eq=False):
     tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
     reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
     history: list[Attempt] = []  # the latest attempts that failed
-    since: float | None = None  # when it first failed, or nobody could take it, since it was last offered
-    answered: bool = False  # a good reply failed it since it was last offered: somebody is alive
-    failed_twice: bool = False  # everybody failed it, then something succeeded: a second time it is the reading's fault
-    failed: bool = False  # somebody did: to ask again is a retry
+    since: float | None = None  # when it first failed, or none could take it, since it was last offered
+    answered: bool = False  # a good reply failed it since it was last offered
+    failed_twice: bool = False  # all failed it, then something succeeded: a second time it is the reading's fault
+    failed: bool = False  # at least once: to ask again is a retry
     cap: int = NO_CAP  # readings in a call that holds it
     failed_in: int = 1  # readings in the last call that failed as a whole with it
     throttled: int = 0  # calls with it that were throttled
@@ -55,7 +55,7 @@ class PendingReading(msgspec.Struct, eq=False):
         self.record_failure(provider, error, now)
 
     def offer_again(self) -> None:
-        """Forget who failed it, not why: everybody may be asked again."""
+        """Forget which providers failed it, not why: all may be asked again."""
         self.tried = frozenset()
         self.since = None
         self.answered = False
@@ -68,7 +68,7 @@ class PendingReading(msgspec.Struct, eq=False):
 
 
 class _Lane(NamedTuple):
-    """What decides who may take a reading and in which call; all of one lane are alike, so none has to be looked at."""
+    """What decides which provider may take a reading and in which call; all of one lane are alike."""
 
     kind: Kind
     cap: int
@@ -100,11 +100,10 @@ class WorkQueue:
 
     @property
     def has_returned(self) -> bool:
-        """Whether something waits that came back."""
         return bool(self._lanes)
 
     def add(self, work: Iterable[PendingReading]) -> None:
-        """New work, behind what is there; what not everybody may be asked goes to a lane."""
+        """New work, behind what is there; what not every provider may be asked goes to a lane."""
         for pending in work:
             if pending.excluded:
                 self.give_back([pending])
@@ -133,7 +132,7 @@ class WorkQueue:
         return self._lanes.setdefault(key, deque())
 
     def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[PendingReading]:
-        """Take out what all who are able have tried, or are excluded from; `able` names them per NATIVE and TOKEN."""
+        """Take out what all `able` providers, named per NATIVE and TOKEN, have tried or are excluded from."""
         stuck: list[PendingReading] = []
         for queue in self._fresh.values():
             if queue and not able[queue[0].reading.kind]:
@@ -144,7 +143,7 @@ class WorkQueue:
         return stuck
 
     def take_overdue(self, now: float, patience: float) -> list[PendingReading]:
-        """Take out what failed and has waited for those who have not failed it for longer than its patience."""
+        """Take out what has waited beyond its patience for providers that have not failed it."""
         overdue: list[PendingReading] = []
         for key in [key for key in self._lanes if not (key.urgent or key.no_retry)]:
             lane, before = self._lanes[key], now - patience * 2**key.offers
@@ -168,23 +167,31 @@ class WorkQueue:
 
     def pull(self, provider: str, kind: Kind, units: int, weight: Mapping[Kind, int], *, retries: bool) -> list[PendingReading]:
         """The next call for a provider: at most `units` of weight, in order; without `retries` only urgent and new work."""
-        batch = _Batch(units, weight)
+        batch: list[PendingReading] = []
+        cap, left = NO_CAP, units
+
+        def take(lane: deque[PendingReading]) -> bool:
+            """Take the first of a lane, if it fits; one reading always does, however small the learned size."""
+            nonlocal cap, left
+            least, cost = min(cap, lane[0].cap), weight[lane[0].reading.kind]
+            if batch and (len(batch) >= least or cost > left):
+                return False
+            batch.append(lane.popleft())
+            cap, left = least, left - cost
+            return True
+
         for key in sorted((key for key in self._lanes if key.open_to(provider, kind, retries=retries)), key=self._turn):
             lane = self._lanes[key]
-            while lane and batch.fits(lane[0]):
-                batch.take(lane.popleft())
+            while lane and take(lane):
+                pass
             if not lane:
                 del self._lanes[key]
         queues = [q for q in self._fresh.values() if q and kind in (Kind.MIXED, q[0].reading.kind)]
-        while queues:
-            # addresses in step: an address's native coin and tokens in one call
-            queue = min(queues, key=lambda q: q[0].reading.index)
-            if not batch.fits(queue[0]):
-                break
-            batch.take(queue.popleft())
+        # addresses in step: an address's native coin and tokens in one call
+        while queues and take(queue := min(queues, key=lambda q: q[0].reading.index)):
             if not queue:
                 queues.remove(queue)
-        return batch.readings
+        return batch
 
     def _turn(self, key: _Lane) -> tuple[bool, int]:
         return not key.urgent, self._lanes[key][0].order
@@ -192,24 +199,6 @@ class WorkQueue:
     def _next_index(self, kind: Kind) -> float:
         heads = (q[0].reading.index for q in self._fresh.values() if q and q[0].reading.kind is kind)
         return min(heads, default=float("inf"))
-
-
-class _Batch:
-    def __init__(self, units: int, weight: Mapping[Kind, int]) -> None:
-        self.readings: list[PendingReading] = []
-        self._units = units
-        self._weight = weight
-        self._cap = NO_CAP
-
-    def fits(self, pending: PendingReading) -> bool:
-        if not self.readings:
-            return True  # one reading always goes, however small the size that was learned
-        return len(self.readings) < min(self._cap, pending.cap) and self._weight[pending.reading.kind] <= self._units
-
-    def take(self, pending: PendingReading) -> None:
-        self.readings.append(pending)
-        self._units -= self._weight[pending.reading.kind]
-        self._cap = min(self._cap, pending.cap)
 
 
 def kind_of(batch: Sequence[PendingReading]) -> Kind:

@@ -2,15 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
-from hdscan.pool.actions import BlockHashCall, Call, CheckCall, ProveCall, Quarantined, ReadCall, Reorged, ShortReply, TipCall
+from hdscan.pool.actions import (
+    BlockHashCall,
+    Call,
+    CheckCall,
+    Outbox,
+    ProveCall,
+    Quarantined,
+    ReadCall,
+    Reorged,
+    ShortReply,
+    TipCall,
+)
 from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
 from hdscan.pool.completions import Completions
 from hdscan.pool.effects import EFFECTS, Effect, Return, Trust
-from hdscan.pool.outbox import Outbox
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.retry_after import retry_after
 from hdscan.pool.upstream import Upstream
@@ -20,25 +32,15 @@ REORGS = 10  # reorganisations in ten minutes: that is no chain, but hosts of se
 PATIENCE = 5  # times that a reading may be throttled before that counts as a failure of it
 
 
-class ReplyHandler:
+class ReplyHandler(msgspec.Struct, eq=False):
     """Every call is to be ended by exactly one of these methods. Pure: `now` is an argument."""
 
-    def __init__(
-        self,
-        upstreams: Upstreams,
-        queue: WorkQueue,
-        outbox: Outbox,
-        watch: ChainWatch,
-        completions: Completions,
-        *,
-        finality: Finality,
-    ) -> None:
-        self._upstreams = upstreams
-        self._watch = watch
-        self._queue = queue
-        self._completions = completions
-        self._outbox = outbox
-        self._finality = finality
+    _upstreams: Upstreams
+    _queue: WorkQueue
+    _outbox: Outbox
+    _watch: ChainWatch
+    _completions: Completions
+    _finality: Finality
 
     def named_head(self, call: ProveCall | TipCall, head: Head | None, now: float) -> None:
         """A provider proved its chain, or named its head (None where a proof names none)."""
@@ -55,7 +57,6 @@ class ReplyHandler:
                 self._completions.end_wait(now)
 
     def named_block(self, call: BlockHashCall, block: str, now: float) -> None:
-        """A provider named the hash of its block."""
         call.upstream.succeed_check()
         self.heed(self._watch.block_hash(call.upstream.provider.endpoint, call.height, block, call.began, now), now)
 
@@ -102,7 +103,7 @@ class ReplyHandler:
     def _short(self, call: ReadCall, missing: Sequence[PendingReading], reply: Reply, now: float) -> None:
         """Fetch again at once what a short reply left out, in halves down to single readings."""
         upstream = call.upstream
-        self._outbox.say(ShortReply(upstream.name, reply.requested, reply.received))
+        self._outbox.emit(ShortReply(upstream.name, reply.requested, reply.received))
         error = ReadError(ReadCode.MISSING, f"short reply: {reply.received} of {reply.requested} accounts")
         upstream.note_error(error.message)
         if len(call.batch) == 1:
@@ -111,7 +112,6 @@ class ReplyHandler:
             _halve(missing, upstream, error, len(call.batch), now)
 
     def failed(self, call: Call, error: CallError, now: float) -> None:
-        """A call failed as a whole."""
         if isinstance(call, ReadCall):
             self._read_failed(call, error, now)
         else:
@@ -141,7 +141,7 @@ class ReplyHandler:
                 pending.record_failure(upstream.name, reason, now)
                 pending.throttled += effect.throttles
                 if pending.throttled > PATIENCE:
-                    pending.fail(upstream.name, reason, now)  # it seems that it is about this reading, whatever the words
+                    pending.fail(upstream.name, reason, now)  # it seems to be about this reading, whatever the message
         elif effect.readings is Return.HALVED and len(batch) > 1:
             _halve(batch, upstream, reason, len(batch), now)
         else:
@@ -162,7 +162,6 @@ class ReplyHandler:
         self._queue.give_front(call.batch)
 
     def _apply(self, upstream: Upstream, error: CallError, now: float) -> Effect:
-        """Apply a fault's effect on the endpoint or the provider as a whole."""
         effect = EFFECTS[error.fault]
         if effect.throttles or effect.spends_quota:
             wait = retry_after(error.retry_after, error.date, now)
@@ -173,13 +172,13 @@ class ReplyHandler:
             case Trust.DISABLED:
                 upstream.disable(f"{error.message}; check the key in its `url`")
             case Trust.QUARANTINED:
-                self._outbox.say(*self._quarantine(upstream.provider.endpoint, error.message, error.fault))
+                self._outbox.emit(*self._quarantine(upstream.provider.endpoint, error.message, error.fault))
             case Trust.LAGGING:
                 upstream.set_aside(error.message, now)
         return effect
 
     def contradicted(self, name: str, why: str) -> list[Quarantined]:
-        """Two others agree against a provider; who is quarantined for it, the second time."""
+        """Two others agree against a provider; the second time all of its endpoint are quarantined."""
         found: list[Quarantined] = []
         for upstream in [each for each in self._upstreams if each.name == name]:
             upstream.note_error(why)
@@ -190,14 +189,14 @@ class ReplyHandler:
         """Take over how many audits every provider lost before a restart."""
         for upstream in self._upstreams:
             if count := lost.get(upstream.name):
-                self._outbox.say(*self._lost(upstream, count, f"it lost {count} audits of this scan"))
+                self._outbox.emit(*self._lost(upstream, count, f"it lost {count} audits of this scan"))
 
     def _lost(self, upstream: Upstream, count: int, why: str) -> list[Quarantined]:
         out = upstream.lose_audits(count)
         return self._quarantine(upstream.provider.endpoint, why, ReadCode.CONTRADICTED) if out else []
 
     def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
-        """A host of another chain, or one that lies, is not asked again by any protocol, and is no peer any more."""
+        """Ask an endpoint no more by any protocol, and judge no other by its head."""
         self._watch.at(endpoint).forget_head()
         return [Quarantined(each.name, why, code) for each in self._upstreams.at(endpoint) if each.quarantine(why)]
 
@@ -220,12 +219,12 @@ class ReplyHandler:
         for upstream in self._upstreams.at(change.endpoint):
             if upstream.trust is not Trust.QUARANTINED:
                 first = change.fork if upstream.provider.states_head else change.tip
-                self._outbox.say(Reorged(upstream.name, first, change.why))
+                self._outbox.emit(Reorged(upstream.name, first, change.why))
                 if self._finality.rereads_mempool:
                     upstream.set_aside(change.why, now)
         if isinstance(change, Forked) and change.times >= REORGS:
             why = f"its chain was reorganised {REORGS} times in 10 minutes"
-            self._outbox.say(*self._quarantine(change.endpoint, why, ReadCode.CONTRADICTED))
+            self._outbox.emit(*self._quarantine(change.endpoint, why, ReadCode.CONTRADICTED))
 
 
 def _fail_alone(pending: PendingReading, upstream: Upstream, error: ReadError, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The Retry-After header (B6): delta-seconds or an HTTP-date. Source: RFC 9110, sections 5.6.7 and 10.2.3."""
+"""The Retry-After header: delta-seconds or an HTTP-date. Source: RFC 9110, sections 5.6.7 and 10.2.3."""
 
 import re
 from calendar import timegm

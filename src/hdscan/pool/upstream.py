@@ -85,7 +85,6 @@ class Upstream:
 
     @property
     def why(self) -> str | None:
-        """Why it is not trusted, where that is known."""
         return self._why
 
     @property
@@ -107,7 +106,6 @@ class Upstream:
 
     @property
     def busy(self) -> bool:
-        """Whether a check or call is in flight."""
         return self._checking or self._in_flight > 0
 
     @property
@@ -117,12 +115,10 @@ class Upstream:
 
     @property
     def check_at(self) -> float:
-        """The earliest time of its next check."""
         return self._check_at
 
     @property
     def check_failed(self) -> bool:
-        """Whether the last check failed."""
         return self._check_failures > 0
 
     @property
@@ -139,7 +135,6 @@ class Upstream:
         return was is not Trust.TRUSTED
 
     def clear(self) -> None:
-        """Forget why it was not trusted."""
         self._why = self._untrusted_since = None
 
     def set_aside(self, why: str, now: float) -> None:

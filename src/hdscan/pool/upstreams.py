@@ -1,15 +1,20 @@
-"""The providers of a chain together: who is able, how long an open breaker may wait, and when somebody can be asked."""
+"""The providers of a chain together: which are able, how long an open breaker may wait, and when one can be asked."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+import msgspec
+
 from hdscan.model.reading import Kind
-from hdscan.pool.availability import NEVER, able, blocked, opening
+from hdscan.model.times import rfc3339_seconds
+from hdscan.pool.breaker import State
 from hdscan.pool.queue import KINDS
 from hdscan.pool.upstream import Policy, Upstream
 
+NEVER = float("inf")
+
 
 class Upstreams:
-    """The upstreams of one chain, who packs most first; `off` names those that are off, with why."""
+    """The upstreams of one chain, the largest calls first; `off` names those that are off, with why."""
 
     def __init__(self, upstreams: Iterable[Upstream], policy: Policy, off: Sequence[str] = ()) -> None:
         self._upstreams = sorted(upstreams, key=lambda s: -max(s.provider.capacity.values()))
@@ -20,7 +25,6 @@ class Upstreams:
         return iter(self._upstreams)
 
     def at(self, endpoint: str) -> list[Upstream]:
-        """Those that speak to an endpoint."""
         return [each for each in self._upstreams if each.provider.endpoint == endpoint]
 
     @property
@@ -30,11 +34,10 @@ class Upstreams:
 
     @property
     def busy(self) -> bool:
-        """Whether any check or call is in flight."""
         return any(upstream.busy for upstream in self._upstreams)
 
     def able(self, now: float, healed_at: float) -> dict[Kind, frozenset[str]]:
-        """Who could take NATIVE and TOKEN readings within backoff_max of having become unable to, by name.
+        """The names of those that could take NATIVE and TOKEN readings within backoff_max of having become unable to.
 
         Breakers that an outage opened get one probe when it ends, at `healed_at`.
         """
@@ -47,7 +50,7 @@ class Upstreams:
         return found
 
     def longest(self, kind: Kind, now: float) -> float | None:
-        """The longest an open breaker may wait: backoff_max where nobody else can serve this kind of call soon."""
+        """The longest an open breaker may wait: backoff_max where no other can serve this kind of call soon."""
         soon = now + self._policy.backoff_max
         for upstream in self._upstreams:
             breaker = upstream.breakers.get(kind)
@@ -67,7 +70,7 @@ class Upstreams:
         return max(ready, min(openings, default=NEVER))
 
     def earliest_opening(self, now: float, kinds: Collection[Kind]) -> float:
-        """When some provider could be asked for one of these kinds at the earliest."""
+        """When a provider could be asked for one of these kinds at the earliest."""
         return min((self.next_opening(upstream, now, kinds) for upstream in self._upstreams), default=NEVER)
 
     def reasons(self, now: float) -> str:
@@ -78,3 +81,68 @@ class Upstreams:
             why = each.why or each.last_error or (blockage.reason if blockage else "not asked")
             named.append(f"{each.name}: {why}")
         return "; ".join([*named, *self._off]) or "none is configured"
+
+
+class Blockage(msgspec.Struct, frozen=True):
+    """Since and until when (may be infinite) a provider cannot be asked, and why."""
+
+    since: float
+    until: float
+    reason: str
+
+
+def blocked(upstream: Upstream, now: float) -> Blockage | None:
+    """What keeps the whole provider from being asked, whatever the kind; the ordinary spacing of calls does not count."""
+    if upstream.trust.out:
+        return Blockage(0.0, NEVER, upstream.why or upstream.trust)
+    paused = _paused(upstream, now)
+    if upstream.trusted or upstream.untrusted_since is None:
+        return paused
+    check = Blockage(upstream.untrusted_since, upstream.check_at, upstream.why or upstream.trust)
+    if paused is None or paused.until <= check.until:
+        return check
+    return Blockage(min(check.since, paused.since), paused.until, paused.reason)  # it cannot even be checked
+
+
+def _paused(upstream: Upstream, now: float) -> Blockage | None:
+    limiter = upstream.limiter
+    until = limiter.quota_until(upstream.least, now)
+    if until <= now:
+        return None
+    paused = limiter.paused_until >= until
+    since = limiter.paused_since if paused and limiter.paused_since is not None else now
+    return Blockage(since, until, f"{'paused' if paused else 'quota spent'} until {rfc3339_seconds(until)}")
+
+
+def blocked_for(upstream: Upstream, kind: Kind, now: float, longest: float | None = None) -> Blockage | None:
+    """What keeps a kind of call from being made; `longest` caps an open breaker's wait where no other can serve."""
+    general, breaker = blocked(upstream, now), upstream.breakers[kind]
+    if breaker.since is None:
+        return general
+    if breaker.state is State.OPEN and (general is None or general.until < breaker.retry_at(longest)):
+        return Blockage(breaker.since, breaker.retry_at(longest), f"circuit open after: {upstream.last_error}")
+    if general is None:
+        return None
+    return Blockage(min(general.since, breaker.since), general.until, general.reason)
+
+
+def able(upstream: Upstream, kind: Kind, now: float, longest: float | None, *, healed_at: float, patience: float) -> bool:
+    """Whether a provider could take such readings within `patience` of having become unable to, or of `healed_at`."""
+    if not upstream.serves(kind):
+        return False
+    blockage = blocked_for(upstream, kind, now, longest)
+    return blockage is None or blockage.until - max(blockage.since, healed_at) <= patience
+
+
+def why_not_asked(upstream: Upstream, kind: Kind, now: float) -> str:
+    """Why a provider was not asked for a reading of this kind."""
+    blockage = blocked_for(upstream, kind, now)
+    return blockage.reason if blockage else "its turn did not come"
+
+
+def opening(upstream: Upstream, kind: Kind, now: float, longest: float | None) -> float:
+    """When the breaker lets a call of this kind through; NEVER while only the end of another call can tell."""
+    breaker = upstream.breakers[kind]
+    if breaker.state is State.HALF_OPEN:
+        return now if breaker.allows(now) else NEVER
+    return breaker.retry_at(longest)
