@@ -10,7 +10,8 @@ import pytest
 
 from hdscan.app import doctor
 from hdscan.app.demo import simulated_settings
-from hdscan.app.doctor import Finding, Level, checkup, clock_offline, clock_online, examine
+from hdscan.app.doctor import Finding, Level, checkup, examine
+from hdscan.app.doctor.clock import clock_offline, clock_online
 from hdscan.app.wallet import Wallet
 from hdscan.model.endpoint import Endpoint
 from hdscan.settings import Settings
@@ -203,6 +204,25 @@ def test_an_implausible_clock_is_seen_offline() -> None:
     assert clock_offline(0.0, 1_000_000.0).level is Level.FAIL
     assert clock_offline(NOW + 60, NOW).level is Level.WARN
     assert clock_offline(NOW, NOW).level is Level.OK
+
+
+def test_after_a_restart_a_quota_counts_what_is_still_in_its_window_alone(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with City(WORLD, HOSTS) as city:
+            settings = settings_of(city, tmp_path)
+            limited = tuple(msgspec.structs.replace(each, per_hour=700) for each in settings.endpoints)
+            settings = msgspec.structs.replace(settings, endpoints=limited)
+            with Wallet(settings) as opened:
+                await examined(settings)
+                memory = {name: msgspec.json.decode(value) for name, value in opened.store.runtime.load().items()}
+                kept = {name: value for name, value in memory.items() if isinstance(value, dict) and "windows" in value}
+                for value in kept.values():
+                    value["windows"]["3600"] = [[time.time() - 7200, 300], [time.time() - 600, 200]]
+                opened.store.runtime.save({name: msgspec.json.encode(value) for name, value in kept.items()})
+                found = await examined(settings, offline=True)
+            assert "500 of 700 left this hour" in found["provider btc-a"].message
+
+    asyncio.run(asyncio.wait_for(play(), 30))
 
 
 @pytest.mark.parametrize("ahead", [600.0, -600.0])

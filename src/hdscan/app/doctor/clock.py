@@ -1,0 +1,66 @@
+"""The doctor on the clock, which dates every amount: its offset from the providers' clocks."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+from hdscan.app.doctor.finding import Finding, Level
+from hdscan.model.times import rfc3339_seconds
+from hdscan.pool.retry_after import http_date
+from hdscan.provider.transport import AioTransport
+
+CLOCK_WARN, CLOCK_FAIL = 5.0, 120.0  # seconds of offset
+RELEASED = 1_767_225_600.0  # 2026-01-01 UTC: a clock that shows an earlier time is wrong
+SET_CLOCK = "set the clock, best by NTP; amounts are dated by it"
+
+
+def clock_offline(newest: float, now: float) -> Finding:
+    """Whether the clock is plausible; `newest` is when something of ours was last written (unix seconds)."""
+    shown = rfc3339_seconds(now)
+    if now < RELEASED:
+        return Finding("clock", Level.FAIL, f"the clock shows {shown}, before this program was made", SET_CLOCK)
+    if newest > now + CLOCK_WARN:
+        text = f"the clock shows {shown}, but the database was written at {rfc3339_seconds(newest)}"
+        return Finding("clock", Level.WARN, text, SET_CLOCK)
+    return Finding("clock", Level.OK, f"{shown} is plausible; without --offline it is compared with the providers' clocks")
+
+
+def clock_online(offsets: Sequence[float], now: float) -> Finding:
+    """How far the clock is off by the providers' own (seconds each, ours behind theirs being positive); the median decides."""
+    if not offsets:
+        return Finding(
+            "clock", Level.WARN, f"{rfc3339_seconds(now)} could not be compared: no provider answered", "try again later"
+        )
+    off = median(offsets)
+    hosts = "1 provider" if len(offsets) == 1 else f"{len(offsets)} providers"
+    if abs(off) < CLOCK_WARN:
+        return Finding("clock", Level.OK, f"{rfc3339_seconds(now)} agrees with {hosts}")
+    level = Level.FAIL if abs(off) >= CLOCK_FAIL else Level.WARN
+    way = "behind" if off > 0 else "ahead of"
+    return Finding("clock", level, f"the clock is {abs(off):.0f} s {way} the providers' ({hosts})", SET_CLOCK)
+
+
+class Listening(AioTransport):
+    """The transport, which also notes how far the clocks of those who answer are from ours (see `clock_online`)."""
+
+    def __init__(self, timeout: float, clock: Callable[[], float]) -> None:
+        super().__init__(timeout)
+        self.offsets: list[float] = []
+        self._now = clock
+
+    # what passes through is `wire`'s, and none of our business
+    async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
+        """Exchange one request for its reply."""
+        asked = self._now()
+        response = await super().send(base_url, request, sent)
+        received = self._now()
+        said = http_date(response.headers.get("date", ""), received)
+        if said is not None:
+            said += _seconds(response.headers.get("age", ""))  # a cache's reply bears the time at which it was made
+            # the header is cut to the second, and was written at some moment between `asked` and `received`
+            self.offsets.append(max(said - received, 0.0) + min(said + 1.0 - asked, 0.0))
+        return response
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0.0

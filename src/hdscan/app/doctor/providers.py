@@ -1,0 +1,151 @@
+"""The doctor on providers: each proves its chain within its limits, and what is left of its quotas is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from hdscan.app.doctor.clock import Listening, clock_offline, clock_online
+from hdscan.app.doctor.finding import Finding, Level
+from hdscan.app.fleet import make_fleet
+from hdscan.model.errors import CallError, LockedError, ReadCode
+from hdscan.model.reading import Kind
+from hdscan.model.times import rfc3339_seconds
+from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH
+from hdscan.pool.retry_after import retry_after
+from hdscan.pool.upstream import Upstream
+from hdscan.settings import Settings
+from hdscan.store import Store
+
+PATIENCE = 10.0  # seconds: for a limiter's turn, and for a reply
+PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day", MONTH: "month"}
+MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.BAD_KEY}  # everything else may pass by itself
+MENDS = {
+    ReadCode.WRONG_CHAIN: "correct the `url` or the `chain` of its [[endpoint]] row",
+    ReadCode.BAD_KEY: "correct the key in the `url` of its [[endpoint]] row, or the variable that the url names",
+    ReadCode.THROTTLED: "lower its `rate` if this comes again; is anything else using this host from here?",
+    ReadCode.QUOTA: "wait for its allowance to be renewed, or add another provider for this chain",
+    ReadCode.UNREACHABLE: "check the network, the firewall and its `url`; scans go on with the others meanwhile",
+    ReadCode.TIMEOUT: "check the network; scans go on with the others meanwhile",
+}
+SET_KEY = "set that variable where hdscan runs, or leave this provider out"
+ADD_PROVIDER = "add an [[endpoint]] row for {chain} to hdscan.toml, or mend one of those above"
+TRY_LATER = "try again later; scans go on with the others meanwhile"
+
+
+class Providers:
+    """Asks every configured provider which chain it serves, within its limits, and says what is left of those."""
+
+    def __init__(self, settings: Settings, store: Store | None, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._transport = Listening(min(settings.scan.request_timeout, PATIENCE), clock)
+        self._fleet = make_fleet(settings, self._transport, clock)
+        self._failed: set[str] = set()
+        if store is not None:
+            self._fleet.restore(store.runtime.load(), clock())
+
+    async def examine(self, *, offline: bool) -> AsyncIterator[Finding]:
+        """A finding per provider, then one per chain, then the clock's where the providers were asked."""
+        busy = None if offline else self._scanning()
+        if busy is not None:
+            yield Finding("scan", Level.OK, f"{busy}: its providers are not asked now, so that no rate is exceeded")
+        if offline or busy is not None:
+            for upstream in self._upstreams():
+                yield self._limits(upstream)
+        else:
+            async for finding in self._ask_all():
+                yield finding
+        for status in self._fleet.off:
+            yield Finding(f"provider {status.name}", Level.WARN, status.last_error or "is off", SET_KEY)
+        for chain in self._settings.chains:
+            yield self._chain(chain)
+        if not offline:
+            now = self._clock()
+            yield clock_online(self._transport.offsets, now) if busy is None else clock_offline(0.0, now)
+
+    def _upstreams(self) -> Iterator[Upstream]:
+        return (upstream for upstreams in self._fleet.upstreams.values() for upstream in upstreams)
+
+    def _scanning(self) -> str | None:
+        """Who is scanning now with limiters that we don't see, or None."""
+        if self._store is None:
+            return None
+        try:
+            with self._store.writer_lock("doctor"):
+                return None
+        except LockedError as error:
+            return str(error)
+
+    async def _ask_all(self) -> AsyncIterator[Finding]:
+        upstreams = list(self._upstreams())
+        async with self._transport:
+            turns = {id(upstream.limiter): asyncio.Lock() for upstream in upstreams}
+            asked = [asyncio.create_task(self._ask(upstream, turns[id(upstream.limiter)])) for upstream in upstreams]
+            try:
+                for task in asked:
+                    yield await task
+            finally:
+                for task in asked:
+                    task.cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+                if self._store is not None:
+                    self._store.runtime.save(self._fleet.memory())
+
+    async def _ask(self, upstream: Upstream, turn: asyncio.Lock) -> Finding:
+        """Ask one provider to prove its chain, when its endpoint's limiter lets us; one after the other on one endpoint."""
+        async with turn:
+            began = self._clock()
+            ready = upstream.limiter.ready_at(1, began)
+            if ready - began > PATIENCE:
+                return self._limits(upstream)
+            await asyncio.sleep(max(0.0, ready - began))
+            upstream.limiter.take(1, self._clock())
+            began = self._clock()
+            try:
+                await upstream.provider.prove()
+            except CallError as error:
+                return self._trouble(upstream, error)
+            return self._limits(upstream, f"proves to serve {upstream.provider.chain} in {self._clock() - began:.2f} s; ")
+
+    def _trouble(self, upstream: Upstream, error: CallError) -> Finding:
+        if error.fault in (ReadCode.THROTTLED, ReadCode.QUOTA):
+            wait = retry_after(error.retry_after, error.date, self._clock())
+            upstream.limiter.throttled(self._clock(), wait, quota=error.fault is ReadCode.QUOTA)
+        self._failed.add(upstream.name)
+        level = Level.FAIL if error.fault in MISCONFIGURED else Level.WARN
+        return Finding(f"provider {upstream.name}", level, f"{error.fault}: {error.message}", MENDS.get(error.fault, TRY_LATER))
+
+    def _limits(self, upstream: Upstream, before: str = "") -> Finding:
+        """A provider's rate, what is left of its quotas, what was learned of its batches, and its pause."""
+        now, limiter = self._clock(), upstream.limiter
+        units = "items" if upstream.provider.costs_items else "calls"
+        parts = [f"{limiter.ceiling:g} {units} a second"]
+        parts += [f"{each.room(now)} of {each.limit} left this {PERIODS[each.seconds]}" for each in limiter.windows]
+        parts += [
+            f"at most {size.limit} in a call of {upstream.provider.methods[kind]} (learned)"
+            for kind, size in upstream.sizes.items()
+            if size.limit < size.capacity
+        ]
+        held = limiter.blocked_until(1, now)
+        name, text = f"provider {upstream.name}", before + ", ".join(parts)
+        if held <= now:
+            return Finding(name, Level.OK, text)
+        self._failed.add(upstream.name)
+        return Finding(
+            name, Level.WARN, f"{text}; paused until {rfc3339_seconds(held)}", "wait; until then scans go on with the others"
+        )
+
+    def _chain(self, chain: str) -> Finding:
+        """Whether somebody can read every asset of a chain; a failure only for a chain that has addresses."""
+        upstreams = [upstream for upstream in self._fleet.upstreams[chain] if upstream.name not in self._failed]
+        lacking = [
+            asset.symbol
+            for asset in self._settings.assets[chain]
+            if not any(upstream.serves(Kind.NATIVE if asset.is_native else Kind.TOKEN) for upstream in upstreams)
+        ]
+        if not lacking:
+            count = len({upstream.provider.endpoint for upstream in upstreams})
+            return Finding(f"chain {chain}", Level.OK, f"{count} of its hosts can be asked; every asset can be read")
+        used = self._store is not None and self._store.addresses.count(chain) > 0
+        text = f"nobody can be asked now for {', '.join(lacking)}" + ("" if used else "; there are no addresses of it yet")
+        return Finding(f"chain {chain}", Level.FAIL if used else Level.WARN, text, ADD_PROVIDER.format(chain=chain))
