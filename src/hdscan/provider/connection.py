@@ -1,7 +1,7 @@
-"""One connection to an Electrum host: lines out, lines in, many calls at once, each reply given to the call that waits for it.
+"""One connection to an Electrum host, shared by concurrent calls: each line is routed to the call that waits for it.
 
-open ──a call leaves without its reply──► leaving ──nobody waits──► closed
-  └──closed by the host, or a line that cannot be placed: everybody who waits fails──► closed
+open ──a call gives up without its reply──► leaving ──no call waits──► closed
+  └──closed by the host, or a line that cannot be routed: all waiting calls fail──► closed
 """
 
 import asyncio
@@ -17,10 +17,10 @@ Waiting = asyncio.Future[bytes]
 
 
 class Connection(asyncio.Protocol):
-    """A connection once it is made; `tip` is the height last told, None until it was asked for.
+    """An open connection; `tip` is the height announced last, None before the first request for it.
 
-    It never reads for one caller alone, so that a caller who gives up leaves no half-read reply behind. `fingerprint` is the
-    SHA-256 of the host's certificate in hexadecimal, None without TLS.
+    No call reads by itself, so that a cancelled one leaves no half-read reply behind. `fingerprint` is the SHA-256 of the
+    host's certificate in hexadecimal, None without TLS.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether another call may be made on it."""
+        """Whether it takes another call."""
         return self._transport is not None and not self._transport.is_closing() and not self._leaving
 
     async def ask(self, calls: Sequence[jsonrpc.Call], sent: Callable[[], None] | None = None) -> tuple[jsonrpc.Batch, bytes]:
@@ -65,14 +65,14 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # -- what the loop calls
+    # -- called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own does not inherit from it
 
     def data_received(self, data: bytes) -> None:
-        """Collect bytes until they are lines."""
+        """Split what arrives into lines."""
         self._buffer += data
         if b"\n" in data:
             *lines, self._buffer = self._buffer.split(b"\n")
@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
         else:
             self._end(ReadCode.UNREACHABLE, "the host closed the connection without a reply")
 
-    # -- whom a line is for
+    # -- routing
 
     def _hear(self, line: bytes) -> None:
         self._overused = self._overused or electrum.OVERUSED in line
@@ -107,13 +107,13 @@ class Connection(asyncio.Protocol):
             return
         callers = {self._waiting.get(ident) for ident in heard.ids}
         caller = callers.pop() if len(callers) == 1 else None
-        if not heard.ids:  # an error of a message that the host could not read: nobody knows whose
+        if not heard.ids:  # an error about a message that the host could not parse: any call's
             for reply in self._replies():
                 reply.set_result(line)
             self.close()
         elif caller is not None and not caller.done():
             caller.set_result(line)
-        elif not self._leaving and not (caller is not None and caller.cancelled()):  # otherwise it is for a call that has left
+        elif not self._leaving and not (caller is not None and caller.cancelled()):  # otherwise its call has given up
             self._end(ReadCode.MALFORMED, "an id that was not asked, or one twice: no answer is surely in its place")
 
     def _end(self, fault: ReadCode, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Make a TCP or TLS connection to a host, and decide whether its certificate is to be believed."""
+"""Make a TCP or TLS connection to a host and check its certificate."""
 
 import asyncio
 import ssl
@@ -17,10 +17,10 @@ P = TypeVar("P", bound=asyncio.Protocol)
 
 
 async def dial(url: str, tls: str, known: str | None, make: Callable[[], P]) -> tuple[P, str | None]:
-    """Connect to ssl://host:port or tcp://host:port; return what `make` made of it, and the certificate's SHA-256 in hex.
+    """Connect to ssl://host:port or tcp://host:port; return the made protocol and the certificate's SHA-256 in hex.
 
-    `tls` is the policy of `Endpoint.tls`, `known` the fingerprint that the host showed first, None where it showed none yet.
-    Raises CallError UNREACHABLE. Nothing is sent to a host whose certificate is not believed.
+    `tls` is the policy of `Endpoint.tls`, `known` the fingerprint seen first, None before that. Raises CallError UNREACHABLE.
+    Nothing is sent to a host whose certificate is refused.
     """
     check_url(url, lines=True)
     parts = urlsplit(url)
@@ -52,7 +52,7 @@ def _context(tls: str) -> ssl.SSLContext:
     if tls == SYSTEM:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # wallets' hosts sign their certificates themselves: the fingerprint decides
+    context.check_hostname = False  # such hosts have self-signed certificates: the fingerprint decides
     context.verify_mode = ssl.CERT_NONE
     return context
 
@@ -65,7 +65,7 @@ def _changed(expected: str, fingerprint: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong without an address."""
+    """The reason for a failure, without an address."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = f"the host's certificate is refused ({error.verify_message})"
         return f'no TLS connection: {why}; if the host signs its own, set tls = "pin" in its row'

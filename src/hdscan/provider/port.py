@@ -10,7 +10,7 @@ from hdscan.wire.http import Request, Response
 class Transport(Protocol):
     """What a provider needs of the network.
 
-    `seconds` is what any exchange may take; `pins` are the certificates' fingerprints by endpoint, to be kept over a restart.
+    An exchange may take `seconds`; `pins` are certificate fingerprints by endpoint, kept over restarts.
     """
 
     seconds: float
@@ -23,4 +23,4 @@ class Transport(Protocol):
         """
 
     async def dial(self, url: str, tls: str) -> Connection:
-        """Connect to ssl://host:port or tcp://host:port; raises CallError where it is not to be had, or not to be believed."""
+        """Connect to ssl://host:port or tcp://host:port; raises CallError UNREACHABLE, also for a refused certificate."""

@@ -1,4 +1,4 @@
-"""Carry requests over HTTP, and lines over TCP: bounded in time, size and connections; errors become CallError here."""
+"""HTTP requests and TCP connections, bounded in time, size and number; errors become CallError here."""
 
 import asyncio
 import zlib
@@ -63,7 +63,7 @@ class AioTransport:
             self._session = None
         for connection in tuple(self._dialled):
             connection.close()
-        await asyncio.sleep(0)  # waits for no time: closed transports are let go of by the loop's next turn
+        await asyncio.sleep(0)  # closed transports are released in the loop's next iteration
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """Exchange one request for its reply; raises CallError TIMEOUT, UNREACHABLE or MALFORMED (too large, not HTTP)."""
@@ -101,7 +101,7 @@ def _tracing() -> aiohttp.TraceConfig:
 
 
 def join(base_url: str, request: Request) -> str:
-    """Put a request's path and query behind the base's own, of which it replaces what has the same name."""
+    """Append a request's path and query to the base's own; query members of the same name are replaced."""
     base = urlsplit(base_url)
     kept = [part for part in base.query.split("&") if part and part.partition("=")[0] not in request.query]
     query = "&".join([*kept, *([urlencode(request.query, safe=",")] if request.query else [])])
@@ -109,7 +109,7 @@ def join(base_url: str, request: Request) -> str:
 
 
 async def _body(reply: aiohttp.ClientResponse) -> bytes:
-    """Read a body, inflating piece by piece so that no more than the limit is ever held."""
+    """Read a body, decompressing piecewise so that never more than the limit is held."""
     encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise malformed("the reply is compressed in a way that was not offered")
@@ -142,7 +142,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong without the URL, which the library's own texts hold."""
+    """The reason for a failure, without the URL, which the library's own messages contain."""
     reason = next((text for kind, text in _REASONS if isinstance(error, kind)), "the connection failed")
     detail = error.strerror if isinstance(error, OSError) else None
     return f"{reason}: {detail}" if detail and "/" not in detail else reason

@@ -1,4 +1,4 @@
-"""Reads the configuration from all its places, the weakest first: catalogue, user file, project file, environment, flags."""
+"""Load the configuration, lowest precedence first: catalogue, user file, project file, environment, flags."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """What one place sets: keys above all tables, keys of [scan], rows."""
+    """What one source sets: top-level keys, keys of [scan], rows."""
 
     top: Mapping[str, Any]
     scan: Mapping[str, Any]
@@ -96,7 +96,7 @@ def load(
     *,
     protocols: Mapping[str, Protocol] = PROTOCOLS,
 ) -> Settings:
-    """The settings that hold here and now, for the user whose directories these are (by default, who runs this).
+    """The settings in force, for the user with these directories (by default the current one).
 
     `config` (or HDSCAN_CONFIG) is read in place of `cwd`/hdscan.toml; `flags` are keys of the top level, None where not given;
     `protocols` are those that an endpoint may speak.
@@ -129,7 +129,7 @@ def load(
 
 
 def _paths(config: Path | None, user: Places, environ: Mapping[str, str], cwd: Path) -> list[Path]:
-    """The files to be read; those that were asked for by name have to be there."""
+    """The files to read; one named explicitly must exist."""
     found = [user.config / "hdscan.toml"] if user.config is not None else []
     named = config or (Path(environ["HDSCAN_CONFIG"]) if environ.get("HDSCAN_CONFIG") else None)
     if named is None:
@@ -138,13 +138,13 @@ def _paths(config: Path | None, user: Places, environ: Mapping[str, str], cwd: P
 
 
 def _catalogue() -> Layer:
-    """The chains, tokens and hosts that hdscan comes with."""
+    """The built-in chains, tokens and hosts."""
     text = files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8")
     return _layer(tomllib.loads(text), "catalogue.toml")
 
 
 def _read(path: Path) -> Layer:
-    """One file; its errors name it as it was found."""
+    """One file; its errors name its path."""
     try:
         return _layer(tomllib.loads(path.read_text(encoding="utf-8-sig")), str(path))
     except OSError as error:
@@ -152,7 +152,7 @@ def _read(path: Path) -> Layer:
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except ValueError as error:
-        _, _, place = str(error).rpartition("(at ")  # what stands before it may quote the file
+        _, _, place = str(error).rpartition("(at ")  # the text before it may quote the file
         raise ConfigError(f"{path}: is not valid TOML, at {place.rstrip(')')}") from None
 
 
@@ -170,7 +170,7 @@ def _layer(raw: Mapping[str, Any], where: str) -> Layer:
 
 
 def _rows(kind: type[T], raw: Mapping[str, Any], table: str, where: str) -> tuple[tuple[str, T], ...]:
-    """A table's rows, each with its place in words: table, number from 1, and the name that it has."""
+    """A table's rows, each with its place for errors: table, number from 1, and name."""
     entries = raw.get(table, [])
     if not isinstance(entries, list):
         raise ConfigError(f"{where}: {table} has to be written as [[{table}]], one for each row")
@@ -189,7 +189,7 @@ def _given(kind: type[T], raw: Any, where: str, *, strict: bool = True, known: t
 
 
 def _environment(environ: Mapping[str, str], used_in_urls: set[str]) -> Layer:
-    """The HDSCAN_* variables; one that nothing reads is an error, as an unknown key is."""
+    """The HDSCAN_* variables; an unknown one is an error, like an unknown key."""
     top: dict[str, Any] = {}
     scan: dict[str, Any] = {}
     for name, text in environ.items():
@@ -203,7 +203,7 @@ def _environment(environ: Mapping[str, str], used_in_urls: set[str]) -> Layer:
 
 
 def _variables(rows: Rows) -> set[str]:
-    """The names of the variables that the urls of these rows ask for."""
+    """The variables used in the urls of these rows."""
     return {name for _, row in rows.endpoints for name in VARIABLE.findall(row.url)}
 
 

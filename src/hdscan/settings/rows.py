@@ -1,4 +1,4 @@
-"""Rows of chains, tokens and endpoints, file after file, into the model's values: a later file's rows win."""
+"""Combine the rows of all files into chains, tokens and endpoints; later files win."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """The rows of one file, each with the words that name its place in an error."""
+    """The rows of one file, each with its place for errors."""
 
     catalogue: Catalogue = Catalogue.REPLACED
     chains: tuple[tuple[str, ChainRow], ...] = ()
@@ -30,7 +30,7 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Register(msgspec.Struct):
-    """What the files read so far add up to, on one network."""
+    """The sum of the files read so far, for one network."""
 
     network: Network
     environ: Mapping[str, str]
@@ -42,7 +42,7 @@ class Register(msgspec.Struct):
     endpoints: dict[str, Endpoint] = {}
 
     def add(self, rows: Rows) -> None:
-        """Take over one file's rows; ConfigError names the row that cannot be."""
+        """Add one file's rows; ConfigError names the invalid one."""
         places: dict[object, str] = {}
         for where, chain in rows.chains:
             if self._applies(chain.network):
@@ -66,7 +66,7 @@ class Register(msgspec.Struct):
         }
 
     def known_endpoints(self) -> tuple[Endpoint, ...]:
-        """Every endpoint; those are off that can read at the latest block only, where their chain is read at another."""
+        """Every endpoint; one that can only read at the latest block is off where its chain has another `read_at`."""
         return tuple(self._tagged(endpoint) for endpoint in self.endpoints.values())
 
     def _tagged(self, endpoint: Endpoint) -> Endpoint:
@@ -188,7 +188,7 @@ class Register(msgspec.Struct):
 
 @contextmanager
 def _at(where: str) -> Iterator[None]:
-    """Begin the sentence of a ConfigError with its place."""
+    """Prefix a ConfigError with its place."""
     try:
         yield
     except ConfigError as error:

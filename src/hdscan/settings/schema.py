@@ -1,4 +1,4 @@
-"""The shape of hdscan.toml: every key with its type, bounds and default, and the one place that refuses what doesn't fit.
+"""The schema of hdscan.toml: every key with its type, bounds and default, and how violations are reported.
 
 docs/configuration.md describes each of these fields; a test keeps the two equal.
 """
@@ -27,14 +27,14 @@ Symbol = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,32}\Z")]
 
 
 class Commitment(StrEnum):
-    """How final a Solana slot has to be for its amounts to be taken."""
+    """The Solana commitment that amounts are read at."""
 
     FINALIZED = "finalized"
     CONFIRMED = "confirmed"
 
 
 class ReadAt(StrEnum):
-    """The block that the amounts of an EVM chain are of."""
+    """The block tag that an EVM chain is read at."""
 
     LATEST = "latest"
     SAFE = "safe"
@@ -42,7 +42,7 @@ class ReadAt(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """The least severe log line that is written."""
+    """The least severe level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -51,7 +51,7 @@ class LogLevel(StrEnum):
 
 
 class Catalogue(StrEnum):
-    """What becomes of a chain's earlier endpoints when a file lists its own."""
+    """Whether a file's endpoints replace the earlier ones of their chain."""
 
     REPLACED = "replaced"
     ALSO = "also"
@@ -151,10 +151,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def parse(kind: type[T], raw: object, where: str, *, strict: bool = True, known: tuple[str, ...] = ()) -> T:
-    """`raw` as a `kind`; ConfigError says `where`, which key, and what it should have been, without echoing a value.
+    """`raw` as a `kind`; ConfigError says `where`, which key, and what is expected, without echoing a value.
 
-    `strict=False` takes numbers and booleans written as text (the environment); `known` are keys allowed beside the kind's own,
-    named in suggestions only.
+    `strict=False` accepts numbers and booleans written as text (the environment); `known` are more keys to suggest.
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where} has to be a table of keys and values")
@@ -171,13 +170,13 @@ def parse(kind: type[T], raw: object, where: str, *, strict: bool = True, known:
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    """The end of an error about an unknown word: the nearest known one, or all."""
     near = difflib.get_close_matches(word, known, 1)
     return f"; did you mean '{near[0]}'?" if near else f"; it can be one of {', '.join(known)}"
 
 
 def _reason(message: str) -> str:
-    """msgspec's message as "key: what is expected": its own may echo what was written."""
+    """msgspec's message as "key: what is expected", as its own may echo the value."""
     text, _, path = message.replace("`", "").partition(" - at ")
     if not path:
         return re.sub(r"^Object missing required field (\w+)$", r"'\1' is missing", text)

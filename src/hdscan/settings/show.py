@@ -1,4 +1,4 @@
-"""Shows the settings in force, without anything secret, and the file to begin with."""
+"""The settings in force without secrets, and the template of hdscan.toml."""
 
 import json
 from importlib.resources import files

@@ -1,7 +1,7 @@
 """Blockchair's API v2: confirmed balances of many Bitcoin addresses, the tip, the first block (blockchair.com/api/docs).
 
-`addresses/balances` leaves out every address that is empty, was never seen, or is none at all: what is not named is ABSENT,
-never a zero.
+`addresses/balances` leaves out every address that is empty, was never seen, or is none at all: an address that is
+not named is ABSENT, never zero.
 """
 
 from collections.abc import Sequence
@@ -109,14 +109,12 @@ def _height(stated: int | None) -> int:
 
 
 def _reply(response: Response) -> _Reply:
-    """Decode the envelope; the code in its context is the HTTP status, and outranks it."""
+    """Decode the envelope; the code in its context is an HTTP status, and outranks the reply's own."""
     try:
         reply = decode(_replies, response.body, "the reply")
     except CallError as error:
-        own = OwnError(response.status, "") if response.status in CODES else None
-        raise or_prose(error, response, CODES, own) from None
+        raise or_prose(error, response, CODES) from None
     context = reply.context
     if response.status != 200 or context.code != 200 or context.error is not None:
-        code = context.code if context.code != 200 else response.status
-        raise failure(response, CODES, OwnError(code, context.error or ""))
+        raise failure(response, CODES, OwnError(context.code if context.code != 200 else None, context.error or ""))
     return reply

@@ -12,9 +12,9 @@ from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Answer, Call
 from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
-HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # has to be the first on a connection
-TIP: Call = ("blockchain.headers.subscribe", ())  # every new block is told from then on
-OVERUSED = b"excessive resource usage"  # ElectrumX's last words before it hangs up
+HELLO: Call = ("server.version", ("hdscan", ("1.4", "1.6")))  # must be the first on a connection
+TIP: Call = ("blockchain.headers.subscribe", ())  # subscribes to every new block
+OVERUSED = b"excessive resource usage"  # ElectrumX's last message before it hangs up
 
 CODES: Codes = {
     -101: ReadCode.THROTTLED,  # ElectrumX: excessive resource usage; it hangs up, and forgets within hours
@@ -26,7 +26,7 @@ _HEADER = re.compile(r"[0-9a-f]{160}")
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """A line from the host: the ids that it answers, or what it tells unasked (`tip`: a new block's height)."""
+    """A line from the host: the ids that it answers, or a notification (`tip`: the height of a new block)."""
 
     ids: tuple[int, ...] = ()
     unasked: bool = False
@@ -57,7 +57,7 @@ _balance = msgspec.json.Decoder(_Balance)
 
 
 def hear(line: bytes) -> Heard:
-    """Tell whom a line is for; raises CallError where it is not JSON, or none of this protocol's."""
+    """Parse a line as far as to route it; raises CallError if it is not JSON or not of this protocol."""
     found = decode(_lines, line, "the line")
     if isinstance(found, _Line) and found.method is not None:
         known = found.method == TIP[0]
@@ -95,7 +95,7 @@ def header_call(height: int) -> Call:
 
 
 def block_hash(answer: msgspec.Raw) -> str:
-    """Work out a block's hash from its header of 80 bytes, so that the host cannot just name the right one."""
+    """Compute a block's hash from its 80-byte header, so that a host cannot simply claim the right one."""
     header = decode(_header, answer, "the block header")
     if not _HEADER.fullmatch(header):
         raise malformed("the block header is not one")

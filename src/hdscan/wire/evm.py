@@ -94,7 +94,7 @@ def word(text: str) -> int:
 
 
 def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
-    """Decode the result of `balance_call`: wei or token units, or why not; no data is EMPTY (no contract), not zero."""
+    """Decode the result of `balance_call`: wei or token units, or an error; no data is EMPTY (no contract), not zero."""
     try:
         text = strictly(_text, answer, "the result")
         if reading.asset.contract is None:

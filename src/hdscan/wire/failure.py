@@ -1,4 +1,4 @@
-"""What a reply without an answer means: the provider's own error code outranks the HTTP status, the status the text.
+"""Classify replies that hold no answer: the provider's own error code outranks the HTTP status, the status the text.
 
 The prose of an error page is searched only where the status says nothing (200, 400, 403), so that no 5xx page is misread.
 Codes belong to their protocols; texts are shared. Each has a recorded reply in tests/data/wire/failures.json.
@@ -14,7 +14,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.wire.http import Response
 
 SHOWN = 200  # characters of a provider's own text in an error
-READ = 4096  # bytes of a body, characters of an error, that are looked at for a text
+READ = 4096  # bytes of a body, characters of an error, that are searched for a text
 
 Codes = Mapping[int, ReadCode]
 """What a protocol's own error codes mean: -32005 is an unhealthy node on Solana, anything at all on EVM."""
@@ -65,7 +65,7 @@ STATUSES: dict[int, ReadCode] = {
 REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCode.STALE)}
 
 WHOLE_CALL = frozenset({ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.STALE})
-"""What is said of a caller or a node, though it may come as an item's error."""
+"""Faults of the caller or the node, even where they come as an item's error."""
 
 _MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -78,28 +78,28 @@ def shown(text: str) -> str:
 
 
 def text_fault(text: str) -> ReadCode | None:
-    """Find what a provider's text says, or None."""
+    """The fault that a provider's text names, or None."""
     lower = text.lower()
     return next((fault for part, fault in TEXTS if part in lower), None)
 
 
 def own_fault(own: OwnError, codes: Codes) -> ReadCode | None:
-    """Find what a provider's own error means, by its code, else by its text; None where neither is known."""
+    """The fault of a provider's own error, by its code, else by its text; None if both are unknown."""
     by_code = None if own.code is None else codes.get(own.code)
     return text_fault(own.text) if by_code is None else _refined(by_code, own.text)
 
 
 def status_fault(response: Response) -> ReadCode | None:
-    """Find what an HTTP status means by itself, or None (RFC 9110, section 15)."""
+    """The fault that an HTTP status names by itself, or None (RFC 9110, section 15)."""
     if response.status == 503 and "retry-after" in response.headers:
         return ReadCode.THROTTLED
     return STATUSES.get(response.status)
 
 
 def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
-    """Name the fault of a call that got no answer: `own` is the provider's error where its reply held one.
+    """The error of a call that got no answer; `own` is the provider's error where the reply holds one.
 
-    The Retry-After and Date headers travel along raw; the message holds the status and the provider's text, never a URL.
+    The Retry-After and Date headers are passed on raw; the message holds the status and the provider's text, never a URL.
     """
     text = own.text if own else response.body[:READ].decode("utf-8", "replace")
     return CallError(
@@ -110,15 +110,16 @@ def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = 
     )
 
 
-def or_prose(error: CallError, response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
+def or_prose(error: CallError, response: Response, codes: Codes = NO_CODES) -> CallError:
     """Prefer what a provider's prose says (a throttle in place of JSON) over an error that it isn't what was asked for."""
-    by_text = failure(response, codes, own)
+    by_text = failure(response, codes)
     return error if by_text.fault is ReadCode.MALFORMED else by_text
 
 
 def _fault(response: Response, codes: Codes, own: OwnError | None, text: str) -> ReadCode:
-    if own and own.code is not None and own.code in codes:
-        return _refined(codes[own.code], text)
+    code = response.status if own is None or own.code is None else own.code
+    if code in codes:
+        return _refined(codes[code], text)
     by_status = status_fault(response)
     if by_status is not None:
         return _refined(by_status, text)
@@ -131,7 +132,7 @@ def _fault(response: Response, codes: Codes, own: OwnError | None, text: str) ->
 
 
 def _refined(fault: ReadCode, text: str) -> ReadCode:
-    """Let a text say more exactly what a code or status says, but nothing else."""
+    """Let a text refine what a code or status says, never contradict it."""
     by_text = text_fault(text)
     return by_text if by_text is not None and (fault, by_text) in REFINED else fault
 

@@ -44,15 +44,15 @@ class _Item(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error: one of null is none."""
+        """Whether there is an error other than null."""
         return self.error is not msgspec.UNSET and bytes(self.error) != b"null"
 
 
 SEARCHED = 100
-"""Items of a reply with an HTTP error that are searched for an error of the host's own."""
+"""Items of a reply with an HTTP error that are searched for the host's own error."""
 
 LONGEST_ERROR = 2**16
-"""Bytes; what is longer is no error object, and is shown as a text."""
+"""Bytes; anything longer is not an error object, and is shown as text."""
 
 NO_ARRAYS = frozenset({-32600, -32601, -32700})
 """Invalid request, unknown method, parse error: how hosts without batches refuse an array (Alethio/memento#16, for one)."""
@@ -65,9 +65,9 @@ _item: msgspec.json.Decoder[_Item] = msgspec.json.Decoder(_Item)
 
 
 def encode(calls: Sequence[Call], first: int | None = None) -> Batch:
-    """Encode calls of (method, params), with ids from `first` on where many share a connection.
+    """Encode calls of (method, params), with ids from `first` on where calls share a connection.
 
-    Otherwise the ids follow from what is asked, so that a reply to another question (a proxy's mix-up) does not fit this one.
+    Otherwise the ids are a checksum of the parameters, so that a reply to another request (mixed up by a proxy) doesn't match.
     """
     params = [_encoder.encode(call[1]) for call in calls]
     if first is None:
@@ -131,13 +131,13 @@ def _match(response: Response, batch: Batch, codes: Codes) -> list[msgspec.Raw |
 
 
 def _stands(name: str, items: Sequence[_Item]) -> int:
-    """How often a member's name stands in these items, in what their errors hold too."""
+    """How often a member's name may occur in these items, including inside their errors."""
     quoted = f'"{name}"'.encode()
     return sum((getattr(item, name) is not msgspec.UNSET) + bytes(item.error or b"").count(quoted) for item in items)
 
 
 def _place(item: _Item, batch: Batch) -> int | None:
-    """Which of our calls an item answers, or None; 1.0, true and "1" are no ids of ours."""
+    """Which of our calls an item answers, or None; 1.0, true and "1" are not our ids."""
     return item.id - batch.first if type(item.id) is int and 0 <= item.id - batch.first < batch.count else None
 
 
@@ -158,7 +158,7 @@ def _items(response: Response, batch: Batch, codes: Codes) -> list[_Item]:
 
 
 def _refusal(response: Response, batch: Batch, codes: Codes, own: OwnError | None) -> CallError:
-    """Name the fault of a reply that answers no call: a host that takes an array for nonsense wants smaller batches."""
+    """The error of a reply that answers no call; a host that rejects arrays as invalid needs smaller batches."""
     error = failure(response, codes, own)
     if batch.count > 1 and error.fault is ReadCode.SERVER_ERROR and own and own.code in NO_ARRAYS:
         return CallError(ReadCode.TOO_LARGE, error.message, retry_after=error.retry_after, date=error.date)
@@ -193,7 +193,7 @@ def first_error(body: bytes) -> OwnError | None:
 
 
 def own_error(raw: msgspec.Raw | msgspec.UnsetType) -> OwnError:
-    """Read a JSON-RPC error object, or what stands in its place; texts in `data` belong to it."""
+    """Read a JSON-RPC error object, or whatever replaces it; texts in `data` are included."""
     written = bytes(raw or b"")
     try:
         error = strictly(_anything, written[:LONGEST_ERROR], "the error")

@@ -1,8 +1,8 @@
 """Multicall3's aggregate3: the balances of hundreds of addresses at one block, in one eth_call (github.com/mds1/multicall3).
 
 The ABI is sliced by hand, since the shapes are fixed: each subcall is (target, allowFailure, 4 or 36 bytes), each result
-(success, bytes). Block number, chain id and block hashes are the first subcalls, the time is the last, so that a reply names
-what it is of, and a list that lost or gained an item does not fit.
+(success, bytes). The first subcalls ask for block number, chain id and block hashes, the last for the time, so that a reply
+names its block, and a list that lost or gained an item does not fit.
 """
 
 from binascii import unhexlify
@@ -83,12 +83,10 @@ def call(readings: Sequence[Reading], former: Sequence[int] = (), tag: str = LAT
 
 
 def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple[Block, list[int | ReadError]]:
-    """Decode the result of `call` of `count` readings: the block, and wei or token units or why not for each.
+    """Decode the result of `call` for `count` readings: the block, and an amount or error for each.
 
-    A hash that the node did not know is left out.
-
-    Raises CallError MALFORMED for anything that is not exactly the ABI encoding of such a list, EMPTY where no contract
-    answered.
+    Hashes that the node doesn't know are left out. Raises CallError MALFORMED for anything that is not exactly the ABI encoding
+    of such a list, EMPTY where no contract answered.
     """
     text = strictly(_text, answer, "the result")
     if text == "0x":
@@ -148,7 +146,7 @@ def _results(data: bytes, count: int) -> list[int | ReadError]:
 
 
 def _other(head: bytes) -> tuple[int, ReadError]:
-    """Read the head of a result that is not one word: the size of its data, and what it means."""
+    """Parse the head of a result that is not one word: the size of its data, and its error."""
     success, offset, size = _int(head[:32]), _int(head[32:64]), _int(head[64:])
     if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
         raise Malformed("an item is not (bool, bytes)")

@@ -1,7 +1,7 @@
 """Solana's getMultipleAccounts: lamports and associated token accounts in one call, with the clock as the last key.
 
-solana.com/docs/rpc/http/getmultipleaccounts. A reply is positional and its items don't name their address: a full-length one
-counts only with the Clock sysvar at its place, and of a short one only token accounts that name their owner and mint.
+solana.com/docs/rpc/http/getmultipleaccounts. Replies are positional, and items don't name their address: a reply of full
+length counts only with the Clock sysvar in its place, and of a short one only token accounts that name their owner and mint.
 """
 
 from binascii import a2b_base64
@@ -46,7 +46,7 @@ Outcome = int | ReadError | Missing
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A call and how to read its reply: `keys` in order, the clock last."""
+    """A call, and the `keys` to match its reply with, the clock last."""
 
     readings: Sequence[Reading]
     keys: Sequence[str]
@@ -60,7 +60,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A decoded reply: one outcome per reading, the slot it is of, and how many accounts came."""
+    """A decoded reply: one outcome per reading, the slot, and the number of accounts received."""
 
     outcomes: tuple[Outcome, ...]
     slot: int
@@ -106,7 +106,7 @@ def token_accounts(owner: str, mint: str) -> list[str]:
 
 
 def read(answer: msgspec.Raw, asked: Asked) -> Found:
-    """Decode a reply to `asked`: lamports or token units per reading, or why not; MISSING where a short reply proves nothing.
+    """Decode a reply to `asked`: an amount or error per reading; MISSING where a short reply proves nothing.
 
     Raises CallError MALFORMED for anything else: too many accounts, no clock at its place, a clock of another time.
     """
@@ -192,7 +192,7 @@ def _outcome(reading: Reading, accounts: Iterator[_Account | None]) -> int | Rea
 
 
 def _lamports(account: _Account | None) -> int:
-    """No account is no lamports; there is nothing else that a zero could mean."""
+    """An absent account holds no lamports."""
     if account is None:
         return 0
     if account.lamports >= 2**64:
@@ -235,7 +235,7 @@ def _identified(value: Sequence[_Account | None], readings: Sequence[Reading]) -
 
 
 def _data(account: _Account) -> bytes:
-    """The bytes of an account of a short reply; none where they cannot be read."""
+    """The bytes of an account, empty if they cannot be decoded."""
     try:
         return _bytes(account)
     except Malformed:

@@ -1,4 +1,4 @@
-"""Decode JSON strictly: what is not exactly as the protocol says is a CallError, never a value."""
+"""Decode JSON strictly: any deviation from the protocol is a CallError, never a value."""
 
 import re
 from typing import TypeVar
@@ -10,18 +10,18 @@ from hdscan.model.reading import ReadError
 
 T = TypeVar("T")
 
-LONGEST = 200  # characters of the decoder's own words, which name a place however deep it is
+LONGEST = 200  # characters of the decoder's message, which names a place at any depth
 MAX_UINT256 = 2**256 - 1
-_ESCAPED = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|3[0-9])")  # a letter, a digit or _, which nobody escapes
+_ESCAPED = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|3[0-9])")  # letters, digits, _: never escaped
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 
 
 class Malformed(ValueError):
-    """One item of a reply that is not what the protocol says; becomes that item's error."""
+    """An item of a reply breaks the protocol; becomes that item's error."""
 
 
 def malformed(message: str) -> CallError:
-    """Make the error of a reply that is not what the protocol says."""
+    """The error of a reply that breaks the protocol."""
     return CallError(ReadCode.MALFORMED, message)
 
 
@@ -33,7 +33,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: st
     """
     try:
         if isinstance(body, bytes) and not body.isascii():
-            body.decode()  # msgspec doesn't look into members that nobody asked for
+            body.decode()  # msgspec skips members that it has no field for
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise malformed(f"{what}: {str(error)[:LONGEST]}") from None
@@ -42,9 +42,9 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: st
 
 
 def refuse_repeats(body: bytes, most: dict[bytes, int]) -> None:
-    """Refuse a reply in which a member stands more often than it can: of two, nobody knows which one is meant (RFC 8259, 4).
+    """Refuse a reply in which a member is repeated, as duplicates are ambiguous (RFC 8259, section 4).
 
-    `most` gives quoted names and how often each may stand, however they are written. Raises CallError MALFORMED.
+    `most` gives quoted names and how often each may occur. Raises CallError MALFORMED.
     """
     if b"\\u00" in body and _ESCAPED.search(body):
         raise malformed("a member may stand twice: there are letters that are written as escapes")
