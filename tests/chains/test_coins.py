@@ -134,10 +134,12 @@ def test_parameters_that_do_not_fit_are_refused(tmp_path: Path, text: str, sente
     assert sentence in str(caught.value)
 
 
-def test_the_parameters_are_shown(tmp_path: Path) -> None:
-    (tmp_path / "hdscan.toml").write_text(LITECOIN, encoding="utf-8")
+def test_the_parameters_are_shown_as_they_are_stated(tmp_path: Path) -> None:
+    (tmp_path / "hdscan.toml").write_text(LITECOIN + EVM + "slip44 = 61\n", encoding="utf-8")
     text = show(load(None, {}, {}, tmp_path, Places(data=tmp_path)))
-    assert 'hrps = ["ltc"]\np2pkh = [48]\np2sh = [50, 5]\nsupply = 8400000000000000\n' in text
+    assert 'slip44 = 2\nhrps = ["ltc"]\np2pkh = [48]\np2sh = [50, 5]\nsupply = 84000000\n' in text
+    assert "slip44 = 61" in text
+    assert text.count("hrps") == 1
 
 
 @pytest.mark.parametrize("chain", [BTC, BSC, SOL], ids=["btc", "bsc", "sol"])

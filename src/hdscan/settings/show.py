@@ -45,10 +45,13 @@ def template() -> str:
 
 
 def _chain(chain: Chain) -> dict[str, Any]:
-    """A chain with its parameters beside the other keys."""
+    """A chain, with its parameters as its row states them."""
     row: dict[str, Any] = msgspec.to_builtins(chain)
     params = row.pop("params")
-    return row if params is None else row | params
+    if params is None:
+        return row
+    row["slip44"], supply = params.pop("coin_type"), params.pop("supply")
+    return row | params | {"supply": supply and supply // 10**chain.decimals} if params["p2pkh"] else row
 
 
 def _line(key: str, value: Any) -> str:
