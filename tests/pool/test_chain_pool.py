@@ -1,4 +1,4 @@
-"""The pool's decisions, row by row of RESILIENCE.md, under virtual time."""
+"""The pool's decisions, row by row of docs/resilience.md, under virtual time."""
 
 import itertools
 
@@ -23,7 +23,7 @@ def test_readings_out_are_readings_in(n):
     assert not world.unread()
 
 
-def test_work_is_shared_by_whoever_is_free():
+def test_work_is_shared_by_all_that_are_free():
     a, b = Scripted("a", good("a"), latency=0.1), Scripted("b", good("b"), latency=2.0)
     world = World(a, b, rates={"a": 10, "b": 10}).read(readings(500))
     assert len(a.asked) + len(b.asked) == 50
@@ -114,7 +114,7 @@ def test_an_unanswered_proof_is_tried_again_later():
     assert 20 < world.elapsed < 52
 
 
-def test_a_stale_head_is_set_aside_until_it_catches_up():
+def test_a_lagging_provider_is_set_aside_until_it_catches_up():
     old = Scripted("old", during(0, 25, good("old", 10), good("old", 200)), prove=lambda now: 10 if now < START + 25 else 200)
     peers = [Scripted(n, good(n, 200), prove=lambda now: 200, latency=0.01) for n in ("p", "q")]
     world = World(old, *peers, rates={"p": 1, "q": 1, "old": 50}).read(readings(1000))
@@ -123,7 +123,7 @@ def test_a_stale_head_is_set_aside_until_it_catches_up():
     assert any(r.outcome.source == "old" for r in world.results)
 
 
-def test_one_lying_leader_makes_nobody_stale():
+def test_one_lying_leader_makes_nobody_lag():
     world = World(Scripted("liar", good("liar", 10**9)), Scripted("a", good("a", 100)), Scripted("b", good("b", 101))).read(
         readings(100)
     )

@@ -161,7 +161,7 @@ def test_the_wait_doubles_and_the_same_work_is_offered_again():
     assert [n.seconds for n in world.events if isinstance(n, OutageBegan)][:3] == [2, 4, 8]
 
 
-def test_any_success_resets_the_wait_and_is_told():
+def test_any_success_resets_the_wait_and_ends_the_outage():
     lone = Scripted("lone", during(0, 20, failing(), during(40, 50, failing(), good("lone"))))
     world = World(lone, policy=Policy(breaker_threshold=1000)).read(readings(1))
     assert world.events == [*map(OutageBegan, (2, 4, 8, 16)), OutageEnded()]
@@ -275,7 +275,7 @@ def test_poison_does_not_hold_up_the_rest_of_a_lone_provider(latency):
     assert world.elapsed < 60 * 2 + 40
 
 
-def test_nobody_waits_for_the_slowest_to_repeat_what_the_fastest_failed_once():
+def test_no_reading_waits_for_a_slow_provider_to_repeat_what_the_fastest_failed_once():
     once = iter([CallError(ReadCode.SERVER_ERROR, "it failed")])
     fast = Scripted("fast", lambda asked, now: next(once, None) or good("fast")(asked, now), capacity=100)
     slow = Scripted("slow", good("slow"), capacity=1)

@@ -1,4 +1,4 @@
-"""Who takes what: tips once per endpoint, windows used to their last unit, nobody crowded out."""
+"""The calls to make: one tip per endpoint, windows used to their last unit, the only provider left for a retry first."""
 
 from itertools import pairwise
 
@@ -98,7 +98,7 @@ def test_a_dead_multicall_never_stops_single_calls_on_the_same_host():
     assert world.upstreams["single"].breakers[Kind.NATIVE].state == "closed"
 
 
-def test_nobody_waits_for_the_slowest():
+def test_no_batch_waits_for_a_slow_provider():
     slow = Scripted("slow", good("slow"), latency=14.0, capacity=1)
     quick = Scripted("quick", good("quick"), latency=0.1, capacity=1)
     world = World(slow, quick, rates={"slow": 2, "quick": 10}).read(readings(300))

@@ -1,10 +1,10 @@
-"""Nobody is asked for amounts before its peers have named the heads by which it is judged."""
+"""No provider is asked for amounts before its peers have named the heads by which it is judged."""
 
 from hdscan.model.errors import CallError, ReadCode
 from tests.pool.virtual import START, Scripted, World, good, readings
 
 
-def test_a_provider_that_was_stale_from_the_start_is_never_believed() -> None:
+def test_a_provider_that_lags_from_the_start_is_never_asked() -> None:
     stale = Scripted("stale", good("stale", 10), prove=lambda now: 10, latency=0.01)
     peers = [Scripted(name, good(name, 500), prove=lambda now: 500, latency=0.8) for name in ("p", "q")]
     world = World(stale, *peers).read(readings(100))

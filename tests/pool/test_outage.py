@@ -39,7 +39,7 @@ def test_any_success_resets_the_count_and_the_clock():
     assert outage.time_left == 600
 
 
-def test_silence_begins_with_the_success_and_not_with_the_look_before_it():
+def test_an_outage_is_counted_from_the_success_and_not_from_the_tick_before_it():
     outage = Outage(Policy(outage_limit=600))
     outage.tick(NOW, counts=True)
     outage.success(NOW + 20, NOW + 25)

@@ -1,4 +1,4 @@
-"""What an outcome means beyond its own call: trust, separate work, what is taken back and what is not believed."""
+"""What an outcome means beyond its own call: trust, separate work, what is quarantined and what is discarded."""
 
 from itertools import pairwise
 

@@ -105,6 +105,40 @@ def test_a_spent_window_is_named():
     assert why_not_asked(a, Kind.NATIVE, START).startswith("quota spent until 2023-11-")
 
 
+UNPROVEN, TRUSTED, LAGGING, QUARANTINED, DISABLED = Trust
+NEXT = {
+    "admit": (TRUSTED, TRUSTED, TRUSTED, QUARANTINED, DISABLED),
+    "set_aside": (UNPROVEN, LAGGING, LAGGING, QUARANTINED, DISABLED),
+    "quarantine": (QUARANTINED,) * 5,
+    "disable": (DISABLED, DISABLED, DISABLED, QUARANTINED, DISABLED),
+    "fail_check": (UNPROVEN, TRUSTED, LAGGING, QUARANTINED, DISABLED),
+}
+
+
+@pytest.mark.parametrize("verb", NEXT)
+@pytest.mark.parametrize("trust", Trust)
+def test_trust_changes_as_the_table_says(verb, trust):
+    a = upstream()
+    if trust is UNPROVEN:
+        a = Upstream(Scripted("a", good("a")), "scripted", Limiter(10.0), Policy())
+    else:
+        put(a, trust)
+    arguments = {"admit": (), "quarantine": ("why",), "disable": ("why",)}.get(verb, ("why", START))
+    getattr(a, verb)(*arguments)
+    assert a.trust is NEXT[verb][list(Trust).index(trust)]
+
+
+def test_a_provider_that_was_lagging_is_waited_for_from_when_it_was_set_aside_first():
+    a = upstream()
+    a.set_aside("behind", START)
+    a.admit()
+    a.set_aside("behind again", START + 10)
+    assert a.untrusted_since == START
+    a.admit()
+    a.clear()
+    assert (a.untrusted_since, a.why) == (None, None)
+
+
 @pytest.mark.parametrize("trust", [Trust.QUARANTINED, Trust.DISABLED])
 def test_who_is_out_is_out_for_good(trust):
     a = upstream(trust=trust)

@@ -39,7 +39,7 @@ def test_where_nobody_is_closed_the_next_is_probed_within_backoff_max():
     assert together.next_opening(by_name["a"], now, (Kind.NATIVE,)) == now + 30
 
 
-def test_a_closed_breaker_of_one_that_is_paused_stale_or_out_helps_nobody():
+def test_a_closed_breaker_of_one_that_is_paused_lagging_or_out_helps_nobody():
     together, by_name = upstreams(Scripted("a", good("a")), Scripted("b", good("b")))
     now = open_breaker(by_name["a"], Kind.NATIVE)
     by_name["b"].limiter.throttled(now, 31)

@@ -130,9 +130,11 @@ class Upstream:
         return self._budget.ready_at(now)
 
     def admit(self) -> bool:
-        """Trust it; whether it was not trusted. `clear` follows unless its head lags."""
-        was, self._trust = self._trust, Trust.TRUSTED
-        return was is not Trust.TRUSTED
+        """Trust it, unless it is out; whether that is new. `clear` follows unless its head lags."""
+        if self.trusted or self._trust.out:
+            return False
+        self._trust = Trust.TRUSTED
+        return True
 
     def clear(self) -> None:
         self._why = self._untrusted_since = None
