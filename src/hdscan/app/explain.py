@@ -6,7 +6,7 @@ from hdscan.app.fleet import idle_fleet
 from hdscan.keys.address import canonical
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
-from hdscan.model.explain import Explained, Known, Told
+from hdscan.model.explain import Explained, Known, ProviderReason
 from hdscan.model.reading import Kind
 from hdscan.model.scan import Answer, ChainScan, ProviderState, ProviderStatus
 from hdscan.pool.upstream import Upstream
@@ -54,8 +54,10 @@ def _explained(
     scan_id, status = (record.scan_id, record.status) if record else (None, None)
     for each in known:
         kind = Kind.NATIVE if each.balance.asset == native else Kind.TOKEN
-        told = tuple(Told(s.name, _operator(upstreams.get(s.name)), s.state, _why(each, kind, s, upstreams)) for s in statuses)
-        yield Explained(scan_id, status, each.balance, each.gap, each.audit, each.attempts, told)
+        reasons = tuple(
+            ProviderReason(s.name, _operator(upstreams.get(s.name)), s.state, _why(each, kind, s, upstreams)) for s in statuses
+        )
+        yield Explained(scan_id, status, each.balance, each.gap, each.audit, each.attempts, reasons)
 
 
 def _operator(upstream: Upstream | None) -> str:

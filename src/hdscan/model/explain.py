@@ -28,7 +28,7 @@ class AuditRecord(msgspec.Struct, frozen=True):
     current: bool
 
 
-class Told(msgspec.Struct, frozen=True):
+class ProviderReason(msgspec.Struct, frozen=True):
     """A provider as last seen, and why it was or was not asked for a reading."""
 
     provider: str
@@ -55,4 +55,4 @@ class Explained(msgspec.Struct, frozen=True):
     gap: Gap | None
     audit: AuditRecord | None
     attempts: tuple[Tried, ...]
-    providers: tuple[Told, ...]
+    providers: tuple[ProviderReason, ...]
