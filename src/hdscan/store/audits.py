@@ -24,18 +24,19 @@ _PLAN = text("""
 _PLAN_OF = text("SELECT percent, seed FROM scan_audit WHERE scan_id = :scan AND chain = :chain")
 _DUE = text("""
     SELECT a.id, a.text, a.path, t.id AS asset_id, t.symbol, b.amount, b.unconfirmed, b.height, b.observed_at, s.name
-    FROM balance b CROSS JOIN address a ON a.id = b.address_id JOIN asset t ON t.id = b.asset_id
+    FROM balance b CROSS JOIN address a JOIN asset t ON t.id = b.asset_id
     JOIN source s ON s.id = b.source_id
     LEFT JOIN audit u ON u.address_id = b.address_id AND u.asset_id = b.asset_id AND u.scan_id = b.scan_id
         AND u.observed_at = b.observed_at AND u.outcome <> 'unaudited'
-    WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND u.address_id IS NULL
+    WHERE a.id = b.address_id AND b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan
+        AND u.address_id IS NULL
         AND (b.address_id > :low OR b.asset_id > :asset) AND (:zeros OR b.amount <> '0' OR b.unconfirmed <> '0')
     ORDER BY b.address_id, b.asset_id LIMIT :limit
 """)
 _DISPUTED = text("""
     SELECT a.id, a.text, a.path, t.id AS asset_id, t.symbol, d.answers
-    FROM dispute d CROSS JOIN address a ON a.id = d.address_id JOIN asset t ON t.id = d.asset_id
-    WHERE d.address_id >= :low AND d.address_id < :high AND d.scan_id = :scan
+    FROM dispute d CROSS JOIN address a JOIN asset t ON t.id = d.asset_id
+    WHERE a.id = d.address_id AND d.address_id >= :low AND d.address_id < :high AND d.scan_id = :scan
         AND (d.address_id > :low OR d.asset_id > :asset)
     ORDER BY d.address_id, d.asset_id LIMIT :limit
 """)
