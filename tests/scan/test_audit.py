@@ -1,4 +1,4 @@
-"""Doubt, pure: whom to ask again, what follows from the answers, and that sampling finds liars as often as it promises."""
+"""The decision table of an audit: whom to ask next, what follows, and that samples find liars as often as they should."""
 
 from collections.abc import Callable
 from random import Random
@@ -50,7 +50,7 @@ def test_an_equal_answer_confirms() -> None:
     assert made.result().amount == said("a", 5)
 
 
-def test_nobody_else_is_not_silence() -> None:
+def test_without_another_operator_a_reading_stays_unaudited() -> None:
     found = case(said("a", 5), NOBODY).result()
     assert (found.outcome, found.amount, found.error) == (AuditOutcome.UNAUDITED, said("a", 5), "nobody is left")
 

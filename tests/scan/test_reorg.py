@@ -78,7 +78,7 @@ async def test_a_branch_that_comes_and_goes_between_two_checks_is_noticed_by_mul
         assert orphaned[0] is orphaned[-1] is False
         before = list(takewhile(lambda event: not isinstance(event, ScanError), events))
         assert before != events
-        assert all(event.read < event.readings for event in of(before, ScanProgress)), "long before the last look"
+        assert all(event.read < event.readings for event in of(before, ScanProgress)), "long before the final check"
         on.assert_all_true()
 
 

@@ -263,7 +263,7 @@ async def test_what_a_provider_of_another_chain_said_is_read_again(tmp_path: Pat
 
 
 @played
-async def test_b4_a_commit_that_fails_writes_nothing_of_its_chunk_and_is_resumed(tmp_path: Path) -> None:
+async def test_a_commit_that_fails_writes_nothing_of_its_chunk_and_is_resumed(tmp_path: Path) -> None:
     async with stage(tmp_path, BTC, addresses=100) as on:
         with database(on) as connection:
             connection.execute(

@@ -207,10 +207,10 @@ class ProviderStatus(msgspec.Struct, frozen=True):
 
 
 class ScanRequest(msgspec.Struct, frozen=True):
-    """What the user asked for: no chains means every chain with addresses, no assets means all of each chain.
+    """What the user asked for; no chains means every chain with addresses, no assets all of each chain.
 
-    `audit` is the percentage of the zeros that another operator is asked about, as it is about all that is above zero; None
-    leaves it to the plan of the scan that is gone on with, and a new one without.
+    `audit` asks another operator about everything above zero and this percentage of the zeros; None keeps the plan of a
+    resumed scan, and leaves a new one without an audit.
     """
 
     chains: tuple[str, ...] = ()

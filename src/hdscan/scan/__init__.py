@@ -1,1 +1,1 @@
-"""What to read, in what order, what to commit, and what to say about it."""
+"""The phases of a scan: what to read, in what order, what to commit, and what to report."""

@@ -1,13 +1,12 @@
-"""Doubt: whom to ask again about a reading, and what follows from the answers (docs/trust.md). Pure.
+"""The decision table of an audit: whom to ask next about a reading, and what follows from the answers (docs/trust.md). Pure.
 
 answers so far                        next
-the scan's own                        another operator
-two that are equal                    confirmed
-two that differ                       a third operator; where there is none, the first provider again
-the last agrees with another
-operator's: that amount stands        confirmed, moved; where the odd one is a third operator's, its provider once more
-the odd one still says otherwise,
-at comparable height                  it has lost
+the scan's own                        ask another operator
+two equal                             confirmed
+two that differ                       ask a third operator; where there is none, the first provider again
+the last equals another operator's    confirmed or moved; if the odd one is a third operator's, ask its provider once more
+the odd one is repeated, at a
+comparable height                     its provider has lost: corrected
 no two operators agree                disputed
 """
 
@@ -23,25 +22,25 @@ _DIGEST = 8  # bytes
 
 
 def sampled(seed: int, reading: Reading, percent: float) -> bool:
-    """Whether a zero is among the `percent` (0 to 100) that are audited, by a seed that no provider knows."""
+    """Whether a zero is in the sample of `percent` (0 to 100), by a seed that no provider knows."""
     text = f"{seed}/{reading.index}/{reading.asset.symbol}".encode()
     draw = int.from_bytes(blake2b(text, digest_size=_DIGEST).digest(), "big")
     return bool(draw < percent / 100 * 2 ** (8 * _DIGEST))
 
 
 def chosen(seed: int, reading: Reading, balance: Balance, percent: float) -> bool:
-    """Whether a reading is audited: everything that holds something or is about to, and a sample of the zeros."""
+    """Whether a reading is audited: everything funded, confirmed or not, and a sample of the zeros."""
     return balance.amount != 0 or bool(balance.unconfirmed) or sampled(seed, reading, percent)
 
 
 class Another(msgspec.Struct, frozen=True):
-    """To be asked of somebody who belongs to none of these operators."""
+    """A question for a provider of any operator but these."""
 
     than: frozenset[str]
 
 
 class Again(msgspec.Struct, frozen=True):
-    """To be asked of this very provider, once more."""
+    """A question for the same provider once more."""
 
     provider: str
 
@@ -50,10 +49,10 @@ Question = Another | Again
 
 
 class AuditCase:
-    """One reading under audit. Alternately: `question`, until it is None, and `take` with how that question ended."""
+    """One reading under audit: while there is a `question`, ask it and `take` the outcome; then `result`."""
 
     def __init__(self, reading: Reading, first: Balance, operators: Mapping[str, str], tolerance: int) -> None:
-        """`operators` are by provider, `tolerance` is how many blocks apart two heights are comparable."""
+        """`operators` are by provider; heights up to `tolerance` blocks apart are comparable."""
         self.reading = reading
         self.answers = [first]
         self.retracted = False  # an answer was retracted: the case decides nothing, the reading is read and audited again
@@ -61,12 +60,12 @@ class AuditCase:
         self._operators = operators
         self._tolerance = tolerance
         self._error: str | None = None
-        self._decided: tuple[Balance, Balance | None] | None = None  # what stands, and the odd one of a third operator
+        self._decided: tuple[Balance, Balance | None] | None = None  # the agreed answer, and the odd one of a third operator
         self._lost: str | None = None
         self._failed: tuple[Attempt, ...] = ()
 
     def excluded(self) -> frozenset[str]:
-        """The providers that the question is not for."""
+        """The providers that must not be asked."""
         match self.question:
             case Another(than):
                 return frozenset(name for name, operator in self._operators.items() if operator in than)
@@ -75,7 +74,7 @@ class AuditCase:
         return frozenset()
 
     def take(self, outcome: Balance | Unread, failed: tuple[Attempt, ...] = ()) -> None:
-        """How the question ended; the next one, if there is one, stands in `question`."""
+        """Take in how the question ended; sets the next `question`."""
         asked, self.question = self.question, None
         self._failed += failed
         if self.retracted:
@@ -109,7 +108,7 @@ class AuditCase:
         return Again(self.answers[0].source)
 
     def _decide(self, last: Balance) -> None:
-        """An amount stands on which two operators agree, the last asked among them."""
+        """Settle on the amount on which the last operator and another agree, if any."""
         voice = _operator(self._operators, last)
         for at, answer in enumerate(self.answers[:2]):
             if answer.amount == last.amount and _operator(self._operators, answer) != voice:
@@ -120,32 +119,29 @@ class AuditCase:
                     self.question = Again(odd.source)
 
     def _comparable(self, answer: Balance) -> bool:
-        """Whether an answer is of about the same block as the one that stands, so that they can't both be right."""
+        """Whether an answer is of about the same block as the agreed one, so that they can't both be right."""
         assert self._decided is not None
         heights = answer.height, self._decided[0].height
         return None not in heights and abs((heights[0] or 0) - (heights[1] or 0)) <= self._tolerance
 
     def result(self) -> Audited:
         """How it ended, once there is no question left."""
-        return msgspec.structs.replace(self._found(), failed=self._failed)
-
-    def _found(self) -> Audited:
-        first, answers = self.answers[0], tuple(self.answers)
+        first, answers, failed = self.answers[0], tuple(self.answers), self._failed
         if len(answers) == 1:
-            return Audited(self.reading, AuditOutcome.UNAUDITED, answers, first, self._error)
+            return Audited(self.reading, AuditOutcome.UNAUDITED, answers, first, self._error, failed=failed)
         if len(answers) == 2 and answers[1].amount == first.amount:
-            return Audited(self.reading, AuditOutcome.CONFIRMED, answers, first)
+            return Audited(self.reading, AuditOutcome.CONFIRMED, answers, first, failed=failed)
         if self._decided is None:
-            return Audited(self.reading, AuditOutcome.DISPUTED, answers, None)
-        stands = self._decided[0]
-        if stands.amount == first.amount:
-            return Audited(self.reading, AuditOutcome.CONFIRMED, answers, stands, lost=self._lost)
+            return Audited(self.reading, AuditOutcome.DISPUTED, answers, None, failed=failed)
+        agreed = self._decided[0]
         outcome = AuditOutcome.MOVED if self._lost is None else AuditOutcome.CORRECTED
-        return Audited(self.reading, outcome, answers, stands, lost=self._lost)
+        if agreed.amount == first.amount:
+            outcome = AuditOutcome.CONFIRMED
+        return Audited(self.reading, outcome, answers, agreed, lost=self._lost, failed=failed)
 
 
 def contradiction(audited: Audited) -> str:
-    """What the provider that lost an audit said, and what others say, in a sentence."""
+    """The evidence against the provider that lost an audit, in a sentence."""
     assert audited.amount is not None
     said = next(answer for answer in audited.answers if answer.source == audited.lost)
     where = f"the {audited.reading.asset.symbol} of address {audited.reading.index}"
@@ -163,5 +159,5 @@ def by_excluded(cases: Sequence[AuditCase]) -> dict[frozenset[str], list[Reading
 
 
 def _operator(operators: Mapping[str, str], answer: Balance) -> str:
-    """The operator behind an answer; a provider that is configured no more is its own."""
+    """The operator behind an answer; a provider that is no longer configured counts as its own."""
     return operators.get(answer.source, answer.source)

@@ -1,4 +1,4 @@
-"""A whole scan: every chain at once, its events in one stream, and what was learned kept over a restart."""
+"""A whole scan: every chain at once, events in one stream, and what was learned about providers kept for the next run."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
-    """The pools' policy, addresses per chunk at most, passes over the gaps at the end, and the name of this worker."""
+    """The pools' policy, the most addresses in a chunk, the passes over gaps, and this worker's name."""
 
     policy: Policy
     chunk: int
@@ -40,10 +40,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    """Runs one scan over a store and a fleet; iterate `run`, and call `stop` to end it early.
-
-    `executor` runs the store's calls in place of a thread of its own.
-    """
+    """Runs one scan: iterate `run`, call `stop` to end it early. `executor` replaces the store thread."""
 
     def __init__(
         self,
@@ -103,7 +100,7 @@ class Engine:
         )
 
     async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
-        """Scan, and yield what happens; `result` is there at the end. ScanRefused or StoreError where it cannot begin."""
+        """Scan and yield events; sets `result` at the end. ScanRefused or StoreError where it cannot begin."""
         with StoreThread(self._executor) as thread:
             self.plan = plan = await thread(
                 lambda: make_plan(
@@ -123,7 +120,7 @@ class Engine:
                     self._scanners[record.chain] = await self._scanner(record, thread, memory)
             if self._stopping:
                 self.stop(self._stopping)
-            self._look_at_providers()  # what changes from here on is said
+            self._look_at_providers()  # changes from here on are events
             work = asyncio.create_task(self._work(plan, thread))
             try:
                 yield self.state()
@@ -165,10 +162,9 @@ class Engine:
         )
         token_errors = TokenErrors(chain.id, await store.token_errors())
         pool = self._pool(record, memory)
-        clock = self._clock
-        progress = Progress(record, store, token_errors, clock=clock, emit=self._say, requests=lambda: pool.requests)
+        progress = Progress(record, store, token_errors, clock=self._clock, emit=self._emit, requests=lambda: pool.requests)
         size = chunk_size(upstreams, list(assets.values()), self._settings.chunk) * len(assets)
-        return ChainScanner(chain, pool, progress, clock=clock, size=size)
+        return ChainScanner(chain, pool, progress, clock=self._clock, size=size)
 
     def _pool(self, record: ChainScan, memory: Mapping[str, bytes]) -> ChainPool:
         """The chain's pool; a resumed scan goes on with what its pool knew."""
@@ -181,12 +177,12 @@ class Engine:
             pool.restore(known)
         return pool
 
-    def _say(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         if isinstance(event, ScanComplete):
-            self._look_at_providers(event.chain)  # first, so that a chain's end comes after what led to it
+            self._look_at_providers(event.chain)  # first, since they led to the end
         self._events.put_nowait(event)
 
-    # -- the providers, from outside
+    # -- providers
 
     async def _watch(self, thread: StoreThread) -> None:
         while True:
@@ -197,7 +193,7 @@ class Engine:
             await self._keep(thread)
 
     def _look_at_providers(self, ended: str | None = None) -> None:
-        """Say whose state or breaker changed, and the counts of the providers of a chain whose scan has ended."""
+        """Report providers whose state or breaker changed, and the last counts of those of a chain that `ended`."""
         for status in self.statuses():
             said = self._said.setdefault(status.name, status)
             if status != said if status.chain == ended else (status.state, status.breaker) != (said.state, said.breaker):

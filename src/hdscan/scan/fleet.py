@@ -1,4 +1,4 @@
-"""All providers that can be asked, and what was learned about them, which outlives the process."""
+"""All configured providers, and what was learned about them, which outlives the process."""
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TypeVar
@@ -19,9 +19,9 @@ _log = structlog.get_logger()
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """The upstreams per chain, the limiter per endpoint, and the providers that are switched off.
+    """Upstreams per chain, limiters per endpoint, providers that are off.
 
-    `pins` are the fingerprints of certificates that hosts showed first, by endpoint; the transport shares and fills it.
+    `pins` are the fingerprints of the certificates first seen, by endpoint; the transport shares and fills it.
     """
 
     upstreams: Mapping[str, Sequence[Upstream]]
@@ -33,14 +33,14 @@ class Fleet(msgspec.Struct, frozen=True):
         return (*(upstream.status(now) for upstreams in self.upstreams.values() for upstream in upstreams), *self.off)
 
     def memory(self) -> dict[str, bytes]:
-        """JSON by name: quota and pauses by endpoint, pins by `pin:` endpoint, sizes by `batch:` provider and kind."""
+        """JSON by name: limits under the endpoint, `pin:ENDPOINT`, `batch:PROVIDER:KIND`."""
         memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self.limiters.items()}
         for name, size in self._sizes():
             memory[name] = msgspec.json.encode(size.memory())  # null where a size has grown back
         return memory | {f"{PINNED}{endpoint}": msgspec.json.encode(pin) for endpoint, pin in self.pins.items()}
 
     def restore(self, memory: Mapping[str, bytes], now: float) -> None:
-        """Take over what an earlier process learned."""
+        """Resume with what an earlier process learned."""
         for name, limiter in self.limiters.items():
             if limits := remembered(memory, name, LimiterMemory):
                 limiter.restore(limits, now)
@@ -59,7 +59,7 @@ class Fleet(msgspec.Struct, frozen=True):
 
 
 def remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | None:
-    """The value under a name; None where there is none, or only one that another version wrote."""
+    """The value under a name; None if there is none, or only one of another version."""
     try:
         return msgspec.json.decode(memory.get(name, b"null"), type=kind | None)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""Work in flight: the readings of a chunk, of some gaps, or of audit cases, each with its way to commit and to be retracted."""
+"""Jobs: the readings of a chunk, of gaps or of audit cases, and how each is committed and retracted."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -14,9 +14,9 @@ from hdscan.scan.retraction import Retraction
 
 
 class Job(msgspec.Struct, eq=False, kw_only=True):
-    """Readings that are committed together, once each of them has a result; subclasses define `commit`."""
+    """Readings that are committed together once all have a result."""
 
-    counted_unread: ClassVar[bool] = False  # whether the scan counts its readings as unread already
+    counted_unread: ClassVar[bool] = False  # whether the scan has counted its readings as unread
     budget_free: ClassVar[bool] = False
 
     number: int = -1  # given when it is submitted
@@ -28,18 +28,18 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         return len(self.results) == len(self.readings)
 
     def questions(self) -> dict[frozenset[str], list[Reading]]:
-        """The readings to submit, by the providers that must not be asked."""
+        """The readings to submit, by the providers to exclude."""
         return {frozenset(): self.readings}
 
     def ask_on(self) -> bool:
-        """Whether the results lead to more questions, which `questions` then holds."""
+        """Whether the results lead to more `questions`."""
         return False
 
     async def commit(self, progress: Progress) -> None:
         raise NotImplementedError
 
     async def keep(self, progress: Progress) -> None:
-        """Store the amounts of a job that will not end; its readings will be asked again."""
+        """Store the amounts of a job that cannot end; its readings will be asked again."""
         read = [result for result in self.results if isinstance(result.outcome, Balance)]
         if read:
             await progress.store.commit_partial(read)
@@ -50,18 +50,18 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         return [result for result in self.results if retraction.affects(result.outcome)]
 
     def retract(self, retraction: Retraction) -> list[Reading]:
-        """Drop the affected results; their readings, to be submitted again."""
+        """Drop the affected results; the readings to submit again."""
         affected = self.affected(retraction)
         self.results[:] = [result for result in self.results if result not in affected]
         return [result.reading for result in affected]
 
     def contradictions(self) -> Iterable[tuple[str, str]]:
-        """The providers that others contradict, each with a sentence of evidence."""
+        """Providers that two others contradict, each with the evidence in a sentence."""
         return ()
 
 
 class ChunkJob(Job, kw_only=True):
-    """All readings of a chunk, committed whole."""
+    """A chunk, committed whole or not at all."""
 
     chunk: Chunk
 
@@ -70,7 +70,7 @@ class ChunkJob(Job, kw_only=True):
 
 
 class GapJob(Job):
-    """Some of the readings that the scan counts as unread."""
+    """Readings that the scan counts as unread."""
 
     counted_unread: ClassVar[bool] = True
     budget_free: ClassVar[bool] = True
@@ -88,7 +88,7 @@ class AuditJob(Job, kw_only=True):
         return by_excluded(self.cases)
 
     def ask_on(self) -> bool:
-        """Hand the answers to their cases; whether any of them has another question."""
+        """Hand the answers to their cases; whether a case has another question."""
         cases = {_key(case.reading): case for case in self.cases}
         for result in self.results:
             cases[_key(result.reading)].take(result.outcome, result.failed)
@@ -105,7 +105,7 @@ class AuditJob(Job, kw_only=True):
         """Nothing: an audit that has not ended begins anew."""
 
     def retract(self, retraction: Retraction) -> list[Reading]:
-        """Retract the cases in which an affected answer has a say; nothing is asked again before these have become gaps."""
+        """Retract every case with an affected answer; it is audited anew after its reading was read again."""
         keys = {_key(result.reading) for result in self.affected(retraction)}
         for case in self.cases:
             if _key(case.reading) in keys or any(map(retraction.affects, case.answers)):

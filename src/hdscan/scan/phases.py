@@ -1,8 +1,7 @@
-"""The phases of a scan: each hands out jobs until it has none left."""
+"""The phases of a scan: each hands out jobs until none is left."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 from hdscan.model.audit import AuditPlan
 from hdscan.pool.chain_pool import ChainPool
@@ -11,22 +10,21 @@ from hdscan.scan.jobs import AuditJob, ChunkJob, GapJob, Job
 from hdscan.scan.scan_store import ScanStore
 from hdscan.store import Due
 
-PAGE = 5000  # rows that are looked at once for an audit
+PAGE = 5000  # rows looked at in one go
 
 
-class Phase(Protocol):
-    """A phase lasts until its jobs have ended, and as long as it is `waiting`."""
-
-    waiting: bool
-
-    async def more(self) -> Sequence[Job] | None:
-        """Some more jobs, perhaps none yet; None where none will come."""
-
-
-class ChunkPhase:
-    """The chunks that are not done."""
+class Phase:
+    """Lasts until its jobs have ended and it is not `waiting`."""
 
     waiting = False
+
+    async def more(self) -> Sequence[Job] | None:
+        """The next jobs, perhaps none yet; None when no more will come."""
+        raise NotImplementedError
+
+
+class ChunkPhase(Phase):
+    """The pending chunks, one a job."""
 
     def __init__(self, store: ScanStore) -> None:
         self._store = store
@@ -40,10 +38,8 @@ class ChunkPhase:
         return [ChunkJob(chunk=chunk, readings=await self._store.readings(chunk))]
 
 
-class GapPhase:
-    """The readings that the scan counts as unread, `size` a job."""
-
-    waiting = False
+class GapPhase(Phase):
+    """Readings that the scan counts as unread, at most `size` a job."""
 
     def __init__(self, store: ScanStore, pool: ChainPool, size: int, *, unread: int) -> None:
         self._store = store
@@ -67,10 +63,8 @@ class GapPhase:
         return [GapJob(readings=readings)]
 
 
-class AuditPhase:
-    """What is disputed, and what an audit selects of the rest, `size` cases a job."""
-
-    waiting = False
+class AuditPhase(Phase):
+    """Audit of the disputed readings, then of the chosen others, at most `size` a job."""
 
     def __init__(self, store: ScanStore, pool: ChainPool, size: int, *, plan: AuditPlan, tolerance: int) -> None:
         self._store = store
@@ -107,16 +101,12 @@ class AuditPhase:
         ]
 
 
-class FinalCheck:
-    """Whether what was read is still of everybody's chain: no jobs, but to wait for the pool's FinalCheckDone."""
+class FinalCheck(Phase):
+    """The pool's check that every provider is still on the chain that was read; has no jobs, ends with FinalCheckDone."""
 
     def __init__(self, begin: Callable[[], None]) -> None:
-        self._begin = begin
         self.waiting = True
-        self._begun = False
+        begin()
 
     async def more(self) -> Sequence[Job] | None:
-        if not self._begun:
-            self._begun = True
-            self._begin()
         return None

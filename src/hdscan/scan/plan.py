@@ -17,7 +17,7 @@ CHUNK_SECONDS = 5.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The chains to work on within a scan; with `retry` only their unread readings."""
+    """The chains to scan; with `retry` only their gaps."""
 
     scan_id: int
     chains: tuple[ChainScan, ...]
@@ -27,24 +27,24 @@ class Plan(msgspec.Struct, frozen=True):
 def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: int) -> int:
     """Addresses per chunk, at most `largest`: what the chain's rates read in about 5 s.
 
-    Fewer where an endpoint's quota could not grant those in flight: a chunk that stops half-way is read again.
+    Fewer where an endpoint's quota does not cover the chunks in flight, since a chunk that stops half-way is read again.
     """
-    seconds = 0.0  # per address, were every endpoint at its ceiling
-    shares: dict[str, float] = {}  # of the smallest window, per address, were the endpoint alone
+    seconds = 0.0  # per address, with every endpoint at its ceiling
+    shares: dict[str, float] = {}  # by endpoint: of its smallest window, per address, if it were alone
     for kind, count in ((Kind.NATIVE, sum(a.is_native for a in assets)), (Kind.TOKEN, sum(not a.is_native for a in assets))):
         rates: dict[str, float] = {}
-        rooms: dict[str, float] = {}
+        quotas: dict[str, float] = {}
         for upstream in upstreams:
             if upstream.serves(kind) and not upstream.trust.out:
                 weight, endpoint = upstream.provider.weight[kind], upstream.provider.endpoint
                 per_unit = 1 / weight if upstream.provider.costs_items else upstream.provider.capacity[kind] // weight
                 rates[endpoint] = max(upstream.limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
                 smallest = min((window.limit for window in upstream.limiter.windows), default=float("inf"))
-                rooms[endpoint] = max(smallest * per_unit, rooms.get(endpoint, 0.0))
+                quotas[endpoint] = max(smallest * per_unit, quotas.get(endpoint, 0.0))
         if count and rates:
             seconds += count / sum(rates.values())
-        for endpoint, room in rooms.items():
-            shares[endpoint] = shares.get(endpoint, 0.0) + count / room
+        for endpoint, quota in quotas.items():
+            shares[endpoint] = shares.get(endpoint, 0.0) + count / quota
     timely = CHUNK_SECONDS / seconds if seconds else float("inf")
     share = max(shares.values(), default=0.0)
     granted = 1 / share / IN_FLIGHT if share else float("inf")
@@ -61,9 +61,9 @@ def make_plan(
     now: float,
     seed: int,
 ) -> Plan:
-    """Find or begin the scan that the request means; `assets` and `upstreams` are per chain, `largest` is addresses per chunk.
+    """Find or begin the scan that a request means; ScanRefused where there is none.
 
-    `seed` is of the audit of a new scan. Raises ScanRefused where there is nothing it could mean.
+    `assets` and `upstreams` are per chain, `largest` is addresses per chunk, `seed` selects the zeros of a new audit.
     """
     chains = _chains(store, request, assets)
     audit = None if request.audit is None else AuditPlan(request.audit, seed)
@@ -91,13 +91,13 @@ def make_plan(
 
 
 def to_retry(record: ChainScan) -> bool:
-    """Whether a scan that ended left something to be tried again: what is unread, what operators disagree about, an audit."""
+    """Whether a scan that ended has gaps, disputes or audits to try again."""
     planned = record.audit is not None and not (record.audited or record.unaudited)
     return bool(record.open or record.unaudited or planned)
 
 
 def _audited(store: Store, plan: Plan, audit: AuditPlan | None) -> Plan:
-    """The plan with an audit of its chains, where one is asked for."""
+    """The plan with an audit of its chains, if one is asked for."""
     if audit is None:
         return plan
     for record in plan.chains:
@@ -134,25 +134,32 @@ def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[As
 
 
 def _retry(store: Store, chains: Sequence[str]) -> Plan:
-    latest = [record for chain in chains if (record := store.scans.latest(chain))]
+    latest = _latest(store, chains)
     if not latest:
         raise ScanRefused("there was no scan yet, so nothing is left to retry; run: hdscan scan")
     unfinished = [record.chain for record in latest if record.status.resumable]
     if unfinished:
         raise ScanRefused(f"the last scan of {', '.join(unfinished)} is not finished; finish it first with: hdscan scan")
     gaps = [record for record in latest if to_retry(record)]
-    scan_id = max(record.scan_id for record in gaps or latest)
-    return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry=True)
+    return _newest(gaps or latest, latest, retry=True)
 
 
 def _resume(store: Store, request: ScanRequest, chains: Sequence[str]) -> Plan | None:
-    latest = [record for chain in chains if (record := store.scans.latest(chain))]
+    latest = _latest(store, chains)
     unfinished = [record for record in latest if record.status.resumable]
     if request.assets:
         wanted = {symbol.upper() for symbol in request.assets}
         unfinished = [record for record in unfinished if {symbol.upper() for symbol in record.assets} == wanted]
     if not unfinished:
         return None
-    scan_id = max(record.scan_id for record in unfinished)
-    # a chain that a newer scan has taken over is no longer of this one: its chunks are gone
-    return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry=False)
+    return _newest(unfinished, latest, retry=False)
+
+
+def _latest(store: Store, chains: Sequence[str]) -> list[ChainScan]:
+    return [record for chain in chains if (record := store.scans.latest(chain))]
+
+
+def _newest(wanted: Sequence[ChainScan], latest: Sequence[ChainScan], *, retry: bool) -> Plan:
+    """The newest scan of those wanted; chains that a newer scan has taken over no longer belong to it."""
+    scan_id = max(record.scan_id for record in wanted)
+    return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry)

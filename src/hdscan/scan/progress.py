@@ -1,4 +1,4 @@
-"""How far a chain's scan is, and what is said about it; memory follows the commits."""
+"""Progress of a chain's scan: its record, which never runs ahead of the store, and the events about it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 
 
 class Progress:
-    """The record of a chain's scan as last committed. `emit` takes events, `requests` gives the number of calls so far."""
+    """The record as last committed; `emit` takes events, `requests` gives the number of calls so far."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Progress:
         emit: Callable[[Event], None],
         requests: Callable[[], int],
     ) -> None:
-        self.record = msgspec.structs.replace(record, status=Status.RUNNING, error=None)  # as the scanner will store it first
+        self.record = msgspec.structs.replace(record, status=Status.RUNNING, error=None)  # stored so first
         self.store = store
         self.token_errors = token_errors
         self._clock = clock
@@ -50,7 +50,7 @@ class Progress:
         eta = round(left / rate, 1) if rate > 0 else None
         return msgspec.structs.replace(progress_of(record), rate=round(rate, 3), eta=eta)
 
-    # -- what is kept
+    # -- into the store
 
     async def set_status(self, status: Status, error: str | None = None) -> None:
         self.record = await self.store.set_status(status, error)
@@ -62,17 +62,17 @@ class Progress:
         *,
         again: bool = False,
     ) -> None:
-        """Commit, then take in the results (`again`: they were counted as unread) and say how far the scan is."""
+        """Write, then report; `again`: the results were counted as unread before."""
         if await self._count(write):
             self.token_errors.record(results, again=again)
             self.say()
 
     async def count_rest(self) -> None:
-        """Store the time and requests that belong to no commit: an outage costs both."""
+        """Store the time and requests since the last commit; an outage costs both."""
         await self._count(lambda spent: self.store.commit_gaps((), spent))
 
     async def _count(self, write: Callable[[Spent], Awaitable[ChainScan | None]]) -> bool:
-        """Write with what was spent since the last commit; False where another worker had committed the same."""
+        """Write with what was spent since the last commit; False if another worker had committed the same."""
         now, requests = self._clock(), self._requests()
         record = await write(Spent(now, now - self._counted_at, requests - self._counted_requests))
         if record is None:
@@ -90,15 +90,15 @@ class Progress:
         return count
 
     async def fail(self, failure: StoreError) -> None:
-        """The database refused: the chain ends as FAILED here, and in the database where that can be written."""
+        """End as FAILED in memory, and in the database if that can still be written."""
         _log.error("commit_failed", chain=self.record.chain, error=str(failure))
         error = f"the database could not be written: {failure}"
         self.record = msgspec.structs.replace(self.record, status=Status.FAILED, error=error)
-        if not failure.may_pass:  # otherwise every try was in vain just now
+        if not failure.may_pass:  # otherwise all tries have just failed
             with suppress(StoreError):
                 await self.set_status(Status.FAILED, error)
 
-    # -- what is said
+    # -- events
 
     def say(self) -> None:
         self._emit(recast(self.current(), ScanProgress))
@@ -112,7 +112,7 @@ class Progress:
             self._emit(event)
 
     def say_end(self) -> None:
-        """Say how the chain ended, after everything that is still unsaid."""
+        """Emit what is still due, then how the chain ended."""
         self.say_token_errors(all_of_them=True)
         if self.record.error:
             self.say_error(self.record.status.value, self.record.error)

@@ -1,4 +1,4 @@
-"""What a provider loses its say about: everything it read, or everything from a block on. Pure."""
+"""Retractions: which balances of a provider have to be read again, and why. Pure."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from hdscan.pool.actions import Quarantined, Reorged
 
 
 class Retraction(msgspec.Struct, frozen=True):
-    """The balances of a provider, from the height `fork` on where there is one, have to be read again for a reason."""
+    """All balances of a provider, or those from the height `fork` on."""
 
     provider: str
     code: ReadCode
@@ -17,14 +17,14 @@ class Retraction(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, event: Quarantined | Reorged) -> "Retraction":
-        """The retraction that an event of the pool demands."""
+        """The retraction that follows from an event of the pool."""
         if isinstance(event, Reorged):
             reason = f"the chain of {event.provider} was reorganised: {event.reason}"
             return cls(event.provider, ReadCode.REORG, reason, event.fork)
         return cls(event.provider, event.code, f"{event.provider} is quarantined: {event.reason}")
 
     def affects(self, outcome: Balance | Unread) -> bool:
-        """Whether an amount is retracted; one without a height may be above any fork."""
+        """Whether an outcome is retracted; an amount without a height may be above any fork."""
         if not isinstance(outcome, Balance) or outcome.source != self.provider:
             return False
         return self.fork is None or outcome.height is None or outcome.height >= self.fork

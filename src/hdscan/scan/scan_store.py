@@ -1,4 +1,4 @@
-"""The store as one chain's scan uses it: bound to the scan and the chain, asynchronous, in readings."""
+"""The store as one chain's scan sees it: bound to scan and chain, asynchronous, in terms of readings."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ from hdscan.store import Due, Store
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """When a commit is made, in unix seconds, and the seconds and requests since the one before."""
+    """The time of a commit in unix seconds, and the seconds and requests since the last one."""
 
     now: float
     seconds: float
@@ -23,7 +23,7 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 class ScanStore:
-    """Calls of one chain's scan, made one after the other by the store thread. Each may raise StoreError."""
+    """Every call goes through the store thread and may raise StoreError."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class ScanStore:
         self._clock = clock
         self._worker = worker
 
-    # -- what there is to read
+    # -- work
 
     async def next_chunk(self, after: int) -> Chunk | None:
-        """The first chunk after a sequence number that is not done."""
+        """The first pending chunk after a sequence number."""
         pending = await self._call(lambda: self._store.scans.pending_chunks(*self._ids, after, 1))
         return pending[0] if pending else None
 
@@ -73,7 +73,7 @@ class ScanStore:
         return await self._call(lambda: self._store.audits.disputed(*self._ids, after, limit))
 
     async def due_for_audit(self, after: tuple[int, int] | None, limit: int, *, zeros: bool) -> list[Due]:
-        """At most `limit` readings after a key that were not audited yet, in order."""
+        """At most `limit` readings without an audit after a key, in order."""
         return await self._call(lambda: self._store.audits.due(*self._ids, after, limit, zeros=zeros))
 
     def reading(self, due: Due) -> Reading:
@@ -82,7 +82,7 @@ class ScanStore:
     def _reading(self, index: int, text: str, symbol: str) -> Reading:
         return Reading(index, text, self._assets[symbol])
 
-    # -- what came of it
+    # -- results
 
     async def record(self) -> ChainScan:
         scan_id, chain = self._ids
@@ -110,12 +110,12 @@ class ScanStore:
         return await self._call(lambda: self._store.audits.commit(*self._ids, found, **msgspec.structs.asdict(spent)))
 
     async def commit_partial(self, results: Sequence[BalanceResult]) -> None:
-        """Keep the amounts of a chunk that did not end; the chunk itself stays pending."""
+        """Keep amounts of a job that did not end; a chunk stays pending."""
         now = self._clock()
         await self._call(lambda: self._store.scans.commit_partial(*self._ids, results, now=now))
 
     async def retract(self, retraction: Retraction) -> int:
-        """Turn the affected balances of this scan into gaps; how many they were."""
+        """Turn the affected balances into gaps; how many they were."""
         it = retraction
         return await self._call(
             lambda: self._store.audits.retract(*self._ids, it.provider, it.reason, self._clock(), code=it.code, height=it.fork)

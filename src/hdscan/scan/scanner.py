@@ -1,4 +1,4 @@
-"""One chain's scan: its phases one after the other, and what happens meanwhile one event after the other."""
+"""The scan of one chain: its phases in order; jobs that ended and events of the pool are handled one at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 
 class ChainScanner:
-    """Scans one chain, `size` readings a job of gaps or audits."""
+    """Scans one chain; jobs of gaps and audits have at most `size` readings."""
 
     def __init__(self, chain: Chain, pool: ChainPool, progress: Progress, *, clock: Callable[[], float], size: int) -> None:
         self.chain = chain
@@ -38,7 +38,7 @@ class ChainScanner:
         self._running: asyncio.Task[Halt] | None = None  # the driver
         self._jobs: dict[int, Job] = {}
         self._next_number = 0
-        # dealt with one after the other: a job ended, an event of the pool; None: see whether the work was halted
+        # handled one at a time: jobs that ended, events of the pool; None only wakes the scanner after a halt
         self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | None] = asyncio.Queue()
         self._phase: Phase = ChunkPhase(self._store)
         self._unsettled = False  # something was retracted since the last pass over the gaps began
@@ -48,20 +48,20 @@ class ChainScanner:
         return self.progress.record
 
     def memory(self) -> tuple[int, PoolMemory]:
-        """The scan, and what its pool has to remember if it is resumed."""
+        """The scan's id and what its pool needs to resume it."""
         return self.record.scan_id, self._pool.memory()
 
     def stop(self) -> None:
-        """Begin no more work; commit what has ended and end as STOPPED."""
+        """Begin no more work, commit what has ended, and end as STOPPED."""
         self.stopping = True
         self._inbox.put_nowait(None)
 
     # -- phases
 
     async def run(self, *, passes: int, retry: bool) -> ChainScan:
-        """Read what is left of the scan (`retry`: only its gaps) and end it; the record of how it ended.
+        """Read what is left of the scan (`retry`: only its gaps); the record of how it ended.
 
-        Neither a provider nor the disk makes it raise: such a chain ends STOPPED or FAILED, resumable.
+        Does not raise for providers or the disk: the chain then ends FAILED and can be resumed.
         """
         self._running = driver = asyncio.create_task(self._driver.run())
         driver.add_done_callback(lambda _: self._inbox.put_nowait(None))
@@ -91,7 +91,7 @@ class ChainScanner:
         return self.record
 
     async def _phases(self, passes: int, *, retry: bool) -> Halt | None:
-        """Chunks, gaps, audit; then the final check. What was retracted meanwhile is read and audited again."""
+        """Chunks, gaps, audit, final check; whatever was retracted meanwhile is read and audited again."""
         halt = None if retry else await self._drain(ChunkPhase(self._store))
         for _ in range(passes):
             halt = halt or await self._fill_gaps()
@@ -115,7 +115,7 @@ class ChainScanner:
         return await self._drain(GapPhase(self._store, self._pool, self._size, unread=self.record.unread))
 
     async def _drain(self, phase: Phase) -> Halt | None:
-        """Keep a few jobs of a phase in flight until all have ended; a Halt where the pool or the user ended the work."""
+        """Keep a few jobs of a phase in flight until all have ended; a Halt if the pool or the user ends it first."""
         self._phase = phase
         while True:
             while len(self._jobs) < IN_FLIGHT and not self.stopping and (jobs := await phase.more()) is not None:
@@ -127,7 +127,7 @@ class ChainScanner:
                 return halt
 
     async def _next(self) -> Halt | None:
-        """Deal with the next thing that happens; a Halt where the pool or the user ended the work."""
+        """Handle the next item of the inbox; a Halt if the pool or the user has ended the scan."""
         assert self._running is not None
         match await self._inbox.get():
             case Job() as job:
@@ -158,7 +158,7 @@ class ChainScanner:
             self._driver.submit(job.number, readings, budget_free=job.budget_free, excluded=excluded)
 
     async def _commit(self, job: Job) -> None:
-        """Commit a job whole, if it ended whole; an audit may have to ask on first."""
+        """Commit a job that has all its results, unless an audit has more to ask."""
         if not job.ended or job.number not in self._jobs:
             return
         if job.ask_on():
@@ -171,7 +171,7 @@ class ChainScanner:
                 self._inbox.put_nowait(event)
 
     async def _retract(self, retraction: Retraction) -> None:
-        """Read again what a provider said in this scan: what is in flight at once, the rest as gaps."""
+        """Read again what is affected: in flight at once, committed balances as gaps."""
         self._unsettled = True
         in_flight = 0
         for job in self._jobs.values():
@@ -180,16 +180,16 @@ class ChainScanner:
                 self._driver.submit(job.number, readings)
         count = await self.progress.retract(retraction)
         what = f"{retraction.reason}; {count} balances that it gave are read again" if count else retraction.reason
-        if count or in_flight or retraction.fork is None:  # a reorganisation that touches no balance is not worth a word
+        if count or in_flight or retraction.fork is None:  # a reorg without effect is not reported
             self.progress.say_error(retraction.code.value, what)
 
     async def _retract_rest(self) -> None:
-        """Heed the retractions that came while the scan was ending."""
+        """Apply the retractions that arrived while the scan was ending."""
         while not self._inbox.empty():
             if isinstance(event := self._inbox.get_nowait(), Quarantined | Reorged):
                 await self._retract(Retraction.of(event))
 
-    # -- what the pool says
+    # -- out of the pool
 
     def _deliver(self, actions: Actions) -> None:
         for number, result in actions.ended:

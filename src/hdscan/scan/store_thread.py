@@ -1,4 +1,4 @@
-"""The one writer thread: every write of a running scan goes through it, in order, and is tried again when it may help."""
+"""The thread of a running scan's store calls: one after the other, retried where that may help."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,13 +18,13 @@ _log = structlog.get_logger()
 
 
 class StoreThread:
-    """Runs store calls one after the other, away from the event loop; `executor` stands in for the thread."""
+    """Runs store calls in order, off the event loop; `executor` replaces the thread."""
 
     def __init__(self, executor: Executor | None = None) -> None:
-        self._thread = executor or ThreadPoolExecutor(1, "hdscan-writer")
+        self._thread = executor or ThreadPoolExecutor(1, "hdscan-store")
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """The call's result; a StoreError that may pass (disk full, locked) is tried a few times before it is raised."""
+        """The call's result; a StoreError that may pass (disk full, locked) is raised only after a few tries."""
         loop = asyncio.get_running_loop()
         for attempt in range(TRIES):
             try:

@@ -1,4 +1,4 @@
-"""Token failures made visible (B7): counted per token, said when they begin or change, at most once a second. Pure."""
+"""Failing tokens: counted per token, reported when they begin, change or end, at most once a second each. Pure."""
 
 from collections.abc import Iterable
 
@@ -15,18 +15,18 @@ class TokenErrors:
     """The failed readings of a chain's tokens in the current scan. Times in seconds."""
 
     def __init__(self, chain: str, standing: Iterable[TokenError] = ()) -> None:
-        """`standing` are those that the scan has from an earlier run; its first snapshot says them."""
+        """`standing` are those from earlier runs of the scan; its first snapshot holds them, so no event repeats them."""
         self._chain = chain
         self._standing = {each.token: each for each in standing}
         self._said = {token: (float("-inf"), each) for token, each in self._standing.items()}
 
     def restate(self, standing: Iterable[TokenError]) -> None:
-        """Take over what is stored, where more changed than results tell."""
-        nobody = {token: msgspec.structs.replace(each, addresses=0) for token, each in self._standing.items()}
-        self._standing = nobody | {each.token: each for each in standing}
+        """Replace the counts by the stored ones, after a retraction."""
+        over = {token: msgspec.structs.replace(each, addresses=0) for token, each in self._standing.items()}
+        self._standing = over | {each.token: each for each in standing}
 
     def record(self, results: Iterable[BalanceResult], *, again: bool) -> None:
-        """Take in committed results; `again` where they were unread before, so that an amount takes a failure back."""
+        """Count committed results; `again`: they were counted as failures before, so an amount ends one."""
         for result in results:
             token = result.reading.asset.symbol
             if result.reading.asset.is_native:
@@ -40,15 +40,15 @@ class TokenErrors:
                 self._standing[token] = msgspec.structs.replace(standing, addresses=max(0, count - 1))
 
     def current(self) -> tuple[TokenError, ...]:
-        """What stands now, one per token that fails."""
+        """One per token that fails now."""
         return tuple(each for each in self._standing.values() if each.addresses)
 
     def due(self, now: float, *, all_of_them: bool = False) -> list[ScanTokenError]:
-        """What is new and may be said now; `all_of_them` at the end, whatever was said a moment ago."""
+        """The events that are due; `all_of_them` ignores the interval."""
         events = []
         for each in self._standing.values():
             at, said = self._said.get(each.token, (float("-inf"), None))
-            new = each != said and (each.addresses or said)  # a failure that is over is said where it was said itself
+            new = each != said and (each.addresses or said)  # the end of a failure is reported if the failure was
             if new and (all_of_them or now - at >= EVERY):
                 self._said[each.token] = (now, each)
                 events.append(recast(each, ScanTokenError))

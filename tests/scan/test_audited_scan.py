@@ -1,4 +1,4 @@
-"""Audits over real sockets: a second operator is asked, what two say stands, and where they stay apart there is no amount."""
+"""Audits over real sockets: another operator is asked, two that agree decide, and a dispute leaves no amount."""
 
 from pathlib import Path
 
