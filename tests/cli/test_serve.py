@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(hdscan: Hdscan) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "says"),
     [
-        (TOKEN, 0o644, "the token file can be read by others; mend it with: chmod 600"),
+        (TOKEN, 0o644, "the token file can be read by others; fix it with: chmod 600"),
         (TOKEN, 0o640, "can be read by others"),
         ("short", 0o600, "the token of --token-file has to be at least 16 printable ASCII characters"),
         ("", 0o600, "at least 16"),

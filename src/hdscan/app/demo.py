@@ -30,8 +30,8 @@ from hdscan.sim.process import Config, Simulation
 from hdscan.sim.topology import DEMO
 from hdscan.sim.world import Truth, World
 
-# The simulated hosts answer within 0.1 s and are in trouble for seconds, not for minutes as real ones are: what waits for them
-# is as much quicker. Rates and pauses are kept as they are told.
+# Simulated hosts answer within 0.1 s and fail for seconds, not minutes: timeouts and cooldowns are shortened to match. Rates
+# and pauses are unchanged.
 QUICK = ScanSettings(
     request_timeout=2.0, backoff_base=0.25, backoff_max=5.0, outage_limit=60.0, breaker_cooldown=2.0, final_passes=2
 )
@@ -40,7 +40,7 @@ FaultProfile = Literal["none", "mild", "wild"]
 
 
 class Verdict(StrEnum):
-    """What the truth says about one reading."""
+    """One reading compared with the truth."""
 
     EXACT = "exact"
     WRONG = "wrong"
@@ -49,7 +49,7 @@ class Verdict(StrEnum):
 
 
 class DemoRequest(msgspec.Struct, frozen=True):
-    """What to play: `addresses` per chain, the `seed` of balances and faults, and how much goes wrong."""
+    """A demo: `addresses` per chain, the `seed` of balances and faults, and how much goes wrong."""
 
     addresses: int = 5000
     seed: int = 1
@@ -59,8 +59,8 @@ class DemoRequest(msgspec.Struct, frozen=True):
 class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     """One chain compared with the truth; every reading is exactly one of `exact`, `wrong`, `false_zero` and `unread`.
 
-    `false_zero` is a zero where there is money, `wrong` any other amount that is not the true one, and a reading that is lost
-    or was never asked for. `requests` and violations are what the simulated hosts counted.
+    `false_zero` is a zero for a non-zero balance, `wrong` any other wrong amount, a lost reading, or one of an unknown address.
+    `requests` and violations are counted by the simulated hosts.
     """
 
     status: Status
@@ -76,7 +76,7 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def flawless(self) -> bool:
-        """Whether nothing false was read and no provider's rule was broken; what could not be read is no flaw."""
+        """Whether no amount is wrong and no limit was broken; unread readings are allowed."""
         return not (self.wrong or self.false_zero or self.rate_violations or self.pause_violations)
 
 
@@ -96,9 +96,9 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Demo:
-    """Simulated hosts in a child process and a wallet on them, in a temporary directory; all gone when it is left.
+    """Simulated hosts in a child process and a wallet that uses them, in a temporary directory; all deleted on exit.
 
-    Raises RuntimeError where the simulator doesn't start.
+    Raises RuntimeError if the simulator does not start.
     """
 
     def __init__(self, request: DemoRequest, hosts: tuple[HostSpec, ...] = DEMO) -> None:
@@ -132,12 +132,12 @@ class Demo:
         await self._left.aclose()
 
     async def import_addresses(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Add every simulated address; ends early, in the midst of them, when `until` says so."""
+        """Add every simulated address; stops early once `until` is true."""
         for name, chain in self._simulation.world.chains.items():
             await self.wallet.import_addresses(name, takewhile(lambda _: not until(), chain.addresses()))
 
     async def reconcile(self) -> DemoReport:
-        """Compare every balance with the truth, and judge the client by the hosts' logs."""
+        """Compare every balance with the truth, and count violations in the hosts' logs."""
         result, judgements = self.wallet.result, await self._simulation.judge()
         assert result is not None, "reconcile what was scanned"
         chains = {
@@ -155,7 +155,7 @@ class Demo:
 
 
 def simulated_settings(world: World, endpoints: tuple[Endpoint, ...], database: Path, scan: ScanSettings = QUICK) -> Settings:
-    """The configuration of a wallet whose every provider is simulated; `endpoints` tell the rates that the hosts publish."""
+    """The settings of a wallet on simulated providers only; `endpoints` carry the hosts' published rates."""
     return Settings(
         network=Network.MAINNET,
         db=f"sqlite:///{database.as_posix()}",
@@ -170,12 +170,12 @@ def simulated_settings(world: World, endpoints: tuple[Endpoint, ...], database: 
 
 
 def compare(truth: Iterable[Truth], rows: Iterable[BalanceRow]) -> Counter[Verdict]:
-    """Judge every reading of a chain; `truth` and `rows` are both in the order of the addresses."""
+    """Compare every reading of a chain; `truth` and `rows` are in the order of the addresses."""
     verdicts: Counter[Verdict] = Counter()
     known = (list(group) for _, group in groupby(rows, key=lambda row: row.index))
     for true, found in zip_longest(truth, known):
         if true is None:
-            verdicts[Verdict.WRONG] += len(found)  # an address that nobody asked for
+            verdicts[Verdict.WRONG] += len(found)  # an unknown address
             continue
         mine = {row.asset: row for row in found or () if (row.index, row.address) == (true.index, true.address)}
         verdicts.update(verdict(true, symbol, mine.get(symbol)) for symbol in true.amounts)
@@ -183,7 +183,7 @@ def compare(truth: Iterable[Truth], rows: Iterable[BalanceRow]) -> Counter[Verdi
 
 
 def verdict(true: Truth, symbol: str, row: BalanceRow | None) -> Verdict:
-    """Judge one reading; one that is not there at all is WRONG, for it is lost."""
+    """Compare one reading; a missing one is WRONG."""
     if row is None:
         return Verdict.WRONG
     if row.state is not BalanceState.READ:
@@ -195,7 +195,7 @@ def verdict(true: Truth, symbol: str, row: BalanceRow | None) -> Verdict:
 
 
 def chain_report(verdicts: Counter[Verdict], result: ChainResult, judgements: Sequence[Judgement]) -> ChainReport:
-    """Put a chain's verdicts beside how its scan ended and what its hosts say of the client."""
+    """A chain's verdicts, with the result of its scan and its hosts' counts."""
     return ChainReport(
         status=result.status,
         readings=verdicts.total(),

@@ -1,4 +1,4 @@
-"""Why a reading is what it is: what the database knows of it, beside how its providers stand."""
+"""Explains a reading: its history in the database, and the state of its providers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -65,7 +65,7 @@ def _operator(upstream: Upstream | None) -> str:
 
 
 def _why(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[str, Upstream]) -> str:
-    """What a provider said, or why it was not asked."""
+    """What a provider answered, or why it was not asked."""
     said = [f"said {answer.amount} when it was audited" for answer in _answers(known) if answer.source == status.name]
     if known.balance.source == status.name:
         said.insert(0, "gave the amount that stands")

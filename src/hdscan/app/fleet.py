@@ -1,4 +1,4 @@
-"""The providers as configured: one limiter per endpoint, one upstream per provider."""
+"""Builds the configured providers: a limiter per endpoint, an upstream per provider."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _address = Late("hdscan.keys.address")  # for canaries alone, of which most conf
 
 
 class Offline:
-    """The transport of providers that are shown and never asked."""
+    """A transport for providers that are only listed."""
 
     seconds = 0.0
 
@@ -35,22 +35,22 @@ class Offline:
 
 
 def idle_fleet(settings: Settings) -> Fleet:
-    """Every configured provider, to be looked at and not asked."""
+    """Every configured provider, without a network."""
     return make_fleet(settings, Offline(), time.time)
 
 
 def statuses(settings: Settings) -> tuple[ProviderStatus, ...]:
-    """Every configured provider as it stands before its first use."""
+    """The state of every configured provider before its first use."""
     return idle_fleet(settings).statuses(time.time())
 
 
 def policy(settings: Settings) -> Policy:
-    """The part of [scan] that the pool obeys."""
+    """The part of [scan] that configures the pool."""
     return Policy(**{name: getattr(settings.scan, name) for name in Policy.__struct_fields__})
 
 
 def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], float]) -> Fleet:
-    """Every configured provider; two rows that name one host and key share its limiter, the stricter figures holding."""
+    """Every configured provider; rows with the same host and key share a limiter with the stricter rates."""
     upstreams: dict[str, list[Upstream]] = {chain: [] for chain in settings.chains}
     limiters: dict[str, Limiter] = {}
     off: list[ProviderStatus] = []

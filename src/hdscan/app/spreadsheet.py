@@ -1,4 +1,4 @@
-"""Rows as CSV (RFC 4180) that a spreadsheet shows and never executes."""
+"""Rows as CSV (RFC 4180) whose cells no spreadsheet executes."""
 
 import csv
 import io
@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet takes a cell that begins so for a formula
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the start of a formula
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def csv_lines(rows: Iterable[msgspec.Struct], fields: tuple[str, ...], *, header: bool = True) -> Iterator[str]:
-    """A header and a line per row, in memory that doesn't grow with their number."""
+    """Yield a header and a line per row, in constant memory."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     if header:
@@ -27,7 +27,7 @@ def csv_lines(rows: Iterable[msgspec.Struct], fields: tuple[str, ...], *, header
 
 
 def cell(value: Any) -> str:
-    """A value as a cell: empty where there is none, and never one that a spreadsheet would execute."""
+    """A value as a cell: empty for None, never a formula."""
     if value is None:
         return ""
     text = msgspec.json.encode(value).decode() if isinstance(value, Mapping | tuple | list) else str(value)

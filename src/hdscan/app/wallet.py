@@ -1,4 +1,4 @@
-"""hdscan from a program: open a database, add addresses, scan, read what is known. The command line is written on this.
+"""The Python API, on which the command line and the web server are built: add addresses, scan, read balances.
 
 import asyncio
 import hdscan
@@ -55,7 +55,7 @@ Progress = Callable[[int], None]
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import did: new addresses, addresses that were there already, and lines that cannot be used."""
+    """The result of an import: new addresses, already known ones, and unusable lines."""
 
     added: int
     known: int
@@ -63,15 +63,15 @@ class Imported(msgspec.Struct, frozen=True):
 
 
 def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":
-    """The wallet of a database URL and a configuration file, each by default where `hdscan` itself looks for it."""
+    """The wallet of a database URL and a configuration file, by default those that the `hdscan` command uses."""
     return Wallet(configure(db, config))
 
 
 class Deriving(Protocol):
-    """What derives addresses, as `hdscan.app.keys` makes it."""
+    """Derives addresses; made by `hdscan.app.keys`."""
 
     def addresses(self, start: int, count: int) -> Iterator[tuple[str, str]]:
-        """Addresses with their paths, from an index on."""
+        """Yield `count` addresses with their paths, from index `start`."""
 
 
 class _NothingAdded(Exception):
@@ -81,8 +81,8 @@ class _NothingAdded(Exception):
 class Wallet:
     """A database with its configured chains and providers; open it with `async with`, or `with` to read only.
 
-    A database that is missing is made, unless `create` is False (StoreError).
-    Raises ConfigError, StoreError, InputError, KeyFault and ScanRefused, each one sentence.
+    A missing database is created, unless `create` is False (StoreError).
+    Raises ConfigError, StoreError, InputError, KeyFault and ScanRefused.
     """
 
     def __init__(self, settings: Settings, *, create: bool = True) -> None:
@@ -147,7 +147,7 @@ class Wallet:
         return Imported(added.added, added.known)
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
-        """Scan and say what happens; `result` is there when it has ended. Takes the writer's lock (LockedError) unless held."""
+        """Scan and yield events; `result` is set at the end. Takes the writer's lock (LockedError) unless it is held."""
         with nullcontext() if self._held else self.store.writer_lock("scan"):
             async with _scanning.engine(self.settings, self.store) as engine:
                 self._engine = engine
@@ -160,7 +160,7 @@ class Wallet:
 
     @contextmanager
     def held(self, command: str) -> Iterator[None]:
-        """Hold the writer's lock over many scans (LockedError); a scan whose process died is marked as stopped."""
+        """Hold the writer's lock over several scans (LockedError); a scan whose process died is marked as stopped."""
         with self.store.writer_lock(command):
             self._held = True
             try:
@@ -173,23 +173,23 @@ class Wallet:
                 self._held = False
 
     def stop(self, chains: Iterable[str] = ()) -> None:
-        """End the running scan, or these chains of it, early: what has ended is committed, the next scan resumes the rest."""
+        """Stop the running scan, or these chains of it: ended chunks are committed, and the next scan resumes the rest."""
         if self._engine is not None:
             self._engine.stop(chains)
 
     @property
     def scanning(self) -> set[str]:
-        """The chains that are being scanned by this wallet."""
+        """The chains that this wallet is scanning."""
         return set() if self._engine is None else set(self._engine.scanning)
 
     def state(self) -> tuple[list[ChainProgress], list[TokenError]]:
-        """Where the last scan of every chain stands, and which of their tokens fail, as stored."""
+        """The stored progress of every chain's last scan, and its failing tokens."""
         records = self.chains()
         errors = [error for record in records for error in self.store.scans.token_errors(record.scan_id, record.chain)]
         return [_progress.progress_of(record) for record in records], errors
 
     def last_scan(self) -> ScanResult | None:
-        """How the last scan of every chain stands, or None where there was none."""
+        """The result of every chain's last scan so far; None before the first."""
         records = self.chains()
         if not records:
             return None
@@ -197,19 +197,19 @@ class Wallet:
         return result
 
     def chains(self) -> list[ChainScan]:
-        """The latest scan of every chain that was scanned."""
+        """The latest scan of every chain that was ever scanned."""
         return [record for chain in self.settings.chains if (record := self.store.scans.latest(chain))]
 
     def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Generator[BalanceRow]:
-        """Every address and asset as known, in order; never a zero that was not read."""
+        """Every address and asset in order, with its last known balance, if any."""
         return self.store.balances.rows(chain, asset, funded)
 
     def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
-        """Sums per asset and chain, with what is stale or unread beside them."""
+        """Totals per asset and chain, with stale and unread readings apart."""
         return self.store.balances.totals(chain, asset)
 
     def gaps(self, chain: str | None = None) -> Iterator[Gap]:
-        """What the last scan could not read, and why."""
+        """Readings that failed in the last scan, with the reasons."""
         return self.store.balances.gaps(chain)
 
     def balance_page(
@@ -243,16 +243,16 @@ class Wallet:
         return self.store.beside(ending)
 
     def explain(self, address: str, chain: str | None = None, asset: str | None = None) -> list[Explained]:
-        """All that is known of an address, per chain and asset, and why each provider was or was not asked.
+        """Everything known of an address, per chain and asset, and why each provider was or was not asked.
 
-        InputError where no chain has it.
+        InputError if it is on no chain of the wallet.
         """
         chains = list(self.settings.chains.values()) if chain is None else [self.chain(chain)]
         known: list[Explained] = _explain.explain(self.settings, self.store, self.providers(), address, chains)
         return [each for each in known if asset is None or each.balance.asset == asset]
 
     def providers(self) -> list[ProviderStatus]:
-        """Every configured provider as it stands, or, where no scan is running here, as it was last seen."""
+        """The current state of every configured provider, or the last known one if no scan is running here."""
         if (engine := self._engine) is not None:  # asked from any thread
             return list(engine.statuses())
         seen = {status.name: status for status in self.store.runtime.providers()}

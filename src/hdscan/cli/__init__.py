@@ -1,4 +1,4 @@
-"""The command line: its commands, and how their errors end: one sentence on stderr and an exit code."""
+"""The command line: global options, and errors as one sentence on stderr and an exit code."""
 
 import gc
 import signal
@@ -59,19 +59,19 @@ def options(
     ] = None,
     db: Annotated[str | None, typer.Option("--db", metavar="URL", help="The database, e.g. sqlite:///wallet.db.")] = None,
     log_level: Annotated[LogLevel | None, typer.Option("--log-level", help="The least severe line to log.")] = None,
-    log_json: Annotated[bool, typer.Option("--log-json", metavar="", help="Log (and tell progress) as JSON lines.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", metavar="", help="Log, and show progress, as JSON lines.")] = False,
     version_asked: Annotated[
         bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take the options that stand before the command."""
+    """Store the global options for the command."""
     call = context.ensure_object(Call)
     call.config, call.db, call.log_level, call.log_json = config_file, db, log_level, True if log_json else None
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever is asked to end ends as with Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a command as Ctrl-C does
     gc.disable()  # imports make objects that stay: collecting meanwhile takes a third of a short command's time
     code = run(sys.argv[1:])
     gc.freeze()  # nor has the interpreter to collect at its end
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code. Every error has become a sentence on stderr."""
+    """Run one command and return its exit code; every error becomes a sentence on stderr."""
     call = Call()
     try:
         code = app(arguments, prog_name="hdscan", standalone_mode=False, obj=call)
@@ -110,7 +110,7 @@ def _exit_code(error: HdscanError) -> int:
 
 
 def _usage(error: typer.TyperException) -> int:
-    """The parser's sentence about a wrong call."""
+    """Show the parser's message about a wrong call."""
     if not (message := error.format_message()):
         return USAGE  # no command: help was shown
     context = getattr(error, "ctx", None)

@@ -1,4 +1,4 @@
-"""`hdscan config`: what is in force, and a file to begin with."""
+"""`hdscan config`: show the configuration, or write a template."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 @app.command("show", epilog=SHOW_EPILOG)
 def show_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Print the configuration in force; of urls only scheme and host, nothing secret."""
+    """Print the configuration in force, without secrets; URLs as scheme and host only."""
     settings = settings_of(context)
     if as_json:
         write_json(shown(settings))
@@ -41,7 +41,7 @@ def show_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command("init", epilog=INIT_EPILOG)
 def init_command(context: typer.Context) -> None:
-    """Write hdscan.toml with every key explained and commented out; never over a file that is there."""
+    """Write an hdscan.toml with every key explained and commented out; an existing file is never overwritten."""
     path = context.ensure_object(Call).config or Path("hdscan.toml")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

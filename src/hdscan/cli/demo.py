@@ -1,4 +1,4 @@
-"""`hdscan demo`: scan simulated chains through faulty providers, and show that nothing false was read."""
+"""`hdscan demo`: scan simulated chains through faulty providers and show that no amount is wrong."""
 
 import asyncio
 import signal
@@ -46,7 +46,7 @@ def demo(
     addresses: Annotated[
         int, typer.Option("--addresses", metavar="N", min=1, max=1_000_000, help="Addresses per chain.")
     ] = DemoRequest().addresses,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Decides every balance and every fault.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The seed of every balance and fault.")] = 1,
     faults: Annotated[FaultProfile, typer.Option("--faults", help="How much goes wrong.")] = "mild",
     *,
     serve: Annotated[bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, again and again.")] = False,
@@ -54,7 +54,7 @@ def demo(
 ) -> int:
     """Scan simulated chains through faulty providers, and compare with the truth."""
     here = context.ensure_object(Call)
-    # what the faults do to single calls is not a user's business here, unless the log is what was asked for
+    # the faults of single calls are noise here, unless a log level was given
     log.configure(here.log_level or ("info" if here.log_json else "error"), as_json=bool(here.log_json))
     token = read_token(None)
     if serve and as_json:
@@ -64,7 +64,7 @@ def demo(
 
 
 async def _served(request: DemoRequest, shown: Display, token: str | None) -> int:
-    """Show it on the dashboard until a signal comes; the exit code."""
+    """Show it on the dashboard until a signal; return the exit code."""
     _cancel_on_sigterm()
     try:
         async with Demo(request) as demo:
@@ -82,7 +82,7 @@ def _say_what(request: DemoRequest, shown: Display) -> None:
 
 
 async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
-    """Play it; the exit code."""
+    """Run it; return the exit code."""
     _cancel_on_sigterm()
     try:
         async with Demo(request) as demo, Interrupt(demo.wallet, shown) as interrupt:
@@ -104,7 +104,7 @@ async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
 
 
 def _cancel_on_sigterm() -> None:
-    """Let SIGTERM clean up as Ctrl-C does, also before there is a scan to stop."""
+    """Let SIGTERM clean up as Ctrl-C does, also before a scan runs."""
     task = asyncio.current_task()
     assert task is not None
     try:
@@ -114,14 +114,14 @@ def _cancel_on_sigterm() -> None:
 
 
 def exit_code(report: DemoReport) -> int:
-    """What is false outranks what is unread."""
+    """The exit code; wrong readings outrank unread ones."""
     if not report.flawless or report.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS):
         return FAILED
     return UNREAD if any(chain.unread for chain in report.chains.values()) else OK
 
 
 def show_report(report: DemoReport) -> None:
-    """A row per chain, and the verdict in a sentence."""
+    """Print a row per chain and the verdict."""
     made = table("chain", *NUMBERS, right=NUMBERS)
     for name, chain in report.chains.items():
         made.add_row(name, *_cells(chain))
@@ -137,7 +137,7 @@ def _cells(chain: ChainReport) -> list[Text]:
 
 
 def verdict(report: DemoReport) -> Text:
-    """The whole result in a sentence."""
+    """The result in one sentence."""
     chains = report.chains.values()
     if report.flawless:
         unread = sum(chain.unread for chain in chains)

@@ -1,4 +1,4 @@
-"""Shows on stderr how a scan goes: a live picture on a terminal, a plain line now and then elsewhere."""
+"""Shows the progress of a scan on stderr: a live picture on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -30,44 +30,43 @@ from hdscan.model.events import (
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
 FRAME_EVERY = 0.25  # seconds between live pictures
-SILENT = ReadCode.UNAVAILABLE.value  # the code of "nobody answers": a state rather than an event
 WARNINGS = ("scan_error", "scan_token_error")
-NARROW = 90  # columns below which a picture leaves out what matters least
+NARROW = 90  # columns below which the picture omits the least important ones
 ENDS = {Status.COMPLETED: "green", Status.COMPLETED_WITH_GAPS: "yellow", Status.STOPPED: "yellow", Status.FAILED: "bold red"}
 
 _log = structlog.get_logger()
 
 
 class Display(Protocol):
-    """What a scan is shown on; enter it, give it every event, and call `tick` every `every` seconds."""
+    """Shows a scan: enter it, give it every event, and call `tick` every `every` seconds."""
 
     every: float
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End, and leave the terminal as it was."""
+        """Stop and restore the terminal."""
 
     def take(self, event: Event) -> None:
-        """Take in what happened."""
+        """Process an event."""
 
     def tick(self) -> None:
-        """Show where things stand."""
+        """Show the current state."""
 
     def note(self, text: str) -> None:
-        """Say a sentence."""
+        """Show a sentence."""
 
 
 def display(*, log_json: bool = False) -> Display:
-    """What suits stderr: a picture on a terminal, plain lines elsewhere, log entries with `log_json`."""
+    """The display that suits stderr: a picture on a terminal, plain lines elsewhere, log entries with `log_json`."""
     if sys.stderr.isatty() and not log_json and not Console(stderr=True).is_dumb_terminal:
         return Picture()
     return Lines(log_json=log_json)
 
 
 def display_of(settings: Settings, *, quiet: bool) -> Display:
-    """The display of a scan, with the log set up; above a picture, `quiet` logs warnings only where INFO is the level."""
+    """The display of a scan, with logging configured; `quiet` raises INFO to WARNING above a picture."""
     shown = display(log_json=settings.log_json)
     level = settings.log_level.value
     log.configure("warning" if quiet and level == "info" and isinstance(shown, Picture) else level, as_json=settings.log_json)
@@ -75,7 +74,7 @@ def display_of(settings: Settings, *, quiet: bool) -> Display:
 
 
 def words(progress: ChainProgress) -> str:
-    """Where a chain stands, in one line."""
+    """A chain's progress in one line."""
     parts = [f"{progress.chain}: {progress.ended:,} of {progress.readings:,} readings", f"{progress.unread:,} unread"]
     parts += [f"{progress.disputed:,} disputed"] if progress.disputed else []
     parts += [f"{progress.audited:,} audited"] if progress.audited else []
@@ -89,12 +88,12 @@ def words(progress: ChainProgress) -> str:
 
 
 def _open_words(progress: ChainProgress) -> str:
-    """What has no amount: unread, and disputed where there is anything."""
+    """The readings without an amount: unread, and disputed if there are any."""
     return f"{progress.unread:,}" + (f" + {progress.disputed:,} disputed" if progress.disputed else "")
 
 
 def token_words(event: TokenError) -> str:
-    """A token's failure, or its end, in one line."""
+    """A token's failure, or its recovery, in one line."""
     if event.addresses == 0:
         return clean(f"{event.chain}: {event.token} can be read again")
     at = f" at {', '.join(event.providers)}" if event.providers else ""
@@ -102,14 +101,14 @@ def token_words(event: TokenError) -> str:
 
 
 class Lines:
-    """A line per chain every 30 s and at its end, and one for everything that its user has to know."""
+    """Prints a line per chain every 30 s and at its end, and one for every error."""
 
     every = LINE_EVERY
 
     def __init__(self, *, log_json: bool = False) -> None:
         self._as_log = log_json
         self._chains: dict[str, ChainProgress] = {}
-        self._told: set[tuple[str, str, str]] = set()  # failures that are said once, until the chain gets on
+        self._told: set[tuple[str, str, str]] = set()  # failures already reported; an outage is reported again after progress
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +117,7 @@ class Lines:
         pass
 
     def take(self, event: Event) -> None:
-        """Say it if it is an end, a failure, or the first of a kind."""
+        """Print ends and errors; a repeated outage or token failure only once."""
         match event:
             case ScanState():
                 self._chains.update(event.chains)
@@ -127,24 +126,24 @@ class Lines:
                 self._say("scan_complete", words(event), chain=event.chain, status=event.status, unread=event.unread)
             case ScanProgress():
                 self._chains[event.chain] = event
-                self._told.discard((event.chain, "", SILENT))
-            case ScanError() if event.code != SILENT or self._first(event.chain, "", SILENT):
+                self._told.discard((event.chain, "", ReadCode.UNAVAILABLE))
+            case ScanError() if not event.is_outage or self._first(event.chain, "", event.code):
                 self._say("scan_error", clean(f"{event.chain}: {event.error}"), chain=event.chain, code=event.code)
             case ScanTokenError() if self._first(event.chain, event.token, event.code):
                 self._say("scan_token_error", token_words(event), chain=event.chain, token=event.token, code=event.code)
 
     def tick(self) -> None:
-        """A line for every chain that is not at its end."""
+        """Print a line for every chain that is still being scanned."""
         for progress in self._chains.values():
             fields = {"read": progress.read, "unread": progress.unread, "readings": progress.readings}
             self._say("scan_progress", words(progress), chain=progress.chain, **fields)
 
     def note(self, text: str) -> None:
-        """Say a sentence."""
+        """Show a sentence."""
         self._say("note", text)
 
     def _first(self, chain: str, token: str, code: str) -> bool:
-        """Whether this failure was not said yet."""
+        """Whether this failure was not reported yet."""
         before = len(self._told)
         self._told.add((chain, token, code))
         return len(self._told) > before
@@ -157,7 +156,7 @@ class Lines:
 
 
 class Picture:
-    """A row per chain and the providers below, drawn anew four times a second; the log runs above it."""
+    """Draws a row per chain and the providers below, four times a second; the log scrolls above."""
 
     every = FRAME_EVERY
 
@@ -166,8 +165,8 @@ class Picture:
         self._chains: dict[str, ChainProgress] = {}
         self._providers: dict[str, ProviderStatus] = {}
         self._tokens: dict[tuple[str, str], TokenError] = {}
-        self._silent: set[str] = set()  # chains of which nobody answers
-        self._at: dict[str, float] = {}  # when a chain's last progress came, to count its clock on
+        self._silent: set[str] = set()  # chains in an outage
+        self._at: dict[str, float] = {}  # when a chain's last progress came, to count down its time left
         self._live = Live(console=self._console, auto_refresh=False, get_renderable=self.render, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
@@ -178,7 +177,7 @@ class Picture:
         self._live.stop()
 
     def take(self, event: Event) -> None:
-        """Take it into the picture; failures of a chain also stay above it as lines."""
+        """Update the picture; errors of a chain are also printed above it."""
         match event:
             case ScanState():
                 self._chains.update(event.chains)
@@ -193,7 +192,7 @@ class Picture:
                 self._tokens.pop((event.chain, event.token), None)
             case ScanTokenError():
                 self._tokens[event.chain, event.token] = event
-            case ScanError() if event.code == SILENT:
+            case ScanError() if event.is_outage:
                 self._silent.add(event.chain)
             case ScanError():
                 self.note(clean(f"{event.chain}: {event.error}"))
@@ -201,7 +200,7 @@ class Picture:
                 self._providers[event.name] = event
 
     def tick(self) -> None:
-        """Draw."""
+        """Redraw."""
         self._live.refresh()
 
     def note(self, text: str) -> None:
@@ -209,7 +208,7 @@ class Picture:
         self._console.print(text, soft_wrap=True)
 
     def render(self) -> Group:
-        """The picture as it is now."""
+        """The current picture."""
         shown = [status for status in self._providers.values() if status.chain in self._chains]
         parts: list[Table | Text] = [self._chain_table()]
         if shown:

@@ -1,4 +1,4 @@
-"""`hdscan doctor`: look at everything that a scan needs, and say how to mend what is wrong."""
+"""`hdscan doctor`: check everything that a scan needs, and say how to fix what is wrong."""
 
 from typing import Annotated
 
@@ -23,8 +23,8 @@ EPILOG = """Examples:
   hdscan doctor
   hdscan doctor --offline --json
 
-Looks at the database, at who else can read your files, at the clock, and asks every provider which chain it serves,
-within its rate. Addresses are sent to nobody.
+Checks the database, the permissions of your files and the clock, and asks every provider which chain it serves,
+within its rate. No address is sent.
 
 Exit code: 0 nothing failed (warnings may stand), 1 something failed, 4 the configuration cannot be read."""
 
@@ -58,7 +58,7 @@ async def _examine(settings: Settings, *, offline: bool, aloud: bool) -> Checkup
 
 
 def line(finding: Finding) -> Group:
-    """A finding as it is shown: symbol and word, what was found, and below it how to mend it."""
+    """A finding with its symbol and level, and below it how to fix it."""
     mark, style = MARKS[finding.level]
     parts = [Text.assemble((mark, style), "  ", (finding.check, "bold"), "  ", clean(finding.message))]
     if finding.mend is not None:
@@ -67,6 +67,6 @@ def line(finding: Finding) -> Group:
 
 
 def summary(result: Checkup) -> str:
-    """How many findings there are of each kind."""
+    """The number of findings of each level."""
     counts = {level: sum(finding.level is level for finding in result.checks) for level in Level}
     return f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} failed"

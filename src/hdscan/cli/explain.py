@@ -1,4 +1,4 @@
-"""`hdscan explain`: all that is known of one address, from whom, and why each provider was or was not asked."""
+"""`hdscan explain`: everything known of one address, its sources, and why each provider was or was not asked."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -36,7 +36,7 @@ def explain(
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
 ) -> None:
-    """Show what is known of an address, from whom, and why each provider was or was not asked."""
+    """Show what is known of an address, and why each provider was or was not asked."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl)
     with Wallet(settings_of(context), create=False) as wallet:
         symbol = asked_symbol(wallet.settings, chain, asset)
@@ -72,7 +72,7 @@ def _parts(row: Explained) -> Iterator[Text | Table | str]:
 
 
 def _state(balance: BalanceRow) -> str:
-    """What stands, in a line."""
+    """The current balance in one line."""
     if balance.amount is None:
         return f"{balance.state}: there is no amount" + (f"; {clean(balance.error)}" if balance.error else "")
     held = f"{coins(balance.amount, balance.decimals)} {clean(balance.asset)}"

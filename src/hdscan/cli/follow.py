@@ -1,4 +1,4 @@
-"""Runs one scan to its end: its events to the display, signals to the wallet."""
+"""Runs a scan to its end: events go to the display, signals to the wallet."""
 
 import asyncio
 import os

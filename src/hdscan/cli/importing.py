@@ -18,7 +18,7 @@ from hdscan.cli.stdout import write, write_json
 from hdscan.cli.text import clean
 from hdscan.model.errors import InputError
 
-BAD_SHOWN = 20  # bad lines that are named one by one
+BAD_SHOWN = 20  # bad lines that are listed
 SAID_EVERY = 1000  # lines
 
 app = typer.Typer(add_completion=False)
@@ -57,9 +57,7 @@ def import_(
         write_json(imported)
     _say_bad(imported)
     if imported.bad and not skip_invalid:
-        raise InputError(
-            f"{_lines(len(imported.bad))}, so nothing was imported; mend what is bad, or leave it out with --skip-invalid"
-        )
+        raise InputError(f"{_lines(len(imported.bad))}, so nothing was imported; fix them, or skip them with --skip-invalid")
     if not imported.added and not imported.known:
         raise InputError("there is no address to import")
     if not as_json:
@@ -79,9 +77,9 @@ def _say_bad(imported: Imported) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
-    """The file's lines and its size in bytes; standard input, of unknown size, for -."""
+    """The lines of the file, or of standard input for -, and their size in bytes."""
     if str(path) == "-":
-        with TemporaryFile() as spool:  # a slow writer must not hold up a scan: nothing is written before all is there
+        with TemporaryFile() as spool:  # read all first: a slow writer must not hold the database
             copyfileobj(sys.stdin.buffer, spool)
             size = spool.tell()
             spool.seek(0)
@@ -97,7 +95,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
 
 
 class _Counted:
-    """Lines, counted while they are read."""
+    """Counts lines as they are read."""
 
     def __init__(self, lines: Iterable[bytes], size: int | None, meter: Meter) -> None:
         self._source = lines

@@ -24,7 +24,7 @@ COMMANDS = {
     "status": Row("reports", "Show how far the last scan of every chain is."),
     "balances": Row("reports", "Show what is held: totals per asset, then the addresses that hold something."),
     "gaps": Row("reports", "List what the last scan could not read, with every provider's reason."),
-    "explain": Row("explain", "Show what is known of an address, from whom, and why each provider was or was not asked."),
+    "explain": Row("explain", "Show what is known of an address, and why each provider was or was not asked."),
     "providers": Row("reports", "Show every provider as last seen: state, breaker, rate, pause, counts, last error."),
     "serve": Row("serve", "Serve the dashboard and the HTTP API."),
     "demo": Row("demo", "Scan simulated chains through faulty providers, and compare with the truth."),

@@ -1,4 +1,4 @@
-"""The log: one line an event on stderr, for people or as JSON; never a traceback with values in it."""
+"""Configures logging: one line per event on stderr, for people or as JSON, without values in tracebacks."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 class _Stderr:
-    """Writes to what stderr is at that moment: a live display puts itself in its place."""
+    """Writes to the current `sys.stderr`, which a live display replaces."""
 
     def msg(self, message: str) -> None:
         """Write one line."""
@@ -28,7 +28,7 @@ class _Stderr:
 
 
 def configure(level: str, *, as_json: bool) -> None:
-    """Log from `level` on; colours on a terminal only (and not with NO_COLOR)."""
+    """Log from `level` up; colours on a terminal only, and not with NO_COLOR."""
     shown: list[Processor] = [structlog.processors.add_log_level]
     if as_json:
         shown += [
@@ -52,12 +52,12 @@ def configure(level: str, *, as_json: bool) -> None:
 
 
 def begin(settings: Settings) -> None:
-    """Log as the settings say."""
+    """Configure logging by the settings."""
     configure(settings.log_level.value, as_json=settings.log_json)
 
 
 def defect(call: Call, error: Exception) -> None:
-    """Log at DEBUG where an error of hdscan's own was raised, without any value."""
+    """Log at DEBUG where an unexpected error was raised, without any value."""
     with suppress(HdscanError):
         begin(settings_of_call(call))
     structlog.get_logger().debug("defect", at="".join(traceback.format_tb(error.__traceback__)))

@@ -1,4 +1,4 @@
-"""Shows on stderr how far a long import or derivation has come: a bar on a terminal, a line every 30 s elsewhere."""
+"""Shows the progress of an import or derivation on stderr: a bar on a terminal, a line every 30 s elsewhere."""
 
 import os
 import signal
@@ -16,9 +16,9 @@ LINE_EVERY = 30.0  # seconds between plain lines
 
 
 class Meter:
-    """Counts work done in another thread; while it is entered, a signal ends the process at once.
+    """Shows the progress of another thread; while it is entered, a signal ends the process at once.
 
-    That is safe: the database takes nothing half, and what is there already is not added twice.
+    That is safe: the database commits whole transactions, and a repeated import adds nothing twice.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Meter:
             signal.signal(number, handler)
 
     def say(self, what: str, done: int, total: int | None = None) -> None:
-        """`done` of `total` has been done of `what`."""
+        """Report that `done` of `total` is done."""
         if self._bar is not None:
             if what != self._what:
                 for task in self._bar.task_ids:

@@ -1,4 +1,4 @@
-"""The commands that read: status, balances, gaps, providers. They work while a scan runs and change nothing."""
+"""The read-only commands status, balances, gaps and providers; they also work during a scan."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ BALANCES_EPILOG = """Examples:
   hdscan balances --chain bsc --asset usdt --funded
   hdscan balances --csv > balances.csv
 
-Totals add what was read; stale amounts stand apart, and what is unread or disputed is never taken for zero.
+Totals add what was read; stale amounts stand apart, and unread or disputed readings never count as zero.
 Amounts in JSON and CSV are integers of base units: satoshi, wei, lamport."""
 
 GAPS_EPILOG = """Examples:
@@ -67,7 +67,7 @@ class StatusRow(Tally, frozen=True):
 
 
 def _reader(context: typer.Context) -> Wallet:
-    """The wallet for reading alone; StoreError where there is no database."""
+    """The wallet for reading only; StoreError if there is no database."""
     return Wallet(settings_of(context), create=False)
 
 
@@ -153,7 +153,7 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
 
 
 def _answers(row: BalanceRow) -> str:
-    """Who says what, in whole coins."""
+    """Every provider's answer in whole coins."""
     return ", ".join(
         f"{answer.source}: {coins(answer.amount, row.decimals)} {clean(row.asset)}"
         + ("" if answer.height is None else f" at {answer.height}")
@@ -162,7 +162,7 @@ def _answers(row: BalanceRow) -> str:
 
 
 def _cells(row: BalanceRow) -> list[Text | str]:
-    """A balance as a table's row; an amount that is not known is a word, never a number."""
+    """A balance as a table row; an unknown amount is a word, never a number."""
     amount = row.state.value if row.amount is None else coins(row.amount, row.decimals)
     if row.unconfirmed not in (None, "0"):
         pending = coins(row.unconfirmed or 0, row.decimals)

@@ -1,4 +1,4 @@
-"""`hdscan scan`: read the balances, show how it goes, say what is held and what could not be read."""
+"""`hdscan scan`: read the balances, show progress, then totals and what could not be read."""
 
 import asyncio
 from collections.abc import Callable
@@ -54,13 +54,13 @@ def scan(
     chain: Chains = None,
     asset: Assets = None,
     restart: Annotated[
-        bool, typer.Option("--restart", metavar="", help="Begin a new scan, whatever became of the last.")
+        bool, typer.Option("--restart", metavar="", help="Begin a new scan even if the last one can be resumed.")
     ] = False,
     retry: Annotated[bool, typer.Option("--retry", metavar="", help="Read only what the last scan left unread.")] = False,
     audit: Annotated[
         float | None,
         typer.Option(
-            "--audit", metavar="N", min=0, max=100, help="Ask other operators too: about all that is held, and N % of zeros."
+            "--audit", metavar="N", min=0, max=100, help="Ask another operator too, for all non-zero amounts and N % of zeros."
         ),
     ] = None,
     watch: Annotated[
@@ -87,7 +87,7 @@ def scan(
 
 
 async def _scan(wallet: Wallet, request: ScanRequest, shown: Display, as_form: Form, watch: float | None) -> int:
-    """Scan once, or again and again; the exit code."""
+    """Scan once, or repeatedly with --watch; return the exit code."""
     clock = asyncio.get_running_loop().time
     on_event: Callable[[Event], None] | None = write_json if as_form is Form.JSONL else None
     async with Interrupt(wallet, shown) as interrupt:
@@ -119,7 +119,7 @@ def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -
 
 
 def next_steps(result: ScanResult) -> list[str]:
-    """What one can do about a scan that did not read everything."""
+    """What to do after a scan that did not read everything."""
     lines = []
     if result.status in (Status.STOPPED, Status.FAILED):
         lines.append("not finished; what was read is kept. Go on with: hdscan scan")

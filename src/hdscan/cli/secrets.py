@@ -1,4 +1,4 @@
-"""Takes keys and mnemonics in without showing them: from standard input or a file that nobody else can read."""
+"""Reads keys, mnemonics and tokens without echo: from standard input or a file that only its owner can read."""
 
 import getpass
 import os
@@ -15,7 +15,7 @@ LONGEST = 4096  # bytes; a mnemonic with its passphrase is far shorter
 
 
 def read_extended_key(argument: str) -> str:
-    """The key of --xpub, from standard input where it is -; KeyFault (without an echo) where it can't be a public one."""
+    """The key of --xpub, or from standard input for -; KeyFault, which never repeats it, if it is not a public key."""
     key = _asked("extended public key: ") if argument == "-" else argument
     if len(key.split()) > 1:
         raise KeyFault(
@@ -31,7 +31,7 @@ def read_extended_key(argument: str) -> str:
 
 
 def read_mnemonic(file: Path | None) -> tuple[str, str]:
-    """Words and passphrase: lines 1 and 2 of the file, or of standard input where there is none."""
+    """Words and passphrase: lines 1 and 2 of the file, or of standard input without one."""
     if file is not None:
         return _split(protected(file, "seed"))
     if sys.stdin.isatty():
@@ -53,7 +53,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def read_token(file: Path | None) -> str | None:
-    """The token of the file or of the environment, or None; KeyFault where it can't be one."""
+    """The token of the file or the environment, or None; KeyFault if it is not a valid token."""
     if file is not None:
         text, where = protected(file, "token"), "--token-file"
     else:
@@ -67,7 +67,7 @@ def read_token(file: Path | None) -> str | None:
 
 
 def protected(path: Path, what: str) -> str:
-    """The text of a file that only its owner can read; KeyFault, naming it by `what` it holds, otherwise."""
+    """The text of a file that only its owner can read; otherwise KeyFault, which names it by `what` it holds."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:
@@ -75,7 +75,7 @@ def protected(path: Path, what: str) -> str:
     with os.fdopen(handle, "rb") as file:
         mode = os.fstat(handle).st_mode
         if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
-            raise KeyFault(f"the {what} file can be read by others; mend it with: chmod 600 {shlex.quote(str(path))}")
+            raise KeyFault(f"the {what} file can be read by others; fix it with: chmod 600 {shlex.quote(str(path))}")
         try:
             return _decoded(file.read(LONGEST))
         except OSError as error:

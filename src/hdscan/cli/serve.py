@@ -1,4 +1,4 @@
-"""`hdscan serve`: the dashboard and the HTTP API of a wallet, for this machine unless told otherwise."""
+"""`hdscan serve`: the dashboard and the HTTP API of a wallet, on this machine only by default."""
 
 import ipaddress
 import socket
@@ -71,7 +71,7 @@ async def serving(
     token: str | None = None,
     begin: bool = False,
 ) -> int:
-    """Serve until a signal comes, scanning at once if `begin`; the exit code."""
+    """Serve until a signal, scanning at once if `begin`; return the exit code."""
 
     def ready(link: str) -> None:
         shown.note("the dashboard is at this link, which works once; Ctrl-C ends")
@@ -84,7 +84,7 @@ async def serving(
 
 
 def resolved(host: str) -> str:
-    """The IP address that is meant; InputError where it is none."""
+    """The IP address of --host; InputError if it is none."""
     name = {"localhost": "127.0.0.1"}.get(host, host).strip("[]")
     try:
         return str(ipaddress.ip_address(name))

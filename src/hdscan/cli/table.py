@@ -1,4 +1,4 @@
-"""Tables and lines for people, on stdout."""
+"""Prints tables and lines for people to stdout."""
 
 from collections.abc import Iterable
 

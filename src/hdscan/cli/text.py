@@ -1,4 +1,4 @@
-"""Numbers, times and foreign text as people read them."""
+"""Formats numbers, times and untrusted text for people."""
 
 import time
 from datetime import datetime
@@ -23,7 +23,7 @@ def coins(base_units: str | int, decimals: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 45 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds in words: 45 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None:
         return "?"
     total = round(seconds)
@@ -35,12 +35,12 @@ def duration(seconds: float | None) -> str:
 
 
 def clean(text: str) -> str:
-    """Foreign text without control characters: a host's words must not move the cursor."""
+    """Untrusted text without control characters, so that a host cannot move the cursor."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 def state_words(status: ProviderStatus, now: float | None = None) -> str:
-    """A provider's state, with the time that a pause has still to go."""
+    """A provider's state, with the time left of a pause."""
     word = status.state.replace("_", " ")
     if status.paused_until is None:
         return word

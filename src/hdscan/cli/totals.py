@@ -1,4 +1,4 @@
-"""What is held, per asset: exact where everything was read, and 'at least' wherever anything is unread."""
+"""Formats totals per asset: exact if everything was read, else 'at least'."""
 
 from collections.abc import Iterable
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from hdscan.model.errors import ReadCode
 from hdscan.model.scan import ProviderStatus, Status
 from hdscan.model.tally import Tally
 
@@ -49,6 +50,11 @@ class ChainError(msgspec.Struct, frozen=True):
     code: str
     error: str
     at: str
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether no provider answers; that lasts until the chain's next progress."""
+        return self.code == ReadCode.UNAVAILABLE
 
 
 class ScanError(ChainError, frozen=True, tag_field="event", tag="scan_error"):

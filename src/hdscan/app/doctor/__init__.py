@@ -1,4 +1,4 @@
-"""The doctor: looks at everything that a scan needs, and says of each problem how to fix it."""
+"""Checks everything that a scan needs, and says how to fix each problem."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +18,7 @@ RESTORE = "restore the file from a copy, or name another database with --db and 
 
 
 async def examine(settings: Settings, *, offline: bool = False) -> AsyncIterator[Finding]:
-    """Look at everything, one finding after the other; `offline` makes no network call. Bounded in time."""
+    """Yield findings from all checks, within bounded time; `offline` makes no network call."""
     clock = steady_clock()
     path = database_file(settings.db)
     store = None

@@ -1,4 +1,4 @@
-"""The doctor on the clock, which dates every amount: its offset from the providers' clocks."""
+"""Checks the clock against the providers' clocks."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -15,7 +15,7 @@ SET_CLOCK = "set the clock, best by NTP; amounts are dated by it"
 
 
 def clock_offline(newest: float, now: float) -> Finding:
-    """Whether the clock is plausible; `newest` is when something of ours was last written (unix seconds)."""
+    """Check that the clock is plausible; `newest` is when the database was last written (unix seconds)."""
     shown = rfc3339_seconds(now)
     if now < RELEASED:
         return Finding("clock", Level.FAIL, f"the clock shows {shown}, before this program was made", SET_CLOCK)
@@ -26,7 +26,7 @@ def clock_offline(newest: float, now: float) -> Finding:
 
 
 def clock_online(offsets: Sequence[float], now: float) -> Finding:
-    """How far the clock is off by the providers' own (seconds each, ours behind theirs being positive); the median decides."""
+    """Compare the clock with the providers': `offsets` in seconds, positive if ours is behind; the median decides."""
     if not offsets:
         return Finding(
             "clock", Level.WARN, f"{rfc3339_seconds(now)} could not be compared: no provider answered", "try again later"
@@ -41,14 +41,14 @@ def clock_online(offsets: Sequence[float], now: float) -> Finding:
 
 
 class Listening(AioTransport):
-    """The transport, which also notes how far the clocks of those who answer are from ours (see `clock_online`)."""
+    """A transport that records the clock offset of every reply (see `clock_online`)."""
 
     def __init__(self, timeout: float, clock: Callable[[], float]) -> None:
         super().__init__(timeout)
         self.offsets: list[float] = []
         self._now = clock
 
-    # what passes through is `wire`'s, and none of our business
+    # requests and replies are types of `wire`, which app does not import
     async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
         """Exchange one request for its reply."""
         asked = self._now()
@@ -56,8 +56,8 @@ class Listening(AioTransport):
         received = self._now()
         said = http_date(response.headers.get("date", ""), received)
         if said is not None:
-            said += _seconds(response.headers.get("age", ""))  # a cache's reply bears the time at which it was made
-            # the header is cut to the second, and was written at some moment between `asked` and `received`
+            said += _seconds(response.headers.get("age", ""))  # a cached reply carries the time at which it was made
+            # the header is cut to the second, and was written between `asked` and `received`
             self.offsets.append(max(said - received, 0.0) + min(said + 1.0 - asked, 0.0))
         return response
 

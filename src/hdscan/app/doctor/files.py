@@ -1,4 +1,4 @@
-"""The doctor on files: whether the database can be used, and who else can read or change it and the configuration."""
+"""Checks the database, and the permissions of it and of the configuration."""
 
 import os
 import shlex
@@ -11,12 +11,12 @@ from hdscan.store import Store
 
 
 def database_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for a server."""
+    """The file of a SQLite URL, else None."""
     return Path(url.removeprefix("sqlite:///")).expanduser() if url.startswith("sqlite:///") else None
 
 
 def database_state(store: Store | None, path: Path | None) -> Iterator[Finding]:
-    """Whether the database can be used; `store` is None where there is none yet."""
+    """Check the database; `store` is None if it does not exist yet."""
     if store is not None:
         findings = store.check()
         for finding in findings:
@@ -33,7 +33,7 @@ def database_state(store: Store | None, path: Path | None) -> Iterator[Finding]:
 
 
 def permissions(database: Path | None, files: Sequence[Path]) -> Iterator[Finding]:
-    """Who else may read or change the database (with what lies beside it) and the configuration."""
+    """Check who else can read or change the database, the files beside it, and the configuration."""
     if os.name != "posix":
         yield Finding("permissions", Level.OK, "this system keeps them in another way; not looked at")
         return
@@ -47,7 +47,7 @@ def permissions(database: Path | None, files: Sequence[Path]) -> Iterator[Findin
 
 
 def _access(path: Path, unwanted: int) -> Finding | None:
-    """What is wrong with a file's or directory's mode: changed by others is a failure, read by others a warning."""
+    """Check a file's or directory's mode: writable by others is a failure, readable a warning."""
     status = path.stat()
     mode = stat.S_IMODE(status.st_mode)
     sticky = path.is_dir() and mode & stat.S_ISVTX  # as /tmp: others cannot replace what is ours

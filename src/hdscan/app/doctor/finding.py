@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""Findings of the checks."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARN = "warn"
@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at: `mend` says what to do about it, where there is anything to do."""
+    """The result of one check; `mend` says how to fix a problem."""
 
     check: str
     level: Level
@@ -31,6 +31,6 @@ class Checkup(msgspec.Struct, frozen=True):
 
 
 def checkup(findings: Sequence[Finding]) -> Checkup:
-    """Sum findings up."""
+    """Summarise findings."""
     worst = max((finding.level for finding in findings), key=list(Level).index, default=Level.OK)
     return Checkup(worst, tuple(findings))

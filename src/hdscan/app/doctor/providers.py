@@ -1,4 +1,4 @@
-"""The doctor on providers: each proves its chain within its limits, and what is left of its quotas is told."""
+"""Checks the providers: each proves its chain within its limits, and reports what is left of its quotas."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,7 +17,7 @@ from hdscan.store import Store
 
 PATIENCE = 10.0  # seconds: for a limiter's turn, and for a reply
 PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day", MONTH: "month"}
-MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.BAD_KEY}  # everything else may pass by itself
+MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.BAD_KEY}  # other faults may be temporary
 MENDS = {
     ReadCode.WRONG_CHAIN: "correct the `url` or the `chain` of its [[endpoint]] row",
     ReadCode.BAD_KEY: "correct the key in the `url` of its [[endpoint]] row, or the variable that the url names",
@@ -27,12 +27,12 @@ MENDS = {
     ReadCode.TIMEOUT: "check the network; scans go on with the others meanwhile",
 }
 SET_KEY = "set that variable where hdscan runs, or leave this provider out"
-ADD_PROVIDER = "add an [[endpoint]] row for {chain} to hdscan.toml, or mend one of those above"
+ADD_PROVIDER = "add an [[endpoint]] row for {chain} to hdscan.toml, or fix one of those above"
 TRY_LATER = "try again later; scans go on with the others meanwhile"
 
 
 class Providers:
-    """Asks every configured provider which chain it serves, within its limits, and says what is left of those."""
+    """Asks every configured provider which chain it serves, within its limits, and reports what is left of them."""
 
     def __init__(self, settings: Settings, store: Store | None, clock: Callable[[], float]) -> None:
         self._settings = settings
@@ -45,7 +45,7 @@ class Providers:
             self._fleet.restore(store.runtime.load(), clock())
 
     async def examine(self, *, offline: bool) -> AsyncIterator[Finding]:
-        """A finding per provider, then one per chain, then the clock's where the providers were asked."""
+        """Yield a finding per provider, one per chain, and the clock's."""
         busy = None if offline else self._scanning()
         if busy is not None:
             yield Finding("scan", Level.OK, f"{busy}: its providers are not asked now, so that no rate is exceeded")
@@ -67,7 +67,7 @@ class Providers:
         return (upstream for upstreams in self._fleet.upstreams.values() for upstream in upstreams)
 
     def _scanning(self) -> str | None:
-        """Who is scanning now with limiters that we don't see, or None."""
+        """Who is scanning now, with limiters of its own, or None."""
         if self._store is None:
             return None
         try:
@@ -92,7 +92,7 @@ class Providers:
                     self._store.runtime.save(self._fleet.memory())
 
     async def _ask(self, upstream: Upstream, turn: asyncio.Lock) -> Finding:
-        """Ask one provider to prove its chain, when its endpoint's limiter lets us; one after the other on one endpoint."""
+        """Ask a provider to prove its chain when its limiter allows; one at a time per endpoint."""
         async with turn:
             began = self._clock()
             ready = upstream.limiter.ready_at(1, began)
@@ -116,7 +116,7 @@ class Providers:
         return Finding(f"provider {upstream.name}", level, f"{error.fault}: {error.message}", MENDS.get(error.fault, TRY_LATER))
 
     def _limits(self, upstream: Upstream, before: str = "") -> Finding:
-        """A provider's rate, what is left of its quotas, what was learned of its batches, and its pause."""
+        """A provider's rate, what is left of its quotas, its learned batch sizes, and its pause."""
         now, limiter = self._clock(), upstream.limiter
         units = "items" if upstream.provider.costs_items else "calls"
         parts = [f"{limiter.ceiling:g} {units} a second"]
@@ -136,7 +136,7 @@ class Providers:
         )
 
     def _chain(self, chain: str) -> Finding:
-        """Whether somebody can read every asset of a chain; a failure only for a chain that has addresses."""
+        """Check that every asset of a chain has a provider; a failure only if the chain has addresses."""
         upstreams = [upstream for upstream in self._fleet.upstreams[chain] if upstream.name not in self._failed]
         lacking = [
             asset.symbol
