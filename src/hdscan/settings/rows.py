@@ -154,22 +154,9 @@ class Register(msgspec.Struct):
                 check_url(url, lines=rows[0].lines)
         if row.tls != "system" and not url.startswith("ssl://"):
             raise ConfigError(f"{where}: tls is for electrum hosts with a url of ssl:// only")
-        return Endpoint(
-            name=row.name,
-            chain=row.chain,
-            protocols=tuple(each.name for each in rows),
-            url=url,
-            rate=row.rate,
-            per_minute=row.per_minute,
-            per_hour=row.per_hour,
-            per_day=row.per_day,
-            per_month=row.per_month,
-            cost=row.cost,
-            batch=row.batch,
-            operator=row.operator,
-            disabled=f"off until {' and '.join(unset)} is set in the environment" if unset else None,
-            tls=row.tls,
-        )
+        same = {key: getattr(row, key) for key in Endpoint.__struct_fields__ if hasattr(row, key)}
+        off = f"off until {' and '.join(unset)} is set in the environment" if unset else None
+        return Endpoint(**same | {"url": url, "protocols": tuple(each.name for each in rows), "disabled": off})
 
     def _protocols(self, where: str, row: EndpointRow) -> tuple[Protocol, ...]:
         family = self._known(where, row.chain).family

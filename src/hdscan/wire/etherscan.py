@@ -9,7 +9,7 @@ from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import block_hash, quantity
 from hdscan.wire.failure import NO_CODES, OwnError, failure, or_prose
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import Malformed, decode, malformed, read_decimal, refuse_repeats
+from hdscan.wire.strict import Malformed, below_63_bits, decode, malformed, read_decimal, refuse_repeats
 
 MOST = 20
 
@@ -109,9 +109,7 @@ def number(response: Response) -> int:
     except Malformed:
         raise failure(response, NO_CODES, _refusal(reply)) from None
     refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
-    if value >= 2**63:
-        raise malformed("the number is beyond 63 bits")
-    return value
+    return below_63_bits(value, "the number")
 
 
 def _reply(response: Response) -> _Reply:

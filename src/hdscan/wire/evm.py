@@ -8,7 +8,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, malformed, refuse_repeats
+from hdscan.wire.strict import Malformed, below_63_bits, malformed, refuse_repeats
 from hdscan.wire.strict import decode as strictly
 
 BALANCE_OF = "70a08231"
@@ -116,6 +116,4 @@ def _number(text: str, what: str) -> int:
         value = quantity(text)
     except Malformed as error:
         raise malformed(f"{what}: {error}") from None
-    if value >= 2**63:
-        raise malformed(f"{what} is beyond 63 bits")
-    return value
+    return below_63_bits(value, what)

@@ -16,7 +16,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import BALANCE_OF, LATEST
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, malformed
+from hdscan.wire.strict import Malformed, below_63_bits, malformed
 from hdscan.wire.strict import decode as strictly
 
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
@@ -100,8 +100,7 @@ def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple
     number, chain_id, last, *items, time = results
     if isinstance(number, ReadError) or isinstance(chain_id, ReadError) or isinstance(time, ReadError):
         raise malformed("aggregate3: block number, chain id or time could not be read")
-    if max(number, chain_id, time) >= 2**63:
-        raise malformed("aggregate3: block number, chain id or time is beyond 63 bits")
+    below_63_bits(max(number, chain_id, time), "aggregate3: block number, chain id or time")
     told = zip((number - 1, *former), (last, *items[: len(former)]), strict=True)
     hashes = {height: f"0x{known:064x}" for height, known in told if isinstance(known, int) and known}
     return Block(number, chain_id, time, hashes), items[len(former) :]

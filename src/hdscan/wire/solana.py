@@ -16,7 +16,7 @@ from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.failure import Codes, shown
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, decode, malformed, refuse_repeats
+from hdscan.wire.strict import Malformed, below_63_bits, decode, malformed, refuse_repeats
 
 CLOCK = "SysvarC1ock11111111111111111111111111111111"
 SYSVAR = "Sysvar1111111111111111111111111111111111111"
@@ -116,8 +116,7 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
     refuse_repeats(
         bytes(answer), {b'"lamports"': present, b'"owner"': present, b'"data"': present, b'"value"': 1, b'"slot"': 1}
     )
-    if slot >= 2**63:
-        raise malformed("the slot is beyond 63 bits")
+    below_63_bits(slot, "the slot")
     if len(value) > len(asked.keys):
         raise malformed(f"{len(value)} accounts for {len(asked.keys)} keys")
     if len(value) < len(asked.keys):
@@ -131,10 +130,7 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
 
 def slot(answer: msgspec.Raw) -> int:
     """Decode getSlot's result; raises CallError MALFORMED."""
-    value = decode(_number, answer, "the slot")
-    if value >= 2**63:
-        raise malformed("the slot is beyond 63 bits")
-    return value
+    return below_63_bits(decode(_number, answer, "the slot"), "the slot")
 
 
 def genesis_hash(answer: msgspec.Raw) -> str:

@@ -53,6 +53,13 @@ def refuse_repeats(body: bytes, most: dict[bytes, int]) -> None:
             raise malformed(f"the member {name.decode()} stands more than once")
 
 
+def below_63_bits(value: int, what: str) -> int:
+    """Check a height, slot or chain id against what the database holds; raises CallError MALFORMED."""
+    if value >= 2**63:
+        raise malformed(f"{what} is beyond 63 bits")
+    return value
+
+
 def amount(value: int) -> int:
     """Check that an amount is between 0 and 2**256 - 1; raises Malformed."""
     if not 0 <= value <= MAX_UINT256:
