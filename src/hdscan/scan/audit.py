@@ -60,7 +60,7 @@ class AuditCase:
         self._operators = operators
         self._tolerance = tolerance
         self._error: str | None = None
-        self._decided: tuple[Balance, Balance | None] | None = None  # the agreed answer, and the odd one of a third operator
+        self._agreed: Balance | None = None  # the last of two equal answers of different operators
         self._lost: str | None = None
         self._failed: tuple[Attempt, ...] = ()
 
@@ -88,7 +88,7 @@ class AuditCase:
                 self.question = self._third()
             case 3:
                 self._decide(outcome)
-            case 4 if self._decided and outcome.amount != self._decided[0].amount and self._comparable(outcome):
+            case 4 if self._contradicts(outcome):
                 self._lost = outcome.source
 
     def retract(self) -> None:
@@ -110,19 +110,20 @@ class AuditCase:
     def _decide(self, last: Balance) -> None:
         """Settle on the amount on which the last operator and another agree, if any."""
         voice = _operator(self._operators, last)
-        for at, answer in enumerate(self.answers[:2]):
-            if answer.amount == last.amount and _operator(self._operators, answer) != voice:
-                odd = self.answers[1 - at]
-                third = _operator(self._operators, odd) not in (voice, _operator(self._operators, answer))
-                self._decided = last, odd if third else None
-                if third:
+        first, second = self.answers[:2]
+        for answer, odd in ((first, second), (second, first)):
+            operator = _operator(self._operators, answer)
+            if answer.amount == last.amount and operator != voice:
+                self._agreed = last
+                if _operator(self._operators, odd) not in (voice, operator):
                     self.question = Again(odd.source)
 
-    def _comparable(self, answer: Balance) -> bool:
-        """Whether an answer is of about the same block as the agreed one, so that they can't both be right."""
-        assert self._decided is not None
-        heights = answer.height, self._decided[0].height
-        return None not in heights and abs((heights[0] or 0) - (heights[1] or 0)) <= self._tolerance
+    def _contradicts(self, answer: Balance) -> bool:
+        """Whether an answer differs from the agreed one at about the same block, so that they can't both be right."""
+        agreed = self._agreed
+        if agreed is None or agreed.amount == answer.amount or agreed.height is None or answer.height is None:
+            return False
+        return abs(answer.height - agreed.height) <= self._tolerance
 
     def result(self) -> Audited:
         """How it ended, once there is no question left."""
@@ -131,9 +132,9 @@ class AuditCase:
             return Audited(self.reading, AuditOutcome.UNAUDITED, answers, first, self._error, failed=failed)
         if len(answers) == 2 and answers[1].amount == first.amount:
             return Audited(self.reading, AuditOutcome.CONFIRMED, answers, first, failed=failed)
-        if self._decided is None:
+        agreed = self._agreed
+        if agreed is None:
             return Audited(self.reading, AuditOutcome.DISPUTED, answers, None, failed=failed)
-        agreed = self._decided[0]
         outcome = AuditOutcome.MOVED if self._lost is None else AuditOutcome.CORRECTED
         if agreed.amount == first.amount:
             outcome = AuditOutcome.CONFIRMED

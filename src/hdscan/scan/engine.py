@@ -92,9 +92,7 @@ class Engine:
             scan_id=self.plan.scan_id,
             running=bool(self.scanning),
             chains={chain: scanner.progress.current() for chain, scanner in self._scanners.items()},
-            token_errors=tuple(
-                error for scanner in self._scanners.values() for error in scanner.progress.token_errors.current()
-            ),
+            token_errors=tuple(each for s in self._scanners.values() for each in s.progress.token_errors.current()),
             errors=(),
             providers=self.statuses(),
         )

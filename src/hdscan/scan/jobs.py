@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
+from hdscan.model.audit import Audited
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import Chunk
 from hdscan.scan.audit import AuditCase, by_excluded, contradiction
@@ -97,8 +98,7 @@ class AuditJob(Job, kw_only=True):
         return bool(self.readings)
 
     async def commit(self, progress: Progress) -> None:
-        found = [case.result() for case in self.cases if not case.retracted]
-        if found:
+        if found := self._found():
             await progress.commit(partial(progress.store.commit_audit, found))
 
     async def keep(self, progress: Progress) -> None:
@@ -113,8 +113,10 @@ class AuditJob(Job, kw_only=True):
         return []
 
     def contradictions(self) -> Sequence[tuple[str, str]]:
-        found = [case.result() for case in self.cases if not case.retracted]
-        return [(audited.lost, contradiction(audited)) for audited in found if audited.lost is not None]
+        return [(audited.lost, contradiction(audited)) for audited in self._found() if audited.lost is not None]
+
+    def _found(self) -> list[Audited]:
+        return [case.result() for case in self.cases if not case.retracted]
 
 
 def _key(reading: Reading) -> tuple[int, str]:
