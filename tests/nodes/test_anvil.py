@@ -48,6 +48,24 @@ def test_every_balance_is_what_the_node_says(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("tag", ["safe", "finalized"])
+def test_every_balance_is_what_the_node_says_of_the_block_with_the_tag(
+    genesis: Genesis, keys: list[Key], standing: str, tmp_path: Path, protocol: str, tag: str
+) -> None:
+    async def run() -> None:
+        node = row("endpoint", name="anvil", chain="bsc", protocol=protocol, url=standing, rate=2000.0)
+        bsc = row("chain", id="bsc", family="evm", chain_id=56, symbol="BNB", read_at=tag)
+        block = int(ask(standing, "eth_getBlockByNumber", tag, False)["number"], 16)
+        async with wallet_on(tmp_path, "bsc", [bsc, node], genesis.addresses) as wallet:
+            await scan(wallet)
+            read = {(balance.address, balance.asset): balance for balance in wallet.balances("bsc")}
+            assert {key: read[key].amount for key in keys} == {key: str(genesis.holds.get(key, 0)) for key in keys}
+            assert {balance.height for balance in read.values()} == {block}
+
+    asyncio.run(run())
+
+
 @contextmanager
 def payments(url: str, to: list[str]) -> Iterator[list[int]]:
     """Every block pays all of `to` some wei and tokens; the numbers of the blocks that did."""
