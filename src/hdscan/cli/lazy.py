@@ -68,12 +68,13 @@ def load(name: str) -> Any:
 
 
 def convert_only_given(options: list[Any]) -> list[Any]:
-    """Let options that were not given be None without Typer's converter, whose first use imports pydantic (35 ms)."""
+    """Spare Typer's converter, whose first use imports pydantic (35 ms), for options that are text or were not given."""
     for option in options:
         if not option.required and not isinstance(option.process_value, partial):
-            option.process_value = partial(_convert, option.process_value)
+            as_is = option.type_descriptor.annotation is str
+            option.process_value = partial(_convert, option.process_value, as_is)
     return options
 
 
-def _convert(process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
-    return None if value is None else process(context, value)
+def _convert(process: Callable[[Any, Any], Any], as_is: bool, context: Any, value: Any) -> Any:
+    return value if as_is or value is None else process(context, value)
