@@ -1,6 +1,7 @@
 """Multicall3 encoding and decoding against eth-abi: 600 subcalls of 200 addresses, answered by the simulator's node."""
 
 from collections.abc import Callable
+from random import Random
 from statistics import median
 from time import perf_counter
 
@@ -10,7 +11,7 @@ from eth_abi.abi import decode, encode
 from bench.table import row
 from hdscan.model.reading import Reading
 from hdscan.sim.evm import EvmNode
-from hdscan.sim.host import HostSpec
+from hdscan.sim.faults import Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.view import View
 from hdscan.sim.world import World
@@ -43,10 +44,10 @@ def _peer_encode() -> bytes:
 
 def _answer() -> msgspec.Raw:
     """The result of the call as JSON text."""
-    node = EvmNode(WORLD, HostSpec(name="node", chain="bsc", protocols=("evm-multicall",), rate=1.0))
+    node = EvmNode(WORLD)
     method, params = multicall.call(READINGS)
     body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-    answer = node.answer(node.hear(Request("POST", "/", {}, body)), View(WORLD), None)
+    answer = node.answer(node.hear(Request("POST", "/", {}, body)), View(WORLD), Trouble(None, 0.0, Random(1)))
     return msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])["result"]
 
 

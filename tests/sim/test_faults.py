@@ -310,8 +310,7 @@ def asked(number: int = 0, seconds: float = 0.0, **changes: Any) -> Asked:
 
 
 def picked(plan: FaultPlan, request: Asked) -> Fault | None:
-    trouble = plan.pick(request)
-    return trouble.fault if trouble else None
+    return plan.pick(request).fault
 
 
 def test_a_script_is_played_once_and_only_for_balances():
@@ -341,7 +340,7 @@ def test_rules_hold_in_their_window_for_their_method_address_and_kind():
 def test_a_share_of_requests_is_hit_and_the_seed_decides_which():
     def pattern(seed: int) -> list[bool]:
         plan = FaultPlan([Rule(faults=(Fault.RESET, Fault.HANG), share=0.3)], seed)
-        return [plan.pick(asked(n)) is not None for n in range(1000)]
+        return [plan.pick(asked(n)).fault is not None for n in range(1000)]
 
     assert 250 < sum(pattern(1)) < 350
     assert pattern(1) == pattern(1) != pattern(2)

@@ -6,10 +6,11 @@ import aiohttp
 import pytest
 
 from hdscan.model.endpoint import Cost
+from hdscan.sim.clock import Clock
 from hdscan.sim.faults import Fault, always, script
 from hdscan.sim.host import Entry, HostSpec, Throttle
 from hdscan.sim.judge import judge, named, pause_violations, rate_violations, repeated_asks
-from hdscan.sim.meter import TOLERANCE, Meter, Pulse
+from hdscan.sim.meter import TOLERANCE, Meter
 from hdscan.sim.world import PROGRAMS, World, associated_account
 from tests.sim.conversation import Talk, converse, host
 
@@ -60,16 +61,16 @@ def test_arrivals_that_the_simulator_itself_lumped_together_are_no_violation():
 
 def test_the_pulse_notices_that_its_process_was_held_up():
     async def run() -> None:
-        pulse = Pulse()
-        pulse.start()
+        clock = Clock()
+        clock.start()
         free = time.monotonic()
-        assert pulse.since(free) == free
+        assert clock.since(free) == free
         began = time.process_time()
         while time.process_time() - began < 0.1:
             pass
         at = time.monotonic()
-        assert pulse.since(at) <= at - 0.1
-        pulse.stop()
+        assert clock.since(at) <= at - 0.1
+        clock.stop()
 
     asyncio.run(run())
 

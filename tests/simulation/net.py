@@ -18,7 +18,6 @@ from hdscan.sim.faults import Fault
 from hdscan.sim.host import Entry, Host
 from hdscan.sim.http import Request, http_date, parse_query
 from hdscan.sim.judge import named
-from hdscan.sim.meter import Pulse
 from hdscan.sim.world import World
 from hdscan.wire import http
 from tests.simulation.scenario import HostPlan
@@ -53,12 +52,8 @@ class WorldClock(Clock):
         """Unix seconds."""
         return self._began + self._loop.time()
 
-
-class Instant(Pulse):
-    """Notices everything when it arrives."""
-
     def since(self, at: float) -> float:
-        """Return the time itself."""
+        """Everything is noticed when it arrives."""
         return at
 
 
@@ -123,7 +118,6 @@ class Site:
             speaker_of(spec, self.world),
             (*plan.for_good, *plan.rules),
             seed=seed,
-            pulse=Instant(),
             clock=clock,
         )
         told = self.host.endpoint

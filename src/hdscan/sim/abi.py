@@ -4,6 +4,7 @@ Source: https://docs.soliditylang.org/en/latest/abi-spec.html and https://github
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -16,9 +17,6 @@ GET_CHAIN_ID = bytes.fromhex("3408e470")
 GET_LAST_BLOCK_HASH = bytes.fromhex("27e86d6e")
 GET_BLOCK_HASH = bytes.fromhex("ee82ac5e")
 GET_TIMESTAMP = bytes.fromhex("0f28c97d")
-
-_TRUE, _FALSE = (1).to_bytes(32, "big"), bytes(32)
-_TWO_WORDS = (64).to_bytes(32, "big")
 
 
 class Subcall(msgspec.Struct, frozen=True, gc=False):
@@ -58,11 +56,7 @@ def decode_aggregate3(data: bytes) -> list[Subcall]:
 
 def encode_results(results: Sequence[tuple[bool, bytes]]) -> bytes:
     """Write the return value of aggregate3: (bool success, bytes returnData)[]."""
-    heads, tails = [], []
-    offset = 32 * len(results)
-    for success, data in results:
-        heads.append(offset.to_bytes(32, "big"))
-        tail = (_TRUE if success else _FALSE) + _TWO_WORDS + len(data).to_bytes(32, "big") + data + bytes(-len(data) % 32)
-        tails.append(tail)
-        offset += len(tail)
-    return word(32) + word(len(results)) + b"".join(heads) + b"".join(tails)
+    tails = [word(success) + word(64) + word(len(data)) + data + bytes(-len(data) % 32) for success, data in results]
+    offsets = accumulate(map(len, tails[:-1]), initial=32 * len(results))
+    heads = [word(offset) for offset in offsets]
+    return word(32) + word(len(results)) + b"".join(heads + tails)

@@ -8,41 +8,33 @@ from typing import Any
 import msgspec
 
 from hdscan.sim.faults import Fault, Trouble
-from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request, parse_query
-from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.speaker import Answer, Call, Speaker
 from hdscan.sim.view import View
-from hdscan.sim.world import ChainWorld
 
 MOST_ADDRESSES = 25_000
 BALANCES, STATS, BLOCK = "/addresses/balances", "/stats", "/dashboards/block/"
 TOO_MANY = "You have sent too many requests"
-_encode = msgspec.json.Encoder().encode
 
 
-class Blockchair:
+class Blockchair(Speaker):
     """Serves one Bitcoin world by Blockchair's API."""
 
     path = "/bitcoin"
-
-    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
-        self._world = world
 
     def hear(self, request: Request) -> Call:
         """The addresses come in a form or a query; a call is one item."""
         path = request.path.removeprefix("/bitcoin")
         if path != BALANCES:
-            return Call((path,), 1, (), ())
+            return Call((path,), 1, ())
         form = parse_query(request.body.decode("latin-1")) if request.verb == "POST" else request.query
         addresses = tuple(dict.fromkeys(form.get("addresses", "").split(",")))
-        asks: tuple[Ask, ...] = tuple((text, self._world.chain.symbol) for text in addresses)
-        return Call((path,), 1, asks, addresses)
+        return Call((path,), 1, tuple((text, self._native) for text in addresses), addresses)
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         """Empty, unseen and invalid addresses are left out."""
         (path,), addresses = call.methods, call.work
-        assert isinstance(addresses, tuple)
-        if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
+        if trouble.fault is Fault.ERROR_OBJECT:
             return _refusal(500, "Internal server error", 200)
         if path == BALANCES:
             if len(addresses) > MOST_ADDRESSES:
@@ -62,21 +54,20 @@ class Blockchair:
         """nginx's reply to a form that is too long."""
         return Answer(b"<html><h1>413 Request Entity Too Large</h1></html>", 413, text=True)
 
-    def _balances(self, addresses: tuple[str, ...], view: View, trouble: Trouble | None) -> dict[str, int] | list[int]:
+    def _balances(self, addresses: tuple[str, ...], view: View, trouble: Trouble) -> dict[str, int] | list[int]:
         held = {text: view.held(text, 0) for text in addresses if self._world.valid(text)}
         found = {text: amount for text, amount in held.items() if amount}
-        named = list(found)
-        hit = trouble.victims(False for _ in named) if trouble else set()
-        if trouble is not None and trouble.fault is Fault.SHORT_LIST:
-            found = {text: found[text] for at, text in enumerate(named) if at not in hit}
-        elif trouble is not None and trouble.fault is Fault.FOREIGN_ID:
+        if trouble.fault is Fault.SHORT_LIST:
+            hit = trouble.victims(False for _ in found)
+            found = {text: amount for at, (text, amount) in enumerate(found.items()) if at not in hit}
+        elif trouble.fault is Fault.FOREIGN_ID:
             found[self._world.address(0) + "x"] = 1
         return found or []  # as PHP writes an empty object
 
 
 def _reply(data: Any, view: View) -> Answer:
-    return Answer(_encode({"data": data, "context": {"code": 200, "state": view.head, "request_cost": 1}}))
+    return Answer(msgspec.json.encode({"data": data, "context": {"code": 200, "state": view.head, "request_cost": 1}}))
 
 
 def _refusal(code: int, error: str, status: int | None = None) -> Answer:
-    return Answer(_encode({"data": None, "context": {"code": code, "error": error}}), status or code)
+    return Answer(msgspec.json.encode({"data": None, "context": {"code": code, "error": error}}), status or code)

@@ -7,10 +7,10 @@ from typing import Self
 from hdscan.model.chain import Family
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.protocol import PROTOCOLS
+from hdscan.sim.clock import Clock
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import Host, HostSpec
 from hdscan.sim.judge import Judgement, judge
-from hdscan.sim.meter import Pulse
 from hdscan.sim.profile import PROFILES, Profile
 from hdscan.sim.speaker import Speaker
 from hdscan.sim.topology import DEMO
@@ -30,17 +30,17 @@ class City:
         self, world: World, hosts: Iterable[HostSpec] = DEMO, *, faults: Faults = "none", keep_asks: bool = True
     ) -> None:
         self.world = world
-        self._pulse = Pulse()
+        self._clock = Clock()
         profile = _profile(faults, tuple(hosts), world)
         self.hosts: dict[str, Host] = {}
         for spec in profile.hosts:
             chain = world[spec.chain]
             speaker = speaker_of(spec, chain)
             rules = profile.rules.get(spec.name, ())
-            self.hosts[spec.name] = Host(spec, chain, speaker, rules, seed=world.seed, pulse=self._pulse, keep_asks=keep_asks)
+            self.hosts[spec.name] = Host(spec, chain, speaker, rules, seed=world.seed, clock=self._clock, keep_asks=keep_asks)
 
     async def __aenter__(self) -> Self:
-        self._pulse.start()
+        self._clock.start()
         for host in self.hosts.values():
             await host.open()
         return self
@@ -48,7 +48,7 @@ class City:
     async def __aexit__(self, *_: object) -> None:
         for host in self.hosts.values():
             await host.close()
-        self._pulse.stop()
+        self._clock.stop()
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -73,7 +73,7 @@ class City:
 
 def speaker_of(spec: HostSpec, world: ChainWorld) -> Speaker:
     """What answers for a host: the speaker of its first protocol."""
-    speaker: Speaker = resolve_name(PROTOCOLS[spec.protocols[0]].speaker)(world, spec)
+    speaker: Speaker = resolve_name(PROTOCOLS[spec.protocols[0]].speaker)(world, spec.gas_cap)
     return speaker
 
 

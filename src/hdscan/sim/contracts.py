@@ -3,7 +3,7 @@
 import msgspec
 
 from hdscan.sim import abi
-from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
+from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.jsonrpc import RpcError
 from hdscan.sim.speaker import Ask
 from hdscan.sim.view import View
@@ -32,11 +32,7 @@ class Contracts:
     def __init__(self, world: ChainWorld, gas_cap: int) -> None:
         self._world, self._gas_cap = world, gas_cap
         self._native = world.chain.symbol
-        self._tokens = {
-            bytes.fromhex(asset.contract[2:]): (at, asset)
-            for at, asset in enumerate(world.assets)
-            if asset.contract is not None
-        }
+        self._tokens = {bytes.fromhex(each.contract[2:]): (at, each) for at, each in enumerate(world.assets) if each.contract}
 
     def understand(self, target: bytes, data: bytes) -> ContractCall:
         """Parse call data, as far as it is known here."""
@@ -50,7 +46,7 @@ class Contracts:
         found = [(at, ask) for at, sub in enumerate(subcalls) if (ask := self._ask(sub.target, sub.data))]
         return ContractCall(target, data, subcalls, tuple(ask for _, ask in found), tuple(at for at, _ in found))
 
-    def call(self, call: ContractCall, view: View, trouble: Trouble | None) -> str | RpcError:
+    def call(self, call: ContractCall, view: View, trouble: Trouble) -> str | RpcError:
         """Run an eth_call: its data as hex, "0x" without a contract."""
         if call.subcalls is None:
             success, value = self._run(call.target, call.data, view)
@@ -60,7 +56,7 @@ class Contracts:
         results = [self._run(sub.target, sub.data, view) for sub in call.subcalls]
         if any(not done and not sub.allow_failure for (done, _), sub in zip(results, call.subcalls, strict=True)):
             return NOT_ALLOWED
-        if trouble is not None and trouble.fault in INSIDE & ITEM_FAULTS:
+        if trouble.fault in INSIDE:
             results = self._spoil(results, call, trouble)
         return "0x" + abi.encode_results(results).hex()
 
@@ -83,7 +79,7 @@ class Contracts:
         selector = data[:4]
         if target == MULTICALL3:
             if selector == abi.GET_ETH_BALANCE and len(data) == 36:
-                return True, self._balance(data, 0, view)
+                return True, abi.word(view.held("0x" + data[16:].hex(), 0))
             facts = {
                 abi.GET_BLOCK_NUMBER: view.head,
                 abi.GET_CHAIN_ID: int(view.identity),
@@ -96,12 +92,9 @@ class Contracts:
         if token is None:
             return True, b""
         if selector == abi.BALANCE_OF and len(data) == 36:
-            return True, self._balance(data, token[0], view)
+            return True, abi.word(view.held("0x" + data[16:].hex(), token[0]))
         return (True, abi.word(token[1].decimals)) if selector == abi.DECIMALS else (False, b"")
 
     @staticmethod
     def _block_hash(height: int, view: View) -> int:
         return int(view.block_hash(height), 16) if view.head - 256 <= height < view.head else 0
-
-    def _balance(self, data: bytes, asset: int, view: View) -> bytes:
-        return abi.word(view.held("0x" + data[16:].hex(), asset))

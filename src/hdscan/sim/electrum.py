@@ -4,18 +4,17 @@ Shapes: https://electrum-protocol.readthedocs.io ; greeting and block notificati
 """
 
 import hashlib
+from functools import cached_property
 from typing import Any
 
 from hdscan.model.chain import Network
 from hdscan.sim.family import script
-from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
-from hdscan.sim.host import HostSpec
+from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
-from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
+from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope, refuse_all
 from hdscan.sim.lines import NOTICE
-from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
-from hdscan.sim.world import ChainWorld
 
 BALANCE, HEADER = "blockchain.scripthash.get_balance", "blockchain.block.header"
 DAEMON = RpcError(2, "daemon error: DaemonError({'code': -28, 'message': 'Loading block index…'})")
@@ -27,35 +26,27 @@ FIRST_BLOCKS = {  # by hash, the header after its merkle root (Bitcoin Core, cha
 }
 
 
-class Electrum:
+class Electrum(Speaker):
     """Serves one Bitcoin world by the Electrum protocol."""
-
-    path = ""
-
-    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
-        self._world = world
-        self._by_hash: dict[str, str] | None = None
 
     def hear(self, request: Request) -> Call:
         """Every request of a batch counts as one item."""
         envelope = open_envelope(request.body)
         asks: tuple[Ask, ...] = tuple(
-            (self._address(text) or text, self._world.chain.symbol)
+            (self._by_hash.get(text, text), self._native)
             for each in envelope.requests
             if each.method == BALANCE and (text := _text(each))
         )
         return Call(envelope.methods, max(1, len(envelope.requests)), asks, envelope)
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        envelope = call.work
-        assert isinstance(envelope, Envelope)
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
+        envelope: Envelope = call.work
         if envelope.error is not None:
             return Answer(failure(envelope.error))
-        if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
-            return Answer(close_envelope(envelope, [DAEMON] * len(envelope.requests), None, set()))
-        spoiled = trouble is not None and trouble.fault in ITEM_FAULTS
-        hit = trouble.victims(False for _ in envelope.requests) if trouble and spoiled else set()
-        return Answer(close_envelope(envelope, [self._result(each, view) for each in envelope.requests], trouble, hit))
+        if trouble.fault is Fault.ERROR_OBJECT:
+            return Answer(refuse_all(envelope, DAEMON))
+        hit = trouble.victims(False for _ in envelope.requests)
+        return Answer(close_envelope(envelope, [self._result(each, view) for each in envelope.requests], trouble.fault, hit))
 
     def throttled(self, *, disguised: bool) -> Answer:
         """Sent as "excessive resource usage" (see `lines`); there is no disguised form."""
@@ -79,18 +70,16 @@ class Electrum:
     def _balance(self, text: str, view: View) -> Any:
         if len(text) != 64 or set(text) - HEX:
             return RpcError(1, f"{text} is not a valid script hash")
-        address = self._address(text)
+        address = self._by_hash.get(text)
         if address is None:
             return {"confirmed": view.amount(0, text, 0), "unconfirmed": 0}
         held = self._world.holdings(address)
         return {"confirmed": view.amount(held.amounts[0], address, 0), "unconfirmed": held.unconfirmed}
 
-    def _address(self, text: str) -> str | None:
-        """The address of a script hash, from a table made at the first call."""
-        if self._by_hash is None:
-            network = self._world.chain.network
-            self._by_hash = {script_hash(address, network): address for address in self._world.addresses()}
-        return self._by_hash.get(text)
+    @cached_property
+    def _by_hash(self) -> dict[str, str]:
+        network = self._world.chain.network
+        return {script_hash(address, network): address for address in self._world.addresses()}
 
 
 def script_hash(address: str, network: Network = Network.MAINNET) -> str:

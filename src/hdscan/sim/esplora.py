@@ -4,11 +4,9 @@ Shapes: https://github.com/Blockstream/esplora/blob/master/API.md
 """
 
 from hdscan.sim.faults import Fault, Trouble
-from hdscan.sim.host import HostSpec
 from hdscan.sim.http import Request
-from hdscan.sim.speaker import Answer, Call
+from hdscan.sim.speaker import Answer, Call, Speaker
 from hdscan.sim.view import View
-from hdscan.sim.world import ChainWorld
 
 STATS = (
     b'{"address":"%s","chain_stats":{"funded_txo_count":%d,"funded_txo_sum":%d,"spent_txo_count":%d,"spent_txo_sum":%d,'
@@ -17,27 +15,22 @@ STATS = (
 )
 
 
-class Esplora:
+class Esplora(Speaker):
     """Serves one Bitcoin world by Esplora's REST API."""
 
     path = "/api"
-
-    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
-        self._world = world
 
     def hear(self, request: Request) -> Call:
         """The path may stand below any base path."""
         if (at := request.path.find("/address/")) >= 0:
             text = request.path[at + 9 :]
-            return Call(("/address",), 1, ((text, self._world.chain.symbol),), None)
-        return Call((request.path.removeprefix("/api"),), 1, (), None)
+            return Call(("/address",), 1, ((text, self._native),))
+        return Call((request.path.removeprefix("/api"),), 1, ())
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        if trouble is not None and trouble.fault is Fault.ERROR_OBJECT:
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
+        if trouble.fault is Fault.ERROR_OBJECT:
             return Answer(b'{"error":"sendrawtransaction RPC error: {\\"code\\":-28,\\"message\\":\\"Loading block index\\"}"}')
-        if call.asks:
-            return self._stats(call.asks[0][0], view)
-        return self._block(call.methods[0], view)
+        return self._stats(call.asks[0][0], view) if call.asks else self._block(call.methods[0], view)
 
     def throttled(self, *, disguised: bool) -> Answer:
         """Plain text, as from the public servers."""
@@ -53,8 +46,7 @@ class Esplora:
         if path == "/blocks/tip/hash":
             return Answer(self._hash(view.head, view), text=True)
         if path.startswith("/block-height/") and path[14:].isdecimal():
-            height = int(path[14:])
-            if height > view.head:
+            if (height := int(path[14:])) > view.head:
                 return Answer(b"Block not found", 404, text=True)
             return Answer(self._hash(height, view), text=True)
         return Answer(b"Not Found", 404, text=True)
@@ -74,6 +66,4 @@ class Esplora:
         return Answer(STATS % (text.encode(), *counts, *pending))
 
     def _hash(self, height: int, view: View) -> bytes:
-        if height == 0:
-            return view.identity.encode()
-        return b"00000000" + view.block_hash(height)[8:].encode()
+        return f"00000000{view.block_hash(height)[8:]}".encode() if height else view.identity.encode()

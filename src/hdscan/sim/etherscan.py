@@ -7,13 +7,11 @@ from typing import Any
 
 import msgspec
 
-from hdscan.sim.contracts import Contracts
-from hdscan.sim.evm import block
-from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
-from hdscan.sim.host import HostSpec
+from hdscan.sim.evm import EvmNode, Step
+from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
-from hdscan.sim.jsonrpc import RpcError
-from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.jsonrpc import RpcError, RpcRequest
+from hdscan.sim.speaker import Answer, Call, Speaker
 from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld
 
@@ -22,17 +20,15 @@ UNKNOWN_CHAIN = (
     "Missing or unsupported chainid parameter (required for v2 api), please see https://api.etherscan.io/v2/chainlist"
 )
 BUSY = "Unexpected err, timeout occurred or server too busy. Please try again later"
-_encode = msgspec.json.Encoder().encode
 
 
-class Etherscan:
+class Etherscan(Speaker):
     """Serves one EVM world by Etherscan's API V2."""
 
-    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
+    def __init__(self, world: ChainWorld, gas_cap: int) -> None:
+        super().__init__(world, gas_cap)
         self.path = f"/v2/api?chainid={world.chain.identity}&apikey=simulated"
-        self._world = world
-        self._native = world.chain.symbol
-        self._contracts = Contracts(world, 5_000)
+        self._node = EvmNode(world)
         self._tokens = {asset.contract.lower(): (at, asset) for at, asset in enumerate(world.assets) if asset.contract}
 
     def hear(self, request: Request) -> Call:
@@ -44,17 +40,15 @@ class Etherscan:
         if action == "tokenbalance":
             token = self._tokens.get(query.get("contractaddress", "").lower())
             symbol = token[1].symbol if token else None
-        asks: tuple[Ask, ...] = tuple((text, symbol) for text in addresses) if symbol else ()
-        if action == "eth_call" and (read := _call_data(query)):
-            asks = self._contracts.understand(*read).asks
+        asks = tuple((text, symbol) for text in addresses) if symbol else ()
+        if action == "eth_call":
+            asks = self._proxied(query).asks
         return Call((action,), max(1, len(addresses)), asks, query)
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         """Always HTTP 200."""
-        query = call.work
-        assert isinstance(query, dict)
-        fault = trouble.fault if trouble else None
-        if fault is Fault.STRING_RESULT or fault is Fault.ERROR_OBJECT:
+        query: dict[str, str] = call.work
+        if trouble.fault in (Fault.STRING_RESULT, Fault.ERROR_OBJECT):
             return _not_ok(BUSY)
         if query.get("chainid", self._world.chain.identity) != self._world.chain.identity:
             return _not_ok(UNKNOWN_CHAIN)
@@ -70,7 +64,7 @@ class Etherscan:
     def too_large(self, cap: int) -> Answer:
         return _not_ok(f"Error! Too many addresses, maximum {cap} per request")
 
-    def _account(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
+    def _account(self, query: dict[str, str], view: View, trouble: Trouble) -> Answer:
         addresses = query["address"].split(",") if query.get("address") else []
         if not addresses or not all(self._world.valid(text) for text in addresses):
             return _not_ok("Error! Invalid address format")
@@ -85,18 +79,16 @@ class Etherscan:
                 return self._token(query, view, trouble)
         return _not_ok("Error! Missing Or invalid Action name")
 
-    def _token(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
+    def _token(self, query: dict[str, str], view: View, trouble: Trouble) -> Answer:
         token = self._tokens.get(query.get("contractaddress", "").lower())
         if token is None:
             return _ok("0")  # as the real one for an unknown contract
-        if trouble is not None and trouble.fault is Fault.TOKENS_FAIL:
+        if trouble.fault is Fault.TOKENS_FAIL:
             return _not_ok(BUSY)
         return self._one(query["address"], token[0], view, trouble)
 
-    def _many(self, addresses: list[str], view: View, trouble: Trouble | None) -> Answer:
+    def _many(self, addresses: list[str], view: View, trouble: Trouble) -> Answer:
         rows: list[dict[str, Any]] = [{"account": text, "balance": str(view.held(text, 0))} for text in addresses]
-        if trouble is None or trouble.fault not in ITEM_FAULTS:
-            return _ok(rows)
         hit = trouble.victims(False for _ in rows)
         match trouble.fault:
             case Fault.SHORT_LIST | Fault.MISSING_ID:
@@ -112,8 +104,8 @@ class Etherscan:
                 rows = [{**row, "account": "0x" + "00" * 20} if at in hit else row for at, row in enumerate(rows)]
         return _ok(rows)
 
-    def _one(self, address: str, asset: int, view: View, trouble: Trouble | None) -> Answer:
-        match trouble.fault if trouble else None:
+    def _one(self, address: str, asset: int, view: View, trouble: Trouble) -> Answer:
+        match trouble.fault:
             case Fault.ITEM_ERRORS:
                 return _not_ok("Error! Invalid address format")
             case Fault.NULL_RESULT:
@@ -122,31 +114,19 @@ class Etherscan:
                 return _ok("")
         return _ok(str(view.held(address, asset)))
 
-    def _proxy(self, query: dict[str, str], view: View, trouble: Trouble | None) -> Answer:
-        result: Any = RpcError(-32601, "the method does not exist/is not available")
-        match query.get("action"):
-            case "eth_chainId":
-                result = hex(int(view.identity))
-            case "eth_blockNumber":
-                result = hex(view.head)
-            case "eth_getBlockByNumber":
-                result = block(query.get("tag"), view)
-            case "eth_call" if read := _call_data(query):
-                result = self._contracts.call(self._contracts.understand(*read), view, trouble)
+    def _proxied(self, query: dict[str, str]) -> Step:
+        action = query.get("action", "")
+        return self._node.step(RpcRequest(83, action, [query if action == "eth_call" else query.get("tag")]))
+
+    def _proxy(self, query: dict[str, str], view: View, trouble: Trouble) -> Answer:
+        result = self._node.perform(self._proxied(query), view, trouble)
         member = "error" if isinstance(result, RpcError) else "result"
-        return Answer(_encode({"jsonrpc": "2.0", "id": 83, member: result}))
+        return Answer(msgspec.json.encode({"jsonrpc": "2.0", "id": 83, member: result}))
 
 
 def _ok(result: Any) -> Answer:
-    return Answer(_encode({"status": "1", "message": "OK", "result": result}))
+    return Answer(msgspec.json.encode({"status": "1", "message": "OK", "result": result}))
 
 
 def _not_ok(sentence: str) -> Answer:
-    return Answer(_encode({"status": "0", "message": "NOTOK", "result": sentence}))
-
-
-def _call_data(query: dict[str, str]) -> tuple[bytes, bytes] | None:
-    try:
-        return bytes.fromhex(query["to"][2:]), bytes.fromhex(query["data"][2:])
-    except (KeyError, ValueError):
-        return None
+    return Answer(msgspec.json.encode({"status": "0", "message": "NOTOK", "result": sentence}))

@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from hdscan.sim.contracts import INSIDE, REVERT, ContractCall, Contracts
-from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
-from hdscan.sim.host import HostSpec
+from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
-from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld
 
@@ -30,45 +29,34 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     asks: tuple[Ask, ...]
 
 
-class Work(msgspec.Struct, frozen=True, gc=False):
-    """A parsed body."""
+class EvmNode(Speaker):
+    """Serves one EVM world by JSON-RPC."""
 
-    envelope: Envelope
-    steps: tuple[Step, ...]
-
-
-class EvmNode:
-    """Serves one EVM world by JSON-RPC; an aggregate3 may hold `gas_cap` subcalls."""
-
-    path = ""
-
-    def __init__(self, world: ChainWorld, spec: HostSpec) -> None:
-        self._world = world
-        self._native = world.chain.symbol
-        self._contracts = Contracts(world, spec.gas_cap)
+    def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
+        super().__init__(world, gas_cap)
+        self._contracts = Contracts(world, gas_cap)
 
     def hear(self, request: Request) -> Call:
         """Every request of a batch counts as one item, an aggregate3 too."""
         envelope = open_envelope(request.body)
-        steps = tuple(self._step(item) for item in envelope.requests)
+        steps = tuple(self.step(item) for item in envelope.requests)
         asks = tuple(ask for step in steps for ask in step.asks)
-        return Call(envelope.methods, max(1, len(steps)), asks, Work(envelope, steps))
+        return Call(envelope.methods, max(1, len(steps)), asks, (envelope, steps))
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        work = call.work
-        assert isinstance(work, Work)
-        envelope = work.envelope
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
+        steps: tuple[Step, ...]
+        envelope: Envelope
+        envelope, steps = call.work
         if envelope.error is not None:
             return Answer(failure(envelope.error), 400)
-        fault = trouble.fault if trouble else None
-        if fault is Fault.ERROR_OBJECT:
+        if trouble.fault is Fault.ERROR_OBJECT:
             return Answer(failure(RpcError(-32603, "internal error: upstream node is not available"), envelope.ident))
-        hit = self._hit(work.steps, trouble) if trouble is not None and fault in ITEM_FAULTS else set()
-        results = [self._perform(step, view, trouble) for step in work.steps]
-        if fault in (Fault.REVERTED, Fault.EMPTY_DATA):
-            spoiled = REVERT if fault is Fault.REVERTED else "0x"
+        hit = self._hit(steps, trouble)
+        results = [self.perform(step, view, trouble) for step in steps]
+        if trouble.fault in (Fault.REVERTED, Fault.EMPTY_DATA):
+            spoiled = REVERT if trouble.fault is Fault.REVERTED else "0x"
             results = [spoiled if at in hit else result for at, result in enumerate(results)]
-        return Answer(close_envelope(envelope, results, trouble, hit))
+        return Answer(close_envelope(envelope, results, trouble.fault, hit))
 
     def throttled(self, *, disguised: bool) -> Answer:
         """-32005, as from public BSC nodes."""
@@ -83,13 +71,11 @@ class EvmNode:
     def _hit(self, steps: tuple[Step, ...], trouble: Trouble) -> set[int]:
         """Choose requests to spoil; an aggregate3 is spoiled inside where the fault applies to subcalls."""
         inside = trouble.fault in INSIDE
-        outer = [
-            at for at, step in enumerate(steps) if not (inside and step.call is not None and step.call.subcalls is not None)
-        ]
+        outer = [at for at, step in enumerate(steps) if not (inside and step.call and step.call.subcalls is not None)]
         tokens = [any(symbol != self._native for _, symbol in steps[at].asks) for at in outer]
         return {outer[chosen] for chosen in trouble.victims(tokens)}
 
-    def _step(self, item: RpcRequest) -> Step:
+    def step(self, item: RpcRequest) -> Step:
         if item.method == "eth_getBalance" and item.params and isinstance(item.params[0], str):
             return Step(item, None, ((item.params[0], self._native),))
         if item.method == "eth_call" and (read := _eth_call(item.params)):
@@ -97,32 +83,33 @@ class EvmNode:
             return Step(item, call, call.asks)
         return Step(item, None, ())
 
-    def _perform(self, step: Step, view: View, trouble: Trouble | None) -> Any:
+    def perform(self, step: Step, view: View, trouble: Trouble) -> Any:
         method, params = step.request.method, step.request.params
         if method == "eth_chainId":
             return hex(int(view.identity))
         if method == "eth_blockNumber":
             return hex(view.head)
         if method == "eth_getBlockByNumber":
-            return block(params[0] if params else None, view)
+            return _block(params[0] if params else None, view)
         if method in ("eth_getBalance", "eth_call"):
-            return self._state(step, method, params, view, trouble)
+            return self._state(step, view, trouble)
         return RpcError(-32601, f"the method {method} does not exist/is not available")
 
-    def _state(self, step: Step, method: str, params: list[Any], view: View, trouble: Trouble | None) -> Any:
+    def _state(self, step: Step, view: View, trouble: Trouble) -> Any:
+        params = step.request.params
         tag = params[1] if len(params) > 1 else "latest"
         if error := _block_error(tag, view):
             return error
         view = view.behind(TAGS.get(tag, 0) if isinstance(tag, str) else 0)
-        if method == "eth_call":
+        if step.request.method == "eth_call":
             return self._contracts.call(step.call, view, trouble) if step.call else INVALID_CALL
         if not step.asks or not self._world.valid(params[0]):
             return INVALID_ADDRESS
         return hex(view.held(params[0], 0))
 
 
-def block(number: Any, view: View) -> Any:
-    """Return the part of a block that clients read (eth_getBlockByNumber): null where there is none yet."""
+def _block(number: Any, view: View) -> Any:
+    """The part of a block that clients read: null where there is none yet."""
     if isinstance(number, str) and number in TAGS:
         number = hex(view.head - TAGS[number])
     if not isinstance(number, str) or not number.startswith("0x"):

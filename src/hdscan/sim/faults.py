@@ -108,18 +108,18 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """A fault for one request."""
+    """The fault of one request, None if all goes well."""
 
-    fault: Fault
+    fault: Fault | None
     share: float
     dice: random.Random
 
     def victims(self, tokens: Iterable[bool]) -> set[int]:
-        """Choose the positions of the items to hit, of which `tokens` says whether they are tokens."""
+        """Choose the positions of the items that an item fault hits; `tokens` says of each whether it is a token."""
         kinds = list(tokens)
         if self.fault is Fault.TOKENS_FAIL:
             return {at for at, token in enumerate(kinds) if token}
-        if not kinds:
+        if self.fault not in ITEM_FAULTS or not kinds:
             return set()
         return set(self.dice.sample(range(len(kinds)), max(1, round(len(kinds) * self.share))))
 
@@ -132,18 +132,17 @@ class FaultPlan:
         self._played = [0] * len(self._rules)
         self._dice = random.Random(seed)  # noqa: S311 - reproducible on purpose
 
-    def pick(self, asked: Asked) -> Trouble | None:
+    def pick(self, asked: Asked) -> Trouble:
         for at, rule in enumerate(self._rules):
             if not _meets(rule, asked):
                 continue
             if rule.steps:
                 if self._played[at] < len(rule.steps):
                     self._played[at] += 1
-                    fault = rule.steps[self._played[at] - 1]
-                    return Trouble(fault, rule.items, self._dice) if fault else None
+                    return Trouble(rule.steps[self._played[at] - 1], rule.items, self._dice)
             elif rule.faults and (rule.share >= 1 or self._dice.random() < rule.share):
                 return Trouble(self._dice.choice(rule.faults), rule.items, self._dice)
-        return None
+        return Trouble(None, 0.0, self._dice)
 
 
 def _meets(rule: Rule, asked: Asked) -> bool:

@@ -10,11 +10,11 @@ import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.protocol import PROTOCOLS
-from hdscan.sim.clock import MACHINE, Clock
+from hdscan.sim.clock import Clock
 from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
 from hdscan.sim.http import Exchange, Request, http_date, listen
 from hdscan.sim.lines import NOTICE, line_listener
-from hdscan.sim.meter import Meter, Pulse
+from hdscan.sim.meter import Meter
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import Lie, View
 from hdscan.sim.world import ChainWorld
@@ -115,14 +115,12 @@ class Host:
         rules: tuple[Rule, ...] = (),
         *,
         seed: int = 0,
-        pulse: Pulse,
+        clock: Clock,
         keep_asks: bool = True,
-        clock: Clock = MACHINE,
     ) -> None:
         self.spec = spec
         self.log: list[Entry] = []
-        self._world, self._speaker, self._pulse, self._keep_asks = world, speaker, pulse, keep_asks
-        self._clock = clock
+        self._world, self._speaker, self._clock, self._keep_asks = world, speaker, clock, keep_asks
         self._seed = f"{seed}/{spec.name}"
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
         self._lines = PROTOCOLS[spec.protocols[0]].lines
@@ -168,13 +166,12 @@ class Host:
         )
 
     def _news(self) -> View:
-        """The chain as the host sees it when it notifies clients."""
         asked = Asked(self._number, self._clock.ticks() - (self._first or 0.0), (NOTICE,), (), self._world.chain.symbol)
         return self._view(self._plan.pick(asked))
 
-    def _view(self, trouble: Trouble | None) -> View:
-        fault = trouble.fault if trouble else None
-        lie = Lie(fault, trouble.share, self._seed) if trouble is not None and fault in LIES else None
+    def _view(self, trouble: Trouble) -> View:
+        fault = trouble.fault
+        lie = Lie(fault, trouble.share, self._seed) if fault in LIES else None
         branch = self._orphan() if fault is Fault.ORPHANED else None
         now = self._clock.wall()
         return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch, now=now)
@@ -186,7 +183,7 @@ class Host:
         spec = self.spec
         cost = float(call.items) if spec.cost is Cost.ITEM else 1.0
         entry = Entry(
-            self._pulse.since(at), at, self._clock.wall(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
+            self._clock.since(at), at, self._clock.wall(), call.methods, call.items, cost, call.asks if self._keep_asks else ()
         )
         self.log.append(entry)
         if self._first is None:
@@ -202,8 +199,8 @@ class Host:
         else:
             self._answer(entry, connection, call, self._plan.pick(asked))
 
-    def _answer(self, entry: Entry, connection: Exchange, call: Call, trouble: Trouble | None) -> None:
-        fault = trouble.fault if trouble else None
+    def _answer(self, entry: Entry, connection: Exchange, call: Call, trouble: Trouble) -> None:
+        fault = trouble.fault
         if fault is not None:
             entry.answered = fault.value
         if fault in THROTTLES:

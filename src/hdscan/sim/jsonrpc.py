@@ -1,14 +1,11 @@
 """JSON-RPC 2.0 bodies, single and batch, with the mistakes servers make (https://www.jsonrpc.org/specification)."""
 
-from collections.abc import Sequence
+from collections.abc import Container
 from typing import Any
 
 import msgspec
 
-from hdscan.sim.faults import Fault, Trouble
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+from hdscan.sim.faults import Fault
 
 
 class RpcError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,7 +44,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 def open_envelope(body: bytes) -> Envelope:
     """Parse a body."""
     try:
-        value = _decode(body)
+        value = msgspec.json.decode(body)
     except msgspec.DecodeError:
         return Envelope((), False, RpcError(-32700, "parse error"))
     if isinstance(value, list):
@@ -65,13 +62,17 @@ def _request(item: Any) -> RpcRequest:
 
 def failure(error: RpcError, ident: Any = None) -> bytes:
     """Write one error, which may stand for a whole batch."""
-    return _encode({"jsonrpc": "2.0", "id": ident, "error": error})
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": ident, "error": error})
 
 
-def close_envelope(envelope: Envelope, results: Sequence[Any], trouble: Trouble | None, hit: set[int]) -> bytes:
+def refuse_all(envelope: Envelope, error: RpcError) -> bytes:
+    """Write the same error for every request."""
+    return close_envelope(envelope, [error] * len(envelope.requests))
+
+
+def close_envelope(envelope: Envelope, results: list[Any], fault: Fault | None = None, hit: Container[int] = ()) -> bytes:
     """Write the reply: a result or RpcError per request, spoiled at the positions `hit`."""
     replies = []
-    fault = trouble.fault if trouble else None
     for at, (request, result) in enumerate(zip(envelope.requests, results, strict=True)):
         ident, value = request.id, result
         if at in hit:
@@ -92,4 +93,4 @@ def close_envelope(envelope: Envelope, results: Sequence[Any], trouble: Trouble 
         replies.append(reply)
     if fault is Fault.SHIFTED_LIST:
         replies.reverse()
-    return _encode(replies if envelope.batch else replies[0])
+    return msgspec.json.encode(replies if envelope.batch else replies[0])

@@ -9,7 +9,7 @@ import msgspec
 from hdscan.sim.certificate import server_context
 from hdscan.sim.chains import EPOCH
 from hdscan.sim.http import Listener, Peer, Request, Serve
-from hdscan.sim.jsonrpc import Envelope, RpcError, close_envelope, failure, open_envelope
+from hdscan.sim.jsonrpc import Envelope, RpcError, close_envelope, failure, open_envelope, refuse_all
 from hdscan.sim.view import View
 
 HELLO, NOTICE = "server.version", "blockchain.headers.subscribe"
@@ -22,8 +22,6 @@ ERRORS = {  # by HTTP status; the host hangs up after the first three
     413: RpcError(-32600, "batch too large"),
 }
 BROKEN = RpcError(-32603, "internal error: daemon is not responding")
-
-_encode = msgspec.json.Encoder().encode
 
 
 class LineConnection(Peer):
@@ -51,7 +49,7 @@ class LineConnection(Peer):
         methods = {request.method for request in envelope.requests}
         if HELLO in methods:
             self._greeted = True
-            self.write_line(close_envelope(envelope, [["hdscan simulator", "1.6"]] * len(envelope.requests), None, set()))
+            self.write_line(close_envelope(envelope, [["hdscan simulator", "1.6"]] * len(envelope.requests)))
         elif not self._greeted:
             self.write_line(_refusal(envelope, UNGREETED))
             self.close()
@@ -69,7 +67,7 @@ class LineConnection(Peer):
     def tell(self) -> None:
         """Announce the head, as a node does for every block."""
         params = [{"height": self._news().head, "hex": "00" * 80}]
-        self.write_line(_encode({"jsonrpc": "2.0", "method": NOTICE, "params": params}))
+        self.write_line(msgspec.json.encode({"jsonrpc": "2.0", "method": NOTICE, "params": params}))
         self._wait_for_block()
 
     def write_line(self, line: bytes) -> None:
@@ -106,9 +104,7 @@ class Line:
 
 
 def _refusal(envelope: Envelope, error: RpcError) -> bytes:
-    if not envelope.requests:
-        return failure(envelope.error or error)
-    return close_envelope(envelope, [error] * len(envelope.requests), None, set())
+    return refuse_all(envelope, error) if envelope.requests else failure(envelope.error or error)
 
 
 def line_listener(serve: Serve, news: Callable[[], View], *, tls: bool, seed: bytes | None = None) -> Listener:

@@ -9,11 +9,10 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from hdscan.sim.faults import ITEM_FAULTS, Fault, Trouble
-from hdscan.sim.host import HostSpec
+from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
-from hdscan.sim.speaker import Answer, Ask, Call
+from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld, TokenAccount
 
@@ -28,13 +27,13 @@ COMMITMENT_LAG = {"processed": -31, "confirmed": -30, "finalized": 0}
 ACCOUNT = "account"  # symbol of a missing token account; the judge finds out whose it would be
 
 
-class SolanaNode:
+class SolanaNode(Speaker):
     """Serves one world by Solana's JSON-RPC; the world's head is the finalized slot."""
 
     path = "/"
 
-    def __init__(self, world: ChainWorld, _: HostSpec) -> None:
-        self._world = world
+    def __init__(self, world: ChainWorld, gas_cap: int) -> None:
+        super().__init__(world, gas_cap)
         self._symbols = {asset.contract: asset.symbol for asset in world.assets}
         world.accounts()  # derive now, not during the first request
 
@@ -48,26 +47,23 @@ class SolanaNode:
         asks = tuple(self._ask(key) for key in keys if key != CLOCK)
         return Call(envelope.methods, max(1, len(keys)), asks, envelope)
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
-        envelope = call.work
-        assert isinstance(envelope, Envelope)
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
+        envelope: Envelope = call.work
         if envelope.error is not None:
             return Answer(failure(envelope.error), 400)
-        ident, fault = envelope.ident, trouble.fault if trouble else None
+        ident, fault = envelope.ident, trouble.fault
         if fault is Fault.ERROR_OBJECT:
             return Answer(failure(RpcError(-32005, "Node is behind by 1523 slots", {"numSlotsBehind": 1523}), ident))
-        if fault is Fault.TOKENS_FAIL and any(symbol != self._world.chain.symbol for _, symbol in call.asks):
+        if fault is Fault.TOKENS_FAIL and any(symbol != self._native for _, symbol in call.asks):
             return Answer(failure(RpcError(-32603, "Internal error: accounts index for the token programs unavailable"), ident))
         results = [self._perform(item, view, trouble) for item in envelope.requests]
-        hit: set[int] = set()
-        if trouble is not None and fault in ITEM_FAULTS - {Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.TOKENS_FAIL}:
-            hit = trouble.victims(False for _ in results)
-        return Answer(close_envelope(envelope, results, None if fault is Fault.SHIFTED_LIST else trouble, hit))
+        if fault in (Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.TOKENS_FAIL):  # of the accounts, not of the results
+            return Answer(close_envelope(envelope, results))
+        return Answer(close_envelope(envelope, results, fault, trouble.victims(False for _ in results)))
 
     def throttled(self, *, disguised: bool) -> Answer:
         """A JSON-RPC error 429, as from api.mainnet-beta.solana.com."""
-        error = RpcError(429, "Too many requests for a specific RPC call")
-        return Answer(failure(error), 200 if disguised else 429)
+        return Answer(failure(RpcError(429, "Too many requests for a specific RPC call")), 200 if disguised else 429)
 
     def too_large(self, cap: int) -> Answer:
         return Answer(failure(RpcError(-32602, f"Too many inputs provided; max {cap}")))
@@ -75,9 +71,9 @@ class SolanaNode:
     def _ask(self, key: str) -> Ask:
         if (account := self._world.accounts().get(key)) is not None:
             return key, self._symbols[account.mint]
-        return key, self._world.chain.symbol if self._world.owns(key) else ACCOUNT
+        return key, self._native if self._world.owns(key) else ACCOUNT
 
-    def _perform(self, item: RpcRequest, view: View, trouble: Trouble | None) -> Any:
+    def _perform(self, item: RpcRequest, view: View, trouble: Trouble) -> Any:
         options = item.params[-1] if item.params and isinstance(item.params[-1], dict) else {}
         slot = view.head - COMMITMENT_LAG.get(options.get("commitment", "finalized"), 0)
         match item.method:
@@ -97,7 +93,7 @@ class SolanaNode:
         at = next(at for at, asset in enumerate(self._world.assets) if asset.contract == account.mint)
         return view.amount(account.amount, account.owner, at)
 
-    def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble | None) -> Any:
+    def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble) -> Any:
         keys = params[0] if params and isinstance(params[0], list) else None
         if keys is None:
             return RpcError(-32602, "Invalid params: invalid type: null, expected a sequence.")
@@ -106,10 +102,10 @@ class SolanaNode:
         if bad := next((key for key in keys if not isinstance(key, str) or not self._world.valid(key)), None):
             return RpcError(-32602, f"Invalid param: Invalid ({bad})")
         value = [self._account(key, options, slot, view) for key in keys]
-        if trouble is not None and trouble.fault is Fault.SHORT_LIST:
+        if trouble.fault is Fault.SHORT_LIST:
             hit = trouble.victims(False for _ in value)
             value = [account for at, account in enumerate(value) if at not in hit]
-        elif trouble is not None and trouble.fault is Fault.SHIFTED_LIST:
+        elif trouble.fault is Fault.SHIFTED_LIST:
             value = value[1:] + value[:1]
         return {"context": {"apiVersion": "3.0.6", "slot": slot}, "value": value}
 

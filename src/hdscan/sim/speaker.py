@@ -1,12 +1,14 @@
-"""The port of a protocol: it parses requests and answers them from a view of the chain."""
+"""What every protocol does: parse requests, and answer them from a view of the chain."""
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import msgspec
 
 from hdscan.sim.faults import Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
 
 Ask = tuple[str, str]
 
@@ -20,7 +22,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     methods: tuple[str, ...]
     items: int
     asks: tuple[Ask, ...]
-    work: object
+    work: Any = None
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -31,19 +33,29 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     text: bool = False
 
 
-class Speaker(Protocol):
-    """One protocol, at `path` below a host's address; none of its methods raises, as invalid requests have an answer too."""
+class Speaker(ABC):
+    """One protocol, at `path` below a host's address; one aggregate3 may hold `gas_cap` subcalls.
 
-    path: str
+    None of its methods raises, as invalid requests have an answer too.
+    """
 
+    path = ""
+
+    def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
+        self._world, self._native = world, world.chain.symbol
+
+    @abstractmethod
     def hear(self, request: Request) -> Call:
         """Parse a request."""
 
-    def answer(self, call: Call, view: View, trouble: Trouble | None) -> Answer:
+    @abstractmethod
+    def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         """Answer it, with the item fault, ERROR_OBJECT or STRING_RESULT of `trouble`."""
 
+    @abstractmethod
     def throttled(self, *, disguised: bool) -> Answer:
         """Make the reply to a client that exceeds the rate; `disguised` with HTTP 200."""
 
+    @abstractmethod
     def too_large(self, cap: int) -> Answer:
         """Make the reply to a batch of more than `cap` items."""
