@@ -52,7 +52,7 @@ def test_a_chunk_asks_again_for_what_is_affected_and_keeps_the_rest() -> None:
 def test_an_audit_decides_nothing_about_a_reading_with_an_affected_answer() -> None:
     operators = {"liar": "L", "honest": "H", "other": "O"}
     first, second, third = result(0, "liar"), result(1, "honest"), result(2, "honest")
-    cases = [AuditCase(each.reading, each.outcome, operators, 2) for each in (first, second, third)]  # type: ignore[arg-type]
+    cases = [AuditCase(each.reading, each.outcome, operators, 2) for each in (first, second, third)]
     job = AuditJob(cases=cases, readings=[case.reading for case in cases], results=[result(1, "liar"), result(2, "other")])
     assert job.retract(QUARANTINE) == []
     assert [case.retracted for case in cases] == [True, True, False]
