@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nodes test-nodes crash simulate fuzz soak bench lint lock picture shots chromium
+.PHONY: help demo test test-fast nodes test-nodes crash simulate fuzz soak bench lint lock picture shots chromium
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -18,8 +18,13 @@ help: ## list what can be made
 demo: $(READY) ## scan three simulated chains through faulty providers and compare with the truth
 	@$(BIN)/hdscan demo $(ARGS)
 
-test: $(READY) ## run the tests; ARGS="-k name" for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+# tests/conftest.py says what `auto` is, and which tests stay together
+test: $(READY) ## run the tests on every core; ARGS="-k name" for some of them, ARGS=-n0 in one process
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+FAST = model chains keys wire provider sim pool scan test_settings.py test_layout.py
+test-fast: $(READY) ## those that start no other program, within a minute, for the inner loop
+	@$(BIN)/python -m pytest -n auto $(addprefix tests/,$(FAST)) $(ARGS)
 
 nodes: $(READY) ## fetch anvil, bitcoind, ElectrumX and surfpool from the package registries into .nodes, for `make test`
 	@tests/nodes/install.sh

@@ -36,6 +36,7 @@ from hdscan.sim.chains import BSC, BTC, SOL, evm_chain
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config
 from tests.cli.conftest import Simulated
+from tests.nodes.process import free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
@@ -56,6 +57,7 @@ XPUB = (  # BIP-86's vector: its account
 )
 ENDS = {"scan": {0, 3}, "demo": {0, 1, 3}}  # whether the demo is flawless is for its own tests; here it has to run
 STOPPED = 130
+DOCUMENTED_PORT = "8480"  # which somebody else may have
 SECONDS = 120.0  # after which a page that doesn't end is killed
 
 POLYGON_ROWS = """
@@ -137,32 +139,6 @@ def served(line: str) -> str:
     if line.endswith("&"):
         return f"mkfifo link; {line.removesuffix('&')} > link & head -n 1 < link > /dev/null"
     return f"mkfifo link; {line} --port 0 > link & head -n 1 < link > /dev/null; kill -TERM $!; wait $!"
-
-
-class Shell(msgspec.Struct, frozen=True):
-    """A page's commands under way."""
-
-    lines: list[str]
-    home: Path
-    process: Any
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shells(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Shell]]:
-    """The shell of every page that has commands: all at once, and begun before anything else is tried."""
-    begun = {}
-    for name, page in PAGES.items():
-        lines = [line for line in commands(page) if not line.startswith("make ")]
-        if lines:
-            home = tmp_path_factory.mktemp("home")
-            environ = prepare(home, simulated, "bsc" if name == "README.md" else "btc")
-            with (home / "said.txt").open("w") as said:
-                process = subprocess.Popen(["bash", "-c", script(lines)], cwd=home, env=environ, stdout=said, stderr=said)
-            begun[name] = Shell(lines, home, process)
-    yield begun
-    for shell in begun.values():
-        shell.process.kill()
-        shell.process.wait()
 
 
 def test_every_make_target_exists() -> None:
@@ -312,12 +288,16 @@ def test_every_code_and_state_is_documented() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if commands(page)])
-def test_every_command_runs(shells: dict[str, Shell], name: str) -> None:
-    shell = shells[name]
-    shell.process.wait(SECONDS)
-    codes = [int(line) for line in (shell.home / "ends").read_text().splitlines()]
-    for line, code in zip(shell.lines, codes, strict=True):
+def test_every_command_runs(simulated: Simulated, tmp_path: Path, name: str) -> None:
+    port = str(free_port())
+    lines = [line.replace(DOCUMENTED_PORT, port) for line in commands(PAGES[name]) if not line.startswith("make ")]
+    environ = prepare(tmp_path, simulated, "bsc" if name == "README.md" else "btc")
+    with (tmp_path / "said.txt").open("w") as said:
+        command = ["bash", "-c", script(lines)]
+        subprocess.run(command, cwd=tmp_path, env=environ, stdout=said, stderr=said, timeout=SECONDS, check=False)
+    codes = [int(line) for line in (tmp_path / "ends").read_text().splitlines()] if lines else []
+    for line, code in zip(lines, codes, strict=True):
         words = line.partition("hdscan ")[2].split() or [line]
         goes_on = "--watch" in line or (words[0] == "serve" and not line.endswith("&"))
         expected = {STOPPED} if goes_on else ENDS.get(words[0], {0})
-        assert code in expected, f"{line}\n{(shell.home / 'said.txt').read_text()}"
+        assert code in expected, f"{line}\n{(tmp_path / 'said.txt').read_text()}"

@@ -1,11 +1,13 @@
 """Tests against nodes that others wrote. Those of a node that is not installed are left out, which one line says."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.nodes.process import NODES
-from tests.nodes.stage import TABLE, table
+from tests.nodes.table import COMPARED, compared
 
 NEEDS = {
     "anvil": ("test_anvil.py", ["npm", "libraries"]),
@@ -25,9 +27,9 @@ def _no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(tmp_path))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was compared."""
-    if TABLE:
-        terminalreporter.section("readings beside the nodes' own answers")
-        for line in table():
-            terminalreporter.write_line(line)
+@pytest.fixture(autouse=True)
+def _compared(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hand on what the test has compared, for the table."""
+    compared.clear()
+    yield
+    request.node.user_properties.append((COMPARED, msgspec.to_builtins(compared)))

@@ -13,25 +13,11 @@ import msgspec
 from hdscan.app import Wallet, open_wallet
 from hdscan.model.events import Event
 from hdscan.model.scan import BalanceRow, BalanceState, Status
+from tests.nodes.table import Line, compared
 
 DEADLINE = 120.0  # seconds for a scan; a test that is right ends long before
 
 Key = tuple[str, str]  # address and asset
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A line of the table that is printed at the end: readings equal and unequal to what the node says by another way."""
-
-    what: str
-    protocol: str
-    asset: str
-    equal: int
-    unequal: int
-    funded: int
-    seconds: float
-
-
-TABLE: list[Line] = []
 
 
 def row(table: str, **members: object) -> str:
@@ -90,14 +76,6 @@ def compare(
             wrong.append((each, allowed))
     for asset in equal | unequal:
         line = Line(what, protocol, asset, equal[asset], unequal[asset], funded[asset], seconds)
-        TABLE.append(line)
+        compared.append(line)
     assert not wrong, f"{len(wrong)} readings are not what the node says, the first: {wrong[0]}"
     assert not left, f"{len(left)} balances were not read"
-
-
-def table() -> list[str]:
-    """The table as text."""
-    cells = [["node", "protocol", "asset", "equal", "unequal", "above zero", "seconds"]]
-    cells += [[x.what, x.protocol, x.asset, f"{x.equal:,}", str(x.unequal), f"{x.funded:,}", f"{x.seconds:.1f}"] for x in TABLE]
-    wide = [max(len(line[n]) for line in cells) for n in range(len(cells[0]))]
-    return ["  ".join(text.ljust(wide[n]) if n < 3 else text.rjust(wide[n]) for n, text in enumerate(line)) for line in cells]
