@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from hdscan.late import Late
-
-_app = Late("hdscan.app")
-
 
 def open(db: str | None = None, config: str | Path | None = None) -> Any:  # __init__.pyi names the type
     """The `hdscan.app.Wallet` of a database URL and a configuration file, by default where the `hdscan` command looks."""
-    return _app.open_wallet(db, config)
+    from hdscan.app.wallet import open_wallet
+
+    return open_wallet(db, config)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hdscan.late import Late
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
@@ -15,8 +14,6 @@ from hdscan.provider.build import build
 from hdscan.provider.port import Transport
 from hdscan.scan.fleet import Fleet
 from hdscan.settings import Settings
-
-_address = Late("hdscan.keys.address")  # for canaries alone, of which most configurations have none
 
 
 class Offline:
@@ -55,7 +52,8 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
     limiters: dict[str, Limiter] = {}
     off: list[ProviderStatus] = []
     for chain in settings.chains.values():
-        _check_canaries(chain)
+        if chain.canaries:
+            _check_canaries(chain)
     for endpoint in settings.endpoints:
         if endpoint.disabled is not None:
             off += [_disabled(endpoint, protocol, endpoint.disabled) for protocol in endpoint.protocols]
@@ -74,9 +72,11 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
 
 
 def _check_canaries(chain: Chain) -> None:
+    from hdscan.keys.address import canonical
+
     for text in chain.canaries:
         try:
-            _address.canonical(chain, text)
+            canonical(chain, text)
         except InputError as error:
             raise ConfigError(f"[[canary]] of {chain.id}: {text} {error}") from None
 

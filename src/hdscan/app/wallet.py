@@ -24,7 +24,6 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from hdscan.app.configure import configure
-from hdscan.late import Late
 from hdscan.model.address import BadLine
 from hdscan.model.chain import Chain
 from hdscan.model.events import ChainProgress, Event, TokenError
@@ -43,13 +42,6 @@ from hdscan.model.scan import (
 )
 from hdscan.settings import Settings
 from hdscan.store import Store
-
-# what only some of the methods need: HTTP client, protocols and scanner, and the libraries that check addresses
-_scanning = Late("hdscan.app.scanning")
-_fleet = Late("hdscan.app.fleet")
-_explain = Late("hdscan.app.explain")
-_listing = Late("hdscan.keys.listing")
-_progress = Late("hdscan.scan.progress")
 
 Progress = Callable[[int], None]
 
@@ -123,10 +115,12 @@ class Wallet:
         return await asyncio.to_thread(self._import, target, lines, skip_invalid, progress)
 
     def _import(self, chain: Chain, lines: Iterable[str | bytes], skip_invalid: bool, progress: Progress | None) -> Imported:
+        from hdscan.keys.listing import parse
+
         bad: list[BadLine] = []
 
         def good() -> Iterator[tuple[str, None]]:
-            for entry in _listing.parse(chain, lines):
+            for entry in parse(chain, lines):
                 if isinstance(entry, BadLine):
                     bad.append(entry)
                 elif skip_invalid or not bad:
@@ -148,8 +142,10 @@ class Wallet:
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
         """Scan and yield events; `result` is set at the end. Takes the writer's lock (LockedError) unless it is held."""
+        from hdscan.app.scanning import engine as scan_engine
+
         with nullcontext() if self._held else self.store.writer_lock("scan"):
-            async with _scanning.engine(self.settings, self.store) as engine:
+            async with scan_engine(self.settings, self.store) as engine:
                 self._engine = engine
                 try:
                     async with aclosing(engine.run(request or ScanRequest())) as events:
@@ -184,17 +180,18 @@ class Wallet:
 
     def state(self) -> tuple[list[ChainProgress], list[TokenError]]:
         """The stored progress of every chain's last scan, and its failing tokens."""
+        from hdscan.scan.progress import progress_of
+
         records = self.chains()
         errors = [error for record in records for error in self.store.scans.token_errors(record.scan_id, record.chain)]
-        return [_progress.progress_of(record) for record in records], errors
+        return [progress_of(record) for record in records], errors
 
     def last_scan(self) -> ScanResult | None:
         """The result of every chain's last scan so far; None before the first."""
+        from hdscan.scan.progress import summary
+
         records = self.chains()
-        if not records:
-            return None
-        result: ScanResult = _progress.summary(max(record.scan_id for record in records), records)
-        return result
+        return summary(max(record.scan_id for record in records), records) if records else None
 
     def chains(self) -> list[ChainScan]:
         """The latest scan of every chain that was ever scanned."""
@@ -247,14 +244,17 @@ class Wallet:
 
         InputError if it is on no chain of the wallet.
         """
+        from hdscan.app.explain import explain
+
         chains = list(self.settings.chains.values()) if chain is None else [self.chain(chain)]
-        known: list[Explained] = _explain.explain(self.settings, self.store, self.providers(), address, chains)
+        known = explain(self.settings, self.store, self.providers(), address, chains)
         return [each for each in known if asset is None or each.balance.asset == asset]
 
     def providers(self) -> list[ProviderStatus]:
         """The current state of every configured provider, or the last known one if no scan is running here."""
         if (engine := self._engine) is not None:  # asked from any thread
             return list(engine.statuses())
+        from hdscan.app.fleet import statuses
+
         seen = {status.name: status for status in self.store.runtime.providers()}
-        statuses: list[ProviderStatus] = _fleet.statuses(self.settings)
-        return [seen.get(each.name, each) if each.state != "disabled" else each for each in statuses]
+        return [seen.get(each.name, each) if each.state != "disabled" else each for each in statuses(self.settings)]

@@ -14,12 +14,7 @@ from hdscan.cli.call import Call, LogLevel
 from hdscan.cli.exits import CONFIG, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE
 from hdscan.cli.lazy import LazyGroup
 from hdscan.cli.stdout import OutputClosed, write
-from hdscan.late import Late
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
-
-_app = Late("hdscan.app")
-_log = Late("hdscan.cli.log")
-_text = Late("hdscan.cli.text")
 
 EPILOG = """Examples:
 
@@ -93,7 +88,9 @@ def run(arguments: Sequence[str]) -> int:
     except HdscanError as error:
         return _say(str(error), _exit_code(error))
     except Exception as error:
-        _log.defect(call, error)
+        from hdscan.cli.log import defect
+
+        defect(call, error)
         name = type(error).__name__
         return _say(f"a defect in hdscan ({name}); --log-level debug says where. Nothing that was read is lost.", FAILED)
     return code if isinstance(code, int) else OK
@@ -120,5 +117,8 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"hdscan: {_app.masked(_text.clean(sentence))}", file=sys.stderr)
+    from hdscan.app import masked
+    from hdscan.cli.text import clean
+
+    print(f"hdscan: {masked(clean(sentence))}", file=sys.stderr)
     return code

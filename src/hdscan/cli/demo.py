@@ -17,13 +17,10 @@ from hdscan.cli.options import AsJson
 from hdscan.cli.secrets import read_token
 from hdscan.cli.stdout import write_json
 from hdscan.cli.table import show, table
-from hdscan.late import Late
 from hdscan.model.errors import InputError
 from hdscan.model.scan import Status
 
 app = typer.Typer(add_completion=False)
-
-_serve = Late("hdscan.cli.serve")  # with the web server, for --serve
 
 EPILOG = """Examples:
 
@@ -65,14 +62,15 @@ def demo(
 
 async def _served(request: DemoRequest, shown: Display, token: str | None) -> int:
     """Show it on the dashboard until a signal; return the exit code."""
+    from hdscan.cli.serve import serving
+
     _cancel_on_sigterm()
     try:
         async with Demo(request) as demo:
             _say_what(request, shown)
             await demo.import_addresses()
             with demo.wallet.held("demo"):
-                code: int = await _serve.serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
-                return code
+                return await serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
     except asyncio.CancelledError:
         return INTERRUPTED
 

@@ -7,12 +7,10 @@ from enum import Enum
 
 import msgspec
 
-from hdscan.late import Late
 from hdscan.model.errors import InputError
 
 BLOCK = 1 << 16  # characters that are collected before they are written
 
-_spreadsheet = Late("hdscan.app.spreadsheet")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -88,4 +86,6 @@ def _lines(rows: Iterable[msgspec.Struct], columns: tuple[str, ...], as_form: Fo
                 before = ",\n"
             yield "[]\n" if before == "[\n" else "\n]\n"
         case _:
-            yield from _spreadsheet.csv_lines(rows, columns)
+            from hdscan.app.spreadsheet import csv_lines
+
+            yield from csv_lines(rows, columns)

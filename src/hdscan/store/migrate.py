@@ -4,14 +4,12 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from hdscan.late import Late
 from hdscan.model.chain import Network
 from hdscan.model.errors import StoreError
 from hdscan.store.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"  # m0001_first.py is revision 0001
 
-_upgrade = Late("hdscan.store.upgrade")  # Alembic, which only a database that is to be made or migrated needs
 _VERSION = text("SELECT version_num FROM alembic_version")
 _NETWORK = text("SELECT value FROM meta WHERE name = 'network'")
 _SET_NETWORK = text("INSERT INTO meta (name, value) VALUES ('network', :network) ON CONFLICT (name) DO NOTHING")
@@ -45,6 +43,14 @@ def open_schema(database: Database, network: Network, *, create: bool) -> None:
 
 
 def _migrate(database: Database, network: Network) -> None:
+    """Run every pending migration in one transaction, and name the network."""
+    from alembic import command
+    from alembic.config import Config
+
     with database.write() as transaction:
-        _upgrade.upgrade(transaction.connection, MIGRATIONS)
+        config = Config(attributes={"connection": transaction.connection})
+        for name, path in (("script_location", MIGRATIONS.parent / "alembic"), ("version_locations", MIGRATIONS)):
+            config.set_main_option(name, str(path).replace("%", "%%"))
+        config.set_main_option("path_separator", "newline")
+        command.upgrade(config, "head")
         transaction.execute(_SET_NETWORK, {"network": network.value})

@@ -12,7 +12,6 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from hdscan.late import Late
 from hdscan.model.errors import LockedError, StoreError
 from hdscan.model.times import rfc3339
 from hdscan.store.dialect import WRITES, Finding
@@ -34,8 +33,6 @@ _MEANING = {
     "SQLITE_CORRUPT": "it is damaged; keep a copy of it and take the last good backup",
     "SQLITE_NOTADB": "it is not an hdscan database; name another file",
 }
-
-_filelock = Late("filelock")  # for whoever writes
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -117,6 +114,8 @@ class SQLite:
     @contextmanager
     def writer_lock(self, command: str) -> Iterator[None]:
         """Hold `<file>.lock`, which the operating system gives back however the process ends."""
+        from filelock import FileLock, Timeout
+
         path = self.beside(".lock")
 
         def sign(file: int) -> None:
@@ -124,10 +123,10 @@ class SQLite:
             with suppress(OSError):  # on a full disk the lock holds all the same, without a name
                 os.write(file, b" " + msgspec.json.encode(holder))  # Windows lets nobody else read the first byte
 
-        lock = _filelock.FileLock(path, timeout=0, mode=0o600, fallback_to_soft=False, on_acquired=sign)
+        lock = FileLock(path, timeout=0, mode=0o600, fallback_to_soft=False, on_acquired=sign)
         try:
             lock.acquire()
-        except _filelock.Timeout:
+        except Timeout:
             raise LockedError(_held(path, self.path)) from None
         except OSError as error:
             raise StoreError(f"the lock of the database {self.path} cannot be made: {error.strerror}") from error

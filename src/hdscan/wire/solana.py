@@ -10,7 +10,6 @@ from typing import Annotated
 
 import msgspec
 
-from hdscan.late import Late
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError, Reading
@@ -36,10 +35,6 @@ SLICE = 72  # bytes of an account that are asked: mint, owner, amount; the clock
 CLOCK_SIZE = 40
 CLOCK_DRIFT = 150  # slots, about a minute, between a reply's context and its clock
 _PROGRAMS = (TOKEN, TOKEN_2022)
-
-# solders, which takes 20 ms to import: a list of providers needs none of it
-_pubkey = Late("solders.pubkey")
-_associated = Late("solders.token.associated")
 
 U64 = Annotated[int, msgspec.Meta(ge=0)]
 Outcome = int | ReadError | Missing
@@ -101,8 +96,17 @@ def ask(readings: Sequence[Reading], commitment: str) -> Asked:
 
 def token_accounts(owner: str, mint: str) -> list[str]:
     """Derive the associated token accounts of an owner under Token and Token-2022; the owner may be off the curve."""
-    owner_key, mint_key, *programs = map(_pubkey.Pubkey.from_string, (owner, mint, *_PROGRAMS))
-    return [str(_associated.get_associated_token_address(owner_key, mint_key, program)) for program in programs]
+    from solders.pubkey import Pubkey
+    from solders.token.associated import get_associated_token_address
+
+    owner_key, mint_key, *programs = map(Pubkey.from_string, (owner, mint, *_PROGRAMS))
+    return [str(get_associated_token_address(owner_key, mint_key, program)) for program in programs]
+
+
+def _mint_and_owner(data: bytes) -> tuple[str, str]:
+    from solders.pubkey import Pubkey
+
+    return str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
 
 
 def read(answer: msgspec.Raw, asked: Asked) -> Found:
@@ -171,7 +175,7 @@ def _is_misplaced(account: _Account, reading: Reading, program: str | None, owne
     data = _data(account)
     if len(data) != SLICE:
         return program not in (None, account.owner)
-    mint, owner = str(_pubkey.Pubkey(data[:32])), str(_pubkey.Pubkey(data[32:64]))
+    mint, owner = _mint_and_owner(data)
     if program is None:
         return owner in owners and reading.address not in token_accounts(owner, mint)
     return account.owner != program or mint != reading.asset.contract or (owner != reading.address and owner in owners)
@@ -207,7 +211,7 @@ def _token_units(account: _Account | None, program: str, reading: Reading) -> in
         raise Malformed(f"the associated token account belongs to program {shown(account.owner[:44])}")
     if len(data) != SLICE:
         raise Malformed(f"{len(data)} bytes where {SLICE} of a token account belong")
-    if (str(_pubkey.Pubkey(data[:32])), str(_pubkey.Pubkey(data[32:64]))) != (reading.asset.contract, reading.address):
+    if _mint_and_owner(data) != (reading.asset.contract, reading.address):
         raise Malformed("the associated token account names another mint or owner")
     return int.from_bytes(data[64:72], "little")
 
@@ -223,7 +227,7 @@ def _identified(value: Sequence[_Account | None], readings: Sequence[Reading]) -
         for account in filter(None, value):
             data = _data(account)
             if len(data) == SLICE:
-                whose = account.owner, str(_pubkey.Pubkey(data[:32])), str(_pubkey.Pubkey(data[32:64]))
+                whose = (account.owner, *_mint_and_owner(data))
                 units.setdefault(whose, []).append(int.from_bytes(data[64:], "little"))
     for reading in readings:
         found = [units.get((program, reading.asset.contract, reading.address), []) for program in _PROGRAMS]

@@ -1,4 +1,4 @@
-"""Alembic's environment script: it migrates through the connection that `store.upgrade` passes."""
+"""Alembic's environment script: it migrates through the connection that `store.migrate` passes."""
 
 from alembic import context
 
