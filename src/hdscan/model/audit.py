@@ -25,16 +25,12 @@ class AuditPlan(msgspec.Struct, frozen=True):
 
 
 class Audited(msgspec.Struct, frozen=True):
-    """An audit that ended: every answer in the order asked, the first being the scan's own.
-
-    `amount` is the answer to store, None where the reading is disputed; `error` says why no other operator answered; `lost`
-    is the provider that two others contradict; `failed` are the failed attempts.
-    """
+    """An audit that ended."""
 
     reading: Reading
     outcome: AuditOutcome
-    answers: tuple[Balance, ...]
-    amount: Balance | None
-    error: str | None = None
-    lost: str | None = None
+    answers: tuple[Balance, ...]  # in the order asked; the first is the scan's own
+    amount: Balance | None  # the answer to store; None where the reading is disputed
+    error: str | None = None  # why no other operator answered
+    lost: str | None = None  # the provider that two others contradict
     failed: tuple[Attempt, ...] = ()

@@ -28,38 +28,28 @@ class Finality(msgspec.Struct, frozen=True):
 
 
 class ChainParams(msgspec.Struct, frozen=True):
-    """What distinguishes a coin from the others of its family.
+    """What distinguishes a coin from the others of its family; of several prefixes all are read, the first is written."""
 
-    `coin_type` is SLIP-0044's. For the Bitcoin family: segwit prefixes and base58 version bytes (all are read, the first is
-    written), and the `supply` in base units, the upper limit of any balance.
-    """
-
-    coin_type: int
-    hrps: tuple[str, ...] = ()
-    p2pkh: tuple[int, ...] = ()
+    coin_type: int  # SLIP-0044
+    hrps: tuple[str, ...] = ()  # segwit prefixes
+    p2pkh: tuple[int, ...] = ()  # base58 version bytes
     p2sh: tuple[int, ...] = ()
-    supply: int | None = None
+    supply: int | None = None  # in base units: the upper limit of any balance
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """One chain as configured.
-
-    `identity` is what a provider must prove: the genesis hash (Bitcoin hex, Solana base58) or the EIP-155 chain id in decimal
-    (EVM); `head_tolerance`, in blocks or slots, is how far a head may lag its peers'. `canaries` are addresses known to hold
-    the native coin: a provider that reads one as zero is wrong. `params` is None where the family's defaults apply.
-    `read_at` is the block tag (EVM) or commitment (Solana) that amounts are read at, None for the default.
-    """
+    """One chain as configured."""
 
     id: str
     family: Family
     network: Network
     symbol: str
     decimals: int
-    identity: str
-    head_tolerance: int
-    canaries: tuple[str, ...] = ()
-    params: ChainParams | None = None
-    read_at: str | None = None
+    identity: str  # what a provider must prove: genesis hash (Bitcoin hex, Solana base58) or EIP-155 chain id in decimal (EVM)
+    head_tolerance: int  # how far a head may lag its peers', in blocks or slots
+    canaries: tuple[str, ...] = ()  # addresses known to hold the native coin: a provider that reads one as zero is wrong
+    params: ChainParams | None = None  # None where the family's defaults apply
+    read_at: str | None = None  # block tag (EVM) or commitment (Solana) that amounts are read at; None for the default
 
 
 class Asset(msgspec.Struct, frozen=True):

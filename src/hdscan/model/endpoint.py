@@ -13,28 +13,22 @@ class Cost(StrEnum):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A host and key: owns rate, quota and pause, which all its protocols share.
-
-    `url` is the full base and may hold a key; only its scheme and host are ever shown. `rate` is calls (or items, see
-    `cost`) per second; the other windows are None where unpublished. `batch` caps the items per call. `disabled` is why it
-    is off, e.g. a missing key, or None. `tls` is the certificate that an Electrum host must present: one that the "system"
-    trusts, the one that it presented first ("pin"), or the one with this fingerprint ("sha256:…").
-    """
+    """A host and key: owns rate, quota and pause, which all its protocols share; an unpublished limit is None."""
 
     name: str
     chain: str
     protocols: tuple[str, ...]
-    url: str
-    rate: float
+    url: str  # the full base, may hold a key; only its scheme and host are ever shown
+    rate: float  # calls or items (see `cost`) per second
     per_minute: int | None = None
     per_hour: int | None = None
     per_day: int | None = None
     per_month: int | None = None
     cost: Cost = Cost.CALL
-    batch: int | None = None
+    batch: int | None = None  # the most items per call
     operator: str | None = None
-    disabled: str | None = None
-    tls: str = "system"
+    disabled: str | None = None  # why it is off, e.g. a missing key
+    tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
 
     def provider_name(self, protocol: str) -> str:
         """The endpoint's name, followed by the protocol if it has several."""

@@ -84,14 +84,11 @@ class ReadCode(StrEnum):
 
 
 class CallError(HdscanError):
-    """One call failed as a whole; `fault` decides its effect on breaker, limiter and readings (docs/resilience.md).
-
-    `retry_after` and `date` are the reply's raw headers, parsed where the time is known.
-    """
+    """One call failed as a whole; `fault` decides its effect on breaker, limiter and readings (docs/resilience.md)."""
 
     def __init__(self, fault: ReadCode, message: str, *, retry_after: str | None = None, date: str | None = None) -> None:
         super().__init__(message)
         self.fault = fault
         self.message = message
-        self.retry_after = retry_after
+        self.retry_after = retry_after  # both are raw headers of the reply, parsed where the time is known
         self.date = date

@@ -41,10 +41,7 @@ class ScanTokenError(TokenError, frozen=True, tag_field="event", tag="scan_token
 
 
 class ChainError(msgspec.Struct, frozen=True):
-    """A chain failed, or something happened that users need to know (a quarantined provider, an outage).
-
-    `at` is RFC 3339 in UTC.
-    """
+    """A chain failed, or users need to know something (a quarantined provider, an outage); `at` is RFC 3339 in UTC."""
 
     chain: str
     code: str

@@ -16,16 +16,13 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class AuditRecord(msgspec.Struct, frozen=True):
-    """The last audit of a reading: every answer in the order asked, and why no other operator answered.
-
-    `current` is False where it was about an earlier amount.
-    """
+    """The last audit of a reading."""
 
     scan_id: int
     outcome: AuditOutcome
-    answers: tuple[Answer, ...]
-    error: str | None
-    current: bool
+    answers: tuple[Answer, ...]  # in the order asked
+    error: str | None  # why no other operator answered
+    current: bool  # False where it was about an earlier amount
 
 
 class ProviderReason(msgspec.Struct, frozen=True):

@@ -12,19 +12,14 @@ from hdscan.model.chain import Family
 
 
 class Protocol(msgspec.Struct, frozen=True):
-    """A protocol, the family whose chains speak it, its provider, and what plays it in the simulator.
-
-    `lines` says that it is spoken in lines over a connection to ssl://host:port, in place of requests to https://…: such a
-    protocol needs an endpoint of its own. `tags` says that it reads at the block tag that an EVM chain's `read_at` names; the
-    others read at the latest block.
-    """
+    """A protocol and its implementations."""
 
     name: str
-    family: Family
+    family: Family  # whose chains speak it
     provider: str | Callable[..., Any]
-    speaker: str = ""
-    lines: bool = False
-    tags: bool = False
+    speaker: str = ""  # plays it in the simulator
+    lines: bool = False  # of lines over ssl://host:port, not requests to https://…; needs an endpoint of its own
+    tags: bool = False  # reads at the block tag that an EVM chain's `read_at` names; others read at the latest block
 
 
 PROTOCOLS: Mapping[str, Protocol] = {

@@ -24,12 +24,9 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A well-formed reply: one outcome per reading, in the order asked, and the head, None where the reply states none.
+    """A well-formed reply."""
 
-    `received` is how many items came back where that is fewer than `requested`; both are for the short-reply warning.
-    """
-
-    outcomes: tuple[ItemOutcome, ...]
-    head: Head | None = None
-    requested: int = 0
+    outcomes: tuple[ItemOutcome, ...]  # one per reading, in the order asked
+    head: Head | None = None  # None where the reply states none
+    requested: int = 0  # both counts are for the warning about a short reply
     received: int = 0

@@ -33,19 +33,17 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 class Balance(msgspec.Struct, frozen=True, gc=False):
-    """An amount that a provider stated.
+    """An amount that a provider stated, in base units (satoshi, wei, lamport, token units).
 
-    `amount` and `unconfirmed` are base units (satoshi, wei, lamport, token units); `unconfirmed` may be negative and is None
-    where the protocol does not have it. `height` is the block or slot: exact where the protocol states it in the same
-    reply, otherwise the endpoint's last known tip before the call (the amount is of that block or a later one up to
-    `observed_at`). `observed_at` is in unix seconds, `source` the provider's name.
+    `height` is the block or slot: exact where the protocol states it in the same reply, otherwise the endpoint's last known
+    tip before the call (the amount is of that block or a later one up to `observed_at`).
     """
 
     amount: int
-    unconfirmed: int | None
+    unconfirmed: int | None  # may be negative; None where the protocol does not have it
     height: int | None
-    observed_at: float
-    source: str
+    observed_at: float  # unix seconds
+    source: str  # the provider's name
 
 
 class ReadError(msgspec.Struct, frozen=True, gc=False):
@@ -74,14 +72,11 @@ class Unread(msgspec.Struct, frozen=True, gc=False):
 
 
 class BalanceResult(msgspec.Struct, frozen=True, gc=False):
-    """How a reading ended: an amount or an error, never both, and never a zero by default.
-
-    `failed` are the latest failed attempts before it, oldest first.
-    """
+    """How a reading ended: an amount or an error, never both, and never a zero by default."""
 
     reading: Reading
     outcome: Balance | Unread
-    failed: tuple[Attempt, ...] = ()
+    failed: tuple[Attempt, ...] = ()  # the latest before it, oldest first
 
     @property
     def error(self) -> Unread | None:

@@ -150,7 +150,6 @@ class AssetTotal(msgspec.Struct, frozen=True):
 
     @property
     def addresses(self) -> int:
-        """All addresses of the chain."""
         return self.read + self.stale + self.unread + self.disputed
 
     @property
@@ -207,14 +206,10 @@ class ProviderStatus(msgspec.Struct, frozen=True):
 
 
 class ScanRequest(msgspec.Struct, frozen=True):
-    """What the user asked for; no chains means every chain with addresses, no assets all of each chain.
+    """What the user asked for."""
 
-    `audit` asks another operator about everything above zero and this percentage of the zeros; None keeps the plan of a
-    resumed scan, and leaves a new one without an audit.
-    """
-
-    chains: tuple[str, ...] = ()
-    assets: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()  # none: every chain with addresses
+    assets: tuple[str, ...] = ()  # none: all of each chain
     restart: bool = False
     retry: bool = False
-    audit: float | None = None
+    audit: float | None = None  # percentage of zeros, besides everything above zero; None: as planned, or without an audit

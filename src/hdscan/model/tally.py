@@ -4,23 +4,18 @@ import msgspec
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a chain's scan is, as of its last commit.
+    """How far a chain's scan is, as of its last commit."""
 
-    `addresses` and `readings` (addresses times assets) are planned; `funded` counts the addresses with an amount above zero,
-    `seconds` the time spent over all runs, `requests` HTTP calls. `audited` readings were answered by a second operator
-    (disputed ones among them), `unaudited` ones could not be.
-    """
-
-    addresses: int
-    readings: int
+    addresses: int  # planned
+    readings: int  # planned: addresses times assets
     read: int
     unread: int
-    funded: int
-    seconds: float
-    requests: int
-    audited: int = 0
+    funded: int  # addresses with an amount above zero
+    seconds: float  # over all runs
+    requests: int  # HTTP calls
+    audited: int = 0  # readings answered by a second operator, disputed ones among them
     disputed: int = 0
-    unaudited: int = 0
+    unaudited: int = 0  # readings that no second operator answered
 
     @property
     def open(self) -> int:
@@ -29,5 +24,4 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> int:
-        """Readings that ended, with or without an amount."""
         return self.read + self.open

@@ -61,8 +61,7 @@ def check_url(url: str, *, lines: bool = False) -> None:
         ("ssl", "tcp", "ssl://host:port") if lines else ("https", "http", "https://host/path, with keys as ${NAME}")
     )
     parts = _split(url)
-    full = parts is not None and "${" not in url and url.isprintable() and " " not in url
-    if parts is None or not full or (lines and not _is_bare(parts)):
+    if parts is None or "${" in url or " " in url or not url.isprintable() or (lines and not _is_bare(parts)):
         raise ConfigError(f"url has to be a full address such as {form}")
     if parts.scheme != secure and not (parts.scheme == plain and _is_loopback(parts.hostname or "")):
         raise ConfigError(f"url has to begin with {secure}:// ({plain}:// is for hosts on this machine only)")

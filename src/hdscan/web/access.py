@@ -39,20 +39,15 @@ class Access:
     def __init__(self, secret: bytes, token: str | None, port: int) -> None:
         self._secret = secret
         self._token = token
-        self._code: str | None = secrets.token_urlsafe(24)
+        self.code = secrets.token_urlsafe(24)  # in the printed link
+        self._redeemed = False
         self.cookie = f"hdscan_{port}"
-
-    @property
-    def code(self) -> str:
-        """The one-time code in the printed link."""
-        assert self._code is not None
-        return self._code
 
     def redeem(self, code: str, now: float) -> str | None:
         """The Set-Cookie value in exchange for the code; None if it is wrong or used."""
-        if self._code is None or not hmac.compare_digest(code.encode(), self._code.encode()):
+        if self._redeemed or not hmac.compare_digest(code.encode(), self.code.encode()):
             return None
-        self._code = None
+        self._redeemed = True
         until = str(int(now) + COOKIE_SECONDS)
         value = f"{until}.{self._signature(until)}"
         return f"{self.cookie}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict"
@@ -69,9 +64,8 @@ class Access:
         for pair in header.decode("latin-1").split(";"):
             name, _, value = pair.strip().partition("=")
             until, _, signature = value.partition(".")
-            if name != self.cookie or not re.fullmatch(r"[0-9]{1,12}", until) or int(until) <= now:
-                continue
-            if hmac.compare_digest(signature.encode(), self._signature(until).encode()):
+            current = name == self.cookie and re.fullmatch(r"[0-9]{1,12}", until) and int(until) > now
+            if current and hmac.compare_digest(signature.encode(), self._signature(until).encode()):
                 return True
         return False
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderSt
 from hdscan.web.described import CHANGES, READS, description, errors
 from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
-from hdscan.web.page import index, static
+from hdscan.web.page import dashboard
 from hdscan.web.problem import Problem, hand_on
 from hdscan.web.scans import Scans
 from hdscan.web.stream import PING_AFTER, EventStream
@@ -139,8 +140,7 @@ class Scanning(Controller):
     ) -> Page[ScanAnswer]:
         """Every scan, newest first."""
         records = wallet.scans(before, limit)
-        more = records[-1].scan_id if len(records) == limit else None
-        return Page(tuple(_answer(each) for each in records), None if more is None else str(more))
+        return Page(tuple(map(_answer, records)), str(records[-1].scan_id) if len(records) == limit else None)
 
     @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
     def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
@@ -176,13 +176,10 @@ class Holdings(Controller):
     ) -> BalancePage:
         """Balances in pages, and their totals."""
         symbol = _chosen(wallet, chain, asset)
-
-        def page() -> BalancePage:
-            found = wallet.balance_page(chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
-            return BalancePage(found.items, found.next, totals.of(chain, symbol))
-
+        search = partial(wallet.balance_page, chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
         async with searches:
-            return await asyncio.to_thread(page)
+            found = await asyncio.to_thread(search)
+            return BalancePage(found.items, found.next, await asyncio.to_thread(totals.of, chain, symbol))
 
     @get("/balances.csv", media_type="text/csv", responses=READS)
     async def balances_csv(
@@ -243,7 +240,7 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans, ping_after: float = PING_AF
     given = {"wallet": wallet, "hub": hub, "scans": scans, "ping_after": ping_after}
     given |= {"totals": TotalsCache(wallet, hub), "metered": Metrics(wallet, hub), "searches": asyncio.Semaphore(SEARCHES)}
     return Litestar(
-        [Router("/api/v1", route_handlers=[Scanning, Holdings]), healthz, readyz, metrics, index, static],
+        [Router("/api/v1", route_handlers=[Scanning, Holdings]), healthz, readyz, metrics, dashboard],
         dependencies={name: _always(value) for name, value in given.items()},
         exception_handlers={Exception: hand_on},
         openapi_config=description(),

@@ -17,6 +17,7 @@ import structlog
 
 from hdscan.web.access import Access
 from hdscan.web.asgi import App, Message, Receive, Scope, Send
+from hdscan.web.idle import IdleTimer
 from hdscan.web.problem import Headers as Sent
 from hdscan.web.problem import Problem
 
@@ -60,11 +61,8 @@ class Guard:
         self._timeouts = timeouts
         self._access = access
         self._port = port
-        self._hosts = {
-            host.encode()
-            for name in ("localhost", "127.0.0.1", "[::1]", *names)
-            for host in ([f"{name}:{port}", name] if port == 80 else [f"{name}:{port}"])
-        }
+        own = ("localhost", "127.0.0.1", "[::1]", *names)
+        self._hosts = {f"{name}:{port}".encode() for name in own} | {name.encode() for name in own if port == 80}
         self._sign_in = files("hdscan").joinpath("web/static/signin.html").read_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +80,9 @@ class Guard:
         except Exception as error:
             problem = Problem.of(error)
             if problem.status == 500:
-                _log_defect(scope["path"], problem.__cause__ or error)
+                defect = problem.__cause__ or error
+                at = "".join(traceback.format_tb(defect.__traceback__)[-1:])
+                _log.error("request_failed", path=scope["path"], defect=type(defect).__name__, at=at)
             await self._answer_problem(problem, scope["path"] == "/", out)
         finally:
             out.close()
@@ -125,15 +125,10 @@ class Guard:
         if out.begun:
             out.abort()
         elif page and problem.status == 401:
-            headers = [(b"content-type", b"text/html; charset=utf-8"), (b"www-authenticate", b"Bearer")]
-            await _answer(out, 401, self._sign_in, headers)
+            html = (b"content-type", b"text/html; charset=utf-8")
+            await _answer(out, 401, self._sign_in, [html, (b"www-authenticate", b"Bearer")])
         else:
             await _answer(out, problem.status, problem.body, problem.headers)
-
-
-def _log_defect(path: str, error: BaseException) -> None:
-    at = "".join(traceback.format_tb(error.__traceback__)[-1:])
-    _log.error("request_failed", path=path, defect=type(error).__name__, at=at)
 
 
 def _headers(scope: Scope) -> Headers:
@@ -186,19 +181,14 @@ class _Body:
 
 
 class _Response:
-    """The response: adds the security headers, and aborts where a send stalls.
-
-    One timer watches all sends: a deadline for each would cost an event stream more than the sending.
-    """
+    """The response: adds the security headers, and aborts where a send stalls."""
 
     def __init__(self, send: Send, seconds: float, scope: Scope) -> None:
         self._send = send
-        self._seconds = seconds
         self._path = scope["path"]
         self.abort: Callable[[], None] = scope["state"].get("abort", lambda: None)
-        self._clock = asyncio.get_running_loop().time
-        self._since: float | None = None  # start of the send under way
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+        self._timer = IdleTimer(seconds, self._cut_off_if_stalled)
+        self._sending = False
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -207,18 +197,16 @@ class _Response:
             given = {name.lower() for name, _ in message["headers"]}
             missing = [(name, value) for name, value in ALWAYS.items() if name not in given]
             message["headers"] = [*message["headers"], *missing]
-        self._since = self._clock()
+        self._timer.restart()
+        self._sending = True
         await self._send(message)
-        self._since = None
+        self._sending = False
 
     def close(self) -> None:
         self._timer.cancel()
 
-    def _look(self) -> None:
-        """Abort where a send has waited too long, otherwise look again when it could have."""
-        waited = 0.0 if self._since is None else self._clock() - self._since
-        if waited >= self._seconds:
+    def _cut_off_if_stalled(self) -> None:
+        if self._sending:
+            self._sending = False
             _log.info("client_cut_off", path=self._path)
             self.abort()
-        else:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds - waited, self._look)

@@ -21,9 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 def frame(event: Event, event_id: bytes) -> bytes:
     """An event as a frame; `data` leaves out the event's name, which is msgspec's tag and therefore the first member."""
-    name = type(event).__struct_config__.tag
-    assert isinstance(name, str)
-    tag = name.encode()
+    tag = str(type(event).__struct_config__.tag).encode()
     data = b"{" + _encode(event)[len(b'{"event":"",') + len(tag) :]
     return b"id: " + event_id + b"\nevent: " + tag + b"\ndata: " + data + b"\n\n"
 
@@ -60,7 +58,6 @@ class Subscription:
         return data
 
     def end(self) -> None:
-        """Unsubscribe."""
         self.closed = True
         self._hub.subscriptions.discard(self)
         self._wake()
@@ -93,9 +90,8 @@ class Hub:
     def subscribe(self, last_id: str | None, wake: Callable[[], None]) -> Subscription:
         """A subscription whose first frame is the snapshot; no event is missed or repeated in between."""
         subscription = Subscription(self, self.why(last_id), wake)
-        if self.closed:
-            subscription.closed = True
-        else:
+        subscription.closed = self.closed
+        if not self.closed:
             self.subscriptions.add(subscription)
         return subscription
 

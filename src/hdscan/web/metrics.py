@@ -23,8 +23,7 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         # the library ships this function without types
-        text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
-        return text
+        return bytes(generate_latest(self._registry))  # type: ignore[no-untyped-call]
 
     def describe(self) -> list[Metric]:
         """Nothing: `collect` names the metrics."""
@@ -32,7 +31,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         snapshot = self._hub.state.snapshot()
-        running = GaugeMetricFamily("hdscan_scan_running", "Whether a scan is running.", value=snapshot.running)
+        yield GaugeMetricFamily("hdscan_scan_running", "Whether a scan is running.", value=snapshot.running)
         readings = GaugeMetricFamily(
             "hdscan_readings", "Readings of the last scan, by how they ended.", labels=["chain", "state"]
         )
@@ -49,7 +48,7 @@ class Metrics(Collector):
             addresses.add_metric([name], chain.addresses)
             funded.add_metric([name], chain.funded)
             requests.add_metric([name], chain.requests)
-        yield from (running, readings, audits, addresses, funded, requests)
+        yield from (readings, audits, addresses, funded, requests)
         yield from self._providers()
         yield CounterMetricFamily("hdscan_events", "Events published by this process.", value=self._hub.seq)
         yield GaugeMetricFamily(

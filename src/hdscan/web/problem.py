@@ -1,20 +1,4 @@
-"""Errors of the HTTP API: one type, one JSON form, stable codes.
-
-status  code                     when
-400     bad_request              the request cannot be read
-401     unauthorized             neither token nor cookie
-403     forbidden                a page of another site asks
-404     not_found                no such route or thing
-405     method_not_allowed
-408     timeout                  the body did not arrive in time
-409     running, not_running     a scan is running; none is
-413     too_large                a body over 1 MiB
-415     unsupported_media_type   a body that is not JSON
-421     misdirected              a Host that is not ours
-422     bad_input, scan          what the command line refuses too
-500     internal                 a defect
-503     store                    the database cannot be read or written
-"""
+"""Errors of the HTTP API: one type, one JSON form, stable codes."""
 
 import re
 from typing import Any, NoReturn
@@ -27,17 +11,17 @@ from litestar.routes import HTTPRoute
 from hdscan.app import masked
 from hdscan.model.errors import InputError, ScanRefused, StoreError
 
-CODES = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
+CODES = {  # others: 409 running and not_running, 422 bad_input and scan (what the command line refuses too), 503 store
+    400: "bad_request",  # the request cannot be read
+    401: "unauthorized",  # neither token nor cookie
+    403: "forbidden",  # a page of another site asks
+    404: "not_found",  # no such route or thing
     405: "method_not_allowed",
-    408: "timeout",
-    413: "too_large",
-    415: "unsupported_media_type",
-    421: "misdirected",
-    500: "internal",
+    408: "timeout",  # the body did not arrive in time
+    413: "too_large",  # a body over 1 MiB
+    415: "unsupported_media_type",  # a body that is not JSON
+    421: "misdirected",  # a Host that is not ours
+    500: "internal",  # a defect
 }
 CLOSING = (408, 413, 500)  # the rest of the request may not have been read
 

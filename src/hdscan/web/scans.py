@@ -38,8 +38,7 @@ class Scans:
             if self._closing:
                 raise ScanRefused("the server is ending; begin the scan when it runs again")
             if self.scan_id is not None:
-                detail = {"scan_id": self.scan_id}
-                raise Problem(409, f"scan {self.scan_id} is running", code="running", detail=detail)
+                raise Problem(409, f"scan {self.scan_id} is running", code="running", detail={"scan_id": self.scan_id})
             if self._task is not None:
                 await self._task  # its chains have ended; the task is about to
             self._scan_id = None
@@ -77,18 +76,17 @@ class Scans:
                         self._wallet.stop()  # `close` came before there was anything to stop
                 else:
                     self._hub.publish(event)
-        except HdscanError as error:
-            self._failed(error, began)
         except Exception as error:
-            _log.error("scan_ended", defect=type(error).__name__)
-            self._failed(error, began)
+            expected = isinstance(error, HdscanError)
+            if not expected:
+                _log.error("scan_ended", defect=type(error).__name__)
+            if began.done():
+                self._publish_failure(str(error if expected else Problem.of(error)))
+            else:
+                began.set_exception(error)
 
-    def _failed(self, error: Exception, began: asyncio.Future[int]) -> None:
-        """Raise to the caller of a scan that could not begin; publish the failure of one that had."""
-        if not began.done():
-            began.set_exception(error)
-            return
-        text = str(error) if isinstance(error, HdscanError) else str(Problem.of(error))
-        for each in [each for each in self._hub.state.chains.values() if each.status is Status.RUNNING]:
-            self._hub.publish(recast(each, ScanComplete, status=Status.FAILED, error=text, rate=0.0, eta=None))
-            self._hub.publish(ScanError(each.chain, Status.FAILED.value, text, self._now()))
+    def _publish_failure(self, text: str) -> None:
+        for each in self._hub.state.chains.values():
+            if each.status is Status.RUNNING:
+                self._hub.publish(recast(each, ScanComplete, status=Status.FAILED, error=text, rate=0.0, eta=None))
+                self._hub.publish(ScanError(each.chain, Status.FAILED.value, text, self._now()))

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import h11
 import msgspec
@@ -42,8 +41,7 @@ class Binding(msgspec.Struct, frozen=True):
 class Connection(H11Protocol):
     """A connection with a deadline for its headers, which the application can abort."""
 
-    header_seconds = TIMEOUTS.headers
-    answer_seconds = TIMEOUTS.answer
+    timeouts = TIMEOUTS
     _deadline: asyncio.TimerHandle | None = None
 
     # the base class narrows asyncio.BaseTransport in the same way
@@ -82,14 +80,14 @@ class Connection(H11Protocol):
         """Give the client a deadline to take the rest of the response."""
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
-            self.loop.call_later(self.answer_seconds, self._cut_off_if_stalled)
+            self.loop.call_later(self.timeouts.answer, self._cut_off_if_stalled)
 
     def _cut_off_if_stalled(self) -> None:
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
     def _wait(self) -> None:
-        self._deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
+        self._deadline = self.loop.call_later(self.timeouts.headers, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
@@ -171,24 +169,10 @@ async def serve(
 @asynccontextmanager
 async def listening(app: App, listener: socket.socket, timeouts: Timeouts = TIMEOUTS) -> AsyncIterator["Server"]:
     """Serve on a listening socket until the block is left."""
-    server = Server(_config(app, timeouts))
-    server.ended = asyncio.create_task(server.serve([listener]))
-    try:
-        yield server
-    finally:
-        server.should_exit = True
-        await server.ended
-
-
-def _config(app: Any, timeouts: Timeouts) -> uvicorn.Config:
-    class Timed(Connection):
-        header_seconds = timeouts.headers
-        answer_seconds = timeouts.answer
-
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard logs
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
-        http=Timed,
+        http=type("Timed", (Connection,), {"timeouts": timeouts}),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -198,3 +182,10 @@ def _config(app: Any, timeouts: Timeouts) -> uvicorn.Config:
         h11_max_incomplete_event_size=MOST_HEADERS,
         timeout_graceful_shutdown=TASK_SECONDS,
     )
+    server = Server(config)
+    server.ended = asyncio.create_task(server.serve([listener]))
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await server.ended

@@ -50,21 +50,16 @@ class CurrentState:
 
     def beginning(self, state: ScanState) -> list[Event]:
         """The events that lead from here to a scan's first state."""
-        events: list[Event] = [recast(each, ScanProgress) for each in state.chains.values()]
-        failing = {(each.chain, each.token) for each in state.token_errors}
-        for key, each in self._token_errors.items():
-            if each.chain in state.chains and key not in failing:
-                events.append(recast(each, ScanTokenError, addresses=0))
-        events += [
-            recast(each, ScanTokenError)
-            for each in state.token_errors
-            if self._token_errors.get((each.chain, each.token)) != each
+        failing = {(each.chain, each.token): each for each in state.token_errors}
+        over = [each for key, each in self._token_errors.items() if each.chain in state.chains and key not in failing]
+        return [
+            *(recast(each, ScanProgress) for each in state.chains.values()),
+            *(recast(each, ScanTokenError, addresses=0) for each in over),
+            *(recast(each, ScanTokenError) for key, each in failing.items() if self._token_errors.get(key) != each),
+            *(recast(each, ProviderChanged) for each in state.providers if self._providers.get(each.name) != each),
         ]
-        events += [recast(each, ProviderChanged) for each in state.providers if self._providers.get(each.name) != each]
-        return events
 
     def snapshot(self) -> Snapshot:
-        """Everything at once."""
         return Snapshot(
             scan_id=max((each.scan_id for each in self.chains.values()), default=None),
             running=any(each.status is Status.RUNNING for each in self.chains.values()),
@@ -75,5 +70,4 @@ class CurrentState:
         )
 
     def scan_state(self, reason: Reason) -> ScanState:
-        """Everything at once, for a subscriber."""
         return recast(self.snapshot(), ScanState, reason=reason)

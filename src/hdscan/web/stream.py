@@ -1,11 +1,11 @@
 """`GET /api/v1/events` as an ASGI response."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from hdscan.web.asgi import Receive, Scope, Send
 from hdscan.web.hub import BYE, Hub, Subscription
+from hdscan.web.idle import IdleTimer
 from hdscan.web.problem import Problem
 
 PING_AFTER = 15.0  # seconds
@@ -28,7 +28,7 @@ class EventStream:
         """Send until client or server ends it; the guard cuts off a client that stops reading."""
         awake = asyncio.Event()
         subscription = self._hub.subscribe(self._last_id, awake.set)
-        idle = _IdleTimer(self._ping_after, awake.set)
+        idle = IdleTimer(self._ping_after, awake.set)
         listening = asyncio.create_task(_until_gone(receive, subscription))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
@@ -44,33 +44,6 @@ class EventStream:
             subscription.end()
             idle.cancel()
             listening.cancel()
-
-
-class _IdleTimer:
-    """Calls `wake` after so many seconds without `restart`; reuses one timer, as one for each event would cost more."""
-
-    def __init__(self, seconds: float, wake: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._seconds = seconds
-        self._wake = wake
-        self.restart()
-        self._timer = self._loop.call_later(seconds, self._look)
-
-    @property
-    def expired(self) -> bool:
-        return self._loop.time() - self._since >= self._seconds
-
-    def restart(self) -> None:
-        self._since = self._loop.time()
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        if self.expired:
-            self._wake()
-        left = self._since + self._seconds - self._loop.time()
-        self._timer = self._loop.call_later(left if left > 0 else self._seconds, self._look)
 
 
 async def _until_gone(receive: Receive, subscription: Subscription) -> None:
