@@ -366,7 +366,7 @@ def test_closing_the_transport_ends_what_waits() -> None:
     async def story(provider: Electrum, server: LineServer) -> None:
         waiting = asyncio.create_task(fails(provider.read(READINGS, None)))
         await until(lambda: len(server.asked) == 1)
-        await provider._transport.close()
+        await provider._transport.__aexit__()
         assert (await waiting).fault is ReadCode.UNREACHABLE
 
     converse(silent, story)

@@ -11,7 +11,7 @@ from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.build import build
-from hdscan.provider.port import Transport
+from hdscan.provider.remote import Transport
 from hdscan.scan.fleet import Fleet
 from hdscan.settings import Settings
 

@@ -17,17 +17,14 @@ class Blockchair(Remote):
     states_head = True
 
     async def prove(self) -> Head:
-        """Compare the hash of the first block; the reply states the height too."""
         block_hash, height = blockchair.genesis(await self.ask(blockchair.GENESIS))
         self.require(block_hash)
         return Head(height)
 
     async def tip(self) -> Head:
-        """Ask for the tip's height."""
         return Head(blockchair.height(await self.ask(blockchair.STATS)))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read the addresses that hold something; the others come back as ABSENT."""
         response = await self.ask(blockchair.balances_request(readings))
         stated, found = blockchair.balances(response, readings, params_of(self._chain).supply)
         return self.reply(found, stated, Head(stated))

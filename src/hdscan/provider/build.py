@@ -5,9 +5,8 @@ from pkgutil import resolve_name
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.url import check_url
-from hdscan.provider.port import Transport
 from hdscan.provider.registry import REGISTRY, offered
-from hdscan.provider.remote import Clock, Link, Remote
+from hdscan.provider.remote import Clock, Link, Remote, Transport
 
 
 def build(endpoint: Endpoint, chain: Chain, transport: Transport, clock: Clock) -> list[Remote]:

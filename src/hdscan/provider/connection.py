@@ -35,7 +35,6 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether it takes another call."""
         return self._transport is not None and not self._transport.is_closing() and not self._leaving
 
     async def ask(self, calls: Sequence[jsonrpc.Call], sent: Callable[[], None] | None = None) -> tuple[jsonrpc.Batch, bytes]:
@@ -61,18 +60,15 @@ class Connection(asyncio.Protocol):
                 self.close()
 
     def close(self) -> None:
-        """Hang up."""
         if self._transport is not None:
             self._transport.abort()
 
     # -- called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own does not inherit from it
 
     def data_received(self, data: bytes) -> None:
-        """Split what arrives into lines."""
         self._buffer += data
         if b"\n" in data:
             *lines, self._buffer = self._buffer.split(b"\n")
@@ -84,7 +80,6 @@ class Connection(asyncio.Protocol):
             self._end(ReadCode.MALFORMED, f"the reply is larger than {MOST_BYTES // 2**20} MiB")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End: the host closed the connection, or it broke."""
         self._transport = None
         if self._overused:
             self._end(ReadCode.THROTTLED, f"{electrum.OVERUSED.decode()}: the host hung up")

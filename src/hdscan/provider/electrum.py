@@ -35,11 +35,9 @@ class Electrum(Remote):
         self._tip_asked_at = 0.0
 
     async def prove(self) -> None:
-        """Compare the hash of the first block's header."""
         self.require(await self.block_hash(0))
 
     async def block_hash(self, height: int) -> str:
-        """Work out the hash at a height from the block's header."""
         async with self._in_time():
             return electrum.block_hash(await self._one(await self._connected(), electrum.header_call(height)))
 
@@ -60,7 +58,6 @@ class Electrum(Remote):
             return Head(connection.tip)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read balances in one message; an address that cannot be asked for fails alone."""
         asked = [self._call(reading) for reading in readings]
         calls = [call for call in asked if not isinstance(call, ReadError)]
         answers: list[jsonrpc.Answer] = []

@@ -17,19 +17,15 @@ class Esplora(Remote):
     names_blocks = True
 
     async def prove(self) -> None:
-        """Compare the genesis hash."""
         self.require(await self.block_hash(0))
 
     async def tip(self) -> Head:
-        """Ask for the tip's height."""
         return Head(esplora.height(await self.ask(esplora.TIP)))
 
     async def block_hash(self, height: int) -> str:
-        """Ask for the hash at a height."""
         return esplora.block_hash(await self.ask(esplora.block_request(height)))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read one address."""
         (reading,) = readings
         response = await self.ask(esplora.address_request(reading.address))
         found = esplora.balance(response, reading.address, params_of(self._chain).supply)

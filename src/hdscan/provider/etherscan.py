@@ -17,19 +17,15 @@ class Etherscan(Remote):
     names_blocks = True
 
     async def prove(self) -> None:
-        """Compare the chain id that Etherscan's node states."""
         self.require(str(await self._number("eth_chainId")))
 
     async def tip(self) -> Head:
-        """Ask for the block number."""
         return Head(await self._number("eth_blockNumber"))
 
     async def block_hash(self, height: int) -> str:
-        """Ask for the block at a height and take its hash."""
         return etherscan.block(await self.ask(etherscan.block_request(height, self._chain.identity)), height)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read native balances, or one token balance."""
         response = await self.ask(etherscan.balances_request(readings, self._chain.identity))
         if readings[0].asset.is_native:
             return self.reply(etherscan.balances(response, readings), height)

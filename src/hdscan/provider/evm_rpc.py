@@ -24,7 +24,6 @@ class EvmHost(JsonRpc):
         self._tag = link.chain.read_at or evm.LATEST
 
     async def block_hash(self, height: int) -> str:
-        """Ask for the block at a height and take its hash."""
         return evm.block_hash(await self.call(evm.block_call(height)), height)
 
 
@@ -41,25 +40,22 @@ class EvmRpc(EvmHost):
 
     async def prove(self) -> Head | None:
         """Compare the chain id, and ask for the head in the same call where that costs no more and batches are served."""
+        calls = [evm.CHAIN_ID]
         if not (self._lone or self.costs_items or self.capacity[Kind.NATIVE] < 2):
-            try:
-                chain_id, head = await self._results(evm.CHAIN_ID, evm.head_call(self._tag))
-            except CallError as error:
-                self._lone = error.fault is ReadCode.TOO_LARGE
-                raise
-            self.require(str(evm.number(chain_id, "eth_chainId")))
-            return Head(evm.head(head, self._tag))
-        (chain_id,) = await self._results(evm.CHAIN_ID)
+            calls.append(evm.head_call(self._tag))
+        try:
+            chain_id, *head = await self._results(*calls)
+        except CallError as error:
+            self._lone = self._lone or error.fault is ReadCode.TOO_LARGE
+            raise
         self.require(str(evm.number(chain_id, "eth_chainId")))
-        return None
+        return Head(evm.head(head[0], self._tag)) if head else None
 
     async def tip(self) -> Head:
-        """Ask for the number of the block that is read at."""
         (head,) = await self._results(evm.head_call(self._tag))
         return Head(evm.head(head, self._tag))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read balances of one kind."""
         return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:

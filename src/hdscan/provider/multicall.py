@@ -39,15 +39,12 @@ class Multicall(EvmHost):
         return {kind: min(most, batch or most) for kind, most in self.most.items()}
 
     async def prove(self) -> Head:
-        """Make the very call that reads, with no balance in it."""
-        return await self.tip()
+        return await self.tip()  # the very call that reads, with no balance in it
 
     async def tip(self) -> Head:
-        """Ask for the block number, with the chain it is of."""
         return (await self._aggregate(()))[0]
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read balances of any kind at one block."""
         return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:

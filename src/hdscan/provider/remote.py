@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -11,13 +12,32 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.model.url import endpoint_identity, host, secrets
-from hdscan.provider.port import Transport
+from hdscan.provider.connection import Connection
 from hdscan.wire.http import Request, Response
 
 Clock = Callable[[], float]
 Read = Callable[[Sequence[Reading], int | None], Awaitable[Reply]]
 
 FEW = 20  # a smaller call gives no place to a canary
+
+
+class Transport(Protocol):
+    """What a provider needs of the network.
+
+    An exchange may take `seconds`; `pins` are certificate fingerprints by endpoint, kept over restarts.
+    """
+
+    seconds: float
+    pins: dict[str, str]
+
+    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
+        """Exchange one request below a base URL for its reply; raises CallError where there is none.
+
+        `sent` is called when the request goes out, which is later than now where a connection has to be made.
+        """
+
+    async def dial(self, url: str, tls: str) -> Connection:
+        """Connect to ssl://host:port or tcp://host:port; raises CallError UNREACHABLE, also for a refused certificate."""
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ class SolanaRpc(JsonRpc):
         Kind.TOKEN: "getMultipleAccounts (token)",
     }
     most: Mapping[Kind, int] = dict.fromkeys(Kind, 100)  # keys, the clock among them
-    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}  # keys
     counts_items = True
     states_head = True
     overhead = 1  # the clock
@@ -33,20 +33,16 @@ class SolanaRpc(JsonRpc):
         self._commitment = link.chain.read_at or "finalized"
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
-        """Keys beside the clock; a token needs two."""
         keys = {kind: max(1, most - 1) for kind, most in super()._sizes(endpoint).items()}
         return keys if keys[Kind.TOKEN] > 1 else {Kind.NATIVE: 1}
 
     async def prove(self) -> None:
-        """Compare the genesis hash."""
         self.require(solana.genesis_hash(await self.call(solana.GENESIS)))
 
     async def tip(self) -> Head:
-        """Ask for the slot at our commitment."""
         return Head(solana.slot(await self.call(("getSlot", ({"commitment": self._commitment},)))))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read accounts; what a short reply leaves open comes back as MISSING."""
         return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:

@@ -30,7 +30,6 @@ class AioTransport:
     """
 
     def __init__(self, request_timeout: float) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout)
         self.seconds = request_timeout
         self.pins: dict[str, str] = {}
         self._dialled: WeakSet[Connection] = WeakSet()
@@ -39,7 +38,7 @@ class AioTransport:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST),
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=self.seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trace_configs=[_tracing()],
@@ -54,10 +53,6 @@ class AioTransport:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close every connection."""
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.errors import ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.failure import Codes, OwnError, failure, or_prose, shown
+from hdscan.wire.failure import Codes, OwnError, decode_reply, failure, shown
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
 
@@ -110,10 +110,7 @@ def _height(stated: int | None) -> int:
 
 def _reply(response: Response) -> _Reply:
     """Decode the envelope; the code in its context is an HTTP status, and outranks the reply's own."""
-    try:
-        reply = decode(_replies, response.body, "the reply")
-    except CallError as error:
-        raise or_prose(error, response, CODES) from None
+    reply = decode_reply(_replies, response, CODES)
     context = reply.context
     if response.status != 200 or context.code != 200 or context.error is not None:
         raise failure(response, CODES, OwnError(context.code if context.code != 200 else None, context.error or ""))

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import msgspec
 
-from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.errors import ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import failure, or_prose
+from hdscan.wire.failure import decode_reply, failure, or_prose
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
+from hdscan.wire.strict import malformed, refuse_excess, refuse_repeats
 
 TIP = Request(path="/blocks/tip/height")
 
@@ -53,10 +53,7 @@ def balance(response: Response, address: str, supply: int | None) -> tuple[int, 
         if response.status == 400 and error.fault is ReadCode.SERVER_ERROR:
             return ReadError(ReadCode.ITEM_ERROR, error.message)
         raise error
-    try:
-        found = decode(_decoder, response.body, "the reply")
-    except CallError as error:
-        raise or_prose(error, response) from None
+    found = decode_reply(_decoder, response)
     refuse_repeats(response.body, _ONCE)
     confirmed = found.chain_stats.funded_txo_sum - found.chain_stats.spent_txo_sum
     unconfirmed = found.mempool_stats.funded_txo_sum - found.mempool_stats.spent_txo_sum

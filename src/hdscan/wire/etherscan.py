@@ -7,9 +7,9 @@ import msgspec
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import block_hash, quantity
-from hdscan.wire.failure import NO_CODES, OwnError, failure, or_prose
+from hdscan.wire.failure import NO_CODES, OwnError, decode_reply, failure, or_prose
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import Malformed, below_63_bits, decode, malformed, read_decimal, refuse_repeats
+from hdscan.wire.strict import below_63_bits, decode, malformed, read_decimal, refuse_repeats
 
 MOST = 20
 
@@ -106,7 +106,7 @@ def number(response: Response) -> int:
         raise malformed("the result is not a number")
     try:
         value = quantity(reply.result)
-    except Malformed:
+    except CallError:
         raise failure(response, NO_CODES, _refusal(reply)) from None
     refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
     return below_63_bits(value, "the number")
@@ -115,10 +115,7 @@ def number(response: Response) -> int:
 def _reply(response: Response) -> _Reply:
     if response.status != 200:
         raise failure(response)
-    try:
-        reply = decode(_replies, response.body, "the reply")
-    except CallError as error:
-        raise or_prose(error, response) from None
+    reply = decode_reply(_replies, response)
     if isinstance(reply.result, list) and reply.status != "1":
         raise failure(response, NO_CODES, _refusal(reply))
     return reply

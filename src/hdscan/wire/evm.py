@@ -8,8 +8,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, below_63_bits, malformed, refuse_repeats
-from hdscan.wire.strict import decode as strictly
+from hdscan.wire.strict import below_63_bits, decode, malformed, refuse_repeats
 
 BALANCE_OF = "70a08231"
 CHAIN_ID: Call = ("eth_chainId", ())
@@ -56,7 +55,7 @@ def head(answer: msgspec.Raw, tag: str) -> int:
     """Decode the result of `head_call`; raises CallError, SERVER_ERROR where the node knows no block by this tag."""
     if tag == LATEST:
         return number(answer, "eth_blockNumber")
-    block: _Block | None = strictly(_blocks, answer, "the block")
+    block: _Block | None = decode(_blocks, answer, "the block")
     refuse_repeats(bytes(answer), {b'"number"': 1})
     if block is None:
         raise CallError(ReadCode.SERVER_ERROR, f"has no {tag} block")
@@ -70,7 +69,7 @@ def block_call(height: int) -> Call:
 
 def block_hash(answer: msgspec.Raw, height: int) -> str:
     """Decode the hash, 0x and 64 digits, of the block at a height; raises CallError, UNAVAILABLE where there is none yet."""
-    block: _Block | None = strictly(_blocks, answer, "the block")
+    block: _Block | None = decode(_blocks, answer, "the block")
     refuse_repeats(bytes(answer), {b'"number"': 1, b'"hash"': 1})
     if block is None:
         raise CallError(ReadCode.UNAVAILABLE, f"has no block at {height}")
@@ -80,40 +79,35 @@ def block_hash(answer: msgspec.Raw, height: int) -> str:
 
 
 def quantity(text: str) -> int:
-    """Read a QUANTITY: 0x, no leading zeros, at most 256 bits; raises Malformed."""
+    """Read a QUANTITY: 0x, no leading zeros, at most 256 bits; raises CallError MALFORMED."""
     if not _QUANTITY.fullmatch(text):
-        raise Malformed("not a hexadecimal quantity")
-    return int(text, 16)
-
-
-def word(text: str) -> int:
-    """Read the one 32-byte word that balanceOf returns; raises Malformed."""
-    if not _WORD.fullmatch(text):
-        raise Malformed(f"not one 32-byte word but {max(len(text) - 2, 0) // 2} bytes")
+        raise malformed("not a hexadecimal quantity")
     return int(text, 16)
 
 
 def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
     """Decode the result of `balance_call`: wei or token units, or an error; no data is EMPTY (no contract), not zero."""
     try:
-        text = strictly(_text, answer, "the result")
+        text = decode(_text, answer, "the result")
         if reading.asset.contract is None:
             return quantity(text)
         if text == "0x":
             return ReadError(ReadCode.EMPTY, "no data: there is no contract at the token's address")
-        return word(text)
-    except (CallError, Malformed) as error:
-        return ReadError(ReadCode.MALFORMED, str(error))
+        if not _WORD.fullmatch(text):
+            raise malformed(f"not one 32-byte word but {max(len(text) - 2, 0) // 2} bytes")
+        return int(text, 16)
+    except CallError as error:
+        return ReadError(error.fault, error.message)
 
 
 def number(answer: msgspec.Raw, what: str) -> int:
     """Decode a chain id or block number, below 2**63; raises CallError MALFORMED."""
-    return _number(strictly(_text, answer, what), what)
+    return _number(decode(_text, answer, what), what)
 
 
 def _number(text: str, what: str) -> int:
     try:
         value = quantity(text)
-    except Malformed as error:
+    except CallError as error:
         raise malformed(f"{what}: {error}") from None
     return below_63_bits(value, what)

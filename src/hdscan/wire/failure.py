@@ -7,11 +7,15 @@ Codes belong to their protocols; texts are shared. Each has a recorded reply in 
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.wire.http import Response
+from hdscan.wire.strict import decode
+
+T = TypeVar("T")
 
 SHOWN = 200  # characters of a provider's own text in an error
 READ = 4096  # bytes of a body, characters of an error, that are searched for a text
@@ -89,13 +93,6 @@ def own_fault(own: OwnError, codes: Codes) -> ReadCode | None:
     return text_fault(own.text) if by_code is None else _refined(by_code, own.text)
 
 
-def status_fault(response: Response) -> ReadCode | None:
-    """The fault that an HTTP status names by itself, or None (RFC 9110, section 15)."""
-    if response.status == 503 and "retry-after" in response.headers:
-        return ReadCode.THROTTLED
-    return STATUSES.get(response.status)
-
-
 def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
     """The error of a call that got no answer; `own` is the provider's error where the reply holds one.
 
@@ -116,11 +113,21 @@ def or_prose(error: CallError, response: Response, codes: Codes = NO_CODES) -> C
     return error if by_text.fault is ReadCode.MALFORMED else by_text
 
 
+def decode_reply(decoder: msgspec.json.Decoder[T], response: Response, codes: Codes = NO_CODES) -> T:
+    """Decode a reply's JSON; raises CallError, by `or_prose`."""
+    try:
+        return decode(decoder, response.body, "the reply")
+    except CallError as error:
+        raise or_prose(error, response, codes) from None
+
+
 def _fault(response: Response, codes: Codes, own: OwnError | None, text: str) -> ReadCode:
     code = response.status if own is None or own.code is None else own.code
     if code in codes:
         return _refined(codes[code], text)
-    by_status = status_fault(response)
+    by_status = STATUSES.get(response.status)
+    if response.status == 503 and "retry-after" in response.headers:
+        by_status = ReadCode.THROTTLED  # RFC 9110, section 15.6.4
     if by_status is not None:
         return _refined(by_status, text)
     by_text = text_fault(text) if own or response.status in (200, 400, 403) else None

@@ -18,7 +18,6 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def method(self) -> str:
-        """POST where there is a body, else GET."""
         return "GET" if self.body is None else "POST"
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import READ, WHOLE_CALL, Codes, OwnError, failure, or_prose, own_fault, shown
+from hdscan.wire.failure import READ, WHOLE_CALL, Codes, OwnError, decode_reply, failure, own_fault, shown
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode as strictly
 from hdscan.wire.strict import malformed, refuse_repeats
@@ -26,7 +26,6 @@ class Batch(msgspec.Struct, frozen=True):
 
     @property
     def request(self) -> Request:
-        """What to send."""
         return Request(body=self.body)
 
 
@@ -44,7 +43,6 @@ class _Item(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error other than null."""
         return self.error is not msgspec.UNSET and bytes(self.error) != b"null"
 
 
@@ -142,10 +140,7 @@ def _place(item: _Item, batch: Batch) -> int | None:
 
 
 def _items(response: Response, batch: Batch, codes: Codes) -> list[_Item]:
-    try:
-        replies = strictly(_replies, response.body, "the reply")
-    except CallError as error:
-        raise or_prose(error, response, codes) from None
+    replies = decode_reply(_replies, response, codes)
     if not isinstance(replies, _Item):
         if len(replies) > batch.count:
             raise malformed(f"{len(replies)} answers to {batch.count} calls")

@@ -16,7 +16,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import BALANCE_OF, LATEST
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, below_63_bits, malformed
+from hdscan.wire.strict import below_63_bits, malformed
 from hdscan.wire.strict import decode as strictly
 
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
@@ -93,7 +93,7 @@ def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple
         raise CallError(ReadCode.EMPTY, "no data: there is no Multicall3 contract on this chain")
     try:
         if not text.startswith("0x"):
-            raise Malformed("not hexadecimal data")
+            raise ValueError("not hexadecimal data")
         results = _results(unhexlify(text[2:]), len(former) + count + HEADERS)
     except ValueError as error:
         raise malformed(f"aggregate3: {error}") from None
@@ -119,9 +119,9 @@ def _table(count: int) -> bytes:
 
 
 def _results(data: bytes, count: int) -> list[int | ReadError]:
-    """Walk the canonical encoding of (bool, bytes)[]; raises Malformed."""
+    """Walk the canonical encoding of (bool, bytes)[]; raises ValueError."""
     if len(data) < 64 + 32 * count or data[:32] != _LIST or _int(data[32:64]) != count:
-        raise Malformed(f"not a list of {count} results")
+        raise ValueError(f"not a list of {count} results")
     at = 64 + 32 * count
     if len(data) == at + 128 * count and data[64:at] == _table(count):
         heads, words = zip(*iter_unpack("96s32s", data[at:]), strict=True)
@@ -130,7 +130,7 @@ def _results(data: bytes, count: int) -> list[int | ReadError]:
     found: list[int | ReadError] = []
     for slot in range(64, at, 32):
         if _int(data[slot : slot + 32]) != at - 64:
-            raise Malformed("the items are not where the list says")
+            raise ValueError("the items are not where the list says")
         head = data[at : at + 96]
         if head == _WORD_RESULT and len(data) >= at + 128:
             found.append(_int(data[at + 96 : at + 128]))
@@ -140,7 +140,7 @@ def _results(data: bytes, count: int) -> list[int | ReadError]:
             found.append(error)
             at += 96 + (size + 31) // 32 * 32
     if at != len(data):
-        raise Malformed("the list is cut short or followed by something else")
+        raise ValueError("the list is cut short or followed by something else")
     return found
 
 
@@ -148,7 +148,7 @@ def _other(head: bytes) -> tuple[int, ReadError]:
     """Parse the head of a result that is not one word: the size of its data, and its error."""
     success, offset, size = _int(head[:32]), _int(head[32:64]), _int(head[64:])
     if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
-        raise Malformed("an item is not (bool, bytes)")
+        raise ValueError("an item is not (bool, bytes)")
     if not success:
         return size, _REVERTED
     if not size:

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import msgspec
 
-from hdscan.model.errors import ReadCode
+from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.failure import Codes, shown
 from hdscan.wire.jsonrpc import Call
-from hdscan.wire.strict import Malformed, below_63_bits, decode, malformed, refuse_repeats
+from hdscan.wire.strict import below_63_bits, decode, malformed, refuse_repeats
 
 CLOCK = "SysvarC1ock11111111111111111111111111111111"
 SYSVAR = "Sysvar1111111111111111111111111111111111111"
@@ -49,7 +49,6 @@ class Asked(msgspec.Struct, frozen=True):
 
     @property
     def call(self) -> Call:
-        """Method and parameters."""
         options = {"commitment": self.commitment, "encoding": "base64", "dataSlice": {"offset": 0, "length": SLICE}}
         return "getMultipleAccounts", (self.keys, options)
 
@@ -128,8 +127,7 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
     _check_clock(value[-1], slot)
     _check_places(value, asked.readings)
     accounts = iter(value)
-    outcomes = tuple(_outcome(reading, accounts) for reading in asked.readings)
-    return Found(outcomes, slot, len(value))
+    return Found(tuple(_outcome(reading, accounts) for reading in asked.readings), slot, len(value))
 
 
 def slot(answer: msgspec.Raw) -> int:
@@ -145,13 +143,13 @@ def genesis_hash(answer: msgspec.Raw) -> str:
 def _check_clock(account: _Account | None, slot: int) -> None:
     try:
         if account is None or account.owner != SYSVAR:
-            raise Malformed("another account")
+            raise malformed("another account")
         data = _bytes(account)
         if len(data) != CLOCK_SIZE:
-            raise Malformed(f"{len(data)} bytes")
+            raise malformed(f"{len(data)} bytes")
         if abs(int.from_bytes(data[:8], "little") - slot) > CLOCK_DRIFT:
-            raise Malformed(f"slot {int.from_bytes(data[:8], 'little')} in a reply of slot {slot}")
-    except Malformed as error:
+            raise malformed(f"slot {int.from_bytes(data[:8], 'little')} in a reply of slot {slot}")
+    except CallError as error:
         raise malformed(f"where the clock belongs stands {error}: the accounts are not in place") from None
 
 
@@ -184,20 +182,15 @@ def _is_misplaced(account: _Account, reading: Reading, program: str | None, owne
 def _outcome(reading: Reading, accounts: Iterator[_Account | None]) -> int | ReadError:
     try:
         if reading.asset.contract is None:
-            return _lamports(next(accounts))
+            account = next(accounts)
+            lamports = 0 if account is None else account.lamports
+            if lamports >= 2**64:
+                raise malformed("more lamports than 64 bits hold")
+            return lamports
         pair = [(next(accounts), program) for program in _PROGRAMS]
         return sum(_token_units(account, program, reading) for account, program in pair)
-    except Malformed as error:
-        return ReadError(ReadCode.MALFORMED, str(error))
-
-
-def _lamports(account: _Account | None) -> int:
-    """An absent account holds no lamports."""
-    if account is None:
-        return 0
-    if account.lamports >= 2**64:
-        raise Malformed("more lamports than 64 bits hold")
-    return account.lamports
+    except CallError as error:
+        return ReadError(error.fault, error.message)
 
 
 def _token_units(account: _Account | None, program: str, reading: Reading) -> int:
@@ -208,11 +201,11 @@ def _token_units(account: _Account | None, program: str, reading: Reading) -> in
     if account.owner == SYSTEM and not data:
         return 0
     if account.owner != program:
-        raise Malformed(f"the associated token account belongs to program {shown(account.owner[:44])}")
+        raise malformed(f"the associated token account belongs to program {shown(account.owner[:44])}")
     if len(data) != SLICE:
-        raise Malformed(f"{len(data)} bytes where {SLICE} of a token account belong")
+        raise malformed(f"{len(data)} bytes where {SLICE} of a token account belong")
     if _mint_and_owner(data) != (reading.asset.contract, reading.address):
-        raise Malformed("the associated token account names another mint or owner")
+        raise malformed("the associated token account names another mint or owner")
     return int.from_bytes(data[64:72], "little")
 
 
@@ -238,15 +231,15 @@ def _data(account: _Account) -> bytes:
     """The bytes of an account, empty if they cannot be decoded."""
     try:
         return _bytes(account)
-    except Malformed:
+    except CallError:
         return b""
 
 
 def _bytes(account: _Account) -> bytes:
     text, encoding = account.data
     if encoding != "base64":
-        raise Malformed("data that is not base64")
+        raise malformed("data that is not base64")
     try:
         return a2b_base64(text, strict_mode=True)
     except ValueError:
-        raise Malformed("data that is not base64") from None
+        raise malformed("data that is not base64") from None

@@ -16,10 +16,6 @@ _ESCAPED = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|3[0-9])")  # 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 
 
-class Malformed(ValueError):
-    """An item of a reply breaks the protocol; becomes that item's error."""
-
-
 def malformed(message: str) -> CallError:
     """The error of a reply that breaks the protocol."""
     return CallError(ReadCode.MALFORMED, message)
@@ -60,26 +56,12 @@ def below_63_bits(value: int, what: str) -> int:
     return value
 
 
-def amount(value: int) -> int:
-    """Check that an amount is between 0 and 2**256 - 1; raises Malformed."""
-    if not 0 <= value <= MAX_UINT256:
-        raise Malformed("the amount is negative" if value < 0 else "the amount is above 2^256 - 1")
-    return value
-
-
 def read_decimal(text: str) -> int | ReadError:
-    """Read an item's decimal amount, or make the item's error."""
-    try:
-        return decimal(text)
-    except Malformed as error:
-        return ReadError(ReadCode.MALFORMED, str(error))
-
-
-def decimal(text: str) -> int:
-    """Read a decimal integer of ASCII digits without sign, blanks or leading zeros; raises Malformed."""
+    """Read an item's amount, at most 2**256 - 1: ASCII digits without sign, blanks or leading zeros."""
     if not _DECIMAL.fullmatch(text):
-        raise Malformed("the amount is not a decimal integer")
-    return amount(int(text))
+        return ReadError(ReadCode.MALFORMED, "the amount is not a decimal integer")
+    amount = int(text)
+    return amount if amount <= MAX_UINT256 else ReadError(ReadCode.MALFORMED, "the amount is above 2^256 - 1")
 
 
 def refuse_excess(amount: int, supply: int | None) -> None:
