@@ -35,7 +35,7 @@ class Talk:
         return self.city.hosts["h"].log
 
     def connections(self) -> list[LineConnection]:
-        return [peer for peer in self.city.hosts["h"]._listener._peers if isinstance(peer, LineConnection)]
+        return [peer for peer in self.city.hosts["h"].listener._peers if isinstance(peer, LineConnection)]
 
     def say(self, message: Any) -> None:
         self._writer.write((message if isinstance(message, bytes) else json.dumps(message).encode()) + b"\n")

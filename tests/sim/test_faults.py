@@ -7,13 +7,12 @@ import pytest
 from eth_abi import decode, encode
 
 from hdscan.sim import abi
-from hdscan.sim.city import City
+from hdscan.sim.city import DEMO, City
 from hdscan.sim.contracts import MULTICALL3
 from hdscan.sim.faults import ITEM_FAULTS, Asked, Fault, FaultPlan, Rule, always, poison, script
 from hdscan.sim.host import FLOOD_MEGABYTES, HostSpec
 from hdscan.sim.profile import PROFILES
 from hdscan.sim.solana import CLOCK
-from hdscan.sim.topology import DEMO
 from hdscan.sim.world import World, associated_account
 from tests.sim.conversation import Talk, accounts, converse, host, until
 

@@ -232,15 +232,15 @@ def test_solana_refuses_what_the_real_one_refuses():
 def test_the_log_names_what_was_asked():
     async def story(talk: Talk) -> None:
         world = talk.world["sol"]
-        existing = next(key for key, account in world.accounts().items() if account.amount)
+        existing = next(key for key, account in world.accounts.items() if account.amount)
         mint = world.assets[1].contract or ""
         missing = next(
             key
             for address in world.addresses()
-            if (key := associated_account(address, mint, PROGRAMS[1])) not in world.accounts()
+            if (key := associated_account(address, mint, PROGRAMS[1])) not in world.accounts
         )
         await talk.post(accounts([world.address(3), existing, missing, CLOCK]))
-        symbol = {asset.contract: asset.symbol for asset in world.assets}[world.accounts()[existing].mint]
+        symbol = {asset.contract: asset.symbol for asset in world.assets}[world.accounts[existing].mint]
         entry = talk.log[0]
         assert entry.asks == ((world.address(3), "SOL"), (existing, symbol), (missing, "account"))
         assert (entry.methods, entry.items, entry.status, entry.answered) == (("getMultipleAccounts",), 4, 200, "ok")

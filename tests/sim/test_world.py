@@ -67,7 +67,7 @@ def test_amounts_cover_what_clients_get_wrong():
     assert any(amount > 2**64 for (chain, _, _), amount in world.truth().items() if chain == "bsc")
     unconfirmed = [row.unconfirmed for row in world["btc"].truth()]
     assert min(unconfirmed) < 0 < max(unconfirmed)
-    accounts = world["sol"].accounts().values()
+    accounts = world["sol"].accounts.values()
     assert {account.program for account in accounts} == set(PROGRAMS)
     assert any(account.amount == 0 for account in accounts)
     assert all(account.amount < 2**64 for account in accounts)
@@ -76,7 +76,7 @@ def test_amounts_cover_what_clients_get_wrong():
 def test_token_accounts_add_up_to_the_truth():
     world = World(5, 300, funded=0.4)["sol"]
     held: dict[tuple[str, str], int] = {}
-    for account in world.accounts().values():
+    for account in world.accounts.values():
         key = (account.owner, account.mint)
         held[key] = held.get(key, 0) + account.amount
     for row in world.truth():
@@ -101,8 +101,8 @@ def test_associated_account_is_the_published_one():
 def test_an_account_that_does_not_exist_still_has_an_owner():
     world = World(1, 3, funded=0)["sol"]
     account = associated_account(world.address(2), world.assets[2].contract or "", PROGRAMS[1])
-    assert world.owner_of(account) == (world.address(2), "USDT")
-    assert world.owner_of(world.address(2)) is None
+    assert world.owners[account] == (world.address(2), "USDT")
+    assert world.address(2) not in world.owners
 
 
 def test_explicit_addresses_hold_what_is_stated():

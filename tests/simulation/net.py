@@ -12,7 +12,6 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.provider.connection import Connection
 from hdscan.provider.transport import join
-from hdscan.sim.city import speaker_of
 from hdscan.sim.clock import Clock
 from hdscan.sim.faults import Fault
 from hdscan.sim.host import Entry, Host
@@ -112,14 +111,7 @@ class Site:
         self.plan, self.name, self.chain = plan, spec.name, spec.chain
         self.world = world[spec.chain]
         self.watch = watch
-        self.host = Host(
-            spec,
-            self.world,
-            speaker_of(spec, self.world),
-            (*plan.for_good, *plan.rules),
-            seed=seed,
-            clock=clock,
-        )
+        self.host = Host(spec, self.world, (*plan.for_good, *plan.rules), seed=seed, clock=clock)
         told = self.host.endpoint
         self.endpoint: Endpoint = msgspec.structs.replace(
             told, url=f"https://{spec.name}.invalid{told.url}", per_minute=plan.per_minute, per_hour=plan.per_hour

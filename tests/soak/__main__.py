@@ -18,8 +18,8 @@ import uvloop
 from hdscan.app.demo import Demo, DemoReport, DemoRequest
 from hdscan.model.endpoint import Cost
 from hdscan.model.events import ScanProgress
+from hdscan.sim.city import DEMO
 from hdscan.sim.host import HostSpec, Throttle
-from hdscan.sim.topology import DEMO
 from tests.soak.plot import Sample, slope, svg
 
 WARM = 0.3  # of the time: caches fill

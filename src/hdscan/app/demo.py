@@ -24,10 +24,10 @@ from hdscan.model.chain import Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.scan import BalanceRow, BalanceState, ChainResult, Status
 from hdscan.settings import LogLevel, ScanSettings, Settings
+from hdscan.sim.city import DEMO
 from hdscan.sim.host import HostSpec
 from hdscan.sim.judge import Judgement
 from hdscan.sim.process import Config, Simulation
-from hdscan.sim.topology import DEMO
 from hdscan.sim.world import Truth, World
 
 # Simulated hosts answer within 0.1 s and fail for seconds, not minutes: timeouts and cooldowns are shortened to match. Rates

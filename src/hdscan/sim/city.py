@@ -1,22 +1,37 @@
 """Simulated hosts for all chains in this process, for tests and the demo."""
 
 from collections.abc import Iterable, Mapping
-from pkgutil import resolve_name
 from typing import Self
 
-from hdscan.model.chain import Family
-from hdscan.model.endpoint import Endpoint
-from hdscan.model.protocol import PROTOCOLS
+from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.sim.clock import Clock
 from hdscan.sim.faults import Rule
-from hdscan.sim.host import Host, HostSpec
+from hdscan.sim.host import Host, HostSpec, Throttle
 from hdscan.sim.judge import Judgement, judge
 from hdscan.sim.profile import PROFILES, Profile
-from hdscan.sim.speaker import Speaker
-from hdscan.sim.topology import DEMO
-from hdscan.sim.world import ChainWorld, World
+from hdscan.sim.world import World
 
 Faults = str | Mapping[str, Iterable[Rule]]
+
+DEMO = (  # three Esplora servers, three kinds of BSC hosts, two Solana nodes
+    HostSpec(name="sim-blockstream", chain="btc", protocols=("esplora",), rate=140, throttle=Throttle.BARE),
+    HostSpec(name="sim-mempool", chain="btc", protocols=("esplora",), rate=120, latency=0.03),
+    HostSpec(name="sim-esplora", chain="btc", protocols=("esplora",), rate=100, throttle=Throttle.DATE),
+    HostSpec(name="sim-bsc-node", chain="bsc", protocols=("evm-multicall", "evm-rpc"), rate=5, latency=0.05, gas_cap=1_500),
+    HostSpec(
+        name="sim-bsc-public",
+        chain="bsc",
+        protocols=("evm-rpc",),
+        rate=30,
+        cost=Cost.ITEM,
+        batch=3,
+        published_batch=3,
+        throttle=Throttle.DATE,
+    ),
+    HostSpec(name="sim-bscscan", chain="bsc", protocols=("etherscan",), rate=5, latency=0.06, throttle=Throttle.TEXT),
+    HostSpec(name="sim-solana", chain="sol", protocols=("solana-rpc",), rate=8, latency=0.05),
+    HostSpec(name="sim-helius", chain="sol", protocols=("solana-rpc",), rate=12, latency=0.04, throttle=Throttle.BARE),
+)
 
 
 class City:
@@ -34,25 +49,24 @@ class City:
         profile = _profile(faults, tuple(hosts), world)
         self.hosts: dict[str, Host] = {}
         for spec in profile.hosts:
-            chain = world[spec.chain]
-            speaker = speaker_of(spec, chain)
             rules = profile.rules.get(spec.name, ())
-            self.hosts[spec.name] = Host(spec, chain, speaker, rules, seed=world.seed, clock=self._clock, keep_asks=keep_asks)
+            self.hosts[spec.name] = Host(
+                spec, world[spec.chain], rules, seed=world.seed, clock=self._clock, keep_asks=keep_asks
+            )
 
     async def __aenter__(self) -> Self:
         self._clock.start()
         for host in self.hosts.values():
-            await host.open()
+            await host.listener.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for host in self.hosts.values():
-            await host.close()
+            await host.listener.close()
         self._clock.stop()
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The hosts as clients are told about them."""
         return tuple(host.endpoint for host in self.hosts.values())
 
     def set_faults(self, faults: Faults) -> None:
@@ -71,17 +85,9 @@ class City:
         return [judge(host.spec, host.log) for host in self.hosts.values()]
 
 
-def speaker_of(spec: HostSpec, world: ChainWorld) -> Speaker:
-    """What answers for a host: the speaker of its first protocol."""
-    speaker: Speaker = resolve_name(PROTOCOLS[spec.protocols[0]].speaker)(world, spec.gas_cap)
-    return speaker
-
-
 def _profile(faults: Faults, hosts: tuple[HostSpec, ...], world: World) -> Profile:
     if isinstance(faults, str):
-        families: dict[str, Family] = {name: chain.family for name, chain in world.chains.items()}
-        return PROFILES[faults](hosts, families, world.seed)
-    unknown = set(faults) - {spec.name for spec in hosts}
-    if unknown:
+        return PROFILES[faults](hosts, {name: chain.family for name, chain in world.chains.items()}, world.seed)
+    if unknown := set(faults) - {spec.name for spec in hosts}:
         raise ValueError(f"no such host: {', '.join(sorted(unknown))}")
     return Profile(hosts, {name: tuple(rules) for name, rules in faults.items()})

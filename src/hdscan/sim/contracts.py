@@ -31,8 +31,7 @@ class Contracts:
 
     def __init__(self, world: ChainWorld, gas_cap: int) -> None:
         self._world, self._gas_cap = world, gas_cap
-        self._native = world.chain.symbol
-        self._tokens = {bytes.fromhex(each.contract[2:]): (at, each) for at, each in enumerate(world.assets) if each.contract}
+        self._tokens = {bytes.fromhex(each.contract[2:]): at for at, each in enumerate(world.assets) if each.contract}
 
     def understand(self, target: bytes, data: bytes) -> ContractCall:
         """Parse call data, as far as it is known here."""
@@ -61,25 +60,29 @@ class Contracts:
         return "0x" + abi.encode_results(results).hex()
 
     def _spoil(self, results: list[tuple[bool, bytes]], call: ContractCall, trouble: Trouble) -> list[tuple[bool, bytes]]:
-        hit = {call.at[chosen] for chosen in trouble.victims(symbol != self._native for _, symbol in call.asks)}
+        hit = {call.at[chosen] for chosen in trouble.victims(symbol != self._world.chain.symbol for _, symbol in call.asks)}
         if trouble.fault is Fault.SHORT_LIST:
             return [result for at, result in enumerate(results) if at not in hit]
         lost = (trouble.fault is Fault.EMPTY_DATA, b"")
         return [lost if at in hit else result for at, result in enumerate(results)]
 
-    def _ask(self, target: bytes, data: bytes) -> Ask | None:
+    def _asset(self, target: bytes, data: bytes) -> int | None:
+        """Which of the chain's assets a call asks for the balance of."""
         if len(data) != 36:
             return None
         if target == MULTICALL3:
-            return ("0x" + data[16:].hex(), self._native) if data[:4] == abi.GET_ETH_BALANCE else None
-        token = self._tokens.get(target)
-        return ("0x" + data[16:].hex(), token[1].symbol) if token and data[:4] == abi.BALANCE_OF else None
+            return 0 if data[:4] == abi.GET_ETH_BALANCE else None
+        return self._tokens.get(target) if data[:4] == abi.BALANCE_OF else None
+
+    def _ask(self, target: bytes, data: bytes) -> Ask | None:
+        asset = self._asset(target, data)
+        return None if asset is None else ("0x" + data[16:].hex(), self._world.assets[asset].symbol)
 
     def _run(self, target: bytes, data: bytes, view: View) -> tuple[bool, bytes]:
+        if (asset := self._asset(target, data)) is not None:
+            return True, abi.word(view.held("0x" + data[16:].hex(), asset))
         selector = data[:4]
         if target == MULTICALL3:
-            if selector == abi.GET_ETH_BALANCE and len(data) == 36:
-                return True, abi.word(view.held("0x" + data[16:].hex(), 0))
             facts = {
                 abi.GET_BLOCK_NUMBER: view.head,
                 abi.GET_CHAIN_ID: int(view.identity),
@@ -91,9 +94,7 @@ class Contracts:
         token = self._tokens.get(target)
         if token is None:
             return True, b""
-        if selector == abi.BALANCE_OF and len(data) == 36:
-            return True, abi.word(view.held("0x" + data[16:].hex(), token[0]))
-        return (True, abi.word(token[1].decimals)) if selector == abi.DECIMALS else (False, b"")
+        return (True, abi.word(self._world.assets[token].decimals)) if selector == abi.DECIMALS else (False, b"")
 
     @staticmethod
     def _block_hash(height: int, view: View) -> int:

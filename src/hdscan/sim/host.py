@@ -1,19 +1,23 @@
 """One simulated host: a protocol behind a port, with a rate limit, batch cap, latency, faults and a request log."""
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from math import ceil, floor
+from pkgutil import resolve_name
 
 import msgspec
 
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.protocol import PROTOCOLS
+from hdscan.sim.certificate import server_context
 from hdscan.sim.clock import Clock
 from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
-from hdscan.sim.http import Exchange, Request, http_date, listen
-from hdscan.sim.lines import NOTICE, line_listener
+from hdscan.sim.http import Connection, Exchange, Headers, Listener, Request, http_date
+from hdscan.sim.lines import NOTICE, LineConnection
 from hdscan.sim.meter import Meter
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import Lie, View
@@ -104,14 +108,13 @@ class Entry(msgspec.Struct):
 class Host:
     """Serves one chain's world by one protocol; `rules` are its faults, and the seed decides all chance.
 
-    `open` listens on a port; `serve` takes a request without a socket.
+    `listener.open` listens on a port; `serve` takes a request without a socket.
     """
 
     def __init__(
         self,
         spec: HostSpec,
         world: ChainWorld,
-        speaker: Speaker,
         rules: tuple[Rule, ...] = (),
         *,
         seed: int = 0,
@@ -120,11 +123,17 @@ class Host:
     ) -> None:
         self.spec = spec
         self.log: list[Entry] = []
-        self._world, self._speaker, self._clock, self._keep_asks = world, speaker, clock, keep_asks
+        self._world, self._clock, self._keep_asks = world, clock, keep_asks
         self._seed = f"{seed}/{spec.name}"
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
-        self._lines = PROTOCOLS[spec.protocols[0]].lines
-        self._listener = line_listener(self.serve, self._news, tls=spec.tls) if self._lines else listen(self.serve)
+        protocol = PROTOCOLS[spec.protocols[0]]
+        self._speaker: Speaker = resolve_name(protocol.speaker)(world, spec.gas_cap)
+        self._lines = protocol.lines
+        if self._lines:
+            context = server_context(os.urandom(32)) if spec.tls else None
+            self.listener = Listener(partial(LineConnection, self.serve, self._news), "ssl" if spec.tls else "tcp", context)
+        else:
+            self.listener = Listener(partial(Connection, self.serve))
         self.set_rules(rules)
         self.reset()
 
@@ -137,17 +146,11 @@ class Host:
         self.log = []
         self._number = 0
         self._first: float | None = None
-        self._branch: int | None = None
+        self._branch: int | None = None  # its first block, fixed by the first request that is answered from it
         self._paused_until = 0.0
         spec = self.spec
         rate = spec.hidden_rate or spec.rate
         self._meter = Meter(rate, max(spec.burst, rate) if spec.cost is Cost.ITEM else spec.burst)
-
-    async def open(self) -> None:
-        await self._listener.open()
-
-    async def close(self) -> None:
-        await self._listener.close()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -157,7 +160,7 @@ class Host:
             name=spec.name,
             chain=spec.chain,
             protocols=spec.protocols,
-            url=self._listener.url + self._speaker.path,
+            url=self.listener.url + self._speaker.path,
             rate=spec.rate,
             cost=spec.cost,
             batch=spec.published_batch,
@@ -172,8 +175,10 @@ class Host:
     def _view(self, trouble: Trouble) -> View:
         fault = trouble.fault
         lie = Lie(fault, trouble.share, self._seed) if fault in LIES else None
-        branch = self._orphan() if fault is Fault.ORPHANED else None
         now = self._clock.wall()
+        if fault is Fault.ORPHANED and self._branch is None:
+            self._branch = self._world.height(now) - 1
+        branch = self._branch if fault is Fault.ORPHANED else None
         return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch, now=now)
 
     def serve(self, request: Request, connection: Exchange) -> None:
@@ -226,12 +231,6 @@ class Host:
             else:
                 self._send(entry, connection, answer, entry.answered)
 
-    def _orphan(self) -> int:
-        """The first block of the host's branch, fixed by the first request that is answered from it."""
-        if self._branch is None:
-            self._branch = self._world.height(self._clock.wall()) - 1
-        return self._branch
-
     def _refuse(self, entry: Entry, connection: Exchange, how: Throttle, why: str) -> None:
         """Refuse with 429 (or 503) in the host's way, beginning or continuing the pause that it announces."""
         answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
@@ -240,7 +239,7 @@ class Host:
         how = Throttle.BARE if self._lines else how  # lines have no headers: a pause cannot be announced
         now, wall = self._clock.ticks(), self._clock.wall()
         seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
-        headers: tuple[tuple[str, str], ...] = ()
+        headers: Headers = ()
         if how is Throttle.SECONDS:
             headers = (("Retry-After", str(seconds)),)
             entry.paused_until = now + seconds
@@ -252,9 +251,7 @@ class Host:
             self._paused_until = max(self._paused_until, entry.paused_until)
         self._send(entry, connection, answer, why, headers)
 
-    def _send(
-        self, entry: Entry, connection: Exchange, answer: Answer, answered: str, headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def _send(self, entry: Entry, connection: Exchange, answer: Answer, answered: str, headers: Headers = ()) -> None:
         entry.answered = answered
 
         def now() -> None:

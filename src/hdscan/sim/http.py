@@ -20,7 +20,6 @@ from urllib.parse import unquote_plus
 import msgspec
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 FLOOD = b" " * 1_000_000
 
 
@@ -33,10 +32,13 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+Headers = tuple[tuple[str, str], ...]
+
+
 class Exchange(Protocol):
     """A request in hand: it can be answered, or its connection broken."""
 
-    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def reply(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """Answer the request."""
 
     def reset(self) -> None:
@@ -46,7 +48,10 @@ class Exchange(Protocol):
         """Announce the whole body, send half of it, then reset or close the connection."""
 
     def flood(self, status: int, body: bytes, megabytes: int) -> None:
-        """Answer with `megabytes` MB of white space behind the body."""
+        """Answer with `megabytes` MB of white space behind the body, as fast as the client reads."""
+
+
+Serve = Callable[[Request, Exchange], None]
 
 
 class Peer(asyncio.Protocol):
@@ -81,16 +86,19 @@ class Peer(asyncio.Protocol):
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self._transport.abort()
 
-    def break_off(self, part: bytes, *, reset: bool) -> None:
-        """Send part of a reply, then reset or close the connection."""
-        self.write(part)
+    def head(self, status: int, length: int) -> bytes:
+        """What goes before a body of `length` bytes."""
+        return b""
+
+    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
+        self.write(self.head(status, len(body) + 1) + body[: len(body) // 2])
         if reset:
             asyncio.get_running_loop().call_later(0.005, self.reset)
         else:
             self.close()
 
-    def flood_with(self, megabytes: int) -> None:
-        """Send white space as fast as the client reads."""
+    def flood(self, status: int, body: bytes, megabytes: int) -> None:
+        self.write(self.head(status, len(body) + megabytes * len(FLOOD)) + body)
         self._flood = megabytes
         self.resume_writing()
 
@@ -103,7 +111,7 @@ class Peer(asyncio.Protocol):
 class Connection(Peer):
     """One HTTP client: hands requests to `serve` one at a time, and sends what `serve` decides on."""
 
-    def __init__(self, serve: "Serve", peers: set[Peer]) -> None:
+    def __init__(self, serve: Serve, peers: set[Peer]) -> None:
         super().__init__(peers)
         self._serve = serve
         self._buffer = b""
@@ -115,48 +123,37 @@ class Connection(Peer):
             self._next()
 
     def _next(self) -> None:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
+        top, blank, rest = self._buffer.partition(b"\r\n\r\n")
+        stated = LENGTH.search(top)
+        length = int(stated[1]) if stated else 0
+        if not blank or len(rest) < length:
             return
-        length = 0
-        if self._buffer[:4] != b"GET " and (stated := LENGTH.search(self._buffer, 0, end + 2)):
-            length = int(stated[1])
-        if len(self._buffer) < end + 4 + length:
-            return
-        line = self._buffer[: self._buffer.find(b"\r\n")].decode("latin-1")
-        verb, target, _ = line.split(" ", 2)
-        body = self._buffer[end + 4 : end + 4 + length]
-        self._buffer = self._buffer[end + 4 + length :]
+        verb, target, _ = top.decode("latin-1").split(" ", 2)
         path, _, query = target.partition("?")
-        self._busy = True
-        self._serve(Request(verb, path, parse_query(query), body), self)
+        self._buffer, self._busy = rest[length:], True
+        self._serve(Request(verb, path, parse_query(query), rest[:length]), self)
 
-    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Answer the request in hand."""
-        self.write(head(status, len(body), headers) + body)
+    def head(self, status: int, length: int, headers: Headers = ()) -> bytes:
+        """The status line, and headers to which Date and Content-Type (JSON) are added where they are not given."""
+        stated = {"Content-Type": "application/json", "Date": http_date(int(time.time()))} | dict(headers)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in stated.items())
+        return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}Content-Length: {length}\r\n\r\n".encode("latin-1")
+
+    def reply(self, status: int, body: bytes, headers: Headers = ()) -> None:
+        self.write(self.head(status, len(body), headers) + body)
         self._busy = False
         if self._buffer:
             self._next()
 
-    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
-        self.break_off(head(status, len(body) + 1, ()) + body[: len(body) // 2], reset=reset)
-
     def flood(self, status: int, body: bytes, megabytes: int) -> None:
-        self.write(head(status, len(body) + megabytes * len(FLOOD), ()) + body)
-        self.flood_with(megabytes)
+        super().flood(status, body, megabytes)
         self._busy = False
-
-
-Serve = Callable[[Request, Exchange], None]
-
-
-Make = Callable[[set[Peer]], asyncio.Protocol]
 
 
 class Listener:
     """A server socket on a free loopback port; `make` makes a Peer of the given set for each connection."""
 
-    def __init__(self, make: Make, scheme: str = "http", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, make: Callable[[set[Peer]], Peer], scheme: str = "http", tls: ssl.SSLContext | None = None) -> None:
         self._make, self._scheme, self._tls = make, scheme, tls
         self._peers: set[Peer] = set()
         self._server: asyncio.AbstractServer | None = None
@@ -180,11 +177,6 @@ class Listener:
             self._server = None
 
 
-def listen(serve: Serve) -> Listener:
-    """Make a listener that speaks HTTP."""
-    return Listener(lambda peers: Connection(serve, peers))
-
-
 def parse_query(query: str) -> dict[str, str]:
     """Decode a query string; the last of repeated names wins."""
     pairs = (part.partition("=") for part in query.split("&") if part)
@@ -195,13 +187,3 @@ def parse_query(query: str) -> dict[str, str]:
 def http_date(seconds: int) -> str:
     """Write unix seconds as an IMF-fixdate (RFC 9110 section 5.6.7)."""
     return formatdate(seconds, usegmt=True)
-
-
-def head(status: int, length: int, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Write a reply's head with Date, Content-Type (JSON unless given) and Content-Length."""
-    extra = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in headers)
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        extra += b"Content-Type: application/json\r\n"
-    if not any(name.lower() == "date" for name, _ in headers):
-        extra += b"Date: %s\r\n" % http_date(int(time.time())).encode()
-    return b"HTTP/1.1 %d %s\r\n%sContent-Length: %d\r\n\r\n" % (status, REASONS.get(status, b"Unknown"), extra, length)

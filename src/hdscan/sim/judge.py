@@ -67,17 +67,13 @@ def pause_violations(spec: HostSpec, log: Iterable[Entry]) -> list[Entry]:
     return found
 
 
-def repeated_asks(log: Iterable[Entry], world: ChainWorld | None = None) -> Counter[Ask]:
-    """Count asks after the first one answered "ok", per (address, asset symbol).
-
-    A `world` names Solana's token accounts by owner and token (see `named`).
-    """
+def repeated_asks(log: Iterable[Entry]) -> Counter[Ask]:
+    """Count asks after the first one answered "ok", per (address, asset symbol)."""
     answered: set[Ask] = set()
     repeated: Counter[Ask] = Counter()
     for entry in log:
-        asks = set(entry.asks if world is None else named(entry.asks, world))
-        for ask in asks & answered:
-            repeated[ask] += 1
+        asks = set(entry.asks)
+        repeated.update(asks & answered)
         if entry.answered == "ok":
             answered |= asks
     return repeated
@@ -87,4 +83,4 @@ def named(asks: Iterable[Ask], world: ChainWorld) -> Iterable[Ask]:
     """Replace Solana's token accounts, existing or not, by (owner, token)."""
     if world.family is not Family.SOLANA:
         return asks
-    return [(key, symbol) if symbol == world.chain.symbol else world.owner_of(key) or (key, symbol) for key, symbol in asks]
+    return [(key, symbol) if symbol == world.chain.symbol else world.owners.get(key, (key, symbol)) for key, symbol in asks]

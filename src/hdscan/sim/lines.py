@@ -1,14 +1,12 @@
 """A line server on raw sockets, TCP or TLS, as Electrum hosts run it; an HTTP status becomes a JSON-RPC error."""
 
 import asyncio
-import os
 from collections.abc import Callable
 
 import msgspec
 
-from hdscan.sim.certificate import server_context
 from hdscan.sim.chains import EPOCH
-from hdscan.sim.http import Listener, Peer, Request, Serve
+from hdscan.sim.http import Headers, Peer, Request, Serve
 from hdscan.sim.jsonrpc import Envelope, RpcError, close_envelope, failure, open_envelope, refuse_all
 from hdscan.sim.view import View
 
@@ -60,14 +58,13 @@ class LineConnection(Peer):
 
     def _wait_for_block(self) -> None:
         view = self._news()
-        played = view.world.played
-        age = (view.time - EPOCH) % played.interval
-        self._next_block = asyncio.get_running_loop().call_later(played.interval - age, self.tell)
+        interval = view.world.played.interval
+        self._next_block = asyncio.get_running_loop().call_later(interval - (view.time - EPOCH) % interval, self.tell)
 
     def tell(self) -> None:
         """Announce the head, as a node does for every block."""
-        params = [{"height": self._news().head, "hex": "00" * 80}]
-        self.write_line(msgspec.json.encode({"jsonrpc": "2.0", "method": NOTICE, "params": params}))
+        block = {"height": self._news().head, "hex": "00" * 80}
+        self.write_line(msgspec.json.encode({"jsonrpc": "2.0", "method": NOTICE, "params": [block]}))
         self._wait_for_block()
 
     def write_line(self, line: bytes) -> None:
@@ -79,35 +76,18 @@ class Line:
 
     def __init__(self, connection: LineConnection, line: bytes) -> None:
         self._connection, self._line = connection, line
+        self.reset, self.reply_in_part, self.flood = connection.reset, connection.reply_in_part, connection.flood
 
-    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def reply(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """Answer with a line; for a status other than 200, with an error for every request of the line."""
         if status == 200:
             self._connection.write_line(body)
             return
-        envelope = open_envelope(self._line)
         error = ERRORS.get(status, BROKEN)
-        self._connection.write_line(_refusal(envelope, error))
+        self._connection.write_line(_refusal(open_envelope(self._line), error))
         if error is OVERUSED:
             self._connection.close()
-
-    def reset(self) -> None:
-        self._connection.reset()
-
-    def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
-        self._connection.break_off(body[: len(body) // 2], reset=reset)
-
-    def flood(self, status: int, body: bytes, megabytes: int) -> None:
-        """Send a line that does not end for `megabytes` MB."""
-        self._connection.write(body)
-        self._connection.flood_with(megabytes)
 
 
 def _refusal(envelope: Envelope, error: RpcError) -> bytes:
     return refuse_all(envelope, error) if envelope.requests else failure(envelope.error or error)
-
-
-def line_listener(serve: Serve, news: Callable[[], View], *, tls: bool, seed: bytes | None = None) -> Listener:
-    """Make a line server; its certificate is made from `seed`, or at random."""
-    context = server_context(seed or os.urandom(32)) if tls else None
-    return Listener(lambda peers: LineConnection(serve, news, peers), "ssl" if tls else "tcp", context)

@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Any, Self
 
 import aiohttp
@@ -23,19 +24,16 @@ import msgspec
 
 from hdscan.model.endpoint import Endpoint
 from hdscan.sim.chains import MAINNET, SimChain
-from hdscan.sim.city import City
+from hdscan.sim.city import DEMO, City
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import Entry, HostSpec
-from hdscan.sim.http import Exchange, Request, listen
+from hdscan.sim.http import Connection, Exchange, Listener, Request
 from hdscan.sim.judge import Judgement
-from hdscan.sim.topology import DEMO
 from hdscan.sim.world import World
 
 _run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
 with suppress(ImportError):  # it has no wheel for Windows
     from uvloop import run as _run
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,7 +49,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep_asks: bool = True
 
     def world(self) -> World:
-        """The truth, the same in parent and child."""
         return World(self.seed, self.addresses, funded=self.funded, chains=self.chains, explicit=self.explicit)
 
 
@@ -62,42 +59,36 @@ class Ready(msgspec.Struct, frozen=True):
     control: str
 
 
-class Control:
-    """The control server's answers."""
-
-    def __init__(self, city: City) -> None:
-        self._city = city
-
-    def serve(self, request: Request, connection: Exchange) -> None:
-        """Answer a request: 404 for an unknown path or name, 400 for an invalid body."""
-        try:
-            connection.reply(200, self._answer(request))
-        except (KeyError, LookupError) as error:
-            connection.reply(404, _encode({"error": f"unknown: {error}"}))
-        except ValueError as error:
-            connection.reply(400, _encode({"error": str(error)}))
-
-    def _answer(self, request: Request) -> bytes:
-        match request.verb, request.path:
-            case "GET", "/judgement":
-                return _encode(self._city.judge())
-            case "GET", "/log":
-                return _encode(self._city.hosts[request.query["host"]].log)
-            case "GET", "/truth":
-                return _encode(list(self._city.world[request.query["chain"]].truth()))
-            case "POST", "/faults":
-                self._city.set_faults(msgspec.json.decode(request.body, type=str | dict[str, tuple[Rule, ...]]))
-            case "POST", "/reset":
-                self._city.reset()
-            case _:
-                raise LookupError(f"{request.verb} {request.path}")
-        return b"{}"
+def _control(city: City, request: Request) -> object:
+    """Do what a request to the control server asks for; LookupError for an unknown path or name, ValueError for its body."""
+    match request.verb, request.path:
+        case "GET", "/judgement":
+            return city.judge()
+        case "GET", "/log":
+            return city.hosts[request.query["host"]].log
+        case "GET", "/truth":
+            return list(city.world[request.query["chain"]].truth())
+        case "POST", "/faults":
+            city.set_faults(msgspec.json.decode(request.body, type=str | dict[str, tuple[Rule, ...]]))
+        case "POST", "/reset":
+            city.reset()
+        case _:
+            raise LookupError(f"{request.verb} {request.path}")
+    return {}
 
 
 async def _simulate(config: Config) -> None:
     city = City(config.world(), config.hosts, faults=config.faults, keep_asks=config.keep_asks)
-    control = listen(Control(city).serve)
     loop, closed = asyncio.get_running_loop(), asyncio.Event()
+
+    def serve(request: Request, connection: Exchange) -> None:
+        try:
+            status, told = 200, _control(city, request)
+        except LookupError as error:
+            status, told = 404, {"error": f"unknown: {error}"}
+        except ValueError as error:
+            status, told = 400, {"error": str(error)}
+        connection.reply(status, msgspec.json.encode(told))
 
     def watch() -> None:
         while sys.stdin.buffer.read(4096):
@@ -105,9 +96,8 @@ async def _simulate(config: Config) -> None:
         loop.call_soon_threadsafe(closed.set)
 
     async with city:
-        url = await control.open()
-        sys.stdout.write(_encode(Ready(city.endpoints, url)).decode() + "\n")
-        sys.stdout.flush()
+        control = Listener(partial(Connection, serve))
+        print(msgspec.json.encode(Ready(city.endpoints, await control.open())).decode(), flush=True)  # noqa: T201
         threading.Thread(target=watch, daemon=True).start()
         await closed.wait()
         await control.close()
@@ -131,37 +121,31 @@ class Simulation:
         self.world = config.world()
         self.endpoints: tuple[Endpoint, ...] = ()
         self.control = ""  # the control server's base URL
-        self._process: asyncio.subprocess.Process | None = None
+        self.pid = 0
+        self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
-
-    @property
-    def pid(self) -> int:
-        """The child's process id, for measuring its CPU time."""
-        assert self._process is not None
-        return self._process.pid
 
     async def __aenter__(self) -> Self:
         pipe = asyncio.subprocess.PIPE
-        command = (sys.executable, "-m", "hdscan.sim")
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=2**24)
-        self._process = process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(_encode(self.config) + b"\n")
+        async with AsyncExitStack() as stack:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "hdscan.sim", stdin=pipe, stdout=pipe, limit=2**24
+            )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            stack.push_async_callback(_end, process, process.stdin)
+            process.stdin.write(msgspec.json.encode(self.config) + b"\n")
             line = await process.stdout.readline()
             if not line:
                 raise RuntimeError("the simulator did not start; its error is above")
             ready = msgspec.json.decode(line, type=Ready)
-            self.endpoints, self.control = ready.endpoints, ready.control
-            self._session = aiohttp.ClientSession()
-        except BaseException:
-            await self._stop()
-            raise
+            self.endpoints, self.control, self.pid = ready.endpoints, ready.control, process.pid
+            self._session = await stack.enter_async_context(aiohttp.ClientSession(self.control))
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stop()
+        await self._stack.aclose()
 
     async def judge(self) -> list[Judgement]:
         return msgspec.json.decode(await self._ask("GET", "/judgement"), type=list[Judgement])
@@ -170,30 +154,24 @@ class Simulation:
         return msgspec.json.decode(await self._ask("GET", "/log", params={"host": host}), type=list[Entry])
 
     async def set_faults(self, faults: str | Mapping[str, tuple[Rule, ...]]) -> None:
-        """As City.set_faults."""
-        await self._ask("POST", "/faults", data=_encode(faults))
+        await self._ask("POST", "/faults", data=msgspec.json.encode(faults))
 
     async def reset(self) -> None:
-        """Empty the logs and begin every host's time anew."""
         await self._ask("POST", "/reset")
 
     async def _ask(self, verb: str, path: str, **options: Any) -> bytes:
         assert self._session is not None
-        async with self._session.request(verb, self.control + path, **options) as reply:
+        async with self._session.request(verb, path, **options) as reply:
             body = await reply.read()
             if reply.status != 200:
                 raise RuntimeError(body.decode())
             return body
 
-    async def _stop(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-        process = self._process
-        if process is not None:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), 5)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+
+async def _end(process: asyncio.subprocess.Process, stdin: asyncio.StreamWriter) -> None:
+    stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), 5)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

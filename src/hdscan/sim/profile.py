@@ -4,49 +4,23 @@ Each leaves every chain at least one host that tells the truth, and tells no lie
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from hdscan.model.chain import Family
-from hdscan.sim.faults import Fault, Rule, always
+from hdscan.sim.faults import ITEM_FAULTS, Fault, Rule, always
 from hdscan.sim.host import HostSpec
 
-TRANSPORT = (
-    Fault.SERVER_ERROR,
-    Fault.RESET,
-    Fault.RESET_MID_BODY,
-    Fault.CLOSED_MID_BODY,
-    Fault.MALFORMED,
-    Fault.TRUNCATED,
-    Fault.EMPTY_BODY,
-    Fault.EMPTY_OBJECT,
-    Fault.ERROR_OBJECT,
-)
+BROKEN = (Fault.SERVER_ERROR, Fault.RESET, Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY)
+GARBLED = (Fault.MALFORMED, Fault.TRUNCATED, Fault.EMPTY_BODY, Fault.EMPTY_OBJECT)
+TRANSPORT = (*BROKEN, *GARBLED, Fault.ERROR_OBJECT)
 THROTTLED = (Fault.THROTTLED_SECONDS, Fault.THROTTLED_DATE, Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT, Fault.UNAVAILABLE)
-ITEMS = {
+MISPLACED = (Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.FOREIGN_ID, Fault.MISSING_ID)
+ITEMS: Mapping[Family, tuple[Fault, ...]] = {
     Family.BITCOIN: (Fault.EMPTY_OBJECT,),
-    Family.EVM: (
-        Fault.ITEM_ERRORS,
-        Fault.NULL_RESULT,
-        Fault.REVERTED,
-        Fault.EMPTY_DATA,
-        Fault.SHORT_LIST,
-        Fault.SHIFTED_LIST,
-        Fault.MISSING_ID,
-        Fault.DUPLICATE_ID,
-        Fault.FOREIGN_ID,
-        Fault.STRING_RESULT,
-        Fault.TOO_LARGE,
-    ),
-    Family.SOLANA: (
-        Fault.SHORT_LIST,
-        Fault.SHIFTED_LIST,
-        Fault.FOREIGN_ID,
-        Fault.MISSING_ID,
-        Fault.NULL_RESULT,
-        Fault.TOO_LARGE,
-    ),
+    Family.EVM: (*(fault for fault in Fault if fault in ITEM_FAULTS - {Fault.TOKENS_FAIL}), Fault.TOO_LARGE),
+    Family.SOLANA: (*MISPLACED, Fault.NULL_RESULT, Fault.TOO_LARGE),
 }
 
 
@@ -58,7 +32,6 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 Families = Mapping[str, Family]
-Choose = Callable[[tuple[HostSpec, ...], Families, int], Profile]
 
 
 def none(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
@@ -70,12 +43,10 @@ def mild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
     """Break about 3 % of the calls and throttle 0.1 % (2 % of hosts with low rates)."""
     rules = {}
     for spec in hosts:
-        rare = 0.02 if spec.rate < 50 else 0.001
-        family = families[spec.chain]
         rules[spec.name] = (
-            Rule(faults=THROTTLED, share=rare),
+            Rule(faults=THROTTLED, share=0.02 if spec.rate < 50 else 0.001),
             Rule(faults=TRANSPORT, share=0.015),
-            Rule(faults=ITEMS[family], share=0.015),
+            Rule(faults=ITEMS[families[spec.chain]], share=0.015),
         )
     return Profile(hosts, rules)
 
@@ -116,4 +87,4 @@ def wild(hosts: tuple[HostSpec, ...], families: Families, seed: int) -> Profile:
     return Profile(tuple(played), rules)
 
 
-PROFILES: Mapping[str, Choose] = {"none": none, "mild": mild, "wild": wild}
+PROFILES = {"none": none, "mild": mild, "wild": wild}

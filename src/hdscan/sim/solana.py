@@ -34,8 +34,8 @@ class SolanaNode(Speaker):
 
     def __init__(self, world: ChainWorld, gas_cap: int) -> None:
         super().__init__(world, gas_cap)
-        self._symbols = {asset.contract: asset.symbol for asset in world.assets}
-        world.accounts()  # derive now, not during the first request
+        self._mints = [asset.contract for asset in world.assets]
+        world.accounts  # noqa: B018 - derived now, not during the first request
 
     def hear(self, request: Request) -> Call:
         """Every key counts as one item."""
@@ -69,8 +69,8 @@ class SolanaNode(Speaker):
         return Answer(failure(RpcError(-32602, f"Too many inputs provided; max {cap}")))
 
     def _ask(self, key: str) -> Ask:
-        if (account := self._world.accounts().get(key)) is not None:
-            return key, self._symbols[account.mint]
+        if (account := self._world.accounts.get(key)) is not None:
+            return key, self._world.assets[self._mints.index(account.mint)].symbol
         return key, self._native if self._world.owns(key) else ACCOUNT
 
     def _perform(self, item: RpcRequest, view: View, trouble: Trouble) -> Any:
@@ -88,10 +88,6 @@ class SolanaNode(Speaker):
             case "getMultipleAccounts":
                 return self._many(item.params, options, slot, view, trouble)
         return RpcError(-32601, "Method not found")
-
-    def _tokens(self, account: TokenAccount, view: View) -> int:
-        at = next(at for at, asset in enumerate(self._world.assets) if asset.contract == account.mint)
-        return view.amount(account.amount, account.owner, at)
 
     def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble) -> Any:
         keys = params[0] if params and isinstance(params[0], list) else None
@@ -115,9 +111,10 @@ class SolanaNode(Speaker):
             started = int(view.time) - slot % SLOTS_PER_EPOCH * 2 // 5
             clock = struct.pack("<QqQQq", slot, started, epoch, epoch + 1, int(view.time))
             return _shape(clock, SYSVAR_OWNER, 1_169_280, options)
-        account = self._world.accounts().get(key)
-        if account is not None:
-            return _shape(_token_layout(account, self._tokens(account, view)), account.program, TOKEN_RENT, options)
+        if (account := self._world.accounts.get(key)) is not None:
+            at = self._mints.index(account.mint)
+            layout = _token_layout(account, view.amount(account.amount, account.owner, at))
+            return _shape(layout, account.program, TOKEN_RENT, options)
         lamports = view.held(key, 0)
         return _shape(b"", SYSTEM_PROGRAM, lamports, options) if lamports else None
 

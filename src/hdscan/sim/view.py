@@ -19,7 +19,6 @@ class Lie(msgspec.Struct, frozen=True):
     seed: str
 
     def about(self, text: str, at: int) -> bool:
-        """Whether it concerns an address and the chain's `at`-th asset."""
         draw = blake2b(f"{self.seed}/{text.lower()}/{at}".encode(), digest_size=8).digest()
         return int.from_bytes(draw, "big") < self.share * 2**64
 
@@ -55,8 +54,6 @@ class View:
 
     def behind(self, blocks: int) -> Self:
         """The same node's view of an earlier block."""
-        if not blocks:
-            return self
         earlier = copy(self)
         earlier.head -= blocks
         earlier.time -= blocks * self.world.played.interval
@@ -79,15 +76,12 @@ class View:
     def amount(self, true: int, text: str, at: int) -> int:
         """What this node states where an address truly holds `true` base units of an asset."""
         if self._lie is not None and self._lie.about(text, at):
-            return self._false(true, text, at, self._lie.fault)
+            match self._lie.fault:
+                case Fault.FALSE_ZEROS:
+                    return 0
+                case Fault.SHIFTED_VALUES:
+                    return self.world.holdings(self.world.next_to(text)).amounts[at]
+            return true // 2
         if self._wrong or self._branch is not None:
             return true + 7
         return true // 2 if self._stale else true
-
-    def _false(self, true: int, text: str, at: int, fault: Fault) -> int:
-        match fault:
-            case Fault.FALSE_ZEROS:
-                return 0
-            case Fault.SHIFTED_VALUES:
-                return self.world.holdings(self.world.next_to(text)).amounts[at]
-        return true // 2

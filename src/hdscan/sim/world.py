@@ -6,7 +6,7 @@ and foreign addresses, which hold nothing, are recognised.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import msgspec
 from solders.pubkey import Pubkey
@@ -71,14 +71,13 @@ class ChainWorld:
         self.chain, self.assets, self.played = played.chain, played.assets, played
         self.family = played.chain.family
         self.form, self._network = FAMILIES[self.family], played.chain.network
-        self.count, self.funded = count, funded
+        self.count = count
         self._key = hashlib.blake2b(f"{seed}/{played.chain.id}".encode(), digest_size=32).digest()
         self._length = self.form.key_length
         self._threshold = int(funded * 2**32)
         self._zero = Holdings((0,) * len(self.assets))
         self._explicit = {self.form.fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
         self._explicit_texts = list(explicit or {})
-        self._accounts: dict[str, TokenAccount] | None = None
         self.holdings = lru_cache(8192)(self._holdings)
 
     def __len__(self) -> int:
@@ -93,7 +92,6 @@ class ChainWorld:
         return self.form.encode(self._raw(index), self._network)
 
     def addresses(self) -> Iterator[str]:
-        """All addresses, by index."""
         return (self.address(index) for index in range(len(self)))
 
     def next_to(self, text: str) -> str:
@@ -119,30 +117,21 @@ class ChainWorld:
         """The head (block or slot) at a time in unix seconds."""
         return self.played.height + int((now - EPOCH) / self.played.interval)
 
+    @cached_property
     def accounts(self) -> Mapping[str, TokenAccount]:
-        """Every existing token account (Solana), by its address; the first call derives them all."""
-        if self._accounts is None:
-            self._accounts = dict(self._derive_accounts())
-        return self._accounts
-
-    def owner_of(self, account: str) -> tuple[str, str] | None:
-        """The (owner, token symbol) of an associated account, existing or not; the first call derives four per address."""
-        return self._every_account().get(account)
-
-    def _derive_accounts(self) -> Iterator[tuple[str, TokenAccount]]:
+        """Every existing token account (Solana), by its address."""
+        accounts = {}
+        mints = [(at, asset.contract) for at, asset in enumerate(self.assets) if asset.contract is not None]
         for owner in self.addresses():
             held = self._holdings(owner)
-            for at, asset in enumerate(self.assets):
-                if asset.contract is None:
-                    continue
+            for at, mint in mints:
                 for program, amount in split(held.amounts[at], held.noise >> (6 * at)):
-                    yield (
-                        associated_account(owner, asset.contract, program),
-                        TokenAccount(owner, asset.contract, program, amount),
-                    )
+                    accounts[associated_account(owner, mint, program)] = TokenAccount(owner, mint, program, amount)
+        return accounts
 
-    @lru_cache(1)  # noqa: B019 - a world lives as long as its process or test
-    def _every_account(self) -> Mapping[str, tuple[str, str]]:
+    @cached_property
+    def owners(self) -> Mapping[str, tuple[str, str]]:
+        """The (owner, token symbol) of each associated account (Solana), existing or not: four for an address."""
         return {
             associated_account(owner, asset.contract, program): (owner, asset.symbol)
             for owner in self.addresses()
@@ -174,8 +163,7 @@ class ChainWorld:
         return Holdings(tuple(amounts), unconfirmed, noise)
 
     def _stated(self, amounts: Mapping[str, int]) -> Holdings:
-        unknown = set(amounts) - {asset.symbol for asset in self.assets} - {"unconfirmed"}
-        if unknown:
+        if unknown := set(amounts) - {asset.symbol for asset in self.assets} - {"unconfirmed"}:
             raise ValueError(f"{self.chain.id} has no {', '.join(sorted(unknown))}")
         return Holdings(tuple(amounts.get(asset.symbol, 0) for asset in self.assets), amounts.get("unconfirmed", 0))
 
