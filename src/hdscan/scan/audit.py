@@ -18,14 +18,12 @@ import msgspec
 from hdscan.model.audit import Audited, AuditOutcome
 from hdscan.model.reading import Attempt, Balance, Reading, Unread
 
-_DIGEST = 8  # bytes
-
 
 def sampled(seed: int, reading: Reading, percent: float) -> bool:
     """Whether a zero is in the sample of `percent` (0 to 100), by a seed that no provider knows."""
     text = f"{seed}/{reading.index}/{reading.asset.symbol}".encode()
-    draw = int.from_bytes(blake2b(text, digest_size=_DIGEST).digest(), "big")
-    return bool(draw < percent / 100 * 2 ** (8 * _DIGEST))
+    draw = int.from_bytes(blake2b(text, digest_size=8).digest())
+    return draw < percent / 100 * 2**64
 
 
 def chosen(seed: int, reading: Reading, balance: Balance, percent: float) -> bool:
@@ -60,7 +58,7 @@ class AuditCase:
         self._operators = operators
         self._tolerance = tolerance
         self._error: str | None = None
-        self._agreed: Balance | None = None  # the last of two equal answers of different operators
+        self._agreed: Balance | None = None  # the answer to keep of two equal ones of different operators
         self._lost: str | None = None
         self._failed: tuple[Attempt, ...] = ()
 
@@ -84,7 +82,9 @@ class AuditCase:
             return
         self.answers.append(outcome)
         match len(self.answers):
-            case 2 if outcome.amount != self.answers[0].amount:
+            case 2 if outcome.amount == self.answers[0].amount:
+                self._agreed = self.answers[0]
+            case 2:
                 self.question = self._third()
             case 3:
                 self._decide(outcome)
@@ -127,18 +127,16 @@ class AuditCase:
 
     def result(self) -> Audited:
         """How it ended, once there is no question left."""
-        first, answers, failed = self.answers[0], tuple(self.answers), self._failed
-        if len(answers) == 1:
-            return Audited(self.reading, AuditOutcome.UNAUDITED, answers, first, self._error, failed=failed)
-        if len(answers) == 2 and answers[1].amount == first.amount:
-            return Audited(self.reading, AuditOutcome.CONFIRMED, answers, first, failed=failed)
-        agreed = self._agreed
-        if agreed is None:
-            return Audited(self.reading, AuditOutcome.DISPUTED, answers, None, failed=failed)
-        outcome = AuditOutcome.MOVED if self._lost is None else AuditOutcome.CORRECTED
-        if agreed.amount == first.amount:
+        first, amount = self.answers[0], self._agreed
+        if len(self.answers) == 1:
+            outcome, amount = AuditOutcome.UNAUDITED, first
+        elif amount is None:
+            outcome = AuditOutcome.DISPUTED
+        elif amount.amount == first.amount:
             outcome = AuditOutcome.CONFIRMED
-        return Audited(self.reading, outcome, answers, agreed, lost=self._lost, failed=failed)
+        else:
+            outcome = AuditOutcome.MOVED if self._lost is None else AuditOutcome.CORRECTED
+        return Audited(self.reading, outcome, tuple(self.answers), amount, self._error, self._lost, self._failed)
 
 
 def contradiction(audited: Audited) -> str:

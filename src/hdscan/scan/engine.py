@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import msgspec
 import structlog
@@ -71,7 +71,7 @@ class Engine:
         self.result: ScanResult | None = None
 
     def stop(self, chains: Iterable[str] = ()) -> None:
-        """End these chains early, or all: what has ended is committed, the rest is resumed by the next scan."""
+        """End these chains early, or all: what has ended is committed; the next scan resumes the rest."""
         self._stopping |= set(chains) or self._chains.keys()
         for chain, scanner in self._scanners.items():
             if chain in self._stopping:
@@ -85,31 +85,19 @@ class Engine:
     def statuses(self) -> tuple[ProviderStatus, ...]:
         return self._fleet.statuses(self._clock())
 
-    def state(self) -> ScanState:
-        """Everything at once, as of the last commits."""
-        assert self.plan is not None
-        return ScanState(
-            scan_id=self.plan.scan_id,
-            running=bool(self.scanning),
-            chains={chain: scanner.progress.current() for chain, scanner in self._scanners.items()},
-            token_errors=tuple(each for s in self._scanners.values() for each in s.progress.token_errors.current()),
-            errors=(),
-            providers=self.statuses(),
-        )
-
     async def run(self, request: ScanRequest) -> AsyncGenerator[Event]:
         """Scan and yield events; sets `result` at the end. ScanRefused or StoreError where it cannot begin."""
-        with StoreThread(self._executor) as thread:
+        with self._executor or ThreadPoolExecutor(1, "hdscan-store") as executor:
+            thread = StoreThread(executor)
             self.plan = plan = await thread(
-                lambda: make_plan(
-                    self._store,
-                    request,
-                    self._assets,
-                    upstreams=self._fleet.upstreams,
-                    largest=self._settings.chunk,
-                    now=self._clock(),
-                    seed=int(self._jitter() * 2**53),
-                )
+                make_plan,
+                self._store,
+                request,
+                self._assets,
+                upstreams=self._fleet.upstreams,
+                largest=self._settings.chunk,
+                now=self._clock(),
+                seed=int(self._jitter() * 2**53),
             )
             memory = await thread(self._store.runtime.load)
             self._fleet.restore(memory, self._clock())
@@ -121,16 +109,22 @@ class Engine:
             self._look_at_providers()  # changes from here on are events
             work = asyncio.create_task(self._work(plan, thread))
             try:
-                yield self.state()
+                yield ScanState(
+                    scan_id=plan.scan_id,
+                    running=bool(self.scanning),
+                    chains={chain: scanner.progress.current() for chain, scanner in self._scanners.items()},
+                    token_errors=tuple(each for s in self._scanners.values() for each in s.progress.token_errors.current()),
+                    errors=(),
+                    providers=self.statuses(),
+                )
                 while (event := await self._events.get()) is not None:
                     yield event
             finally:
                 if not work.done():
                     self.stop()
                 await work
-            ended = {record.chain: record for record in plan.chains}
-            ended |= {chain: scanner.record for chain, scanner in self._scanners.items()}
-            self.result = summary(plan.scan_id, ended.values())
+            ended = {chain: scanner.record for chain, scanner in self._scanners.items()}
+            self.result = summary(plan.scan_id, [ended.get(record.chain, record) for record in plan.chains])
 
     async def _work(self, plan: Plan, thread: StoreThread) -> None:
         watch = asyncio.create_task(self._watch(thread))
@@ -170,9 +164,9 @@ class Engine:
         off = [f"{status.name}: {status.last_error}" for status in self._fleet.off if status.chain == chain.id]
         finality, upstreams = family_of(chain).finality, self._fleet.upstreams[chain.id]
         pool = ChainPool(chain, finality, upstreams, self._settings.policy, jitter=self._jitter, off=off)
-        scan_id, known = remembered(memory, f"{CHAIN}{chain.id}", tuple[int, PoolMemory]) or (0, None)
-        if known is not None and scan_id == record.scan_id:
-            pool.restore(known)
+        match remembered(memory, f"{CHAIN}{chain.id}", tuple[int, PoolMemory]):
+            case record.scan_id, known:
+                pool.restore(known)
         return pool
 
     def _emit(self, event: Event) -> None:
@@ -207,9 +201,8 @@ class Engine:
             return
         statuses = [status for status in self.statuses() if status.chain in self._scanners]
         try:
-            await thread(lambda: self._store.runtime.save(changed))
-            await thread(lambda: self._store.runtime.save_providers(statuses))
+            await thread(self._store.runtime.save, changed)
+            await thread(self._store.runtime.save_providers, statuses)
+            self._kept |= changed
         except StoreError as error:
             _log.warning("provider_state_not_saved", error=str(error))
-        else:
-            self._kept |= changed

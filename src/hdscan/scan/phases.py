@@ -46,15 +46,13 @@ class GapPhase(Phase):
         self._pool = pool
         self._size = size
         self._after: tuple[int, str] | None = None
-        self._begun = False
         self._exhausted = not unread
 
     async def more(self) -> Sequence[Job] | None:
         if self._exhausted:
             return None
-        if not self._begun and (known := await self._store.any_reading()):
+        if self._after is None and (known := await self._store.any_reading()):
             self._pool.remember(known)
-        self._begun = True
         readings = await self._store.gaps(self._after, self._size)
         self._exhausted = len(readings) < self._size
         if not readings:
@@ -93,7 +91,7 @@ class AuditPhase(Phase):
 
     def _chosen(self, page: Sequence[Due]) -> list[AuditCase]:
         operators = self._pool.operators()
-        pairs = ((self._store.reading(due), due.balance) for due in page)
+        pairs = ((self._store.reading(due.address, due.symbol), due.balance) for due in page)
         return [
             AuditCase(reading, balance, operators, self._tolerance)
             for reading, balance in pairs

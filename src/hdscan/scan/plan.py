@@ -1,6 +1,6 @@
 """Which scan a request means: a new one, the rest of an unfinished one, or the gaps of the last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import msgspec
 
@@ -66,23 +66,18 @@ def make_plan(
     `assets` and `upstreams` are per chain, `largest` is addresses per chunk, `seed` selects the zeros of a new audit.
     """
     chains = _chains(store, request, assets)
+    symbols = {symbol.upper() for symbol in request.assets}
     audit = None if request.audit is None else AuditPlan(request.audit, seed)
+    latest = [record for chain in chains if (record := store.scans.latest(chain))]
     if request.retry:
-        return _audited(store, _still_configured(_retry(store, chains), assets), audit)
-    if not request.restart and (resumed := _resume(store, request, chains)):
-        return _audited(store, _still_configured(resumed, assets), audit)
-    wanted = {chain: _wanted(assets[chain], request.assets) for chain in chains}
-    plans = [
-        ChainPlan(
-            chain,
-            tuple(a.symbol for a in chosen),
-            store.addresses.count(chain),
-            chunk_size(upstreams[chain], chosen, largest),
-            audit,
-        )
-        for chain, chosen in wanted.items()
-        if chosen
-    ]
+        return _newest(store, _left_to_retry(latest), latest, assets, audit, retry=True)
+    if not request.restart and (unfinished := _unfinished(latest, symbols)):
+        return _newest(store, unfinished, latest, assets, audit, retry=False)
+    plans = []
+    for chain in chains:
+        if wanted := [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols]:
+            size = chunk_size(upstreams[chain], wanted, largest)
+            plans.append(ChainPlan(chain, tuple(a.symbol for a in wanted), store.addresses.count(chain), size, audit))
     if not plans:
         known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
         raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
@@ -94,31 +89,6 @@ def to_retry(record: ChainScan) -> bool:
     """Whether a scan that ended has gaps, disputes or audits to try again."""
     planned = record.audit is not None and not (record.audited or record.unaudited)
     return bool(record.open or record.unaudited or planned)
-
-
-def _audited(store: Store, plan: Plan, audit: AuditPlan | None) -> Plan:
-    """The plan with an audit of its chains, if one is asked for."""
-    if audit is None:
-        return plan
-    for record in plan.chains:
-        store.audits.plan(record.scan_id, record.chain, audit)
-    known = {record.chain: record for record in store.scans.scan(plan.scan_id)}
-    return msgspec.structs.replace(plan, chains=tuple(known[record.chain] for record in plan.chains))
-
-
-def _still_configured(plan: Plan, assets: Mapping[str, Sequence[Asset]]) -> Plan:
-    for record in plan.chains:
-        if gone := set(record.assets) - {asset.symbol for asset in assets[record.chain]}:
-            raise ScanRefused(
-                f"the last scan of {record.chain} reads {', '.join(sorted(gone))}, which is no longer configured;"
-                " configure it, or begin a new scan with: hdscan scan --restart"
-            )
-    return plan
-
-
-def _wanted(assets: Sequence[Asset], symbols: Sequence[str]) -> list[Asset]:
-    upper = {symbol.upper() for symbol in symbols}
-    return [asset for asset in assets if not upper or asset.symbol.upper() in upper]
 
 
 def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[Asset]]) -> list[str]:
@@ -133,33 +103,41 @@ def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[As
     return chosen
 
 
-def _retry(store: Store, chains: Sequence[str]) -> Plan:
-    latest = _latest(store, chains)
+def _left_to_retry(latest: Sequence[ChainScan]) -> Sequence[ChainScan]:
+    """The scans with gaps; where there are none, all, so that a retry ends as they did."""
     if not latest:
         raise ScanRefused("there was no scan yet, so nothing is left to retry; run: hdscan scan")
-    unfinished = [record.chain for record in latest if record.status.resumable]
-    if unfinished:
-        raise ScanRefused(f"the last scan of {', '.join(unfinished)} is not finished; finish it first with: hdscan scan")
-    gaps = [record for record in latest if to_retry(record)]
-    return _newest(gaps or latest, latest, retry=True)
+    if unfinished := ", ".join(record.chain for record in latest if record.status.resumable):
+        raise ScanRefused(f"the last scan of {unfinished} is not finished; finish it first with: hdscan scan")
+    return [record for record in latest if to_retry(record)] or latest
 
 
-def _resume(store: Store, request: ScanRequest, chains: Sequence[str]) -> Plan | None:
-    latest = _latest(store, chains)
-    unfinished = [record for record in latest if record.status.resumable]
-    if request.assets:
-        wanted = {symbol.upper() for symbol in request.assets}
-        unfinished = [record for record in unfinished if {symbol.upper() for symbol in record.assets} == wanted]
-    if not unfinished:
-        return None
-    return _newest(unfinished, latest, retry=False)
+def _unfinished(latest: Sequence[ChainScan], symbols: Set[str]) -> list[ChainScan]:
+    """The unfinished scans, or those of exactly these assets."""
+    resumable = [record for record in latest if record.status.resumable]
+    return [record for record in resumable if not symbols or {symbol.upper() for symbol in record.assets} == symbols]
 
 
-def _latest(store: Store, chains: Sequence[str]) -> list[ChainScan]:
-    return [record for chain in chains if (record := store.scans.latest(chain))]
-
-
-def _newest(wanted: Sequence[ChainScan], latest: Sequence[ChainScan], *, retry: bool) -> Plan:
-    """The newest scan of those wanted; chains that a newer scan has taken over no longer belong to it."""
+def _newest(
+    store: Store,
+    wanted: Sequence[ChainScan],
+    latest: Sequence[ChainScan],
+    assets: Mapping[str, Sequence[Asset]],
+    audit: AuditPlan | None,
+    *,
+    retry: bool,
+) -> Plan:
+    """The newest of the scans wanted, without chains that a later scan has taken over, and with the audit that is asked for."""
     scan_id = max(record.scan_id for record in wanted)
-    return Plan(scan_id, tuple(record for record in latest if record.scan_id == scan_id), retry)
+    records = [record for record in latest if record.scan_id == scan_id]
+    for record in records:
+        if gone := set(record.assets) - {asset.symbol for asset in assets[record.chain]}:
+            raise ScanRefused(
+                f"the last scan of {record.chain} reads {', '.join(sorted(gone))}, which is no longer configured;"
+                " configure it, or begin a new scan with: hdscan scan --restart"
+            )
+    if audit is not None:
+        for record in records:
+            store.audits.plan(scan_id, record.chain, audit)
+        records = [msgspec.structs.replace(record, audit=audit.percent) for record in records]
+    return Plan(scan_id, tuple(records), retry)

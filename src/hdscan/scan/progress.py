@@ -74,7 +74,7 @@ class Progress:
     async def _count(self, write: Callable[[Spent], Awaitable[ChainScan | None]]) -> bool:
         """Write with what was spent since the last commit; False if another worker had committed the same."""
         now, requests = self._clock(), self._requests()
-        record = await write(Spent(now, now - self._counted_at, requests - self._counted_requests))
+        record = await write(Spent(now=now, seconds=now - self._counted_at, requests=requests - self._counted_requests))
         if record is None:
             return False
         self._counted_at, self._counted_requests = now, requests

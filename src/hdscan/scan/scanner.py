@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 
 import structlog
 
@@ -37,7 +38,7 @@ class ChainScanner:
         self._driver = Driver(pool, clock, self._deliver)
         self._running: asyncio.Task[Halt] | None = None  # the driver
         self._jobs: dict[int, Job] = {}
-        self._next_number = 0
+        self._numbers = count()
         # handled one at a time: jobs that ended, events of the pool; None only wakes the scanner after a halt
         self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | None] = asyncio.Queue()
         self._phase: Phase = ChunkPhase(self._store)
@@ -148,8 +149,7 @@ class ChainScanner:
     # -- jobs
 
     def _submit(self, job: Job) -> None:
-        job.number = self._next_number
-        self._next_number += 1
+        job.number = next(self._numbers)
         self._jobs[job.number] = job
         self._ask(job)
 
@@ -178,10 +178,10 @@ class ChainScanner:
             in_flight += len(job.affected(retraction))
             if readings := job.retract(retraction):
                 self._driver.submit(job.number, readings)
-        count = await self.progress.retract(retraction)
-        what = f"{retraction.reason}; {count} balances that it gave are read again" if count else retraction.reason
-        if count or in_flight or retraction.fork is None:  # a reorg without effect is not reported
-            self.progress.say_error(retraction.code.value, what)
+        committed = await self.progress.retract(retraction)
+        more = f"; {committed} balances that it gave are read again" if committed else ""
+        if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported
+            self.progress.say_error(retraction.code.value, retraction.reason + more)
 
     async def _retract_rest(self) -> None:
         """Apply the retractions that arrived while the scan was ending."""
@@ -214,6 +214,5 @@ class ChainScanner:
 
 
 async def _cancel(task: asyncio.Task[Halt]) -> None:
-    if not task.done():
-        task.cancel()
+    task.cancel()
     await asyncio.gather(task, return_exceptions=True)

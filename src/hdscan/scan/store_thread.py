@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeVar
+from concurrent.futures import Executor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -13,31 +13,26 @@ from hdscan.model.errors import StoreError
 TRIES = 4
 FIRST_WAIT = 0.5  # seconds, doubled
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _log = structlog.get_logger()
 
 
 class StoreThread:
-    """Runs store calls in order, off the event loop; `executor` replaces the thread."""
+    """Makes store calls off the event loop, in order if the executor has one thread."""
 
-    def __init__(self, executor: Executor | None = None) -> None:
-        self._thread = executor or ThreadPoolExecutor(1, "hdscan-store")
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
 
-    async def __call__(self, call: Callable[[], T]) -> T:
+    async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result; a StoreError that may pass (disk full, locked) is raised only after a few tries."""
-        loop = asyncio.get_running_loop()
-        for attempt in range(TRIES):
+        loop, bound = asyncio.get_running_loop(), partial(call, *args, **kwargs)
+        for attempt in range(1, TRIES):
             try:
-                return await loop.run_in_executor(self._thread, call)
+                return await loop.run_in_executor(self._executor, bound)
             except StoreError as error:
-                if not error.may_pass or attempt == TRIES - 1:
+                if not error.may_pass:
                     raise
-                _log.warning("write_failed", error=str(error), attempt=attempt + 1)
-                await asyncio.sleep(FIRST_WAIT * 2**attempt)
-        raise AssertionError("unreachable")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._thread.shutdown(wait=True)
+                _log.warning("write_failed", error=str(error), attempt=attempt)
+            await asyncio.sleep(FIRST_WAIT * 2 ** (attempt - 1))
+        return await loop.run_in_executor(self._executor, bound)
