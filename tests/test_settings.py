@@ -13,9 +13,8 @@ import pytest
 from hdscan.model.chain import Asset, Family, Network
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import ConfigError
-from hdscan.settings import LogLevel, ScanSettings, Settings, load, show, shown, template
+from hdscan.settings import ScanSettings, Settings, load, show, shown, template
 from hdscan.settings.load import Places, places
-from hdscan.settings.schema import Commitment
 
 CANARY = "canary-c0ffee-secret"
 POLYGON = '[[chain]]\nid = "polygon"\nfamily = "evm"\nchain_id = 137\nsymbol = "POL"\n'
@@ -116,7 +115,7 @@ def test_flags_win_over_environment_over_project_over_user(home: Home) -> None:
     )
     assert settings.db == "sqlite:///flag"
     assert (settings.scan.chunk, settings.scan.backoff_base, settings.scan.final_passes) == (3, 0.25, 7)
-    assert settings.log_level is LogLevel.ERROR
+    assert settings.log_level == "error"
     assert settings.files == (str(home.user), str(home.cwd / "hdscan.toml"))
 
 
@@ -142,8 +141,8 @@ def test_environment_sets_every_kind_of_key(home: Home) -> None:
         HDSCAN_SCAN_COMMITMENT="confirmed",
         HDSCAN_SCAN_CHUNK="",
     )
-    assert (settings.network, settings.log_level, settings.log_json) == (Network.TESTNET, LogLevel.DEBUG, True)
-    assert settings.scan == ScanSettings(request_timeout=2.5, commitment=Commitment.CONFIRMED)
+    assert (settings.network, settings.log_level, settings.log_json) == (Network.TESTNET, "debug", True)
+    assert settings.scan == ScanSettings(request_timeout=2.5, commitment="confirmed")
 
 
 def test_without_a_home_the_database_has_to_be_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from hdscan.app.wallet import Wallet
 from hdscan.model.chain import Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.scan import BalanceRow, BalanceState, ChainResult, Status
-from hdscan.settings import LogLevel, ScanSettings, Settings
+from hdscan.settings import ScanSettings, Settings
 from hdscan.sim.city import DEMO
 from hdscan.sim.host import HostSpec
 from hdscan.sim.judge import Judgement
@@ -159,7 +159,7 @@ def simulated_settings(world: World, endpoints: tuple[Endpoint, ...], database: 
     return Settings(
         network=Network.MAINNET,
         db=f"sqlite:///{database.as_posix()}",
-        log_level=LogLevel.ERROR,
+        log_level="error",
         log_json=False,
         scan=scan,
         chains={name: chain.chain for name, chain in world.chains.items()},

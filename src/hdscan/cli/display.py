@@ -68,7 +68,7 @@ def display(*, log_json: bool = False) -> Display:
 def display_of(settings: Settings, *, quiet: bool) -> Display:
     """The display of a scan, with logging configured; `quiet` raises INFO to WARNING above a picture."""
     shown = display(log_json=settings.log_json)
-    level = settings.log_level.value
+    level = settings.log_level
     log.configure("warning" if quiet and level == "info" and isinstance(shown, Picture) else level, as_json=settings.log_json)
     return shown
 

@@ -53,7 +53,7 @@ def configure(level: str, *, as_json: bool) -> None:
 
 def begin(settings: Settings) -> None:
     """Configure logging by the settings."""
-    configure(settings.log_level.value, as_json=settings.log_json)
+    configure(settings.log_level, as_json=settings.log_json)
 
 
 def defect(call: Call, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Typed configuration: hdscan.toml, the environment and flags, read once into one frozen value."""
 
 from hdscan.settings.load import Settings, load
-from hdscan.settings.schema import Commitment, LogLevel, ScanSettings
+from hdscan.settings.schema import ScanSettings
 from hdscan.settings.show import show, shown, template
 
-__all__ = ["Commitment", "LogLevel", "ScanSettings", "Settings", "load", "show", "shown", "template"]
+__all__ = ["ScanSettings", "Settings", "load", "show", "shown", "template"]

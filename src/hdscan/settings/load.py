@@ -14,24 +14,11 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.protocol import PROTOCOLS, Protocol
 from hdscan.settings.rows import VARIABLE, Register, Rows
-from hdscan.settings.schema import (
-    CanaryRow,
-    Catalogue,
-    ChainRow,
-    EndpointRow,
-    LogLevel,
-    ScanSettings,
-    TokenRow,
-    TopLevel,
-    did_you_mean,
-    parse,
-)
+from hdscan.settings.schema import ROWS, LogLevel, ScanSettings, TopLevel, did_you_mean, parse
 
-TABLES = ("scan", "chain", "token", "canary", "endpoint")
+TABLES = ("scan", *ROWS)
 SCAN_VARIABLES = {f"HDSCAN_SCAN_{key.upper()}": key for key in ScanSettings.__struct_fields__}
-TOP_VARIABLES = {
-    f"HDSCAN_{key.upper()}": key for key in TopLevel.__struct_fields__ if key != "catalogue"
-}  # that one is a file's
+TOP_VARIABLES = {f"HDSCAN_{key.upper()}": key for key in TopLevel.__struct_fields__ if key != "catalogue"}  # a file's
 # where the file is, and the server's secret: no keys of the file
 VARIABLES = (*TOP_VARIABLES, *SCAN_VARIABLES, "HDSCAN_CONFIG", "HDSCAN_TOKEN")
 
@@ -104,20 +91,25 @@ def load(
     """
     user = places() if user is None else user
     paths = _paths(config, user, environ, cwd)
-    layers = [_catalogue(), *(_read(path) for path in paths)]
-    layers.append(_environment(environ, {name for layer in layers for name in _variables(layer.rows)}))
+    catalogue = files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8")
+    layers = [_layer(tomllib.loads(catalogue), "catalogue.toml"), *(_read(path) for path in paths)]
+    urls = [row.url for layer in layers for _, row in layer.rows.endpoint]
+    layers.append(_environment(environ, {name for url in urls for name in VARIABLE.findall(url)}))
     layers.append(Layer(_given(TopLevel, {key: value for key, value in flags.items() if value is not None}, "flags"), {}))
 
     top = TopLevel(**{key: value for layer in layers for key, value in layer.top.items()})
     scan = ScanSettings(**{key: value for layer in layers for key, value in layer.scan.items()})
     if scan.backoff_max < scan.backoff_base:
         raise ConfigError("[scan] backoff_max is below backoff_base")
+    db = top.db or _default_db(user, top.network)
+    if not db.startswith(("sqlite:///", "postgresql://")):  # not repeated, as it may hold a password
+        raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
     register = Register(top.network, environ, protocols, scan.commitment)
     for layer in layers:
         register.add(layer.rows)
     return Settings(
         network=top.network,
-        db=_check_db(top.db or _default_db(user, top.network)),
+        db=db,
         log_level=top.log_level,
         log_json=top.log_json,
         scan=scan,
@@ -137,14 +129,7 @@ def _paths(config: Path | None, user: Places, environ: Mapping[str, str], cwd: P
     return [path for path in found if path.exists()] + ([cwd / named] if named is not None else [])
 
 
-def _catalogue() -> Layer:
-    """The built-in chains, tokens and hosts."""
-    text = files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8")
-    return _layer(tomllib.loads(text), "catalogue.toml")
-
-
 def _read(path: Path) -> Layer:
-    """One file; its errors name its path."""
     try:
         return _layer(tomllib.loads(path.read_text(encoding="utf-8-sig")), str(path))
     except OSError as error:
@@ -159,14 +144,9 @@ def _read(path: Path) -> Layer:
 def _layer(raw: Mapping[str, Any], where: str) -> Layer:
     """A file's content, checked key by key."""
     top = _given(TopLevel, {key: value for key, value in raw.items() if key not in TABLES}, where, known=TABLES)
-    rows = Rows(
-        catalogue=top.get("catalogue", Catalogue.REPLACED),
-        chains=_rows(ChainRow, raw, "chain", where),
-        tokens=_rows(TokenRow, raw, "token", where),
-        canaries=_rows(CanaryRow, raw, "canary", where),
-        endpoints=_rows(EndpointRow, raw, "endpoint", where),
-    )
-    return Layer(top, _given(ScanSettings, raw.get("scan", {}), f"{where}: [scan]"), rows)
+    rows: dict[str, Any] = {table: _rows(kind, raw, table, where) for table, kind in ROWS.items()}
+    scan = _given(ScanSettings, raw.get("scan", {}), f"{where}: [scan]")
+    return Layer(top, scan, Rows(top.get("catalogue", "replaced"), **rows))
 
 
 def _rows(kind: type[T], raw: Mapping[str, Any], table: str, where: str) -> tuple[tuple[str, T], ...]:
@@ -200,18 +180,6 @@ def _environment(environ: Mapping[str, str], used_in_urls: set[str]) -> Layer:
         elif name.startswith("HDSCAN_") and name not in VARIABLES and name not in used_in_urls:
             raise ConfigError(f"environment: unknown variable {name}{did_you_mean(name, VARIABLES)}")
     return Layer(top, scan)
-
-
-def _variables(rows: Rows) -> set[str]:
-    """The variables used in the urls of these rows."""
-    return {name for _, row in rows.endpoints for name in VARIABLE.findall(row.url)}
-
-
-def _check_db(url: str) -> str:
-    """`url` if it is a database's; ConfigError (without the url, which may hold a password) otherwise."""
-    if url.startswith(("sqlite:///", "postgresql://")):
-        return url
-    raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
 
 
 def _default_db(user: Places, network: Network) -> str:

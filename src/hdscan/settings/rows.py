@@ -1,8 +1,9 @@
 """Combine the rows of all files into chains, tokens and endpoints; later files win."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
@@ -18,15 +19,17 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 
+R = TypeVar("R", ChainRow, TokenRow, CanaryRow, EndpointRow)
+
 
 class Rows(msgspec.Struct, frozen=True):
     """The rows of one file, each with its place for errors."""
 
-    catalogue: Catalogue = Catalogue.REPLACED
-    chains: tuple[tuple[str, ChainRow], ...] = ()
-    tokens: tuple[tuple[str, TokenRow], ...] = ()
-    canaries: tuple[tuple[str, CanaryRow], ...] = ()
-    endpoints: tuple[tuple[str, EndpointRow], ...] = ()
+    catalogue: Catalogue = "replaced"
+    chain: tuple[tuple[str, ChainRow], ...] = ()
+    token: tuple[tuple[str, TokenRow], ...] = ()
+    canary: tuple[tuple[str, CanaryRow], ...] = ()
+    endpoint: tuple[tuple[str, EndpointRow], ...] = ()
 
 
 class Register(msgspec.Struct):
@@ -43,21 +46,14 @@ class Register(msgspec.Struct):
 
     def add(self, rows: Rows) -> None:
         """Add one file's rows; ConfigError names the invalid one."""
-        places: dict[object, str] = {}
-        for where, chain in rows.chains:
-            if self._applies(chain.network):
-                _only_once(places, ("chain", chain.id), where)
-                self.chains[chain.id] = self._chain(where, chain)
-        for where, token in rows.tokens:
-            if self._applies(token.network):
-                _only_once(places, ("token", token.chain, token.symbol), where)
-                self.tokens[token.chain, token.symbol] = self._token(where, token)
-        for where, canary in rows.canaries:
-            if self._applies(canary.network):
-                _only_once(places, ("canary", canary.chain, canary.address), where)
-                chain_id = self._known(where, canary.chain).id
-                self.canaries[chain_id] = (*self.canaries.get(chain_id, ()), canary.address)
-        self._add_endpoints(rows, places)
+        for where, chain in self._own(rows.chain, "id"):
+            self.chains[chain.id] = self._chain(where, chain)
+        for where, token in self._own(rows.token, "chain", "symbol"):
+            self.tokens[token.chain, token.symbol] = self._token(where, token)
+        for where, canary in self._own(rows.canary, "chain", "address"):
+            chain_id = self._known(where, canary.chain).id
+            self.canaries[chain_id] = (*self.canaries.get(chain_id, ()), canary.address)
+        self._add_endpoints(rows)
 
     def known_chains(self) -> dict[str, Chain]:
         """Every chain, with its canaries."""
@@ -87,8 +83,15 @@ class Register(msgspec.Struct):
             for chain in self.chains.values()
         }
 
-    def _applies(self, network: Network | None) -> bool:
-        return network in (None, self.network)
+    def _own(self, rows: Iterable[tuple[str, R]], *keys: str) -> Iterator[tuple[str, R]]:
+        """This network's rows of a table of one file; ConfigError where two have the same keys."""
+        places: dict[tuple[str, ...], str] = {}
+        for where, row in rows:
+            if row.network in (None, self.network):
+                first = places.setdefault(tuple(getattr(row, key) for key in keys), where)
+                if first != where:
+                    raise ConfigError(f"{where}: the same as {first}")
+                yield where, row
 
     def _known(self, where: str, chain: str) -> Chain:
         if chain not in self.chains:
@@ -128,13 +131,12 @@ class Register(msgspec.Struct):
                 raise ConfigError(f"{where}: has the contract of '{other.symbol}', and would be counted twice")
         return Asset(row.chain, row.symbol, row.decimals, row.contract)
 
-    def _add_endpoints(self, rows: Rows, places: dict[object, str]) -> None:
-        mine = [(where, row) for where, row in rows.endpoints if self._applies(row.network)]
-        if rows.catalogue is Catalogue.REPLACED:
+    def _add_endpoints(self, rows: Rows) -> None:
+        mine = list(self._own(rows.endpoint, "name"))
+        if rows.catalogue == "replaced":
             chains = {row.chain for _, row in mine}
             self.endpoints = {name: each for name, each in self.endpoints.items() if each.chain not in chains}
         for where, row in mine:
-            _only_once(places, ("endpoint", row.name), where)
             endpoint = self._endpoint(where, row)
             for other in self.endpoints.values():
                 if other.name == row.name and other.chain != row.chain:
@@ -180,9 +182,3 @@ def _at(where: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
-
-
-def _only_once(places: dict[object, str], key: object, where: str) -> None:
-    if key in places:
-        raise ConfigError(f"{where}: the same as {places[key]}")
-    places[key] = where

@@ -6,8 +6,7 @@ docs/configuration.md describes each of these fields; a test keeps the two equal
 import difflib
 import re
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -26,35 +25,10 @@ Version = Annotated[int, Meta(ge=0, le=255)]
 Symbol = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,32}\Z")]
 
 
-class Commitment(StrEnum):
-    """The Solana commitment that amounts are read at."""
-
-    FINALIZED = "finalized"
-    CONFIRMED = "confirmed"
-
-
-class ReadAt(StrEnum):
-    """The block tag that an EVM chain is read at."""
-
-    LATEST = "latest"
-    SAFE = "safe"
-    FINALIZED = "finalized"
-
-
-class LogLevel(StrEnum):
-    """The least severe level that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Catalogue(StrEnum):
-    """Whether a file's endpoints replace the earlier ones of their chain."""
-
-    REPLACED = "replaced"
-    ALSO = "also"
+Commitment = Literal["finalized", "confirmed"]  # of Solana
+ReadAt = Literal["latest", "safe", "finalized"]  # block tags of EVM chains
+LogLevel = Literal["debug", "info", "warning", "error"]
+Catalogue = Literal["replaced", "also"]  # whether a file's endpoints replace the earlier ones of their chain
 
 
 class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +42,7 @@ class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_threshold: Count = 3
     breaker_cooldown: Positive = 30.0
     final_passes: Annotated[int, Meta(ge=0)] = 1
-    commitment: Commitment = Commitment.FINALIZED
+    commitment: Commitment = "finalized"
 
 
 class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,9 +50,9 @@ class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     network: Network = Network.MAINNET
     db: str | None = None
-    log_level: LogLevel = LogLevel.INFO
+    log_level: LogLevel = "info"
     log_json: bool = False
-    catalogue: Catalogue = Catalogue.REPLACED
+    catalogue: Catalogue = "replaced"
 
 
 class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,14 +111,16 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: Network | None = None
 
 
-CHOICES: Mapping[str, type[StrEnum]] = {
-    "network": Network,
-    "log_level": LogLevel,
-    "catalogue": Catalogue,
-    "commitment": Commitment,
-    "read_at": ReadAt,
-    "family": Family,
-    "cost": Cost,
+ROWS = {"chain": ChainRow, "token": TokenRow, "canary": CanaryRow, "endpoint": EndpointRow}
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "network": tuple(Network),
+    "log_level": get_args(LogLevel),
+    "catalogue": get_args(Catalogue),
+    "commitment": get_args(Commitment),
+    "read_at": get_args(ReadAt),
+    "family": tuple(Family),
+    "cost": tuple(Cost),
 }
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -18,7 +18,7 @@ def shown(settings: Settings) -> dict[str, Any]:
         "files": list(settings.files),
         "network": str(settings.network),
         "db": _database(settings.db),
-        "log_level": str(settings.log_level),
+        "log_level": settings.log_level,
         "log_json": settings.log_json,
         "scan": msgspec.to_builtins(settings.scan),
         "chain": [_chain(chain) for chain in settings.chains.values()],
