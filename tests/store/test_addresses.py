@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdscan.model.address import Address
-from hdscan.model.chain import Asset, Network
+from hdscan.model.chain import Address, Asset, Network
 from hdscan.model.errors import StoreError
 from hdscan.store import Added, Store, addresses
 

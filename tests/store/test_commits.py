@@ -6,8 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hdscan.model.address import Address
-from hdscan.model.chain import Asset
+from hdscan.model.chain import Address, Asset
 from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import BalanceState, ChainPlan, ChainScan, Chunk, Status

@@ -24,8 +24,7 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from hdscan.app.configure import configure
-from hdscan.model.address import BadLine
-from hdscan.model.chain import Chain
+from hdscan.model.chain import BadLine, Chain
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
 from hdscan.model.page import Page, Sort

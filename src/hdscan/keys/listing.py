@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from hdscan.keys.address import canonical
 from hdscan.keys.secret import recognise
-from hdscan.model.address import BadLine
-from hdscan.model.chain import Chain
+from hdscan.model.chain import BadLine, Chain
 from hdscan.model.errors import InputError
 
 MAX_LINE = 10_000  # characters; bytes where lines are bytes

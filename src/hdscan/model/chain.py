@@ -1,4 +1,4 @@
-"""Chains and the assets on them."""
+"""Chains, and the addresses and assets on them."""
 
 from enum import StrEnum
 
@@ -50,6 +50,22 @@ class Chain(msgspec.Struct, frozen=True):
     canaries: tuple[str, ...] = ()  # addresses known to hold the native coin: a provider that reads one as zero is wrong
     params: ChainParams | None = None  # None where the family's defaults apply
     read_at: str | None = None  # block tag (EVM) or commitment (Solana) that amounts are read at; None for the default
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An address as stored: `index` is its position on its chain in order of arrival, `path` its derivation path, if any."""
+
+    chain: str
+    index: int
+    text: str
+    path: str | None = None
+
+
+class BadLine(msgspec.Struct, frozen=True):
+    """A line of a file without a usable address: its number, from 1, and the reason, which never repeats the line."""
+
+    number: int
+    reason: str
 
 
 class Asset(msgspec.Struct, frozen=True):

@@ -109,10 +109,7 @@ def disagreement(answers: Sequence[Answer]) -> str:
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
-    """One address and asset: a line of `balances --jsonl`. Amounts are base units as decimal strings.
-
-    `answers` holds all answers to a disputed reading, otherwise None.
-    """
+    """One address and asset: a line of `balances --jsonl`. Amounts are base units as decimal strings."""
 
     chain: str
     index: int
@@ -127,19 +124,16 @@ class BalanceRow(msgspec.Struct, frozen=True):
     source: str | None
     state: BalanceState
     error: str | None
-    answers: tuple[Answer, ...] | None = None
+    answers: tuple[Answer, ...] | None = None  # all answers to a disputed reading
 
 
 class AssetTotal(msgspec.Struct, frozen=True):
-    """An asset summed over a chain: `amount` adds read rows only; stale amounts are summed apart, other rows only counted.
-
-    Where nothing was read, `amount` and `funded` are None: there is no zero either.
-    """
+    """An asset summed over a chain, and its rows counted by state."""
 
     chain: str
     asset: str
     decimals: int
-    amount: str | None
+    amount: str | None  # of read rows only; None, like `funded`, where nothing was read: there is no zero either
     unconfirmed: str | None
     stale_amount: str
     read: int
@@ -185,20 +179,16 @@ class ProviderState(StrEnum):
 
 
 class ProviderStatus(msgspec.Struct, frozen=True):
-    """A provider as last seen: a line of `providers --jsonl`.
-
-    `rate` is its current limit in calls per second, `paused_until` RFC 3339 in UTC or None, `breaker` the state per method;
-    the counts are calls since the scan began.
-    """
+    """A provider as last seen: a line of `providers --jsonl`."""
 
     name: str
     chain: str
     protocol: str
     state: ProviderState
-    breaker: Mapping[str, str]
-    rate: float
-    paused_until: str | None
-    calls: int
+    breaker: Mapping[str, str]  # the state per method
+    rate: float  # its current limit in calls per second
+    paused_until: str | None  # RFC 3339 in UTC
+    calls: int  # all counts are since the scan began
     ok: int
     failed: int
     throttled: int

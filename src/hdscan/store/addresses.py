@@ -6,7 +6,7 @@ from itertools import islice
 import msgspec
 from sqlalchemy import text
 
-from hdscan.model.address import Address
+from hdscan.model.chain import Address
 from hdscan.store.database import Database
 from hdscan.store.transaction import ChainKey, Transaction
 

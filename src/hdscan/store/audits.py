@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import TextClause, text
 
-from hdscan.model.address import Address
 from hdscan.model.audit import Audited, AuditOutcome, AuditPlan
+from hdscan.model.chain import Address
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import ChainScan

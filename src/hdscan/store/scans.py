@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import bindparam, text
 
-from hdscan.model.address import Address
+from hdscan.model.chain import Address
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import TokenError
 from hdscan.model.reading import BalanceResult

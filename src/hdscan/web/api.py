@@ -61,10 +61,7 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class StartScan(ScanRequest, frozen=True, forbid_unknown_fields=True):
-    """What to scan: no chains means every chain with addresses, no assets means all of each chain.
-
-    `audit` is the percentage of zeros to audit, besides everything above zero.
-    """
+    """What to scan; `audit` is the percentage of zeros to audit, besides everything above zero."""
 
     audit: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
 
