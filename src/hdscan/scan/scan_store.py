@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Concatenate, ParamSpec, TypedDict, TypeVar
 
-from hdscan.model.address import Address
 from hdscan.model.audit import Audited, AuditPlan
-from hdscan.model.chain import Asset
+from hdscan.model.chain import Address, Asset
 from hdscan.model.events import TokenError
 from hdscan.model.reading import BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
