@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import text
 
 from hdscan.model.chain import Address
-from hdscan.store.database import Database
+from hdscan.store.database import Tables
 from hdscan.store.transaction import ChainKey, Transaction
 
 BATCH = 5000  # addresses between two calls of a progress callback
@@ -29,11 +29,8 @@ class Added(msgspec.Struct, frozen=True):
     known: int
 
 
-class Addresses:
+class Addresses(Tables):
     """The address table."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(self, chain: str, items: Iterable[tuple[str, str | None]], progress: Callable[[int], None] | None = None) -> Added:
         """Add (address, derivation path or None), numbered from where the chain's addresses end, in order of arrival.
@@ -41,7 +38,7 @@ class Addresses:
         An address that is already there keeps its number and gains a path where it had none.
         `progress` gets the number of items seen so far; whatever it or `items` raises leaves nothing added.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             key = transaction.chain(chain)
             before, seen, rest = count(transaction, key), 0, iter(items)
             while batch := list(islice(rest, BATCH)):
@@ -54,14 +51,13 @@ class Addresses:
         return Added(added, seen - added)
 
     def count(self, chain: str) -> int:
-        """How many addresses a chain has; 0 for a chain that was never registered."""
-        with self._database.read() as transaction:
+        """How many addresses a chain has; 0 where it was never registered."""
+        with self._read() as transaction:
             key = transaction.chains.get(chain)
             return 0 if key is None else count(transaction, key)
 
     def between(self, chain: str, first: int, stop: int) -> list[Address]:
-        """The addresses with `first` <= index < `stop`, in order."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return between(transaction, transaction.chain(chain), first, stop)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from hdscan.model.reading import Balance
-from hdscan.model.scan import Answer, disagreement
+from hdscan.model.scan import Answer
 from hdscan.model.times import rfc3339
 
 
@@ -25,11 +25,6 @@ def shown(stored: str) -> tuple[Answer, ...]:
     return tuple(
         Answer(each.source, str(each.amount), _text(each), each.height, rfc3339(each.observed_at)) for each in decoded(stored)
     )
-
-
-def error_of(stored: str) -> str:
-    """Stored answers that differ, in a sentence."""
-    return disagreement(shown(stored))
 
 
 def _text(answer: Balance) -> str | None:

@@ -6,12 +6,11 @@ import msgspec
 from sqlalchemy import text
 
 from hdscan.model.reading import Attempt
-from hdscan.store.transaction import ChainKey, Transaction
+from hdscan.store.scan_rows import ScanRows
+from hdscan.store.transaction import ChainKey, Key, Transaction
 
 KEPT = 12  # attempts per reading, the latest
 MOST = 100_000  # readings of a chain whose attempts are kept
-
-Key = tuple[int, int]  # address id, asset id
 
 _ATTEMPTS = text("SELECT address_id, asset_id, failed FROM attempt WHERE address_id >= :low AND address_id < :high")
 _COUNT = text("SELECT count(*) FROM attempt WHERE address_id >= :low AND address_id < :high")
@@ -22,19 +21,16 @@ _PUT = text("""
 """)
 
 
-def keep(transaction: Transaction, scan_id: int, chain: ChainKey, failed: Mapping[Key, Sequence[Attempt]]) -> None:
-    """Append the failed attempts of these readings to those already kept."""
+def keep(rows: ScanRows, failed: Mapping[Key, Sequence[Attempt]]) -> None:
+    """Append the failed attempts of these readings of a scan to those already kept."""
     if not failed:
         return
-    free = MOST - int(transaction.execute(_COUNT, chain.bounds).scalar_one())
-    bounds = {"low": min(failed)[0], "high": max(failed)[0] + 1}
-    before = {(row[0], row[1]): row[2] for row in transaction.execute(_ATTEMPTS, bounds) if (row[0], row[1]) in failed}
+    free = MOST - int(rows.transaction.execute(_COUNT, rows.chain.bounds).scalar_one())
+    before = rows.found(_ATTEMPTS, failed)
     kept = [*before, *[key for key in failed if key not in before][: max(0, free)]]
-    rows = []
-    for key in kept:
-        every = [*_decoded(before.get(key, "[]")), *failed[key]][-KEPT:]
-        rows.append((*key, scan_id, msgspec.json.encode(every).decode()))
-    transaction.executemany(_PUT, rows)
+    every = [[*_decoded(before.get(key, "[]")), *failed[key]][-KEPT:] for key in kept]
+    stored = [(*key, rows.id, msgspec.json.encode(each).decode()) for key, each in zip(kept, every, strict=True)]
+    rows.transaction.executemany(_PUT, stored)
 
 
 def forget(transaction: Transaction, chain: ChainKey) -> None:

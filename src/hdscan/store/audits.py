@@ -1,21 +1,20 @@
 """Audits: which readings are due for one, what they found, and disputes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from hdscan.model.audit import Audited, AuditOutcome, AuditPlan
 from hdscan.model.chain import Address
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import ChainScan
-from hdscan.store import answers, retractions
-from hdscan.store.attempts import Key
-from hdscan.store.database import Database
-from hdscan.store.scan_rows import Rows, ScanRows
-from hdscan.store.transaction import ChainKey, Transaction
+from hdscan.store import answers, attempts, retractions
+from hdscan.store.database import Tables
+from hdscan.store.scan_rows import ScanRows
+from hdscan.store.transaction import ChainKey, Key, Transaction
 
 _PLAN = text("""
     INSERT INTO scan_audit (scan_id, chain, percent, seed, audited, disputed, unaudited)
@@ -43,9 +42,6 @@ _DISPUTED = text("""
 _OUTCOMES = text("""
     SELECT address_id, asset_id, outcome FROM audit WHERE address_id >= :low AND address_id < :high AND scan_id = :scan
 """)
-_DISPUTES = text("""
-    SELECT address_id, asset_id, answers FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan
-""")
 _PUT_AUDIT = text("""
     INSERT INTO audit (address_id, asset_id, scan_id, outcome, observed_at, error, answers)
     VALUES (:address, :asset, :scan, :outcome, :observed_at, :error, :answers)
@@ -72,20 +68,17 @@ class Due(msgspec.Struct, frozen=True):
     balance: Balance
 
 
-class Audits:
+class Audits(Tables):
     """The tables of audits and disputes, and what they change in a scan's balances and totals."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def plan(self, scan_id: int, chain: str, plan: AuditPlan) -> None:
         """Have a chain's scan audited; the seed of an earlier plan stays, so that the same zeros are chosen."""
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             plan_audit(transaction, scan_id, transaction.chain(chain), plan)
 
     def plan_of(self, scan_id: int, chain: str) -> AuditPlan | None:
         """How a chain's scan is to be audited, or None."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             row = transaction.execute(_PLAN_OF, {"scan": scan_id, "chain": transaction.chain(chain).number}).first()
             return None if row is None else AuditPlan(row.percent, row.seed)
 
@@ -94,7 +87,7 @@ class Audits:
 
         Without `zeros` only what is above zero, or about to be.
         """
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             key = transaction.chain(chain)
             found = []
             for row in transaction.execute(_DUE, _page(key, scan_id, after, limit) | {"zeros": zeros}):
@@ -104,7 +97,7 @@ class Audits:
 
     def disputed(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int) -> list[Due]:
         """At most `limit` readings that a scan left disputed, each with the first answer, after the key `after`, in order."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             key = transaction.chain(chain)
             rows = transaction.execute(_DISPUTED, _page(key, scan_id, after, limit))
             return [_due(key, row, answers.decoded(row.answers)[0]) for row in rows]
@@ -116,23 +109,24 @@ class Audits:
 
         A repeated commit changes nothing but time and requests.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             by_key = {rows.key(each.reading): each for each in found}
-            before = set(_of_scan(rows, _DISPUTES, by_key))
-            outcomes = _of_scan(rows, _OUTCOMES, by_key)
+            before = rows.found(retractions.DISPUTES, by_key).keys()
+            outcomes = rows.found(_OUTCOMES, by_key)
             gone = {key for key, each in by_key.items() if each.amount is None}
-            new: Rows = {}
-            for key, each in by_key.items():
-                if each.amount is not None and _is_news(each, was_disputed=key in before):
-                    new[key] = rows.balance(key, each.amount)
+            new = {
+                key: rows.balance(key, each.amount)
+                for key, each in by_key.items()
+                if each.amount is not None and _is_news(each, was_disputed=key in before)
+            }
             touched = {key[0] for key in {*new, *gone}}
             funded = -rows.funded_among(touched)
             rows.put(new, [(address, address + 1) for address in {key[0] for key in new}])
             transaction.executemany(_DROP_BALANCE, gone)
             transaction.executemany(_PUT_DISPUTE, [(*key, scan_id, answers.encoded(by_key[key].answers)) for key in gone])
             transaction.executemany(_PUT_AUDIT, [_row(key, each, scan_id) for key, each in by_key.items()])
-            rows.keep_attempts({key: each.failed for key, each in by_key.items() if each.failed})
+            attempts.keep(rows, {key: each.failed for key, each in by_key.items() if each.failed})
             funded += rows.funded_among(touched)
             disputed = len(gone - before) - len(before & new.keys())
             answered = _answered([each.outcome for each in found]) - _answered(outcomes.values())
@@ -155,7 +149,7 @@ class Audits:
 
         Each becomes a gap of this code; what was known before that scan comes back; the totals follow.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             before = rows.recount()
             count = retractions.retract(rows, source, height, code, error)
@@ -185,15 +179,6 @@ def _is_news(each: Audited, *, was_disputed: bool) -> bool:
     if each.outcome is AuditOutcome.UNAUDITED:
         return False
     return was_disputed or each.outcome in (AuditOutcome.MOVED, AuditOutcome.CORRECTED)
-
-
-def _of_scan(rows: ScanRows, statement: TextClause, keys: Mapping[Key, Audited]) -> dict[Key, str]:
-    """The scan's rows of these readings."""
-    if not keys:
-        return {}
-    bounds = {"low": min(keys)[0], "high": max(keys)[0] + 1, "scan": rows.id}
-    found = rows.transaction.execute(statement, bounds)
-    return {(address, asset): value for address, asset, value in found if (address, asset) in keys}
 
 
 def _row(key: Key, each: Audited, scan_id: int) -> tuple[Any, ...]:

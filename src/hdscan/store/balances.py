@@ -13,8 +13,8 @@ from hdscan.model.reading import Attempt
 from hdscan.model.scan import AssetTotal, BalanceRow, Gap
 from hdscan.model.times import rfc3339
 from hdscan.store import answers, attempts, pages, totals
-from hdscan.store.database import Database
-from hdscan.store.rows import ALL, FUNDED, GAPS, balance_row, chosen, gap_row, sources
+from hdscan.store.database import Tables
+from hdscan.store.rows import ALL, FUNDED, GAPS, balance_row, chosen, gap_row
 
 PAGE = 2000  # rows held at once
 
@@ -33,32 +33,28 @@ _AUDITS = text("""
 _DISPUTED = text("SELECT asset_id FROM dispute WHERE address_id = :address")
 
 
-class Balances:
+class Balances(Tables):
     """Reads the tables that scans and audits write."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def rows(self, chain: str | None = None, asset: str | None = None, funded: bool = False) -> Generator[BalanceRow]:
         """Every address and asset in order of chain, index, asset; `funded`: those with a known amount above zero.
 
         Streamed from one moment's view; memory stays flat.
         """
-        with self._database.read() as transaction:
-            names = sources(transaction)
+        with self._read() as transaction:
             query = (_FUNDED if funded else _ALL).execution_options(yield_per=PAGE)
             for part in chosen(transaction, chain, asset):
                 for row in joined.from_iterable(transaction.execute(query, part.bounds).partitions()):
-                    yield balance_row(part, names, row)
+                    yield balance_row(part, row)
 
     def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
         """Sums per chain and asset in base units; `funded` counts the addresses whose `read` amount is above zero."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return totals.totals(transaction, chain, asset)
 
     def gaps(self, chain: str | None = None) -> Iterator[Gap]:
         """Every reading that its last scan could not make, in order of chain, index, asset; streamed."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             query = _GAPS.execution_options(yield_per=PAGE)
             for part in chosen(transaction, chain, None):
                 for row in transaction.execute(query, part.bounds):
@@ -81,17 +77,17 @@ class Balances:
         skipped or repeated whatever is written between two pages; in the order of amounts a row moves with its amount.
         InputError for a limit or a `q` that can't be, and for a cursor that this very query did not give.
         """
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return pages.balances(transaction, chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
 
     def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
         """At most `limit` of `gaps`; cursor, limit and errors are those of `page`."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return pages.gaps(transaction, chain, cursor=cursor, limit=limit)
 
     def known(self, chain: str, address: str) -> list[Known] | None:
         """Everything known of an address, an item per asset of its chain; None if the chain does not have the address."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             key = transaction.chains.get(chain)
             found = None if key is None else transaction.execute(_FIND, {"chain": key.number, "text": address}).scalar()
             if found is None:
@@ -99,16 +95,13 @@ class Balances:
             disputed = set(transaction.execute(_DISPUTED, {"address": found}).scalars())
             audits = {row[0]: _audit(row, disputed) for row in transaction.execute(_AUDITS, {"address": found})}
             failed = {asset: tuple(map(_tried, each)) for asset, each in attempts.of_address(transaction, found).items()}
-            names = sources(transaction)
             known: list[Known] = []
             for part in chosen(transaction, chain, None):
                 values = part.bounds | {"low": found, "high": found + 1}
                 gaps = {row.asset_id: gap_row(part, row) for row in transaction.execute(_GAPS, values)}
                 for row in transaction.execute(_ALL, values):
                     asset = row.asset_id
-                    known.append(
-                        Known(balance_row(part, names, row), gaps.get(asset), audits.get(asset), failed.get(asset, ()))
-                    )
+                    known.append(Known(balance_row(part, row), gaps.get(asset), audits.get(asset), failed.get(asset, ())))
             return known
 
 

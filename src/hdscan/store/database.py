@@ -62,3 +62,11 @@ class Database:
             yield
         except DBAPIError as error:
             raise self.dialect.explain(error.orig) from error
+
+
+class Tables:
+    """Some of a database's tables, and what is read and written there."""
+
+    def __init__(self, database: Database) -> None:
+        self._read = database.read
+        self._write = database.write

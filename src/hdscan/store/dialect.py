@@ -22,9 +22,7 @@ class Finding(msgspec.Struct, frozen=True):
 class Dialect(Protocol):
     """One database of one system; made from its URL."""
 
-    @property
-    def place(self) -> str:
-        """The database in a message, without secrets."""
+    place: str  # the database in a message, without secrets
 
     def prepare(self, *, create: bool) -> None:
         """Check that the database can be connected to, creating it if `create`; StoreError otherwise."""

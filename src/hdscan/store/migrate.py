@@ -49,7 +49,7 @@ def _migrate(database: Database, network: Network) -> None:
 
     with database.write() as transaction:
         config = Config(attributes={"connection": transaction.connection})
-        for name, path in (("script_location", MIGRATIONS.parent / "alembic"), ("version_locations", MIGRATIONS)):
+        for name, path in (("script_location", Path(__file__).parent / "alembic"), ("version_locations", MIGRATIONS)):
             config.set_main_option(name, str(path).replace("%", "%%"))
         config.set_main_option("path_separator", "newline")
         command.upgrade(config, "head")

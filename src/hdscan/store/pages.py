@@ -14,7 +14,7 @@ from sqlalchemy import Row, TextClause, bindparam, text
 from hdscan.model.errors import InputError
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import BalanceRow, Gap
-from hdscan.store.rows import ALL, FUNDED, GAPS, Part, balance_row, chosen, gap_row, sources
+from hdscan.store.rows import ALL, FUNDED, GAPS, Part, balance_row, chosen, gap_row
 from hdscan.store.transaction import Transaction, escaped
 
 LIMIT = 1000  # rows of a page
@@ -60,12 +60,13 @@ class _Run(msgspec.Struct, frozen=True):
 
     def begin(self, key: _Key | None) -> Values:
         """The statements' values to continue after a key, or to begin."""
-        values: Values = self.part.chain.bounds | {"assets": list(self.assets)}
+        chain = self.part.chain
+        values: Values = chain.bounds | {"assets": list(self.assets)}
         if key is not None:
             return values | {"at": key.at, "asset": key.asset, "amount": key.amount, "length": len(key.amount)}
         if self.down:
-            return values | {"at": self.part.chain.high - 1, "asset": 2**63 - 1, "amount": "", "length": 2**31}
-        return values | {"at": self.part.chain.low, "asset": 0, "amount": "", "length": 0}
+            return values | {"at": chain.high - 1, "asset": 2**63 - 1, "amount": "", "length": 2**31}
+        return values | {"at": chain.low, "asset": 0, "amount": "", "length": 0}
 
     def holds(self, key: _Key) -> bool:
         """Whether a row of this run can have the key."""
@@ -93,8 +94,7 @@ def balances(
     runs = list((_runs_by_index if by_index else _runs_by_amount)(parts, where, funded=funded, down=down))
     query = ["balances", chain, asset, funded, q, sort, [list(part.assets) for part in parts]]
     rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values=values)
-    names = sources(transaction)
-    return Page(tuple(balance_row(part, names, row) for part, row in rows), following)
+    return Page(tuple(balance_row(part, row) for part, row in rows), following)
 
 
 def gaps(transaction: Transaction, chain: str | None, *, cursor: str | None, limit: int) -> Page[Gap]:

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from hdscan.model.errors import ReadCode
 from hdscan.store import answers
-from hdscan.store.scan_rows import ScanRows
+from hdscan.store.scan_rows import END_DISPUTE, ScanRows
 from hdscan.store.transaction import escaped
 
 _WHERE = "address_id >= :low AND address_id < :high"
@@ -15,7 +15,7 @@ _INTO_GAP = "INSERT INTO gap (address_id, asset_id, scan_id, code, error, attemp
 _ON_GAP = """ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, code = excluded.code,
         error = excluded.error, attempts = gap.attempts + 1, providers = excluded.providers"""
 
-_DISPUTES = text(f"SELECT address_id, asset_id, answers FROM dispute WHERE {_WHERE} AND scan_id = :scan")  # noqa: S608 own constant
+DISPUTES = text(f"SELECT address_id, asset_id, answers FROM dispute WHERE {_WHERE} AND scan_id = :scan")  # noqa: S608 own constant
 # a prefilter: LIKE ignores the case of ASCII letters
 _VOTES = text(f"""
     SELECT address_id, asset_id, answers FROM audit WHERE {_WHERE} AND scan_id = :scan AND answers LIKE :said ESCAPE '!'
@@ -41,7 +41,6 @@ _RESTORE_ONE = text("""
     SELECT address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id FROM earlier
     WHERE address_id = :address AND asset_id = :asset
 """)
-_END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
 _END_AUDIT = text("DELETE FROM audit WHERE address_id = :address AND asset_id = :asset")
 _RECOUNT = text(f"""
     UPDATE scan_audit SET
@@ -63,7 +62,7 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
     providers = msgspec.json.encode({source: error}).decode()
     count = transaction.execute(_GAPS, which | {"code": code.value, "error": error, "providers": providers}).rowcount
     disputes = []
-    for address, asset, stored in transaction.execute(_DISPUTES, scan):
+    for address, asset, stored in transaction.execute(DISPUTES, scan):
         heights = [answer.height for answer in answers.decoded(stored) if answer.source == source]
         if any(height is None or at is None or at >= height for at in heights):
             disputes.append((address, asset))
@@ -81,7 +80,7 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
     transaction.executemany(_END_AUDIT, votes)
     transaction.execute(_RESTORE, which)
     transaction.execute(_DROP, which)
-    for statement in (_RESTORE_ONE, _END_DISPUTE, _END_AUDIT):
+    for statement in (_RESTORE_ONE, END_DISPUTE, _END_AUDIT):
         transaction.executemany(statement, disputes)
     transaction.execute(_RECOUNT, scan)
     return count + len(disputes)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from hdscan.model.chain import Asset
-from hdscan.model.scan import BalanceRow, BalanceState, Gap
+from hdscan.model.scan import BalanceRow, BalanceState, Gap, disagreement
 from hdscan.model.times import rfc3339
 from hdscan.store import answers
 from hdscan.store.transaction import ChainKey, Transaction
@@ -28,19 +28,21 @@ GAPS = """
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A chain that a report covers, with its assets by id."""
+    """A chain that a report covers, with its assets and the names of all providers, each by id."""
 
     chain: ChainKey
     assets: Mapping[int, Asset]
+    sources: Mapping[int, str]
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """Its address ids, from `low` to before `high`, and its assets, as values of a statement."""
+        """The chain's address ids and assets as values of a statement."""
         return self.chain.bounds | {"assets": list(self.assets)}
 
 
 def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> Iterator[Part]:
     """The chains and current assets that a report covers, in order of registration."""
+    sources = {key: name for name, key in transaction.source_ids.items()}
     for key in transaction.chains.values():
         assets = {
             number: each
@@ -48,21 +50,17 @@ def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> It
             if each.chain == key.id and chain in (None, key.id) and (asset is None or each.symbol.upper() == asset.upper())
         }
         if assets:
-            yield Part(key, assets)
+            yield Part(key, assets, sources)
 
 
-def sources(transaction: Transaction) -> dict[int, str]:
-    """The names of the providers that ever gave a balance, by id."""
-    return {key: name for name, key in transaction.source_ids.items()}
-
-
-def balance_row(part: Part, names: Mapping[int, str], row: Sequence[Any]) -> BalanceRow:
+def balance_row(part: Part, row: Sequence[Any]) -> BalanceRow:
     """A row of ALL or FUNDED: read, stale where there is a gap too; without an amount disputed or unread."""
     key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error, disputed = row
+    said = None if disputed is None else answers.shown(disputed)
     if amount is not None:
         state = BalanceState.READ if error is None else BalanceState.STALE
     else:
-        state = BalanceState.UNREAD if disputed is None else BalanceState.DISPUTED
+        state = BalanceState.UNREAD if said is None else BalanceState.DISPUTED
     return BalanceRow(
         chain=part.chain.id,
         index=key - part.chain.low,
@@ -74,10 +72,10 @@ def balance_row(part: Part, names: Mapping[int, str], row: Sequence[Any]) -> Bal
         decimals=part.assets[asset_id].decimals,
         height=height,
         observed_at=None if observed_at is None else rfc3339(observed_at),
-        source=names.get(source),
+        source=part.sources.get(source),
         state=state,
-        error=answers.error_of(disputed) if disputed is not None else error,
-        answers=None if disputed is None else answers.shown(disputed),
+        error=error if said is None else disagreement(said),
+        answers=said,
     )
 
 

@@ -6,38 +6,33 @@ import msgspec
 from sqlalchemy import text
 
 from hdscan.model.scan import ProviderStatus
-from hdscan.store.database import Database
+from hdscan.store.database import Tables
 
 _LOAD = text("SELECT name, value FROM memory")
 _SAVE = text("INSERT INTO memory (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 _PROVIDERS = text("SELECT status FROM provider ORDER BY name")
-_SEEN = text(
-    "INSERT INTO provider (name, status) VALUES (:name, :status) ON CONFLICT (name) DO UPDATE SET status = excluded.status"
-)
+_SEEN = text("""
+    INSERT INTO provider (name, status) VALUES (:name, :status) ON CONFLICT (name) DO UPDATE SET status = excluded.status
+""")
 
 
-class Runtime:
+class Runtime(Tables):
     """The tables `memory` and `provider`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def load(self) -> dict[str, bytes]:
-        """Everything that `save` kept, by name."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return {row.name: bytes(row.value) for row in transaction.execute(_LOAD)}
 
     def save(self, changed: Mapping[str, bytes]) -> None:
         """Keep these by name (quotas, pauses, learned batch sizes); what is not named stays."""
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             transaction.executemany(_SAVE, changed.items())
 
     def providers(self) -> list[ProviderStatus]:
         """Every provider as last seen, by name."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return [msgspec.json.decode(row.status, type=ProviderStatus) for row in transaction.execute(_PROVIDERS)]
 
     def save_providers(self, statuses: Sequence[ProviderStatus]) -> None:
-        """Keep the state of these providers."""
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             transaction.executemany(_SEEN, [(status.name, msgspec.json.encode(status).decode()) for status in statuses])

@@ -1,19 +1,18 @@
 """One chain's scan within a transaction: the rows that its commits, audits and retractions write, and its totals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from hdscan.model.errors import StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
-from hdscan.store import addresses, attempts, registry
-from hdscan.store.attempts import Key
-from hdscan.store.records import COLUMNS, records
-from hdscan.store.transaction import Transaction
+from hdscan.store import addresses, registry
+from hdscan.store.transaction import Key, Transaction
 
+COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
 Rows = dict[Key, tuple[Any, ...]]
 
 _ASSETS = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
@@ -33,7 +32,7 @@ _PUT_BALANCE = text(f"""
     WHERE excluded.scan_id > balance.scan_id OR excluded.observed_at >= balance.observed_at
 """)  # noqa: S608 own constant
 _DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
-_END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
+END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
 _OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
 _RANGES = text("""
@@ -44,6 +43,9 @@ _FUNDED = text("""
     SELECT count(DISTINCT b.address_id) FROM balance b
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
         AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
+""")
+_AUDITS = text("""
+    SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited FROM scan_audit WHERE scan_id = :scan
 """)
 _COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
@@ -130,10 +132,7 @@ class ScanRows:
 
     def put(self, reads: Rows, ends: Sequence[tuple[int, int]]) -> None:
         """Store balances that the scan read within these ranges of address ids; their disputes end."""
-        if reads:
-            bounds = {"low": min(low for low, _ in ends), "high": max(high for _, high in ends)}
-            disputes = {(address, asset) for address, asset in self.transaction.execute(_DISPUTES, bounds)}
-            self.transaction.executemany(_END_DISPUTE, disputes & reads.keys())
+        self.transaction.executemany(END_DISPUTE, self.found(_DISPUTES, reads))
         self.transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
         self.transaction.executemany(_PUT_BALANCE, reads.values())
 
@@ -141,28 +140,16 @@ class ScanRows:
         """Store balances of readings that were unread; returns how many funded addresses that adds."""
         rich = {key[0] for key, row in reads.items() if row[2] != "0"}
         before = self.funded_among(rich)
-        self.put(reads, [(address, address + 1) for address in {key[0] for key in reads}])
-        self.transaction.executemany(_END_GAP, reads)
+        self.put_early(reads)
         return self.funded_among(rich) - before
 
     def put_early(self, reads: Rows) -> None:
         """Store balances of readings whose chunk is not done; they count when it is."""
-        self.put(reads, [(address, address + 1) for address, _ in reads])
+        self.put(reads, [(address, address + 1) for address in {key[0] for key in reads}])
         self.transaction.executemany(_END_GAP, reads)
 
-    def keep_attempts(self, failed: Mapping[Key, Sequence[Any]]) -> None:
-        """Keep the attempts that failed before these readings ended."""
-        attempts.keep(self.transaction, self.id, self.chain, failed)
-
     def add_totals(
-        self,
-        *,
-        now: float,
-        seconds: float = 0.0,
-        requests: int = 0,
-        read: int = 0,
-        unread: int = 0,
-        funded: int = 0,
+        self, *, now: float, seconds: float = 0.0, requests: int = 0, read: int = 0, unread: int = 0, funded: int = 0
     ) -> ChainScan:
         """Add to the scan's totals; its new record."""
         more = {"now": now, "seconds": seconds, "requests": requests, "read": read, "unread": unread, "funded": funded}
@@ -170,13 +157,17 @@ class ScanRows:
 
     # -- what is found
 
-    def open_gaps(self, keys: Iterable[Key]) -> set[Key]:
+    def found(self, statement: TextClause, keys: Collection[Key]) -> dict[Key, Any]:
+        """The last column that a statement selects of these readings, by key (the first two); {} without readings."""
+        if not keys:
+            return {}
+        bounds = {"low": min(keys)[0], "high": max(keys)[0] + 1, "scan": self.id}
+        rows = self.transaction.execute(statement, bounds)
+        return {key: row[-1] for row in rows if (key := (row[0], row[1])) in keys}
+
+    def open_gaps(self, keys: Collection[Key]) -> Collection[Key]:
         """Which of these readings the scan counts as unread."""
-        wanted = set(keys)
-        if not wanted:
-            return set()
-        bounds = {"low": min(wanted)[0], "high": max(wanted)[0] + 1, "scan": self.id}
-        return {(address, asset) for address, asset in self.transaction.execute(_OPEN_GAPS, bounds)} & wanted
+        return self.found(_OPEN_GAPS, keys)
 
     def ranges(self, first: int, stop: int, *, done: bool) -> list[tuple[int, int]]:
         """The parts of `first` <= index < `stop` whose chunks are done (or are not), neighbours made one."""
@@ -207,3 +198,26 @@ class ScanRows:
         funded = sum(self.funded(low + first, low + stop) for first, stop in done)
         (record,) = records(self.transaction, _RECORD, self.keys)
         return msgspec.structs.replace(record, read=ended - unread - disputed, unread=unread, funded=funded)
+
+
+def records(transaction: Transaction, statement: TextClause, values: dict[str, Any]) -> tuple[ChainScan, ...]:
+    """The records of the rows, of COLUMNS, that a statement returns."""
+    rows = transaction.execute(statement, values).all()
+    chains = {key.number: key.id for key in transaction.chains.values()}
+    audits = {
+        (each.scan_id, each.chain): each._asdict()
+        for scan_id in {row.scan_id for row in rows}
+        for each in transaction.execute(_AUDITS, {"scan": scan_id})
+    }
+    return tuple(
+        msgspec.convert(
+            {
+                **audits.get((row.scan_id, row.chain), {}),
+                **row._asdict(),
+                "chain": chains[row.chain],
+                "assets": tuple(transaction.assets[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
+            },
+            ChainScan,
+        )
+        for row in rows
+    )

@@ -12,11 +12,10 @@ from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.model.times import rfc3339
 from hdscan.store import attempts, audits, registry
-from hdscan.store.database import Database
+from hdscan.store.database import Tables
 from hdscan.store.dialect import Finding
 from hdscan.store.pages import LIMIT
-from hdscan.store.records import COLUMNS, records
-from hdscan.store.scan_rows import ScanRows
+from hdscan.store.scan_rows import COLUMNS, ScanRows, records
 from hdscan.store.transaction import Transaction
 
 _NEVER = 2**31  # more than any scan's id
@@ -81,11 +80,8 @@ _TRIED_AGAIN = text("""
 """)
 
 
-class Scans:
+class Scans(Tables):
     """The tables of scans, chunks and gaps, and the balances that a scan's commits write."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     # -- the log
 
@@ -94,7 +90,7 @@ class Scans:
 
         The chunks and failed attempts of the chains' earlier scans are forgotten.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             scan_id: int = transaction.execute(_BEGIN, {"now": now}).scalar_one()
             for plan in plans:
                 _plan(transaction, scan_id, plan, now)
@@ -102,13 +98,13 @@ class Scans:
 
     def latest(self, chain: str) -> ChainScan | None:
         """A chain in the last scan that had it, or None."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             key = transaction.chains.get(chain)
             return None if key is None else next(iter(records(transaction, _LATEST, {"chain": key.number})), None)
 
     def scan(self, scan_id: int) -> tuple[ChainScan, ...]:
         """Every chain of a scan, in order of registration; empty where there is no such scan."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return records(transaction, _SCAN, {"scan": scan_id})
 
     def records(self, before: int | None = None, limit: int = 100) -> list[ScanRecord]:
@@ -116,7 +112,7 @@ class Scans:
         if not 1 <= limit <= LIMIT:
             raise InputError(f"a page has 1 to {LIMIT} rows, not {limit}")
         values = {"before": _NEVER if before is None else min(max(before, 0), _NEVER), "limit": limit}
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             return [
                 ScanRecord(row.id, rfc3339(row.began_at), records(transaction, _SCAN, {"scan": row.id}))
                 for row in transaction.execute(_RECORDS, values).all()
@@ -128,7 +124,7 @@ class Scans:
 
     def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
         """Change a chain's status and error within a scan; its new record."""
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
             changed = records(transaction, _STATUS, keys | {"status": status.value, "error": error, "now": now})
             if not changed:
@@ -138,7 +134,7 @@ class Scans:
     def check(self) -> list[Finding]:
         """The last scans whose totals differ from their rows."""
         found = []
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             for key in transaction.chains.values():
                 for record in records(transaction, _LATEST, {"chain": key.number}):
                     if ScanRows(transaction, record.scan_id, key.id).recount() != record:
@@ -150,7 +146,7 @@ class Scans:
 
     def pending_chunks(self, scan_id: int, chain: str, after_seq: int, limit: int) -> list[Chunk]:
         """At most `limit` chunks that are not done and have a higher number than `after_seq`, in order."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
             return [Chunk(*row) for row in transaction.execute(_PENDING, keys | {"after": after_seq, "limit": limit})]
 
@@ -160,7 +156,7 @@ class Scans:
         In the order of (index, symbol), beginning after the pair `after`.
         """
         index, symbol = after or (0, "")
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             key = transaction.chain(chain)
             values = {"low": key.low + index, "high": key.high, "symbol": symbol, "scan": scan_id, "limit": limit}
             rows = transaction.execute(_GAPS, values)
@@ -168,14 +164,14 @@ class Scans:
 
     def any_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
         """A reading that the scan could make, as (address, asset symbol): its provider can be probed with it."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             key = transaction.chain(chain)
             row = transaction.execute(_READ, key.bounds | {"scan": scan_id}).first()
             return None if row is None else (Address(chain, row.id - key.low, row.text, row.path), row.symbol)
 
     def token_errors(self, scan_id: int, chain: str) -> list[TokenError]:
         """The tokens of which a scan counts readings as unread, with the latest address's reason."""
-        with self._database.read() as transaction:
+        with self._read() as transaction:
             rows = transaction.execute(_TOKEN_ERRORS, transaction.chain(chain).bounds | {"scan": scan_id})
             return [
                 TokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
@@ -202,7 +198,7 @@ class Scans:
         already. StoreError, and nothing written, unless `results` are the chunk's addresses times the scan's assets, each
         once. A failed reading never touches a known balance.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             mark = {"seq": chunk.seq, "first": chunk.first, "stop": chunk.stop, "now": now, "worker": worker}
             if transaction.execute(_DONE, rows.keys | mark).rowcount == 0:
@@ -213,7 +209,7 @@ class Scans:
             rows.put(ended.reads, [(low, high)])
             transaction.execute(_END_GAPS, {"low": low, "high": high, "assets": list(rows.assets)})
             transaction.executemany(_PUT_GAP, ended.unread.values())
-            rows.keep_attempts(ended.failed)
+            attempts.keep(rows, ended.failed)
             more = {"read": len(ended.reads), "unread": len(ended.unread), "funded": rows.funded(low, high)}
             return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
@@ -225,14 +221,14 @@ class Scans:
         Those that are read now are no longer unread; of the others attempts add up and the reasons are the new ones.
         Results of any other reading are ignored, so a repeated commit changes nothing but time and requests.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             ended = rows.ended(results)
-            waiting = rows.open_gaps({*ended.reads, *ended.unread})
+            waiting = rows.open_gaps(ended.reads.keys() | ended.unread.keys())
             reads = {key: row for key, row in ended.reads.items() if key in waiting}
             funded = rows.end_gaps(reads)
             transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in ended.unread.items() if key in waiting])
-            rows.keep_attempts({key: each for key, each in ended.failed.items() if key in waiting})
+            attempts.keep(rows, {key: each for key, each in ended.failed.items() if key in waiting})
             more = {"read": len(reads), "unread": -len(reads), "funded": funded}
             return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
@@ -241,7 +237,7 @@ class Scans:
 
         Readings that the scan counts as unread are settled as `commit_final` does; errors are ignored.
         """
-        with self._database.write() as transaction:
+        with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             reads = rows.ended(results).reads
             if not reads:

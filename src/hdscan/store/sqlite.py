@@ -50,11 +50,7 @@ class SQLite:
         if not url.database or url.database == ":memory:":
             raise StoreError("a database needs a file: sqlite:///path/to/hdscan.db")
         self.path = Path(url.database).expanduser().absolute()
-
-    @property
-    def place(self) -> str:
-        """The file's absolute path."""
-        return str(self.path)
+        self.place = str(self.path)
 
     def prepare(self, *, create: bool) -> None:
         """Make sure that there is a file (0600, its new directories 0700) that this process may write.
@@ -84,9 +80,8 @@ class SQLite:
             raise StoreError(f"the directory of the database {path} is read-only; SQLite keeps its journal in it")
 
     def make_engine(self) -> Engine:
-        """An engine over the file; its pragmas are those of a connection."""
         engine = create_engine(
-            URL.create("sqlite", database=str(self.path)),
+            URL.create("sqlite", database=self.place),
             poolclass=QueuePool,
             pool_size=2,
             max_overflow=-1,
@@ -106,7 +101,6 @@ class SQLite:
             raise self.explain(error) from error
 
     def explain(self, error: BaseException | None) -> StoreError:
-        """By the driver's name for the error."""
         name = getattr(error, "sqlite_errorname", "")
         meaning = next((f"{text} ({error})" for prefix, text in _MEANING.items() if name.startswith(prefix)), str(error))
         return StoreError(f"the database {self.path} failed: {meaning}", may_pass=name.startswith(_MAY_PASS))
@@ -136,15 +130,12 @@ class SQLite:
             lock.release()
 
     def beside(self, ending: str) -> Path:
-        """The file's name with an ending."""
         return self.path.with_name(self.path.name + ending)
 
     def findings(self, connection: Connection) -> list[Finding]:
-        """Damaged pages, and rows that point to nothing."""
         found: list[Finding] = []
-        damage = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(10)") if row[0] != "ok"]
-        if damage:
-            found.append(Finding(f"{self.path} is damaged ({damage[0]})", RESTORE))
+        if (damage := connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()) != "ok":
+            found.append(Finding(f"{self.path} is damaged ({damage})", RESTORE))
         if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             found.append(Finding(f"{self.path} has rows that point to nothing", RESTORE))
         return found

@@ -8,7 +8,6 @@ the same call may succeed later.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from hdscan.model.chain import Asset, Chain, Network
@@ -46,13 +45,12 @@ class Store:
         return cls(database)
 
     def close(self) -> None:
-        """Close every connection."""
         self._database.engine.dispose()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def register(self, chains: Sequence[Chain], assets: Sequence[Asset]) -> None:

@@ -36,7 +36,9 @@ def totals(transaction: Transaction, chain: str | None, asset: str | None) -> li
     found: list[AssetTotal] = []
     for part in chosen(transaction, chain, asset):
         addressed = addresses.count(transaction, part.chain)
-        gapped = _gapped(transaction, part)
+        gapped: dict[int, list[str | None]] = defaultdict(list)  # by asset: what was known before, None where nothing was
+        for asset_id, amount in transaction.execute(_GAPPED, part.chain.bounds):
+            gapped[asset_id].append(amount)
         disputed = {key: (count, gaps) for key, count, gaps in transaction.execute(_DISPUTED, part.chain.bounds)}
         known = _known(transaction, part, addressed, gapped, sum(count - gaps for count, gaps in disputed.values()))
         for key, each in part.assets.items():
@@ -61,14 +63,6 @@ def totals(transaction: Transaction, chain: str | None, asset: str | None) -> li
                 )
             )
     return found
-
-
-def _gapped(transaction: Transaction, part: Part) -> Mapping[int, list[str | None]]:
-    """The amounts known from before of what the last scan could not read, by asset; None where there is none."""
-    gapped: dict[int, list[str | None]] = defaultdict(list)
-    for asset_id, amount in transaction.execute(_GAPPED, part.chain.bounds):
-        gapped[asset_id].append(amount)
-    return gapped
 
 
 def _known(

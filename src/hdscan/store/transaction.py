@@ -11,6 +11,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 
+Key = tuple[int, int]  # address id, asset id
 INDEX_BITS = 32  # an address's id is its chain's number << 32 | its index
 
 _CHAINS = text("SELECT id, number FROM chain ORDER BY number")
@@ -31,12 +32,10 @@ class ChainKey(msgspec.Struct, frozen=True):
 
     @property
     def low(self) -> int:
-        """The id of its first address."""
         return self.number << INDEX_BITS
 
     @property
     def high(self) -> int:
-        """The id after its last possible address."""
         return (self.number + 1) << INDEX_BITS
 
     @property
@@ -53,7 +52,6 @@ class Transaction:
         self._registered = registered
 
     def execute(self, statement: TextClause, values: Mapping[str, Any] | None = None) -> CursorResult[*tuple[Any, ...]]:
-        """Run a statement once."""
         return self.connection.execute(statement, values)
 
     def executemany(self, statement: TextClause, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -96,7 +94,6 @@ class Transaction:
 
     @cached_property
     def source_ids(self) -> dict[str, int]:
-        """The ids of the providers that ever gave a balance, by name."""
         return {row.name: row.id for row in self.execute(_SOURCES)}
 
     def source_id(self, name: str) -> int:
