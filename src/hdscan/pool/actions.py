@@ -1,5 +1,7 @@
 """What the pool decides: the calls to make, the readings that ended, and the events for its owner."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from hdscan.model.errors import ReadCode
@@ -104,26 +106,14 @@ class Actions(msgspec.Struct, frozen=True):
     halt: Halt | None
 
 
-class Outbox:
+class Outbox(msgspec.Struct, eq=False):
     """Collects ended readings and events until the next actions carry them."""
 
-    def __init__(self) -> None:
-        self._ended: list[tuple[int, BalanceResult]] = []
-        self._events: list[Event] = []
+    ended: list[tuple[int, BalanceResult]] = []
+    events: list[Event] = []
 
-    @property
-    def has_ended(self) -> bool:
-        return bool(self._ended)
-
-    def end(self, job: int, result: BalanceResult) -> None:
-        self._ended.append((job, result))
-
-    def emit(self, *events: Event) -> None:
-        self._events += events
-
-    def actions(self, calls: list[Call], wake_at: float | None = None, halt: Halt | None = None) -> Actions:
+    def actions(self, calls: Sequence[Call] = (), wake_at: float | None = None, halt: Halt | None = None) -> Actions:
         """The calls to make with everything collected, which is then forgotten."""
-        actions = Actions(tuple(calls), tuple(self._ended), tuple(self._events), wake_at, halt)
-        self._ended.clear()
-        self._events.clear()
+        actions = Actions(tuple(calls), tuple(self.ended), tuple(self.events), wake_at, halt)
+        self.ended, self.events = [], []
         return actions

@@ -23,16 +23,12 @@ from hdscan.pool.upstreams import Upstreams
 
 
 class PoolMemory(msgspec.Struct, frozen=True):
-    """What a resumed scan has to know.
+    """What a resumed scan has to know."""
 
-    Audits lost by provider, the hashes of blocks by endpoint and height, the endpoints that gave amounts since their last final
-    check, each with the highest head that it named, and the hashes that were only stated and not confirmed.
-    """
-
-    lost: dict[str, int]
+    lost: dict[str, int]  # audits, by provider
     blocks: Hashes
-    spoke: dict[str, int]
-    stated: Hashes = {}
+    spoke: dict[str, int]  # the highest heads of the endpoints that gave amounts since their last final check
+    stated: Hashes = {}  # hashes that were not confirmed
 
 
 class ChainPool:
@@ -100,7 +96,7 @@ class ChainPool:
     @property
     def busy(self) -> bool:
         """Whether any reading has not ended, or any call or the final check is under way."""
-        return self._has_work or self._watch.final_check or self.upstreams.busy or self._outbox.has_ended
+        return self._has_work or self._watch.final_check or self.upstreams.busy or bool(self._outbox.ended)
 
     @property
     def _has_work(self) -> bool:
@@ -133,14 +129,14 @@ class ChainPool:
 
     def rest(self) -> Actions:
         """What came in since the last step, where no further one follows."""
-        return self._outbox.actions([])
+        return self._outbox.actions()
 
     def _continue_final_check(self, now: float) -> None:
-        for rolled_back in self._watch.continue_final_check(now):
-            self.replies.heed(rolled_back, now)
+        for change in self._watch.continue_final_check(now):
+            self.replies.heed(change, now)
         if not self._watch.final_check:
             names = (upstream.name for upstream in self.upstreams if upstream.provider.endpoint in self._watch.unheard)
-            self._outbox.emit(FinalCheckDone(tuple(sorted(names))))
+            self._outbox.events.append(FinalCheckDone(tuple(sorted(names))))
 
     def _wake_at(self, now: float) -> float:
         """When something may be possible that is not now, at most backoff_max from now."""

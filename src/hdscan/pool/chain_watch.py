@@ -21,33 +21,18 @@ AGAIN = 2.0  # seconds after which one whose head is still too low is asked agai
 WITHIN = 600.0  # seconds in which reorganisations are counted
 
 
-class Lagging(msgspec.Struct, frozen=True):
-    """An endpoint's head is behind its peers'."""
-
-    endpoint: str
-    why: str
-
-
-class _Reorganised(msgspec.Struct, frozen=True):
+class Reorganised(msgspec.Struct, frozen=True):
     """An endpoint's amounts from height `fork` on are void.
 
-    `tip` is the lowest tip that such an amount may carry, where replies state no height of their own.
+    `tip` is the lowest tip that such an amount may carry, where replies state no height of their own. Where its blocks are
+    others than before, that is so for the `times`-th time in ten minutes.
     """
 
     endpoint: str
     fork: int
     tip: int
     why: str
-
-
-class RolledBack(_Reorganised, frozen=True):
-    """An endpoint's head fell and stays low, or nothing would show whether it comes back to the same block."""
-
-
-class Forked(_Reorganised, frozen=True):
-    """An endpoint's blocks are others than before, for the `times`-th time in ten minutes."""
-
-    times: int
+    times: int = 0
 
 
 class ChainWatch:
@@ -68,7 +53,7 @@ class ChainWatch:
     def at(self, endpoint: str) -> EndpointChain:
         return self._chains[endpoint]
 
-    def head(self, endpoint: str, head: Head, asked: float, now: float, *, names_blocks: bool) -> RolledBack | Forked | None:
+    def head(self, endpoint: str, head: Head, asked: float, now: float, *, names_blocks: bool) -> Reorganised | None:
         """An endpoint named its head, and maybe hashes of that chain; whether its chain was reorganised."""
         chain, height = self.at(endpoint), head.height
         fell = chain.record(height, asked, now) and self._reorganises
@@ -80,7 +65,7 @@ class ChainWatch:
             return self._forked(endpoint, chain.head(height, head.blocks, now), now)
         return None
 
-    def block_hash(self, endpoint: str, height: int, block: str, asked: float, now: float) -> Forked | None:
+    def block_hash(self, endpoint: str, height: int, block: str, asked: float, now: float) -> Reorganised | None:
         """An endpoint named the hash that it was asked for; whether its chain was reorganised."""
         chain = self.at(endpoint)
         return None if asked < chain.reorged_at else self._forked(endpoint, chain.named(height, block), now)
@@ -94,14 +79,14 @@ class ChainWatch:
         if self._reorganises:
             self._unchecked.add(endpoint)
 
-    def laggards(self, now: float) -> list[Lagging]:
-        """Endpoints that lag by a head named just now, also behind heads that peers named later."""
-        return [
-            Lagging(endpoint, f"its head {chain.height} is {lag} behind its peers'")
+    def laggards(self, now: float) -> dict[str, str]:
+        """Endpoints that lag by a head named just now, also behind heads that peers named later, with why."""
+        return {
+            endpoint: f"its head {chain.height} is {lag} behind its peers'"
             for endpoint, chain in self._chains.items()
             if chain.height is not None and chain.named_at is not None and now - chain.named_at <= RECENT
             if (lag := self.lag(endpoint, chain.height))
-        ]
+        }
 
     def lag(self, endpoint: str, head: int) -> int:
         """Blocks by which `head` is behind the second-highest of the endpoint's peers, 0 within the tolerance.
@@ -114,13 +99,14 @@ class ChainWatch:
             return 0
         return peers[-2] - head
 
-    def _rolled_back(self, endpoint: str, now: float) -> RolledBack:
+    def _rolled_back(self, endpoint: str, now: float) -> Reorganised:
+        """Its head stays low, or nothing would show whether it comes back to the same block."""
         chain = self.at(endpoint)
         top, head = chain.roll_back()
         chain.reorged_at = now
-        return RolledBack(endpoint, head + 1, chain.from_tip(head + 1), f"its head fell from {top} to {head}")
+        return Reorganised(endpoint, head + 1, chain.from_tip(head + 1), f"its head fell from {top} to {head}")
 
-    def _forked(self, endpoint: str, fork: int | None, now: float) -> Forked | None:
+    def _forked(self, endpoint: str, fork: int | None, now: float) -> Reorganised | None:
         if fork is None:
             return None
         chain = self.at(endpoint)
@@ -130,7 +116,7 @@ class ChainWatch:
             lately.append(now)
         self._forks[endpoint] = lately
         why = f"its blocks from {fork} on are others than before"
-        return Forked(endpoint, fork, chain.from_tip(fork), why, len(lately))
+        return Reorganised(endpoint, fork, chain.from_tip(fork), why, len(lately))
 
     def begin_final_check(self, now: float) -> None:
         """Wait for every endpoint that gave amounts and can be asked in time."""
@@ -152,7 +138,7 @@ class ChainWatch:
         """When the final check has to go on, whatever happens."""
         return min(now + AGAIN, self._began + FINAL_CHECK)
 
-    def continue_final_check(self, now: float) -> list[RolledBack]:
+    def continue_final_check(self, now: float) -> list[Reorganised]:
         """Wait for those that have not answered, until the time is up; the endpoints whose heads stayed low."""
         self.waiting = {endpoint for endpoint in self._in_service(self.waiting) if not self._settled(endpoint)}
         low = sorted(endpoint for endpoint in self.waiting if self._named(endpoint) and self.at(endpoint).low)

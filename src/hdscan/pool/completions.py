@@ -53,7 +53,7 @@ class Completions(msgspec.Struct, eq=False):
     def success(self, began: float, now: float, *, heals: bool) -> None:
         """A call begun at `began` succeeded; `heals`: the first after every breaker for such calls was open."""
         if self._outage.success(began, now, heals=heals):
-            self._outbox.emit(OutageEnded())
+            self._outbox.events.append(OutageEnded())
         self._probed = False
 
     def settle(self, now: float) -> None:
@@ -100,7 +100,7 @@ class Completions(msgspec.Struct, eq=False):
 
     def end_wait(self, now: float) -> None:
         """Another provider can be asked: what is parked need not wait."""
-        self._outage.end_wait(now)
+        self._outage.until = now
 
     def _conclude(self, pending: PendingReading, able: Able, now: float) -> bool:
         """Whether a stuck reading was dealt with; otherwise it is to be parked."""
@@ -161,22 +161,22 @@ class Completions(msgspec.Struct, eq=False):
 
     def _say_outage(self, now: float) -> None:
         if self._outage.attempt > 1:
-            self._outbox.emit(OutageBegan(self._outage.until - now))
+            self._outbox.events.append(OutageBegan(self._outage.until - now))
 
     def _end(self, pending: PendingReading, outcome: Balance | Unread) -> None:
         if pending.job == PROBE_JOB:
             self._probing = False
         else:
-            self._outbox.end(pending.job, BalanceResult(pending.reading, outcome, tuple(pending.history)))
+            self._outbox.ended.append((pending.job, BalanceResult(pending.reading, outcome, tuple(pending.history))))
 
     def _unread(self, pending: PendingReading, now: float, code: ReadCode | None) -> None:
         kind, reasons = pending.reading.kind, dict[str, str]()
         for upstream in self._upstreams:
-            if not upstream.serves(kind):
-                continue
-            known = pending.reasons.get(upstream.name)
-            not_asked = EXCLUDED if upstream.name in pending.excluded else why_not_asked(upstream, kind, now)
-            reasons[upstream.name] = known.message if known else f"not asked: {not_asked}"
+            if known := pending.reasons.get(upstream.name):
+                reasons[upstream.name] = known.message
+            elif upstream.serves(kind):
+                why = EXCLUDED if upstream.name in pending.excluded else why_not_asked(upstream, kind, now)
+                reasons[upstream.name] = f"not asked: {why}"
         if code is None:
             code = list(pending.reasons.values())[-1].code if pending.reasons else ReadCode.UNAVAILABLE
         text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

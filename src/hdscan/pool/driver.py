@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import assert_never
 
@@ -34,7 +35,6 @@ class Driver:
         self._news.set()
 
     def begin_final_check(self) -> None:
-        """Check the heads and blocks of all who gave amounts once more; ends with the event FinalCheckDone."""
         self.pool.begin_final_check(self._clock())
         self._news.set()
 
@@ -56,47 +56,40 @@ class Driver:
                     return actions.halt
                 await self._wait(actions.wake_at)
         finally:
-            await self._give_up()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             self._deliver(self.pool.rest())  # what came in since the last step
 
     async def _wait(self, wake_at: float | None) -> None:
-        timer = None
-        if wake_at is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(max(0.0, wake_at - self._clock()), self._news.set)
-        try:
-            await self._news.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if wake_at is None else wake_at - self._clock()):
+                await self._news.wait()
 
     async def _perform(self, call: Call) -> None:
+        provider, replies = call.upstream.provider, self.pool.replies
+        answered: Callable[[float], None]
         try:
-            answered = await self._ask(call)
+            match call:
+                case ReadCall():
+                    answered = partial(replies.replied, call, await provider.read(call.readings, call.height))
+                case ProveCall():
+                    answered = partial(replies.named_head, call, await provider.prove())
+                case TipCall():
+                    answered = partial(replies.named_head, call, await provider.tip())
+                case BlockHashCall():
+                    answered = partial(replies.named_block, call, await provider.block_hash(call.height))
+                case _:
+                    assert_never(call)
         except CallError as error:
-            answered = partial(self.pool.replies.failed, call, error)
+            answered = partial(replies.failed, call, error)
         except Exception as error:
             # a defect of a provider's code must cost its readings a provider, never the scan
             _log.exception("provider_defect", provider=call.upstream.name)
             text = f"{call.upstream.name}: a defect in hdscan ({type(error).__name__}); see the log"
-            answered = partial(self.pool.replies.failed, call, CallError(ReadCode.MALFORMED, text))
+            answered = partial(replies.failed, call, CallError(ReadCode.MALFORMED, text))
         answered(self._clock())
         self._news.set()
-
-    async def _ask(self, call: Call) -> Callable[[float], None]:
-        """Make the call; what takes its answer in at a time."""
-        provider, replies = call.upstream.provider, self.pool.replies
-        match call:
-            case ReadCall():
-                return partial(replies.replied, call, await provider.read(call.readings, call.height))
-            case ProveCall():
-                return partial(replies.named_head, call, await provider.prove())
-            case TipCall():
-                return partial(replies.named_head, call, await provider.tip())
-            case BlockHashCall():
-                return partial(replies.named_block, call, await provider.block_hash(call.height))
-            case _:
-                assert_never(call)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         call = self._tasks.pop(task)
@@ -105,9 +98,3 @@ class Driver:
         elif error := task.exception():
             self._defect = error
             self._news.set()
-
-    async def _give_up(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

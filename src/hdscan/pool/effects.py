@@ -40,9 +40,7 @@ class Effect(msgspec.Struct, frozen=True):
     readings: Return = Return.ANYBODY
 
 
-FAILURE = Effect(failure=True, readings=Return.OTHERS)
-
-EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, FAILURE) | {
+EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, Effect(failure=True, readings=Return.OTHERS)) | {
     ReadCode.THROTTLED: Effect(throttles=True),
     ReadCode.QUOTA: Effect(spends_quota=True),
     ReadCode.BAD_KEY: Effect(trust=Trust.DISABLED),

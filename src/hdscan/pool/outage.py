@@ -38,9 +38,6 @@ class Outage:
         self.until = now + backoff(self.attempt, self._policy.backoff_base, self._policy.backoff_max, jitter)
         self.attempt += 1
 
-    def end_wait(self, now: float) -> None:
-        self.until = now
-
     def release(self) -> list[PendingReading]:
         released, self.parked = self.parked, []
         return released

@@ -8,19 +8,8 @@ from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
-from hdscan.pool.actions import (
-    BlockHashCall,
-    Call,
-    CheckCall,
-    Outbox,
-    ProveCall,
-    Quarantined,
-    ReadCall,
-    Reorged,
-    ShortReply,
-    TipCall,
-)
-from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
+from hdscan.pool.actions import BlockHashCall, Call, Outbox, ProveCall, Quarantined, ReadCall, Reorged, ShortReply, TipCall
+from hdscan.pool.chain_watch import ChainWatch, Reorganised
 from hdscan.pool.completions import Completions
 from hdscan.pool.effects import EFFECTS, Effect, Return, Trust
 from hdscan.pool.queue import PendingReading, WorkQueue
@@ -103,7 +92,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def _short(self, call: ReadCall, missing: Sequence[PendingReading], reply: Reply, now: float) -> None:
         """Fetch again at once what a short reply left out, in halves down to single readings."""
         upstream = call.upstream
-        self._outbox.emit(ShortReply(upstream.name, reply.requested, reply.received))
+        self._outbox.events.append(ShortReply(upstream.name, reply.requested, reply.received))
         error = ReadError(ReadCode.MISSING, f"short reply: {reply.received} of {reply.requested} accounts")
         upstream.note_error(error.message)
         if len(call.batch) == 1:
@@ -112,24 +101,19 @@ class ReplyHandler(msgspec.Struct, eq=False):
             _halve(missing, upstream, error, len(call.batch), now)
 
     def failed(self, call: Call, error: CallError, now: float) -> None:
-        if isinstance(call, ReadCall):
-            self._read_failed(call, error, now)
-        else:
-            self._check_failed(call, error, now)
-
-    def _check_failed(self, call: CheckCall, error: CallError, now: float) -> None:
         upstream = call.upstream
         if isinstance(call, BlockHashCall):
             self._watch.at(upstream.provider.endpoint).unanswered()
             if error.fault is ReadCode.BAD_KEY:  # this one method may not be served to us
                 error = CallError(ReadCode.SERVER_ERROR, error.message)
-        self._apply(upstream, error, now)
-        upstream.fail_check(error.message, now)
-
-    def _read_failed(self, call: ReadCall, error: CallError, now: float) -> None:
-        upstream, batch = call.upstream, call.batch
-        reason = ReadError(error.fault, error.message)
         effect = self._apply(upstream, error, now)
+        if isinstance(call, ReadCall):
+            self._read_failed(call, effect, ReadError(error.fault, error.message), now)
+        else:
+            upstream.fail_check(error.message, now)
+
+    def _read_failed(self, call: ReadCall, effect: Effect, reason: ReadError, now: float) -> None:
+        upstream, batch = call.upstream, call.batch
         if effect.failure:
             upstream.fail_call(call.kind, call.permit, now)
         else:
@@ -172,7 +156,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
             case Trust.DISABLED:
                 upstream.disable(f"{error.message}; check the key in its `url`")
             case Trust.QUARANTINED:
-                self._outbox.emit(*self._quarantine(upstream.provider.endpoint, error.message, error.fault))
+                self._outbox.events += self._quarantine(upstream.provider.endpoint, error.message, error.fault)
             case Trust.LAGGING:
                 upstream.set_aside(error.message, now)
         return effect
@@ -189,7 +173,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
         """Take over how many audits every provider lost before a restart."""
         for upstream in self._upstreams:
             if count := lost.get(upstream.name):
-                self._outbox.emit(*self._lost(upstream, count, f"it lost {count} audits of this scan"))
+                self._outbox.events += self._lost(upstream, count, f"it lost {count} audits of this scan")
 
     def _lost(self, upstream: Upstream, count: int, why: str) -> list[Quarantined]:
         out = upstream.lose_audits(count)
@@ -204,12 +188,12 @@ class ReplyHandler(msgspec.Struct, eq=False):
         """Take in a head: its endpoint's chain may have been reorganised, and some may lag."""
         provider = upstream.provider
         self.heed(self._watch.head(provider.endpoint, head, asked, now, names_blocks=provider.names_blocks), now)
-        for laggard in self._watch.laggards(now):
-            for each in self._upstreams.at(laggard.endpoint):
+        for endpoint, why in self._watch.laggards(now).items():
+            for each in self._upstreams.at(endpoint):
                 if each.trusted:
-                    each.set_aside(laggard.why, now)
+                    each.set_aside(why, now)
 
-    def heed(self, change: RolledBack | Forked | None, now: float) -> None:
+    def heed(self, change: Reorganised | None, now: float) -> None:
         """Report what an endpoint's reorganisation makes void.
 
         A host that has undone a block may miss its coins until it has read its mempool anew: it is set aside.
@@ -219,12 +203,12 @@ class ReplyHandler(msgspec.Struct, eq=False):
         for upstream in self._upstreams.at(change.endpoint):
             if upstream.trust is not Trust.QUARANTINED:
                 first = change.fork if upstream.provider.states_head else change.tip
-                self._outbox.emit(Reorged(upstream.name, first, change.why))
+                self._outbox.events.append(Reorged(upstream.name, first, change.why))
                 if self._finality.rereads_mempool:
                     upstream.set_aside(change.why, now)
-        if isinstance(change, Forked) and change.times >= REORGS:
+        if change.times >= REORGS:
             why = f"its chain was reorganised {REORGS} times in 10 minutes"
-            self._outbox.emit(*self._quarantine(change.endpoint, why, ReadCode.CONTRADICTED))
+            self._outbox.events += self._quarantine(change.endpoint, why, ReadCode.CONTRADICTED)
 
 
 def _fail_alone(pending: PendingReading, upstream: Upstream, error: ReadError, now: float) -> None:
