@@ -72,20 +72,16 @@ class Breaker:
         return Permit(self._generation)
 
     def success(self, permit: Permit, now: float) -> None:
-        """The call succeeded."""
         if permit.generation != self._generation:
             return
         if self.state is State.HALF_OPEN:
             self._become(State.CLOSED)
-            self._cooldown = self._first_cooldown
-            self._until = 0.0
-            self.since = None
+            self._cooldown, self._until, self.since = self._first_cooldown, 0.0, None
         else:
             self._failures = 0
             self._record(now, ok=True)
 
     def failure(self, permit: Permit, now: float) -> None:
-        """The call failed in a way that counts."""
         if permit.generation != self._generation:
             return
         if self.state is State.HALF_OPEN:

@@ -112,7 +112,7 @@ class ChainPool:
             calls += self._dispatcher.checks(now)
             calls += self._dispatcher.reads(now)
             self._completions.settle(now)
-            self._completions.offer_overdue(now, self._policy.backoff_max)
+            self._queue.offer_overdue(now, self._policy.backoff_max)
             self._completions.offer_again(now)
             calls += self._dispatcher.reads(now)  # what was split or offered again
         elif self._watch.final_check:

@@ -59,22 +59,12 @@ class Completions(msgspec.Struct, eq=False):
     def settle(self, now: float) -> None:
         """End, split or park what no provider can take any more."""
         able = self._upstreams.able(now, self._outage.healed_at)
-        if self._outage.take_relief():
+        if self._outage.relieved:
+            self._outage.relieved = False
             self._relieve(able, now)
         parked = [pending for pending in self._queue.take_stuck(able) if not self._conclude(pending, able, now)]
         if parked and self._outage.park(parked, now, self._jitter()):
             self._say_outage(now)
-
-    def offer_overdue(self, now: float, patience: float) -> None:
-        """No reading waits for a slow provider: after `patience` it is offered to those who failed it, too.
-
-        The next time after twice as long, so that what all of them refuse is not asked for without end.
-        """
-        overdue = self._queue.take_overdue(now, patience)
-        for pending in overdue:
-            pending.offers += 1
-            pending.offer_again()
-        self._queue.give_back(overdue)
 
     def offer_again(self, now: float) -> None:
         """Offer what is parked once its wait is over and a provider is free: a probe and the same work in turn.

@@ -35,9 +35,8 @@ class Dispatcher(msgspec.Struct, eq=False):
                 continue
             block = self._block(upstream, now)
             tip_at = None if final and self._watch.due(endpoint, now) else self._watch.at(endpoint).named_at
-            if block is None and not needs_check(upstream, now, tip_at):
-                continue
-            if upstream.limiter.ready_at(1, now) > now:
+            wanted = block is not None or needs_check(upstream, now, tip_at)
+            if not wanted or upstream.limiter.ready_at(1, now) > now:
                 continue
             if upstream.trusted:
                 if endpoint in asked:
@@ -90,9 +89,8 @@ class Dispatcher(msgspec.Struct, eq=False):
         most = upstream.limiter.room(now) - upstream.provider.overhead if upstream.provider.costs_items else float("inf")
         retries = upstream.retry_at(now) <= now
         for wanted in self._queue.kinds(upstream.name):
-            if not upstream.serves(wanted):
-                continue
-            if not upstream.breakers[wanted].allows(now, self._upstreams.longest(wanted, now)):
+            breaker = upstream.breakers.get(wanted)
+            if breaker is None or not breaker.allows(now, self._upstreams.longest(wanted, now)):
                 continue
             units = int(min(upstream.sizes[wanted].at(now), most))
             batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries)

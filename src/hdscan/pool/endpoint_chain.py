@@ -113,8 +113,7 @@ class EndpointChain:
 
     def unanswered(self) -> None:
         """It did not answer; its next head raises the questions again."""
-        self._todo = []
-        self.ask_again()
+        self._todo, self._checked = [], None
 
     def ask_again(self) -> None:
         """The next head raises the questions again, even if it is the same."""

@@ -48,7 +48,8 @@ class Window:
         return at
 
     def take(self, cost: int, now: float) -> None:
-        self._forget(now)
+        while self.buckets and self._leaves_at(self.buckets[0][0]) <= now:
+            self._used -= self.buckets.popleft()[1]
         start = now - now % self._width
         if self.buckets and self.buckets[-1][0] >= start:
             last, count = self.buckets[-1]
@@ -73,10 +74,6 @@ class Window:
         """Take over what was counted before a restart; what lies in the future (a clock set back) counts from now."""
         self.buckets = deque((min(start, now), count) for start, count in buckets)
         self._used = sum(count for _, count in self.buckets)
-
-    def _forget(self, now: float) -> None:
-        while self.buckets and self._leaves_at(self.buckets[0][0]) <= now:
-            self._used -= self.buckets.popleft()[1]
 
     def _leaves_at(self, start: float) -> float:
         return start + self._width + self.seconds
@@ -123,13 +120,10 @@ class Limiter:
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
         ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
-        if self.hears_sent and self._on_their_way(now) >= max(1.0, AHEAD * self.rate):
+        on_their_way = sum(now - taken_at < UNSENT_FOR for taken_at, _ in self._unsent)
+        if self.hears_sent and on_their_way >= max(1.0, AHEAD * self.rate):
             return max(ready, now + RECHECK)  # more that is still on its way out would go out in a bunch
         return ready
-
-    def _on_their_way(self, now: float) -> int:
-        """How many calls may still go out in a bunch."""
-        return sum(now - taken_at < UNSENT_FOR for taken_at, _ in self._unsent)
 
     def blocked_until(self, cost: int, now: float) -> float:
         """Until when a pause or a spent window holds every caller; the spacing between calls apart."""

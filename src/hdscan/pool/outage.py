@@ -17,7 +17,7 @@ class Outage:
         self.silent = 0.0  # seconds without a success, announced pauses left out
         self.last_success = float("-inf")  # when the latest-begun call that succeeded was begun
         self.healed_at = float("-inf")  # when the last outage ended
-        self._relieved = False  # something succeeded since `take_relief`
+        self.relieved = False  # something succeeded since the parked were last looked at
 
     def tick(self, now: float, *, counts: bool) -> None:
         """Let time pass; whether a provider could have succeeded in it is `counts`."""
@@ -42,11 +42,6 @@ class Outage:
         released, self.parked = self.parked, []
         return released
 
-    def take_relief(self) -> bool:
-        """Whether anything succeeded since this was last asked."""
-        relieved, self._relieved = self._relieved, False
-        return relieved
-
     def success(self, began: float, now: float, *, heals: bool = False) -> bool:
         """A call begun at `began` succeeded, `heals` after none could be made; whether that ends an outage."""
         ends = self.attempt > 1
@@ -56,7 +51,7 @@ class Outage:
         self.attempt = 0
         self.silent = 0.0
         self._clock = now  # what passed before it was no outage
-        self._relieved = True
+        self.relieved = True
         return ends
 
     @property

@@ -8,27 +8,19 @@ from hdscan.model.reading import Kind, Reading
 
 
 class Provider(Protocol):
-    """One protocol spoken to one endpoint.
-
-    `methods` names the remote method per kind of call it can serve (a missing kind cannot be served); `capacity` is how many
-    units one call of a kind may hold, `weight` how many units a reading of NATIVE or TOKEN takes (Solana: a token takes two
-    keys); `costs_items` says that the endpoint counts units, not calls, against its rate, and `overhead` how many it counts
-    for a call beside its readings (Solana: the clock). `states_head` is True where every reply names its own height, so that no
-    tip call is needed; `names_blocks` where `block_hash` can be asked. `operator` runs the endpoint: two providers of one
-    operator confirm nothing to each other.
-    """
+    """One protocol spoken to one endpoint."""
 
     name: str
     chain: str
     endpoint: str
-    operator: str
-    methods: Mapping[Kind, str]
-    capacity: Mapping[Kind, int]
-    weight: Mapping[Kind, int]
-    costs_items: bool
-    overhead: int
-    states_head: bool
-    names_blocks: bool
+    operator: str  # runs the endpoint: two providers of one operator confirm nothing to each other
+    methods: Mapping[Kind, str]  # the remote method per kind of call; a missing kind cannot be served
+    capacity: Mapping[Kind, int]  # units that one call of a kind may hold
+    weight: Mapping[Kind, int]  # units that a reading of NATIVE or TOKEN takes (Solana: a token takes two keys)
+    costs_items: bool  # the endpoint counts units, not calls, against its rate
+    overhead: int  # units that it counts for a call beside its readings (Solana: the clock)
+    states_head: bool  # every reply names its own height, so that no tip call is needed
+    names_blocks: bool  # `block_hash` can be asked
 
     async def prove(self) -> Head | None:
         """Prove the chain in one or two calls and return the head where known; CallError WRONG_CHAIN if it is another."""

@@ -142,8 +142,11 @@ class WorkQueue:
             stuck += self._lanes.pop(key)
         return stuck
 
-    def take_overdue(self, now: float, patience: float) -> list[PendingReading]:
-        """Take out what has waited beyond its patience for providers that have not failed it."""
+    def offer_overdue(self, now: float, patience: float) -> None:
+        """Offer what waited `patience` for slow providers to those that failed it, too, so that no reading depends on one.
+
+        The next time after twice as long, so that what all of them refuse is not asked for without end.
+        """
         overdue: list[PendingReading] = []
         for key in [key for key in self._lanes if not (key.urgent or key.no_retry)]:
             lane, before = self._lanes[key], now - patience * 2**key.offers
@@ -151,7 +154,10 @@ class WorkQueue:
                 overdue.append(lane.popleft())
             if not lane:
                 del self._lanes[key]
-        return overdue
+        for pending in overdue:
+            pending.offers += 1
+            pending.offer_again()
+        self.give_back(overdue)
 
     def oldest(self, provider: str, kinds: Collection[Kind]) -> float:
         """The place of the oldest work that came back and is for this provider; infinite where there is none."""

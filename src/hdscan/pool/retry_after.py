@@ -1,7 +1,6 @@
 """The Retry-After header: delta-seconds or an HTTP-date. Source: RFC 9110, sections 5.6.7 and 10.2.3."""
 
 import re
-from calendar import timegm
 from datetime import UTC, datetime
 
 LONGEST = 86_400.0
@@ -57,7 +56,6 @@ def http_date(text: str, now: float) -> float | None:
         while (year, *rest) > (today.year + 50, *today.timetuple()[1:6]):
             year -= 100
     try:
-        moment = datetime(year, *rest)
+        return datetime(year, *rest, tzinfo=UTC).timestamp()
     except ValueError:
         return None
-    return float(timegm(moment.timetuple()))

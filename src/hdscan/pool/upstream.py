@@ -89,7 +89,6 @@ class Upstream:
 
     @property
     def untrusted_since(self) -> float | None:
-        """Since when its checks fail or it is set aside; None where neither is so."""
         return self._untrusted_since
 
     @property
@@ -97,7 +96,6 @@ class Upstream:
         return self._last_error
 
     def serves(self, kind: Kind) -> bool:
-        """Whether it can read NATIVE or TOKEN readings at all."""
         return kind in self.breakers
 
     @property
@@ -126,7 +124,6 @@ class Upstream:
         return self._audits_lost
 
     def retry_at(self, now: float) -> float:
-        """When its budget allows the next retry."""
         return self._budget.ready_at(now)
 
     def admit(self) -> bool:
@@ -140,7 +137,6 @@ class Upstream:
         self._why = self._untrusted_since = None
 
     def set_aside(self, why: str, now: float) -> None:
-        """Ask it no more until its head has caught up."""
         self._last_error = why
         self._check_at = now + min(STALE_RECHECK, self._policy.backoff_max)
         if not self._trust.out and self._trust is not Trust.UNPROVEN:
@@ -155,7 +151,6 @@ class Upstream:
         return True
 
     def disable(self, why: str) -> None:
-        """Ask it no more in this run."""
         if not self._trust.out:
             self._trust, self._why = Trust.DISABLED, why
 
@@ -246,8 +241,7 @@ class Upstream:
     @property
     def least(self) -> int:
         """What a call with any one reading counts at most."""
-        provider = self.provider
-        return max(provider.weight.values(), default=1) + provider.overhead if provider.costs_items else 1
+        return max(self.provider.weight.values(), default=1) + self.provider.overhead if self.provider.costs_items else 1
 
     def status(self, now: float) -> ProviderStatus:
         paused = self.limiter.blocked_until(1, now)

@@ -70,7 +70,6 @@ class Upstreams:
         return max(ready, min(openings, default=NEVER))
 
     def earliest_opening(self, now: float, kinds: Collection[Kind]) -> float:
-        """When a provider could be asked for one of these kinds at the earliest."""
         return min((self.next_opening(upstream, now, kinds) for upstream in self._upstreams), default=NEVER)
 
     def reasons(self, now: float) -> str:
