@@ -135,7 +135,7 @@ class ChainPool:
         for change in self._watch.continue_final_check(now):
             self.replies.heed(change, now)
         if not self._watch.final_check:
-            names = (upstream.name for upstream in self.upstreams if upstream.provider.endpoint in self._watch.unheard)
+            names = (upstream.name for upstream in self.upstreams if upstream.endpoint in self._watch.unheard)
             self._outbox.events.append(FinalCheckDone(tuple(sorted(names))))
 
     def _wake_at(self, now: float) -> float:

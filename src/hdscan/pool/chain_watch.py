@@ -66,7 +66,6 @@ class ChainWatch:
         return None
 
     def block_hash(self, endpoint: str, height: int, block: str, asked: float, now: float) -> Reorganised | None:
-        """An endpoint named the hash that it was asked for; whether its chain was reorganised."""
         chain = self.at(endpoint)
         return None if asked < chain.reorged_at else self._forked(endpoint, chain.named(height, block), now)
 
@@ -120,8 +119,8 @@ class ChainWatch:
 
     def begin_final_check(self, now: float) -> None:
         """Wait for every endpoint that gave amounts and can be asked in time."""
-        in_time = {s.provider.endpoint for s in self._upstreams if s.limiter.blocked_until(1, now) < now + FINAL_CHECK}
-        trusted = {s.provider.endpoint for s in self._upstreams if s.trust is not Trust.QUARANTINED}
+        in_time = {each.endpoint for each in self._upstreams if each.limiter.blocked_until(1, now) < now + FINAL_CHECK}
+        trusted = {each.endpoint for each in self._upstreams if each.trust is not Trust.QUARANTINED}
         self.waiting = self._in_service(self._unchecked) & in_time
         self.unheard = (self._unchecked & trusted) - self.waiting
         self._unchecked -= self.waiting
@@ -154,7 +153,7 @@ class ChainWatch:
         return [self._rolled_back(endpoint, now) for endpoint in low]
 
     def _in_service(self, endpoints: Iterable[str]) -> set[str]:
-        return {upstream.provider.endpoint for upstream in self._upstreams.in_service} & set(endpoints)
+        return {upstream.endpoint for upstream in self._upstreams.in_service} & set(endpoints)
 
     def _named(self, endpoint: str) -> bool:
         return (self.at(endpoint).named_at or 0.0) >= self._began

@@ -28,10 +28,10 @@ class Dispatcher(msgspec.Struct, eq=False):
         `final`: only what the final check waits for.
         """
         calls: list[CheckCall] = []
-        asked = {upstream.provider.endpoint for upstream in self._upstreams if upstream.checking and upstream.trusted}
+        asked = {upstream.endpoint for upstream in self._upstreams if upstream.checking and upstream.trusted}
         for upstream in self._upstreams:
-            endpoint = upstream.provider.endpoint
-            if final and endpoint not in self._watch.waiting:
+            endpoint = upstream.endpoint
+            if (final and endpoint not in self._watch.waiting) or (upstream.trusted and endpoint in asked):
                 continue
             block = self._block(upstream, now)
             tip_at = None if final and self._watch.due(endpoint, now) else self._watch.at(endpoint).named_at
@@ -39,8 +39,6 @@ class Dispatcher(msgspec.Struct, eq=False):
             if not wanted or upstream.limiter.ready_at(1, now) > now:
                 continue
             if upstream.trusted:
-                if endpoint in asked:
-                    continue
                 asked.add(endpoint)
             upstream.begin_check(now)
             if block is not None:
@@ -54,7 +52,7 @@ class Dispatcher(msgspec.Struct, eq=False):
         can_tell = upstream.provider.names_blocks and upstream.trust in (Trust.TRUSTED, Trust.LAGGING)
         if not can_tell or upstream.checking or now < upstream.check_at:
             return None
-        return self._watch.at(upstream.provider.endpoint).question
+        return self._watch.at(upstream.endpoint).question
 
     def reads(self, now: float) -> list[ReadCall]:
         """One call each in turn, so that no provider takes all of the last work."""
@@ -74,10 +72,8 @@ class Dispatcher(msgspec.Struct, eq=False):
         if self._began is None:
             self._began = now
         service = self._upstreams.in_service
-        judged = len({upstream.provider.endpoint for upstream in service}) >= JUDGED
-        silent = any(
-            self._watch.at(upstream.provider.endpoint).height is None and not upstream.check_failed for upstream in service
-        )
+        judged = len({upstream.endpoint for upstream in service}) >= JUDGED
+        silent = any(self._watch.at(each.endpoint).height is None and not each.check_failed for each in service)
         return self._began + INTRODUCTION if judged and silent else now
 
     def _read(self, upstream: Upstream, now: float) -> ReadCall | None:
@@ -108,13 +104,13 @@ class Dispatcher(msgspec.Struct, eq=False):
             for pending in batch:
                 pending.attempts += 1
                 pending.urgent = False
-            return ReadCall(upstream, now, tuple(batch), kind, permit, self._watch.at(upstream.provider.endpoint).height)
+            return ReadCall(upstream, now, tuple(batch), kind, permit, self._watch.at(upstream.endpoint).height)
         return None
 
     def _awaits_head(self, upstream: Upstream) -> bool:
         """Whether its endpoint's first head, by which it is judged and its amounts are dated, is being asked for."""
-        endpoint = upstream.provider.endpoint
-        return self._watch.at(endpoint).height is None and any(other.checking for other in self._upstreams.at(endpoint))
+        peers = self._upstreams.at(upstream.endpoint)
+        return self._watch.at(upstream.endpoint).height is None and any(each.checking for each in peers)
 
 
 def needs_check(upstream: Upstream, now: float, tip_at: float | None) -> bool:

@@ -186,9 +186,7 @@ class Limiter:
             self.announced = quota or retry_after is not None
 
     def succeeded(self) -> None:
-        """A call succeeded: the own pause starts small again."""
-        self._own_pause = OWN_PAUSE
-        self.paused_since = None
+        self._own_pause, self.paused_since = OWN_PAUSE, None
 
     def memory(self) -> LimiterMemory:
         windows = {f"{w.seconds:.0f}": list(w.buckets) for w in self.windows}

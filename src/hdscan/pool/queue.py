@@ -79,12 +79,9 @@ class _Lane(NamedTuple):
     closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
-        return (
-            provider not in self.closed_to
-            and (retries or self.urgent or self.no_retry)
-            and call in (Kind.MIXED, self.kind)
-            and not (self.separate and call is Kind.MIXED)
-        )
+        in_turn = retries or self.urgent or self.no_retry
+        fits = call is self.kind or (call is Kind.MIXED and not self.separate)
+        return provider not in self.closed_to and in_turn and fits
 
 
 class WorkQueue:

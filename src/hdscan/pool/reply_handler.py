@@ -47,7 +47,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
 
     def named_block(self, call: BlockHashCall, block: str, now: float) -> None:
         call.upstream.succeed_check()
-        self.heed(self._watch.block_hash(call.upstream.provider.endpoint, call.height, block, call.began, now), now)
+        self.heed(self._watch.block_hash(call.upstream.endpoint, call.height, block, call.began, now), now)
 
     def replied(self, call: ReadCall, reply: Reply, now: float) -> None:
         """A well-formed reply: every reading has its own outcome."""
@@ -61,7 +61,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
         if not upstream.trusted:
             self._discard(call, upstream.why or upstream.trust, now)
             return
-        if self._watch.outdated(upstream.provider.endpoint, call.began):
+        if self._watch.outdated(upstream.endpoint, call.began):
             self._discard(call, "asked before its chain was reorganised", now)
             return
         alone = self._upstreams.longest(call.kind, now) is not None
@@ -70,7 +70,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
         failed: list[PendingReading] = []
         for pending, outcome in zip(call.batch, reply.outcomes, strict=True):
             if isinstance(outcome, Balance):
-                self._watch.gave_amounts(upstream.provider.endpoint)
+                self._watch.gave_amounts(upstream.endpoint)
                 self._completions.read(pending, outcome)
             elif isinstance(outcome, Missing):
                 missing.append(pending)
@@ -103,10 +103,22 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def failed(self, call: Call, error: CallError, now: float) -> None:
         upstream = call.upstream
         if isinstance(call, BlockHashCall):
-            self._watch.at(upstream.provider.endpoint).unanswered()
+            self._watch.at(upstream.endpoint).unanswered()
             if error.fault is ReadCode.BAD_KEY:  # this one method may not be served to us
                 error = CallError(ReadCode.SERVER_ERROR, error.message)
-        effect = self._apply(upstream, error, now)
+        effect = EFFECTS[error.fault]
+        if effect.throttles or effect.spends_quota:
+            wait = retry_after(error.retry_after, error.date, now)
+            upstream.throttle(error.message, now, wait, quota=effect.spends_quota)
+        else:
+            upstream.note_error(error.message, failed=True)
+        match effect.trust:
+            case Trust.DISABLED:
+                upstream.disable(f"{error.message}; check the key in its `url`")
+            case Trust.QUARANTINED:
+                self._outbox.events += self._quarantine(upstream.endpoint, error.message, error.fault)
+            case Trust.LAGGING:
+                upstream.set_aside(error.message, now)
         if isinstance(call, ReadCall):
             self._read_failed(call, effect, ReadError(error.fault, error.message), now)
         else:
@@ -145,22 +157,6 @@ class ReplyHandler(msgspec.Struct, eq=False):
             pending.attempts -= 1
         self._queue.give_front(call.batch)
 
-    def _apply(self, upstream: Upstream, error: CallError, now: float) -> Effect:
-        effect = EFFECTS[error.fault]
-        if effect.throttles or effect.spends_quota:
-            wait = retry_after(error.retry_after, error.date, now)
-            upstream.throttle(error.message, now, wait, quota=effect.spends_quota)
-        else:
-            upstream.note_error(error.message, failed=True)
-        match effect.trust:
-            case Trust.DISABLED:
-                upstream.disable(f"{error.message}; check the key in its `url`")
-            case Trust.QUARANTINED:
-                self._outbox.events += self._quarantine(upstream.provider.endpoint, error.message, error.fault)
-            case Trust.LAGGING:
-                upstream.set_aside(error.message, now)
-        return effect
-
     def contradicted(self, name: str, why: str) -> list[Quarantined]:
         """Two others agree against a provider; the second time all of its endpoint are quarantined."""
         found: list[Quarantined] = []
@@ -170,14 +166,13 @@ class ReplyHandler(msgspec.Struct, eq=False):
         return found
 
     def restore_lost(self, lost: Mapping[str, int]) -> None:
-        """Take over how many audits every provider lost before a restart."""
         for upstream in self._upstreams:
             if count := lost.get(upstream.name):
                 self._outbox.events += self._lost(upstream, count, f"it lost {count} audits of this scan")
 
     def _lost(self, upstream: Upstream, count: int, why: str) -> list[Quarantined]:
         out = upstream.lose_audits(count)
-        return self._quarantine(upstream.provider.endpoint, why, ReadCode.CONTRADICTED) if out else []
+        return self._quarantine(upstream.endpoint, why, ReadCode.CONTRADICTED) if out else []
 
     def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
         """Ask an endpoint no more by any protocol, and judge no other by its head."""

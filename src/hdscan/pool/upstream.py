@@ -57,7 +57,7 @@ class Upstream:
 
     def __init__(self, provider: Provider, protocol: str, limiter: Limiter, policy: Policy) -> None:
         self.provider = provider
-        self.name = provider.name
+        self.name, self.endpoint = provider.name, provider.endpoint
         self.protocol = protocol
         self.limiter = limiter
         self.sizes = {kind: BatchSize(provider.capacity[kind]) for kind in provider.methods}

@@ -25,7 +25,7 @@ class Upstreams:
         return iter(self._upstreams)
 
     def at(self, endpoint: str) -> list[Upstream]:
-        return [each for each in self._upstreams if each.provider.endpoint == endpoint]
+        return [each for each in self._upstreams if each.endpoint == endpoint]
 
     @property
     def in_service(self) -> list[Upstream]:
