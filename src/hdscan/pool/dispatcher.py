@@ -62,9 +62,9 @@ class Dispatcher(msgspec.Struct, eq=False):
         # of those that share an endpoint, serve first the only provider left for a retry
         waiting = sorted(self._upstreams, key=lambda upstream: self._queue.oldest(upstream.name, upstream.breakers))
         while waiting and len(self._queue):
-            served = [(upstream, call) for upstream in waiting if (call := self._read(upstream, now)) is not None]
-            calls += [call for _, call in served]
-            waiting = [upstream for upstream, _ in served]
+            served = [call for upstream in waiting if (call := self._read(upstream, now)) is not None]
+            calls += served
+            waiting = [call.upstream for call in served]
         return calls
 
     def introductions_end(self, now: float) -> float:

@@ -120,8 +120,7 @@ class Limiter:
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
         ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
-        on_their_way = sum(now - taken_at < UNSENT_FOR for taken_at, _ in self._unsent)
-        if self.hears_sent and on_their_way >= max(1.0, AHEAD * self.rate):
+        if self.hears_sent and sum(now - at < UNSENT_FOR for at, _ in self._unsent) >= max(1.0, AHEAD * self.rate):
             return max(ready, now + RECHECK)  # more that is still on its way out would go out in a bunch
         return ready
 

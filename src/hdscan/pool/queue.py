@@ -125,8 +125,7 @@ class WorkQueue:
         no_retry = pending.budget_free or not pending.failed
         closed_to = pending.tried | pending.excluded
         traits = pending.cap, pending.urgent, no_retry, pending.separate, pending.offers, closed_to
-        key = _Lane(pending.reading.kind, *traits)
-        return self._lanes.setdefault(key, deque())
+        return self._lanes.setdefault(_Lane(pending.reading.kind, *traits), deque())
 
     def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[PendingReading]:
         """Take out what all `able` providers, named per NATIVE and TOKEN, have tried or are excluded from."""
