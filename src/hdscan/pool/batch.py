@@ -17,8 +17,7 @@ class BatchSize:
     """The learned size of a provider's calls of one kind. Times in unix seconds."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.limit = capacity
+        self.capacity = self.limit = capacity
         self._proven = 0  # units of the largest call accepted since a refusal
         self._probe_at = float("inf")
         self._probe_after = FIRST_PROBE

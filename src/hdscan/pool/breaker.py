@@ -40,8 +40,7 @@ class Breaker:
 
     def __init__(self, threshold: int, cooldown: float) -> None:
         self._threshold = threshold
-        self._first_cooldown = cooldown
-        self._cooldown = cooldown
+        self._first_cooldown = self._cooldown = cooldown
         self._generation = 0
         self._failures = 0
         self._recent: deque[tuple[float, bool]] = deque()

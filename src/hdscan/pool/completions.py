@@ -97,8 +97,7 @@ class Completions(msgspec.Struct, eq=False):
         if pending.job == PROBE_JOB:
             self._end_probe(now)
         elif any(able.values()) and not any(
-            upstream.serves(pending.reading.kind) and upstream.name not in pending.excluded
-            for upstream in self._upstreams.in_service
+            each.serves(pending.reading.kind) and each.name not in pending.excluded for each in self._upstreams.in_service
         ):
             self._unread(pending, now, ReadCode.NO_PROVIDER)
         elif pending.tried and self._alive(pending):
@@ -115,15 +114,15 @@ class Completions(msgspec.Struct, eq=False):
         for pending in self._outage.release():
             reachable = bool(able[pending.reading.kind] - pending.excluded)
             failed_again = pending.failed_twice and bool(pending.tried)
-            if self._alive(pending) and (failed_again or not reachable):
-                self._split_or_end(pending, able, now)
-            elif failed_again or not reachable:
-                kept.append(pending)
-            else:
+            if reachable and not failed_again:
                 pending.failed_twice = pending.failed_twice or bool(pending.tried)
                 pending.cap = NO_CAP
                 pending.offer_again()
                 self._queue.give_back([pending])
+            elif self._alive(pending):
+                self._split_or_end(pending, able, now)
+            else:
+                kept.append(pending)
         self._outage.parked += kept
 
     def _alive(self, pending: PendingReading) -> bool:

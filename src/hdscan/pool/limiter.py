@@ -19,7 +19,6 @@ RECHECK = 0.005
 CUT, GROWTH = 0.7, 1.05
 LONGEST_PAUSE = DAY
 OWN_PAUSE, LONGEST_OWN_PAUSE = 1.0, 60.0
-QUOTA_PAUSE = HOUR
 
 
 class Window:
@@ -96,8 +95,7 @@ class Limiter:
     """
 
     def __init__(self, rate: float, windows: Sequence[tuple[float, int]] = ()) -> None:
-        self.ceiling = rate
-        self.rate = rate
+        self.ceiling = self.rate = rate
         self.windows = [Window(seconds, limit) for seconds, limit in windows]
         self.paused_until = 0.0
         self.paused_since: float | None = None
@@ -108,8 +106,7 @@ class Limiter:
         self.hears_sent = False  # whether `sent` is called
         # calls that were counted and have not gone out, when and for how much: their connections are being made
         self._unsent: deque[tuple[float, int]] = deque(maxlen=UNSENT)
-        self._cut_again_at = 0.0
-        self._grown_at = 0.0
+        self._cut_again_at = self._grown_at = 0.0
         self._own_pause = OWN_PAUSE
 
     def tighten(self, rate: float, windows: Sequence[tuple[float, int]]) -> None:
@@ -166,7 +163,7 @@ class Limiter:
         `retry_after` seconds is a floor for the whole endpoint; without one the own pause grows from 1 s to 60 s. A spent
         quota without one pauses for an hour.
         """
-        wait = retry_after if retry_after is not None else QUOTA_PAUSE if quota else self._own_pause
+        wait = retry_after if retry_after is not None else HOUR if quota else self._own_pause
         if now >= self._cut_again_at:
             self._cut_again_at = now + max(wait, OWN_PAUSE)
             self._grown_at = now

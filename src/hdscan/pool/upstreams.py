@@ -120,9 +120,7 @@ def blocked_for(upstream: Upstream, kind: Kind, now: float, longest: float | Non
         return general
     if breaker.state is State.OPEN and (general is None or general.until < breaker.retry_at(longest)):
         return Blockage(breaker.since, breaker.retry_at(longest), f"circuit open after: {upstream.last_error}")
-    if general is None:
-        return None
-    return Blockage(min(general.since, breaker.since), general.until, general.reason)
+    return None if general is None else Blockage(min(general.since, breaker.since), general.until, general.reason)
 
 
 def able(upstream: Upstream, kind: Kind, now: float, longest: float | None, *, healed_at: float, patience: float) -> bool:
