@@ -2,7 +2,7 @@
 
 import re
 
-from hdscan.chains.alphabet import stranger
+from hdscan.chains.family import stranger
 
 _OUTSIDE = re.compile(r"[^ac-hj-np-zAC-HJ-NP-Z02-9]")
 _VALUES = {character: value for value, character in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}

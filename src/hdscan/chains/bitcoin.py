@@ -6,9 +6,8 @@ from typing import Any
 
 import wallycore
 
-from hdscan.chains.alphabet import BASE58, IS_BASE58, NOT_BASE58, stranger
 from hdscan.chains.bech32 import refusal
-from hdscan.chains.family import ChainFamily, Script
+from hdscan.chains.family import BASE58, IS_BASE58, NOT_BASE58, ChainFamily, Script, stranger
 from hdscan.model.chain import Chain, ChainParams, Finality, Network
 from hdscan.model.errors import ConfigError, InputError
 

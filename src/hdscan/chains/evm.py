@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import wallycore
 
-from hdscan.chains.alphabet import stranger
-from hdscan.chains.family import ChainFamily, Script
+from hdscan.chains.family import ChainFamily, Script, stranger
 from hdscan.chains.keccak import checksummed, keccak256
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ConfigError, InputError

@@ -4,8 +4,7 @@ import re
 
 import wallycore
 
-from hdscan.chains.alphabet import BASE58, IS_BASE58, NOT_BASE58, stranger
-from hdscan.chains.family import ChainFamily
+from hdscan.chains.family import BASE58, IS_BASE58, NOT_BASE58, ChainFamily, stranger
 from hdscan.model.chain import Chain, Finality
 from hdscan.model.errors import ConfigError, InputError
 

@@ -11,18 +11,13 @@ def canonical(chain: Chain, text: str) -> str:
 
     Raises InputError, whose sentence never holds the text; it recognises secrets and addresses of other families.
     """
-    try:
-        return family_of(chain).canonical(chain, text)
-    except InputError:
-        better = recognise(text) or _another_family(chain, text)
-        if better:
-            raise InputError(better) from None
-        raise
-
-
-def _another_family(chain: Chain, text: str) -> str | None:
     own = family_of(chain)
-    other = next((family for family in FAMILIES.values() if family.form.fullmatch(text)), None)
-    if other is None or own.form.fullmatch(text):
-        return None
-    return f"looks like {other.article} address where {own.article} address is expected"
+    try:
+        return own.canonical(chain, text)
+    except InputError:
+        if secret := recognise(text):
+            raise InputError(secret) from None
+        other = next((family for family in FAMILIES.values() if family.form.fullmatch(text)), None)
+        if other and not own.form.fullmatch(text):
+            raise InputError(f"looks like {other.article} address where {own.article} address is expected") from None
+        raise

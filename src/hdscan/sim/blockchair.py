@@ -14,13 +14,13 @@ from hdscan.sim.view import View
 
 MOST_ADDRESSES = 25_000
 BALANCES, STATS, BLOCK = "/addresses/balances", "/stats", "/dashboards/block/"
-TOO_MANY = "You have sent too many requests"
 
 
 class Blockchair(Speaker):
     """Serves one Bitcoin world by Blockchair's API."""
 
     path = "/bitcoin"
+    limited = Answer(b'{"data":null,"context":{"code":429,"error":"You have sent too many requests"}}')
 
     def hear(self, request: Request) -> Call:
         """The addresses come in a form or a query; a call is one item."""
@@ -46,17 +46,12 @@ class Blockchair(Speaker):
             return _reply({"0": {"block": {"id": 0, "hash": view.identity}, "transactions": []}}, view)
         return _refusal(404, "Not found")
 
-    def throttled(self, *, disguised: bool) -> Answer:
-        """A code and a sentence; the disguised form has them in the body only."""
-        return _refusal(429, TOO_MANY, 200 if disguised else 429)
-
     def too_large(self, cap: int) -> Answer:
         """nginx's reply to a form that is too long."""
         return Answer(b"<html><h1>413 Request Entity Too Large</h1></html>", 413, text=True)
 
     def _balances(self, addresses: tuple[str, ...], view: View, trouble: Trouble) -> dict[str, int] | list[int]:
-        held = {text: view.held(text, 0) for text in addresses if self._world.valid(text)}
-        found = {text: amount for text, amount in held.items() if amount}
+        found = {text: held for text in addresses if self._world.valid(text) and (held := view.held(text, 0))}
         if trouble.fault is Fault.SHORT_LIST:
             hit = trouble.victims(False for _ in found)
             found = {text: amount for at, (text, amount) in enumerate(found.items()) if at not in hit}

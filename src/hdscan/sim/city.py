@@ -76,12 +76,10 @@ class City:
             host.set_rules(rules.get(name, ()))
 
     def reset(self) -> None:
-        """Empty the logs and restart every host's time."""
         for host in self.hosts.values():
             host.reset()
 
     def judge(self) -> list[Judgement]:
-        """Judge the client by every host's log."""
         return [judge(host.spec, host.log) for host in self.hosts.values()]
 
 

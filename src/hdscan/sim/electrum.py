@@ -29,6 +29,8 @@ FIRST_BLOCKS = {  # by hash, the header after its merkle root (Bitcoin Core, cha
 class Electrum(Speaker):
     """Serves one Bitcoin world by the Electrum protocol."""
 
+    limited = Answer(b"")  # sent as "excessive resource usage" (see `lines`)
+
     def hear(self, request: Request) -> Call:
         """Every request of a batch counts as one item."""
         envelope = open_envelope(request.body)
@@ -47,10 +49,6 @@ class Electrum(Speaker):
             return Answer(refuse_all(envelope, DAEMON))
         hit = trouble.victims(False for _ in envelope.requests)
         return Answer(close_envelope(envelope, [self._result(each, view) for each in envelope.requests], trouble.fault, hit))
-
-    def throttled(self, *, disguised: bool) -> Answer:
-        """Sent as "excessive resource usage" (see `lines`); there is no disguised form."""
-        return Answer(b"", 429)
 
     def too_large(self, cap: int) -> Answer:
         """Sent as "batch too large" (see `lines`)."""

@@ -8,17 +8,15 @@ from hdscan.sim.http import Request
 from hdscan.sim.speaker import Answer, Call, Speaker
 from hdscan.sim.view import View
 
-STATS = (
-    b'{"address":"%s","chain_stats":{"funded_txo_count":%d,"funded_txo_sum":%d,"spent_txo_count":%d,"spent_txo_sum":%d,'
-    b'"tx_count":%d},"mempool_stats":{"funded_txo_count":%d,"funded_txo_sum":%d,"spent_txo_count":%d,"spent_txo_sum":%d,'
-    b'"tx_count":%d}}'
-)
+COUNTS = b'{"funded_txo_count":%d,"funded_txo_sum":%d,"spent_txo_count":%d,"spent_txo_sum":%d,"tx_count":%d}'
+STATS = b'{"address":"%%s","chain_stats":%s,"mempool_stats":%s}' % (COUNTS, COUNTS)
 
 
 class Esplora(Speaker):
     """Serves one Bitcoin world by Esplora's REST API."""
 
     path = "/api"
+    limited = Answer(b"Too many requests. Rate limit exceeded.", text=True)
 
     def hear(self, request: Request) -> Call:
         """The path may stand below any base path."""
@@ -31,10 +29,6 @@ class Esplora(Speaker):
         if trouble.fault is Fault.ERROR_OBJECT:
             return Answer(b'{"error":"sendrawtransaction RPC error: {\\"code\\":-28,\\"message\\":\\"Loading block index\\"}"}')
         return self._stats(call.asks[0][0], view) if call.asks else self._block(call.methods[0], view)
-
-    def throttled(self, *, disguised: bool) -> Answer:
-        """Plain text, as from the public servers."""
-        return Answer(b"Too many requests. Rate limit exceeded.", 200 if disguised else 429, text=True)
 
     def too_large(self, cap: int) -> Answer:
         """413; Esplora has no batches."""

@@ -32,6 +32,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class EvmNode(Speaker):
     """Serves one EVM world by JSON-RPC."""
 
+    limited = Answer(failure(RpcError(-32005, "rate limit exceeded, retry later")))  # as from public BSC nodes
+
     def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
         super().__init__(world, gas_cap)
         self._contracts = Contracts(world, gas_cap)
@@ -57,10 +59,6 @@ class EvmNode(Speaker):
             spoiled = REVERT if trouble.fault is Fault.REVERTED else "0x"
             results = [spoiled if at in hit else result for at, result in enumerate(results)]
         return Answer(close_envelope(envelope, results, trouble.fault, hit))
-
-    def throttled(self, *, disguised: bool) -> Answer:
-        """-32005, as from public BSC nodes."""
-        return Answer(failure(RpcError(-32005, "rate limit exceeded, retry later")), 200 if disguised else 429)
 
     def too_large(self, cap: int) -> Answer:
         """HTTP 500 with code 31 for a small cap (drpc, 1rpc), geth's words for a large one."""

@@ -54,7 +54,6 @@ class Fault(StrEnum):
     STRING_RESULT = "string_result"  # Etherscan: the result is a sentence
 
 
-LIES = frozenset({Fault.FALSE_ZEROS, Fault.OLD_VALUES, Fault.SHIFTED_VALUES})
 ITEM_FAULTS = frozenset(list(Fault)[list(Fault).index(Fault.ITEM_ERRORS) :])
 
 

@@ -15,12 +15,12 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.protocol import PROTOCOLS
 from hdscan.sim.certificate import server_context
 from hdscan.sim.clock import Clock
-from hdscan.sim.faults import LIES, Asked, Fault, FaultPlan, Rule, Trouble
+from hdscan.sim.faults import Asked, Fault, FaultPlan, Rule, Trouble
 from hdscan.sim.http import Connection, Exchange, Headers, Listener, Request, http_date
 from hdscan.sim.lines import NOTICE, LineConnection
 from hdscan.sim.meter import Meter
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
-from hdscan.sim.view import Lie, View
+from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld
 
 FLOOD_MEGABYTES = 64
@@ -173,13 +173,10 @@ class Host:
         return self._view(self._plan.pick(asked))
 
     def _view(self, trouble: Trouble) -> View:
-        fault = trouble.fault
-        lie = Lie(fault, trouble.share, self._seed) if fault in LIES else None
         now = self._clock.wall()
-        if fault is Fault.ORPHANED and self._branch is None:
+        if trouble.fault is Fault.ORPHANED and self._branch is None:
             self._branch = self._world.height(now) - 1
-        branch = self._branch if fault is Fault.ORPHANED else None
-        return View(self._world, stale=fault is Fault.STALE, wrong=fault is Fault.WRONG_CHAIN, lie=lie, branch=branch, now=now)
+        return View(self._world, trouble.fault, share=trouble.share, seed=self._seed, branch=self._branch, now=now)
 
     def serve(self, request: Request, connection: Exchange) -> None:
         """Take a request; `connection` gets the reply, or breaks, after the latency."""
@@ -233,10 +230,10 @@ class Host:
 
     def _refuse(self, entry: Entry, connection: Exchange, how: Throttle, why: str) -> None:
         """Refuse with 429 (or 503) in the host's way, beginning or continuing the pause that it announces."""
+        how = Throttle.BARE if self._lines else how  # lines have no headers: a pause cannot be announced
         answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
         if why == Fault.UNAVAILABLE:
             answer = Answer(b"Service Unavailable", 503, text=True)
-        how = Throttle.BARE if self._lines else how  # lines have no headers: a pause cannot be announced
         now, wall = self._clock.ticks(), self._clock.wall()
         seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
         headers: Headers = ()

@@ -31,6 +31,7 @@ class SolanaNode(Speaker):
     """Serves one world by Solana's JSON-RPC; the world's head is the finalized slot."""
 
     path = "/"
+    limited = Answer(failure(RpcError(429, "Too many requests for a specific RPC call")))  # as api.mainnet-beta.solana.com
 
     def __init__(self, world: ChainWorld, gas_cap: int) -> None:
         super().__init__(world, gas_cap)
@@ -60,10 +61,6 @@ class SolanaNode(Speaker):
         if fault in (Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.TOKENS_FAIL):  # of the accounts, not of the results
             return Answer(close_envelope(envelope, results))
         return Answer(close_envelope(envelope, results, fault, trouble.victims(False for _ in results)))
-
-    def throttled(self, *, disguised: bool) -> Answer:
-        """A JSON-RPC error 429, as from api.mainnet-beta.solana.com."""
-        return Answer(failure(RpcError(429, "Too many requests for a specific RPC call")), 200 if disguised else 429)
 
     def too_large(self, cap: int) -> Answer:
         return Answer(failure(RpcError(-32602, f"Too many inputs provided; max {cap}")))

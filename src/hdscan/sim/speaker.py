@@ -40,6 +40,7 @@ class Speaker(ABC):
     """
 
     path = ""
+    limited: Answer
 
     def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
         self._world, self._native = world, world.chain.symbol
@@ -52,9 +53,9 @@ class Speaker(ABC):
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         """Answer it, with the item fault, ERROR_OBJECT or STRING_RESULT of `trouble`."""
 
-    @abstractmethod
     def throttled(self, *, disguised: bool) -> Answer:
-        """Make the reply to a client that exceeds the rate; `disguised` with HTTP 200."""
+        """Make the reply to a client that exceeds the rate: `limited` with status 429, or `disguised` with 200."""
+        return msgspec.structs.replace(self.limited, status=200 if disguised else 429)
 
     @abstractmethod
     def too_large(self, cap: int) -> Answer:

@@ -5,52 +5,39 @@ from copy import copy
 from hashlib import blake2b, sha256
 from typing import Self
 
-import msgspec
-
 from hdscan.sim.faults import Fault
 from hdscan.sim.world import ChainWorld
 
 
-class Lie(msgspec.Struct, frozen=True):
-    """One of the LIES of `sim.faults` about a `share` of all readings, chosen by the node's `seed`."""
-
-    fault: Fault
-    share: float
-    seed: str
-
-    def about(self, text: str, at: int) -> bool:
-        draw = blake2b(f"{self.seed}/{text.lower()}/{at}".encode(), digest_size=8).digest()
-        return int.from_bytes(draw, "big") < self.share * 2**64
-
-
 class View:
-    """A chain as one node sees it now.
+    """A chain as one node sees it now: rightly, or with one of the faults that lie about the chain.
 
-    It is right, or `stale` (an older head, half of the balances), of another chain (`wrong`), false in some amounts (`lie`), or
-    on a branch whose blocks and balances differ from the height `branch` on.
+    False amounts concern a `share` of all readings, chosen by `seed`; an ORPHANED node's blocks and balances differ from the
+    height `branch` on.
     """
 
     def __init__(
         self,
         world: ChainWorld,
+        fault: Fault | None = None,
         *,
-        stale: bool = False,
-        wrong: bool = False,
-        lie: Lie | None = None,
+        share: float = 0.0,
+        seed: str = "",
         branch: int | None = None,
         now: float | None = None,
     ) -> None:
-        lag = world.form.stale_blocks if stale else 0
+        lag = world.form.stale_blocks if fault is Fault.STALE else 0
         self.world = world
         self.time = (time.time() if now is None else now) - lag * world.played.interval
         self.head = world.height(self.time)
-        self._stale, self._wrong, self._lie, self._branch = stale, wrong, lie, branch
+        self._fault, self._share, self._seed = fault, share, seed
+        self._branch = branch if fault is Fault.ORPHANED else None
 
     @property
     def identity(self) -> str:
         """The genesis hash or chain id that this node states."""
         true = self.world.chain.identity
-        return self.world.form.another(true) if self._wrong else true
+        return self.world.form.another(true) if self._fault is Fault.WRONG_CHAIN else true
 
     def behind(self, blocks: int) -> Self:
         """The same node's view of an earlier block."""
@@ -75,13 +62,19 @@ class View:
 
     def amount(self, true: int, text: str, at: int) -> int:
         """What this node states where an address truly holds `true` base units of an asset."""
-        if self._lie is not None and self._lie.about(text, at):
-            match self._lie.fault:
-                case Fault.FALSE_ZEROS:
-                    return 0
-                case Fault.SHIFTED_VALUES:
-                    return self.world.holdings(self.world.next_to(text)).amounts[at]
-            return true // 2
-        if self._wrong or self._branch is not None:
-            return true + 7
-        return true // 2 if self._stale else true
+        match self._fault:
+            case Fault.WRONG_CHAIN:
+                return true + 7
+            case Fault.ORPHANED if self._branch is not None:
+                return true + 7
+            case Fault.FALSE_ZEROS if self._lies_about(text, at):
+                return 0
+            case Fault.SHIFTED_VALUES if self._lies_about(text, at):
+                return self.world.holdings(self.world.next_to(text)).amounts[at]
+            case Fault.OLD_VALUES if self._lies_about(text, at):
+                return true // 2
+        return true // 2 if self._fault is Fault.STALE else true
+
+    def _lies_about(self, text: str, at: int) -> bool:
+        draw = blake2b(f"{self._seed}/{text.lower()}/{at}".encode(), digest_size=8).digest()
+        return int.from_bytes(draw, "big") < self._share * 2**64
