@@ -30,7 +30,7 @@ async def test_a_scan_is_read_in_batches_over_one_connection(tmp_path: Path, tls
         await on.scan()
         on.assert_all_true()
         assert len(on.log("lines")) < 500 / 20
-        assert len(on.city.hosts["lines"]._listener._peers) <= 1
+        assert len(on.city.hosts["lines"].listener._peers) <= 1
         rows = on.rows("btc").values()
         assert {row.source for row in rows} == {"lines"}
         assert all(row.height is not None and row.unconfirmed is not None for row in rows)
