@@ -142,8 +142,7 @@ class Scanning(Controller):
     @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
     def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
         """One scan."""
-        record = wallet.scan_record(scan_id)
-        if record is None:
+        if (record := wallet.scan_record(scan_id)) is None:
             raise NotFoundException(f"there is no scan {scan_id}")
         return _answer(record)
 

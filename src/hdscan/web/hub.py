@@ -12,7 +12,6 @@ from hdscan.model.events import Event, Reason, ScanProgress
 from hdscan.web.state import CurrentState
 
 MOST_WAITING = 256  # frames
-PING_DATA = b'event: ping\ndata: {"head":"%s"}\n\n'
 BYE = b"event: bye\ndata: {}\n\n"
 RETRY = b"retry: 2000\n"  # milliseconds
 
@@ -112,7 +111,7 @@ class Hub:
 
     def ping(self) -> bytes:
         """A keep-alive; without an id, so that the client's last id stays."""
-        return PING_DATA % self.head
+        return b'event: ping\ndata: {"head":"%s"}\n\n' % self.head
 
     def close(self) -> None:
         """Let every subscriber take what is queued, and end."""
