@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, Unread
 from hdscan.model.scan import BalanceState, Chunk
 from hdscan.store.scan_rows import ScanRows
@@ -121,7 +122,9 @@ class Scanning(RuleBasedStateMachine):
     @rule(source=st.sampled_from(SOURCES))
     def quarantine(self, source: str) -> None:
         doubted = [key for key, (b, scan_id) in self.known.items() if (b.source, scan_id) == (source, self.scan_id)]
-        assert self.store.audits.retract(self.scan_id, "bsc", source, "wrong chain", self.clock) == len(doubted)
+        retract = self.store.audits.retract
+        count = retract(self.scan_id, "bsc", source, "wrong chain", self.clock, code=ReadCode.WRONG_CHAIN)
+        assert count == len(doubted)
         for key in doubted:
             del self.known[key]
             if key in self.earlier:

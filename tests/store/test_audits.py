@@ -139,7 +139,7 @@ def test_a_retraction_leaves_the_audits_of_a_source_whose_name_only_looks_alike(
     scan_id = scanned(wallet)
     for index, other in enumerate(("my_node", "my-node", "My_node", "my_node2")):
         write(wallet, scan_id, found(index, AuditOutcome.CONFIRMED, said(0), said(0, NOW, other)))
-    assert wallet.audits.retract(scan_id, "bsc", "my_node", "it lies", NOW) == 0
+    assert wallet.audits.retract(scan_id, "bsc", "my_node", "it lies", NOW, code=ReadCode.WRONG_CHAIN) == 0
     record = wallet.scans.latest("bsc")
     assert record is not None
     assert record.audited == 3

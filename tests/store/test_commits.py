@@ -317,7 +317,7 @@ def test_quarantine_takes_back_what_a_source_said_in_this_scan(store: Store) -> 
         scan_id, "bsc", [result(2, "BNB", said(8, NOW + 1, "liar")), result(3, "BNB", said(2, NOW + 1))], now=NOW
     )
 
-    assert store.audits.retract(scan_id, "bsc", "liar", "another genesis", NOW) == 3
+    assert store.audits.retract(scan_id, "bsc", "liar", "another genesis", NOW, code=ReadCode.WRONG_CHAIN) == 3
 
     assert {key: (row.state, row.amount, row.source) for key, row in known(store).items()} == {
         (0, "BNB"): (BalanceState.STALE, "5", "liar"),  # said in a scan in which it had proven its chain
@@ -336,8 +336,8 @@ def test_quarantine_takes_back_what_a_source_said_in_this_scan(store: Store) -> 
     # the final pass reads what was counted; the chunk that is not done reads its own
     again = [(each.index, symbol) for each, symbol in store.scans.gaps(scan_id, "bsc", None, 9)]
     assert again == [(0, "BNB"), (1, "BNB"), (1, "USDT")]
-    assert store.audits.retract(scan_id, "bsc", "liar", "another genesis", NOW) == 0
-    assert store.audits.retract(scan_id, "bsc", "stranger", "?", NOW) == 0
+    assert store.audits.retract(scan_id, "bsc", "liar", "another genesis", NOW, code=ReadCode.WRONG_CHAIN) == 0
+    assert store.audits.retract(scan_id, "bsc", "stranger", "?", NOW, code=ReadCode.WRONG_CHAIN) == 0
     commit(store, scan_id, undone, whole(undone, otherwise=said(3, NOW + 2)))
     assert totals(final(store, scan_id, [result(*key, said(4, NOW + 2)) for key in again])) == (8, 0, 4)
     assert list(store.balances.gaps()) == []

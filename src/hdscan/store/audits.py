@@ -14,9 +14,9 @@ from hdscan.model.scan import ChainScan
 from hdscan.store import answers, attempts, retractions
 from hdscan.store.database import Tables
 from hdscan.store.scan_rows import ScanRows
-from hdscan.store.transaction import ChainKey, Key, Transaction
+from hdscan.store.transaction import ChainKey, Key
 
-_PLAN = text("""
+PLAN = text("""
     INSERT INTO scan_audit (scan_id, chain, percent, seed, audited, disputed, unaudited)
     VALUES (:scan, :chain, :percent, :seed, 0, 0, 0) ON CONFLICT (scan_id, chain) DO UPDATE SET percent = excluded.percent
 """)
@@ -74,7 +74,8 @@ class Audits(Tables):
     def plan(self, scan_id: int, chain: str, plan: AuditPlan) -> None:
         """Have a chain's scan audited; the seed of an earlier plan stays, so that the same zeros are chosen."""
         with self._write() as transaction:
-            plan_audit(transaction, scan_id, transaction.chain(chain), plan)
+            keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
+            transaction.execute(PLAN, keys | msgspec.structs.asdict(plan))
 
     def plan_of(self, scan_id: int, chain: str) -> AuditPlan | None:
         """How a chain's scan is to be audited, or None."""
@@ -83,10 +84,7 @@ class Audits(Tables):
             return None if row is None else AuditPlan(row.percent, row.seed)
 
     def due(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int, *, zeros: bool) -> list[Due]:
-        """At most `limit` readings that a scan made and that have no audit since, after the key `after`, in order.
-
-        Without `zeros` only what is above zero, or about to be.
-        """
+        """At most `limit` readings of a scan with no audit since, after a key; without `zeros` only funded or pending ones."""
         with self._read() as transaction:
             key = transaction.chain(chain)
             found = []
@@ -96,7 +94,7 @@ class Audits(Tables):
             return found
 
     def disputed(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int) -> list[Due]:
-        """At most `limit` readings that a scan left disputed, each with the first answer, after the key `after`, in order."""
+        """At most `limit` readings that a scan left disputed, each with the first answer, after a key."""
         with self._read() as transaction:
             key = transaction.chain(chain)
             rows = transaction.execute(_DISPUTED, _page(key, scan_id, after, limit))
@@ -105,10 +103,7 @@ class Audits(Tables):
     def commit(
         self, scan_id: int, chain: str, found: Sequence[Audited], *, now: float, seconds: float, requests: int
     ) -> ChainScan:
-        """Write how audits ended: amounts that moved or were corrected, disputes with all their answers; the totals.
-
-        A repeated commit changes nothing but time and requests.
-        """
+        """Write how audits ended; the new totals. A repeated commit changes nothing but time and requests."""
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             by_key = {rows.key(each.reading): each for each in found}
@@ -135,20 +130,9 @@ class Audits(Tables):
             return rows.add_totals(now=now, seconds=seconds, requests=requests, read=-disputed, funded=funded)
 
     def retract(
-        self,
-        scan_id: int,
-        chain: str,
-        source: str,
-        error: str,
-        now: float,
-        *,
-        code: ReadCode = ReadCode.WRONG_CHAIN,
-        height: int | None = None,
+        self, scan_id: int, chain: str, source: str, error: str, now: float, *, code: ReadCode, height: int | None = None
     ) -> int:
-        """Retract every balance that a source gave in a scan, or those from a height on; how many they were.
-
-        Each becomes a gap of this code; what was known before that scan comes back; the totals follow.
-        """
+        """Turn every answer of a source in a scan, or those from a height on, into gaps of this code; how many they were."""
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             before = rows.recount()
@@ -157,11 +141,6 @@ class Audits(Tables):
             more = {name: getattr(after, name) - getattr(before, name) for name in ("read", "unread", "funded")}
             rows.add_totals(now=now, **more)
             return count
-
-
-def plan_audit(transaction: Transaction, scan_id: int, chain: ChainKey, plan: AuditPlan) -> None:
-    """Plan an audit within a transaction."""
-    transaction.execute(_PLAN, {"scan": scan_id, "chain": chain.number} | msgspec.structs.asdict(plan))
 
 
 def _page(chain: ChainKey, scan_id: int, after: tuple[int, int] | None, limit: int) -> dict[str, Any]:

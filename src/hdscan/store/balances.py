@@ -8,12 +8,11 @@ from sqlalchemy import BindParameter, bindparam, text
 
 from hdscan.model.audit import AuditOutcome
 from hdscan.model.explain import AuditRecord, Known, Tried
-from hdscan.model.page import Page, Sort
 from hdscan.model.reading import Attempt
 from hdscan.model.scan import AssetTotal, BalanceRow, Gap
 from hdscan.model.times import rfc3339
-from hdscan.store import answers, attempts, pages, totals
-from hdscan.store.database import Tables
+from hdscan.store import answers, attempts, totals
+from hdscan.store.pages import Pages
 from hdscan.store.rows import ALL, FUNDED, GAPS, balance_row, chosen, gap_row
 
 PAGE = 2000  # rows held at once
@@ -33,14 +32,11 @@ _AUDITS = text("""
 _DISPUTED = text("SELECT asset_id FROM dispute WHERE address_id = :address")
 
 
-class Balances(Tables):
+class Balances(Pages):
     """Reads the tables that scans and audits write."""
 
     def rows(self, chain: str | None = None, asset: str | None = None, funded: bool = False) -> Generator[BalanceRow]:
-        """Every address and asset in order of chain, index, asset; `funded`: those with a known amount above zero.
-
-        Streamed from one moment's view; memory stays flat.
-        """
+        """Every address and asset in order of chain, index, asset, streamed; `funded`: those with a known amount above zero."""
         with self._read() as transaction:
             query = (_FUNDED if funded else _ALL).execution_options(yield_per=PAGE)
             for part in chosen(transaction, chain, asset):
@@ -59,31 +55,6 @@ class Balances(Tables):
             for part in chosen(transaction, chain, None):
                 for row in transaction.execute(query, part.bounds):
                     yield gap_row(part, row)
-
-    def page(
-        self,
-        chain: str | None,
-        asset: str | None,
-        *,
-        funded: bool = False,
-        q: str | None = None,
-        sort: Sort = Sort.INDEX,
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page[BalanceRow]:
-        """At most `limit` (1 to 1000) of `rows`, from where the page that gave the cursor ended.
-
-        `q` is a part of the address or of the derivation path, in any case of ASCII letters. In index order no address is
-        skipped or repeated whatever is written between two pages; in the order of amounts a row moves with its amount.
-        InputError for a limit or a `q` that can't be, and for a cursor that this very query did not give.
-        """
-        with self._read() as transaction:
-            return pages.balances(transaction, chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
-
-    def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
-        """At most `limit` of `gaps`; cursor, limit and errors are those of `page`."""
-        with self._read() as transaction:
-            return pages.gaps(transaction, chain, cursor=cursor, limit=limit)
 
     def known(self, chain: str, address: str) -> list[Known] | None:
         """Everything known of an address, an item per asset of its chain; None if the chain does not have the address."""

@@ -14,6 +14,7 @@ from sqlalchemy import Row, TextClause, bindparam, text
 from hdscan.model.errors import InputError
 from hdscan.model.page import Page, Sort
 from hdscan.model.scan import BalanceRow, Gap
+from hdscan.store.database import Tables
 from hdscan.store.rows import ALL, FUNDED, GAPS, Part, balance_row, chosen, gap_row
 from hdscan.store.transaction import Transaction, escaped
 
@@ -60,51 +61,59 @@ class _Run(msgspec.Struct, frozen=True):
 
     def begin(self, key: _Key | None) -> Values:
         """The statements' values to continue after a key, or to begin."""
-        chain = self.part.chain
-        values: Values = chain.bounds | {"assets": list(self.assets)}
+        values = self.part.bounds | {"assets": list(self.assets)}
         if key is not None:
             return values | {"at": key.at, "asset": key.asset, "amount": key.amount, "length": len(key.amount)}
         if self.down:
-            return values | {"at": chain.high - 1, "asset": 2**63 - 1, "amount": "", "length": 2**31}
-        return values | {"at": chain.low, "asset": 0, "amount": "", "length": 0}
+            return values | {"at": self.part.chain.high - 1, "asset": 2**63 - 1, "amount": "", "length": 2**31}
+        return values | {"at": self.part.chain.low, "asset": 0, "amount": "", "length": 0}
 
     def holds(self, key: _Key) -> bool:
         """Whether a row of this run can have the key."""
         return self.part.chain.low <= key.at < self.part.chain.high and key.asset in self.assets
 
 
-def balances(
-    transaction: Transaction,
-    chain: str | None,
-    asset: str | None,
-    *,
-    funded: bool,
-    q: str | None,
-    sort: Sort,
-    cursor: str | None,
-    limit: int,
-) -> Page[BalanceRow]:
-    """A page of the rows of `Balances.rows`."""
-    if q is not None and (len(q) > LONGEST or not q.isprintable()):
-        raise InputError(f"what is searched for is longer than {LONGEST} characters or has some that cannot be printed")
-    parts = list(chosen(transaction, chain, asset))
-    down = sort in (Sort.INDEX_DOWN, Sort.AMOUNT_DOWN)
-    by_index = sort in (Sort.INDEX, Sort.INDEX_DOWN)
-    where, values = _search(transaction, parts, q, few=not by_index) if q else ("", {})
-    runs = list((_runs_by_index if by_index else _runs_by_amount)(parts, where, funded=funded, down=down))
-    query = ["balances", chain, asset, funded, q, sort, [list(part.assets) for part in parts]]
-    rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values=values)
-    return Page(tuple(balance_row(part, row) for part, row in rows), following)
+class Pages(Tables):
+    """Balances and gaps, a page at a time."""
 
+    def page(
+        self,
+        chain: str | None,
+        asset: str | None,
+        *,
+        funded: bool = False,
+        q: str | None = None,
+        sort: Sort = Sort.INDEX,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page[BalanceRow]:
+        """At most `limit` (1 to 1000) of `Balances.rows`, from where the page that gave the cursor ended.
 
-def gaps(transaction: Transaction, chain: str | None, *, cursor: str | None, limit: int) -> Page[Gap]:
-    """A page of the rows of `Balances.gaps`."""
-    parts = list(chosen(transaction, chain, None))
-    statement = _statement(GAPS, _UP.format("g.address_id", "g.asset_id", q=""))
-    runs = [_Run(part, list(part.assets), [statement]) for part in parts]
-    query = ["gaps", chain, [list(part.assets) for part in parts]]
-    rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values={})
-    return Page(tuple(gap_row(part, row) for part, row in rows), following)
+        `q` is a part of the address or of the derivation path, in any case of ASCII letters. In index order no address is
+        skipped or repeated whatever is written between two pages; in the order of amounts a row moves with its amount.
+        InputError for a limit or a `q` that can't be, and for a cursor that this very query did not give.
+        """
+        if q is not None and (len(q) > LONGEST or not q.isprintable()):
+            raise InputError(f"what is searched for is longer than {LONGEST} characters or has some that cannot be printed")
+        down = sort in (Sort.INDEX_DOWN, Sort.AMOUNT_DOWN)
+        by_index = sort in (Sort.INDEX, Sort.INDEX_DOWN)
+        with self._read() as transaction:
+            parts = list(chosen(transaction, chain, asset))
+            where, values = _search(transaction, parts, q, few=not by_index) if q else ("", {})
+            runs = list((_runs_by_index if by_index else _runs_by_amount)(parts, where, funded=funded, down=down))
+            query = ["balances", chain, asset, funded, q, sort, [list(part.assets) for part in parts]]
+            rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values=values)
+            return Page(tuple(balance_row(part, row) for part, row in rows), following)
+
+    def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
+        """At most `limit` of `Balances.gaps`; cursor, limit and errors are those of `page`."""
+        with self._read() as transaction:
+            parts = list(chosen(transaction, chain, None))
+            statement = _statement(GAPS, _UP.format("g.address_id", "g.asset_id", q=""))
+            runs = [_Run(part, list(part.assets), [statement]) for part in parts]
+            query = ["gaps", chain, [list(part.assets) for part in parts]]
+            rows, following = _page(transaction, runs, query, cursor=cursor, limit=limit, values={})
+            return Page(tuple(gap_row(part, row) for part, row in rows), following)
 
 
 def _runs_by_index(parts: Sequence[Part], where: str, *, funded: bool, down: bool) -> Iterator[_Run]:

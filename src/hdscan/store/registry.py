@@ -1,6 +1,6 @@
 """Chains and assets: the numbers they go by in every other table, given once and never changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import text
@@ -45,11 +45,3 @@ def add(transaction: Transaction, chains: Sequence[Chain], wanted: Sequence[Asse
             known.add(asset)
             row = {"chain": numbers[asset.chain], "symbol": asset.symbol, "decimals": asset.decimals}
             transaction.execute(_ADD_ASSET, row | {"contract": asset.contract or ""})
-
-
-def asset_of_symbol(current: Mapping[int, Asset], chain: str, symbol: str) -> int:
-    """The id of the asset that carries a symbol now; StoreError where none does."""
-    for key, asset in current.items():
-        if (asset.chain, asset.symbol) == (chain, symbol):
-            return key
-    raise StoreError(f"the database does not know the asset {symbol} of {chain}; add it to the configuration")

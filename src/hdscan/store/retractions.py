@@ -52,31 +52,25 @@ _RECOUNT = text(f"""
 
 
 def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, error: str) -> int:
-    """Retract a source's answers in a scan, or those from a height on; returns how many readings they were of.
+    """Retract a source's answers in a scan, or those from a height on; how many they were. The caller mends the totals."""
 
-    The scan's own totals are left to the caller.
-    """
+    def answered(stored: str, since: int | None) -> bool:
+        given = [each.height for each in answers.decoded(stored) if each.source == source]
+        return any(since is None or at is None or at >= since for at in given)
+
     transaction, low = rows.transaction, rows.chain.low
     scan = rows.keys | rows.chain.bounds
     which = scan | {"source": transaction.source_ids.get(source), "height": height}
     providers = msgspec.json.encode({source: error}).decode()
     count = transaction.execute(_GAPS, which | {"code": code.value, "error": error, "providers": providers}).rowcount
-    disputes = []
-    for address, asset, stored in transaction.execute(DISPUTES, scan):
-        heights = [answer.height for answer in answers.decoded(stored) if answer.source == source]
-        if any(height is None or at is None or at >= height for at in heights):
-            disputes.append((address, asset))
+    disputes = [(address, asset) for address, asset, said in transaction.execute(DISPUTES, scan) if answered(said, height)]
     transaction.executemany(_GAP, [(*key, rows.id, code.value, error, providers) for key in disputes])
     for first, stop in rows.ranges(0, rows.chain.high - low, done=False):
         transaction.execute(_UNCOUNT, {"low": low + first, "high": low + stop, "scan": rows.id})
     transaction.execute(_END_AUDITS, which)
     # audits that it took part in prove nothing
-    said = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
-    votes = [
-        (address, asset)
-        for address, asset, stored in transaction.execute(_VOTES, scan | said)
-        if any(answer.source == source for answer in answers.decoded(stored))
-    ]
+    like = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
+    votes = [(address, asset) for address, asset, said in transaction.execute(_VOTES, scan | like) if answered(said, None)]
     transaction.executemany(_END_AUDIT, votes)
     transaction.execute(_RESTORE, which)
     transaction.execute(_DROP, which)

@@ -33,7 +33,7 @@ _PUT_BALANCE = text(f"""
 """)  # noqa: S608 own constant
 _DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
 END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
-_OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
+OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
 _RANGES = text("""
     SELECT first, stop, done_at IS NOT NULL FROM chunk
@@ -78,8 +78,6 @@ class ScanRows:
             raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
         self.assets = {key: transaction.assets[key] for key in msgspec.json.decode(ids, type=list[int])}
         self._asset_ids = {asset: key for key, asset in self.assets.items()}
-
-    # -- results as rows
 
     def key(self, reading: Reading) -> Key:
         """The ids of a reading's address and asset, however its contract is written; StoreError where it is not the scan's."""
@@ -128,8 +126,6 @@ class ScanRows:
                 " nothing of it was written"
             )
 
-    # -- what is written
-
     def put(self, reads: Rows, ends: Sequence[tuple[int, int]]) -> None:
         """Store balances that the scan read within these ranges of address ids; their disputes end."""
         self.transaction.executemany(END_DISPUTE, self.found(_DISPUTES, reads))
@@ -155,8 +151,6 @@ class ScanRows:
         more = {"now": now, "seconds": seconds, "requests": requests, "read": read, "unread": unread, "funded": funded}
         return records(self.transaction, _ADD_TOTALS, self.keys | more)[0]
 
-    # -- what is found
-
     def found(self, statement: TextClause, keys: Collection[Key]) -> dict[Key, Any]:
         """The last column that a statement selects of these readings, by key (the first two); {} without readings."""
         if not keys:
@@ -164,10 +158,6 @@ class ScanRows:
         bounds = {"low": min(keys)[0], "high": max(keys)[0] + 1, "scan": self.id}
         rows = self.transaction.execute(statement, bounds)
         return {key: row[-1] for row in rows if (key := (row[0], row[1])) in keys}
-
-    def open_gaps(self, keys: Collection[Key]) -> Collection[Key]:
-        """Which of these readings the scan counts as unread."""
-        return self.found(_OPEN_GAPS, keys)
 
     def ranges(self, first: int, stop: int, *, done: bool) -> list[tuple[int, int]]:
         """The parts of `first` <= index < `stop` whose chunks are done (or are not), neighbours made one."""
@@ -180,11 +170,9 @@ class ScanRows:
 
     def funded(self, low: int, high: int) -> int:
         """On how many addresses (ids from `low` to before `high`) the scan read an amount above zero."""
-        count: int = self.transaction.execute(_FUNDED, {"scan": self.id, "low": low, "high": high}).scalar_one()
-        return count
+        return int(self.transaction.execute(_FUNDED, {"scan": self.id, "low": low, "high": high}).scalar_one())
 
     def funded_among(self, addresses: Iterable[int]) -> int:
-        """On how many of these addresses the scan read an amount above zero."""
         return sum(self.funded(address, address + 1) for address in addresses)
 
     def recount(self) -> ChainScan:

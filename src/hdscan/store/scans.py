@@ -11,11 +11,11 @@ from hdscan.model.events import TokenError
 from hdscan.model.reading import BalanceResult
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.model.times import rfc3339
-from hdscan.store import attempts, audits, registry
+from hdscan.store import attempts, audits
 from hdscan.store.database import Tables
 from hdscan.store.dialect import Finding
 from hdscan.store.pages import LIMIT
-from hdscan.store.scan_rows import COLUMNS, ScanRows, records
+from hdscan.store.scan_rows import COLUMNS, OPEN_GAPS, ScanRows, records
 from hdscan.store.transaction import Transaction
 
 _NEVER = 2**31  # more than any scan's id
@@ -81,15 +81,12 @@ _TRIED_AGAIN = text("""
 
 
 class Scans(Tables):
-    """The tables of scans, chunks and gaps, and the balances that a scan's commits write."""
+    """The tables of scans, chunks and gaps, and the balances that a scan's commits write. Times are unix seconds."""
 
     # -- the log
 
     def begin(self, plans: Sequence[ChainPlan], now: float) -> int:
-        """Begin a scan of these chains, RUNNING, with all their chunks; its id. `now` is unix seconds, as everywhere.
-
-        The chunks and failed attempts of the chains' earlier scans are forgotten.
-        """
+        """Begin a scan of these chains, with all their chunks; its id. It drops chunks and attempts of their earlier scans."""
         with self._write() as transaction:
             scan_id: int = transaction.execute(_BEGIN, {"now": now}).scalar_one()
             for plan in plans:
@@ -151,10 +148,7 @@ class Scans(Tables):
             return [Chunk(*row) for row in transaction.execute(_PENDING, keys | {"after": after_seq, "limit": limit})]
 
     def gaps(self, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int) -> list[tuple[Address, str]]:
-        """At most `limit` readings that a scan counts as unread, as (address, asset symbol).
-
-        In the order of (index, symbol), beginning after the pair `after`.
-        """
+        """At most `limit` unread readings of a scan as (address, asset symbol), in the order of index and symbol."""
         index, symbol = after or (0, "")
         with self._read() as transaction:
             key = transaction.chain(chain)
@@ -194,9 +188,9 @@ class Scans(Tables):
     ) -> ChainScan | None:
         """Write a chunk whole: its balances, its unread readings, its mark and the totals, which are returned.
 
-        `seconds` and `requests` are what came since the last commit. None, and nothing written, where the chunk was done
-        already. StoreError, and nothing written, unless `results` are the chunk's addresses times the scan's assets, each
-        once. A failed reading never touches a known balance.
+        `seconds` and `requests` are those since the last commit. None, and nothing written, where the chunk was done already;
+        StoreError, and nothing written, unless `results` are the chunk's addresses times the scan's assets, each once.
+        A failed reading never touches a known balance.
         """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
@@ -216,15 +210,14 @@ class Scans(Tables):
     def commit_final(
         self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float, seconds: float, requests: int
     ) -> ChainScan:
-        """Write what came of readings that the scan counts as unread; the totals.
+        """Write what came of unread readings: an amount, or more attempts and the new reason; the totals.
 
-        Those that are read now are no longer unread; of the others attempts add up and the reasons are the new ones.
         Results of any other reading are ignored, so a repeated commit changes nothing but time and requests.
         """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
             ended = rows.ended(results)
-            waiting = rows.open_gaps(ended.reads.keys() | ended.unread.keys())
+            waiting = rows.found(OPEN_GAPS, ended.reads.keys() | ended.unread.keys())
             reads = {key: row for key, row in ended.reads.items() if key in waiting}
             funded = rows.end_gaps(reads)
             transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in ended.unread.items() if key in waiting])
@@ -242,7 +235,7 @@ class Scans(Tables):
             reads = rows.ended(results).reads
             if not reads:
                 return
-            waiting = rows.open_gaps(reads)
+            waiting = rows.found(OPEN_GAPS, reads)
             low = rows.chain.low
             undone = rows.ranges(min(reads)[0] - low, max(reads)[0] - low + 1, done=False)
             late = {key: row for key, row in reads.items() if key in waiting}
@@ -254,13 +247,16 @@ class Scans(Tables):
 
 def _plan(transaction: Transaction, scan_id: int, plan: ChainPlan, now: float) -> None:
     key = transaction.chain(plan.chain)
-    assets = [registry.asset_of_symbol(transaction.current, plan.chain, symbol) for symbol in plan.assets]
+    by_symbol = {asset.symbol: number for number, asset in transaction.current.items() if asset.chain == plan.chain}
+    if missing := [symbol for symbol in plan.assets if symbol not in by_symbol]:
+        raise StoreError(f"the database does not know the asset {missing[0]} of {plan.chain}; add it to the configuration")
+    assets = [by_symbol[symbol] for symbol in plan.assets]
     row = {"scan": scan_id, "chain": key.number, "status": Status.RUNNING.value, "assets": msgspec.json.encode(assets).decode()}
     transaction.execute(_PLAN, row | {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now})
     transaction.execute(_FORGET_CHUNKS, {"chain": key.number, "scan": scan_id})
     attempts.forget(transaction, key)
     if plan.audit is not None:
-        audits.plan_audit(transaction, scan_id, key, plan.audit)
+        transaction.execute(audits.PLAN, {"scan": scan_id, "chain": key.number} | msgspec.structs.asdict(plan.audit))
     firsts = range(0, plan.addresses, plan.chunk)
     stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
     chunks = enumerate(zip(firsts, stops, strict=True))

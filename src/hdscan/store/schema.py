@@ -65,11 +65,7 @@ scan_chain = Table(
     Column("chain", sa.SmallInteger, sa.ForeignKey("chain.number"), primary_key=True),
     Column("status", sa.Text, nullable=False),
     Column("assets", sa.Text, nullable=False),  # JSON list of asset ids, in the plan's order
-    Column("addresses", sa.BigInteger, nullable=False),
-    Column("readings", sa.BigInteger, nullable=False),
-    Column("read", sa.BigInteger, nullable=False),
-    Column("unread", sa.BigInteger, nullable=False),
-    Column("funded", sa.BigInteger, nullable=False),
+    *(Column(name, sa.BigInteger, nullable=False) for name in ("addresses", "readings", "read", "unread", "funded")),
     Column("seconds", sa.Float(53), nullable=False),
     Column("requests", sa.BigInteger, nullable=False),
     Column("error", sa.Text),
@@ -152,9 +148,7 @@ scan_audit = Table(
     Column("chain", sa.SmallInteger, primary_key=True),
     Column("percent", sa.Float(53), nullable=False),  # of the zeros
     Column("seed", sa.BigInteger, nullable=False),
-    Column("audited", sa.BigInteger, nullable=False),
-    Column("disputed", sa.BigInteger, nullable=False),
-    Column("unaudited", sa.BigInteger, nullable=False),
+    *(Column(name, sa.BigInteger, nullable=False) for name in ("audited", "disputed", "unaudited")),
     sa.ForeignKeyConstraint(["scan_id", "chain"], ["scan_chain.scan_id", "scan_chain.chain"]),
     sqlite_with_rowid=False,
 )

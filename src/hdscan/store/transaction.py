@@ -55,10 +55,7 @@ class Transaction:
         return self.connection.execute(statement, values)
 
     def executemany(self, statement: TextClause, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Run a statement once per row, three times as fast as `execute`: values stand in the order of their first mention.
-
-        Each parameter is mentioned once.
-        """
+        """Run a statement once per row, three times as fast as `execute`; it mentions each value once, in a row's order."""
         compiled = _compiled(statement, self.connection.dialect)
         values: list[Any] = list(rows)
         if not compiled.positional:
