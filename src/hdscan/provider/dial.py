@@ -44,7 +44,9 @@ async def dial(url: str, tls: str, known: str | None, make: Callable[[], P]) -> 
     expected = tls.removeprefix(EXACT) if tls.startswith(EXACT) else known if tls == PIN else None
     if expected is not None and fingerprint != expected:
         transport.abort()
-        raise CallError(ReadCode.UNREACHABLE, _changed(expected, fingerprint))
+        changed = f"its certificate is not the one that is pinned (sha256 {expected}), so nothing was sent"
+        remedy = f'if its operator confirms the new one, write tls = "{EXACT}{fingerprint}" into its row'
+        raise CallError(ReadCode.UNREACHABLE, f"{changed}: {remedy}")
     return protocol, fingerprint
 
 
@@ -55,13 +57,6 @@ def _context(tls: str) -> ssl.SSLContext:
     context.check_hostname = False  # such hosts have self-signed certificates: the fingerprint decides
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _changed(expected: str, fingerprint: str) -> str:
-    return (
-        f"its certificate is not the one that is pinned (sha256 {expected}), so nothing was sent: if its operator confirms the "
-        f'new one, write tls = "{EXACT}{fingerprint}" into its row'
-    )
 
 
 def _reason(error: Exception) -> str:

@@ -7,8 +7,7 @@ import msgspec
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError, Reading
-from hdscan.provider.json_rpc import JsonRpc
-from hdscan.provider.remote import Link
+from hdscan.provider.remote import JsonRpc, Link
 from hdscan.wire import evm, jsonrpc
 
 

@@ -5,8 +5,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.protocol import Protocol
 from hdscan.model.provider import MISSING, Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.provider.json_rpc import JsonRpc
-from hdscan.provider.remote import Link, Remote
+from hdscan.provider.remote import JsonRpc, Link, Remote
 from hdscan.wire.failure import Codes, OwnError, failure
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, read_decimal, refuse_repeats

@@ -13,6 +13,8 @@ from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.model.url import endpoint_identity, host, secrets
 from hdscan.provider.connection import Connection
+from hdscan.wire import jsonrpc
+from hdscan.wire.failure import Codes
 from hdscan.wire.http import Request, Response
 
 Clock = Callable[[], float]
@@ -148,3 +150,18 @@ class Remote(ABC):
         now = self._clock()
         outcomes = tuple(Balance(item, None, height, now, self.name) if isinstance(item, int) else item for item in found)
         return Reply(outcomes, head)
+
+
+class JsonRpc(Remote):
+    """A provider that speaks JSON-RPC over HTTP, one call or a batch in a request; `codes` are the host's own errors."""
+
+    codes: Codes
+
+    async def call(self, call: jsonrpc.Call) -> msgspec.Raw:
+        """The result of one call, whose error is raised as CallError."""
+        batch = jsonrpc.encode([call])
+        return jsonrpc.single(await self.ask(batch.request), batch, self.codes)
+
+    async def answers(self, calls: Sequence[jsonrpc.Call]) -> list[jsonrpc.Answer]:
+        batch = jsonrpc.encode(calls)
+        return jsonrpc.decode(await self.ask(batch.request), batch, self.codes)

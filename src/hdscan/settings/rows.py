@@ -47,13 +47,22 @@ class Register(msgspec.Struct):
     def add(self, rows: Rows) -> None:
         """Add one file's rows; ConfigError names the invalid one."""
         for where, chain in self._own(rows.chain, "id"):
-            self.chains[chain.id] = self._chain(where, chain)
+            with _at(where):
+                self.chains[chain.id] = self._chain(chain)
         for where, token in self._own(rows.token, "chain", "symbol"):
-            self.tokens[token.chain, token.symbol] = self._token(where, token)
+            with _at(where):
+                self.tokens[token.chain, token.symbol] = self._token(token)
         for where, canary in self._own(rows.canary, "chain", "address"):
-            chain_id = self._known(where, canary.chain).id
+            with _at(where):
+                chain_id = self._known(canary.chain).id
             self.canaries[chain_id] = (*self.canaries.get(chain_id, ()), canary.address)
-        self._add_endpoints(rows)
+        endpoints = list(self._own(rows.endpoint, "name"))
+        if rows.catalogue == "replaced":
+            chains = {endpoint.chain for _, endpoint in endpoints}
+            self.endpoints = {name: each for name, each in self.endpoints.items() if each.chain not in chains}
+        for where, endpoint in endpoints:
+            with _at(where):
+                self.endpoints[endpoint.name] = self._endpoint(endpoint)
 
     def known_chains(self) -> dict[str, Chain]:
         """Every chain, with its canaries."""
@@ -93,85 +102,70 @@ class Register(msgspec.Struct):
                     raise ConfigError(f"{where}: the same as {first}")
                 yield where, row
 
-    def _known(self, where: str, chain: str) -> Chain:
+    def _known(self, chain: str) -> Chain:
         if chain not in self.chains:
-            raise ConfigError(f"{where}: unknown chain '{chain}'{did_you_mean(chain, tuple(self.chains))}")
+            raise ConfigError(f"unknown chain '{chain}'{did_you_mean(chain, tuple(self.chains))}")
         return self.chains[chain]
 
-    def _chain(self, where: str, row: ChainRow) -> Chain:
+    def _chain(self, row: ChainRow) -> Chain:
         earlier = self.chains.get(row.id)
         if earlier is not None and earlier.family != row.family:
-            raise ConfigError(f"{where}: '{row.id}' is a {earlier.family} chain already; give this one another id")
+            raise ConfigError(f"'{row.id}' is a {earlier.family} chain already; give this one another id")
         family = FAMILIES[row.family]
         decimals = family.decimals if row.decimals is None else row.decimals
         stated = {key: getattr(row, key) for key in PARAMETERS if getattr(row, key) is not None}
-        with _at(where):
-            return Chain(
-                id=row.id,
-                family=row.family,
-                network=self.network,
-                symbol=row.symbol,
-                decimals=decimals,
-                identity=family.identity(row.chain_id, row.genesis),
-                head_tolerance=family.tolerance(row.read_at) if row.head_tolerance is None else row.head_tolerance,
-                params=family.stated_params(stated, decimals),
-                read_at=family.read_at(row.read_at, self.commitment),
-            )
+        return Chain(
+            id=row.id,
+            family=row.family,
+            network=self.network,
+            symbol=row.symbol,
+            decimals=decimals,
+            identity=family.identity(row.chain_id, row.genesis),
+            head_tolerance=family.tolerance(row.read_at) if row.head_tolerance is None else row.head_tolerance,
+            params=family.stated_params(stated, decimals),
+            read_at=family.read_at(row.read_at, self.commitment),
+        )
 
-    def _token(self, where: str, row: TokenRow) -> Asset:
-        chain = self._known(where, row.chain)
+    def _token(self, row: TokenRow) -> Asset:
+        chain = self._known(row.chain)
         family = family_of(chain)
-        with _at(where):
-            family.check_contract(row.contract)
+        family.check_contract(row.contract)
         if row.symbol == chain.symbol:
-            raise ConfigError(f"{where}: '{row.symbol}' is the chain's own coin; give the token another symbol")
+            raise ConfigError(f"'{row.symbol}' is the chain's own coin; give the token another symbol")
         for other in self.tokens.values():
             same = other.chain == row.chain and family.same_contract(str(other.contract), row.contract)
             if same and other.symbol != row.symbol:
-                raise ConfigError(f"{where}: has the contract of '{other.symbol}', and would be counted twice")
+                raise ConfigError(f"has the contract of '{other.symbol}', and would be counted twice")
         return Asset(row.chain, row.symbol, row.decimals, row.contract)
 
-    def _add_endpoints(self, rows: Rows) -> None:
-        mine = list(self._own(rows.endpoint, "name"))
-        if rows.catalogue == "replaced":
-            chains = {row.chain for _, row in mine}
-            self.endpoints = {name: each for name, each in self.endpoints.items() if each.chain not in chains}
-        for where, row in mine:
-            endpoint = self._endpoint(where, row)
-            for other in self.endpoints.values():
-                if other.name == row.name and other.chain != row.chain:
-                    raise ConfigError(f"{where}: '{row.name}' is the name of an endpoint of {other.chain}; names are unique")
-                if other.name != row.name and other.chain == row.chain and other.url == endpoint.url:
-                    raise ConfigError(
-                        f"{where}: has the url of '{other.name}'; one host has one rate: give one row a list of protocols"
-                    )
-            self.endpoints[row.name] = endpoint
-
-    def _endpoint(self, where: str, row: EndpointRow) -> Endpoint:
-        rows = self._protocols(where, row)
+    def _endpoint(self, row: EndpointRow) -> Endpoint:
+        rows = self._protocols(row)
         unset = [name for name in VARIABLE.findall(row.url) if not self.environ.get(name)]
         url = row.url if unset else VARIABLE.sub(lambda match: self.environ[match.group(1)], row.url)
         if not unset:
-            with _at(where):
-                check_url(url, lines=rows[0].lines)
+            check_url(url, lines=rows[0].lines)
         if row.tls != "system" and not url.startswith("ssl://"):
-            raise ConfigError(f"{where}: tls is for electrum hosts with a url of ssl:// only")
+            raise ConfigError("tls is for electrum hosts with a url of ssl:// only")
+        for other in self.endpoints.values():
+            if other.name == row.name and other.chain != row.chain:
+                raise ConfigError(f"'{row.name}' is the name of an endpoint of {other.chain}; names are unique")
+            if other.name != row.name and other.chain == row.chain and other.url == url:
+                raise ConfigError(f"has the url of '{other.name}'; one host has one rate: give one row a list of protocols")
         same = {key: getattr(row, key) for key in Endpoint.__struct_fields__ if hasattr(row, key)}
         off = f"off until {' and '.join(unset)} is set in the environment" if unset else None
         return Endpoint(**same | {"url": url, "protocols": tuple(each.name for each in rows), "disabled": off})
 
-    def _protocols(self, where: str, row: EndpointRow) -> tuple[Protocol, ...]:
-        family = self._known(where, row.chain).family
+    def _protocols(self, row: EndpointRow) -> tuple[Protocol, ...]:
+        family = self._known(row.chain).family
         words = [row.protocol] if isinstance(row.protocol, str) else row.protocol
-        with _at(where):
-            rows = [each for word in words if (each := self.protocols.get(word)) and each.family is family]
+        rows = [each for word in words if (each := self.protocols.get(word)) and each.family is family]
         if unknown := next((word for word in words if word not in {each.name for each in rows}), None):
             near = did_you_mean(unknown, tuple(each.name for each in PROTOCOLS.values() if each.family is family))
-            raise ConfigError(f"{where}: protocol '{unknown}' is not one of a {family} chain{near}")
+            raise ConfigError(f"protocol '{unknown}' is not one of a {family} chain{near}")
         if not words or len(set(words)) < len(words):
-            raise ConfigError(f"{where}: protocol has to name at least one, and each once")
+            raise ConfigError("protocol has to name at least one, and each once")
         if len(rows) > 1 and (lines := next((each.name for each in rows if each.lines), None)):
-            raise ConfigError(f"{where}: protocol '{lines}' has a url of its own kind; give the others a row of theirs")
+            raise ConfigError(f"protocol '{lines}' has a url of its own kind; give the others a row of theirs")
         return tuple(rows)
 
 

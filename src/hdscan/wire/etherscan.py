@@ -45,15 +45,14 @@ def balances_request(readings: Sequence[Reading], chain_id: str) -> Request:
     return Request(query=query)
 
 
-def proxy_request(action: str, chain_id: str) -> Request:
+def proxy_request(action: str, chain_id: str, **parameters: str) -> Request:
     """Ask a node through Etherscan: eth_chainId or eth_blockNumber."""
-    return Request(query={"chainid": chain_id, "module": "proxy", "action": action})
+    return Request(query={"chainid": chain_id, "module": "proxy", "action": action, **parameters})
 
 
 def block_request(height: int, chain_id: str) -> Request:
     """Ask a node through Etherscan for a block, without its transactions."""
-    block = {"action": "eth_getBlockByNumber", "tag": hex(height), "boolean": "false"}
-    return Request(query={"chainid": chain_id, "module": "proxy", **block})
+    return proxy_request("eth_getBlockByNumber", chain_id, tag=hex(height), boolean="false")
 
 
 def block(response: Response, height: int) -> str:

@@ -20,9 +20,7 @@ T = TypeVar("T")
 SHOWN = 200  # characters of a provider's own text in an error
 READ = 4096  # bytes of a body, characters of an error, that are searched for a text
 
-Codes = Mapping[int, ReadCode]
-"""What a protocol's own error codes mean: -32005 is an unhealthy node on Solana, anything at all on EVM."""
-
+Codes = Mapping[int, ReadCode]  # a protocol's own: -32005 is an unhealthy node on Solana, anything at all on EVM
 NO_CODES: Codes = {}
 
 
@@ -67,9 +65,8 @@ STATUSES: dict[int, ReadCode] = {
 }
 
 REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCode.STALE)}
-
+# faults of the caller or the node, even where they come as an item's error
 WHOLE_CALL = frozenset({ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.STALE})
-"""Faults of the caller or the node, even where they come as an item's error."""
 
 _MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 

@@ -46,12 +46,8 @@ class _Item(msgspec.Struct, frozen=True):
         return self.error is not msgspec.UNSET and bytes(self.error) != b"null"
 
 
-SEARCHED = 100
-"""Items of a reply with an HTTP error that are searched for the host's own error."""
-
-LONGEST_ERROR = 2**16
-"""Bytes; anything longer is not an error object, and is shown as text."""
-
+SEARCHED = 100  # items of a reply with an HTTP error that are searched for the host's own error
+LONGEST_ERROR = 2**16  # bytes; anything longer is not an error object, and is shown as text
 NO_ARRAYS = frozenset({-32600, -32601, -32700})
 """Invalid request, unknown method, parse error: how hosts without batches refuse an array (Alethio/memento#16, for one)."""
 
@@ -69,14 +65,9 @@ def encode(calls: Sequence[Call], first: int | None = None) -> Batch:
     """
     params = [_encoder.encode(call[1]) for call in calls]
     if first is None:
-        first = 1
-        for text in params:
-            first = zlib.crc32(text, first)
-        first &= 0x3FFFFFFF
-    items = [
-        _Frame(first + number, method, msgspec.Raw(text))
-        for number, ((method, _), text) in enumerate(zip(calls, params, strict=True))
-    ]
+        first = zlib.crc32(b"".join(params), 1) & 0x3FFFFFFF
+    ids = range(first, first + len(calls))
+    items = [_Frame(ident, method, msgspec.Raw(text)) for ident, (method, _), text in zip(ids, calls, params, strict=True)]
     return Batch(_encoder.encode(items[0] if len(items) == 1 else items), first, len(items))
 
 

@@ -120,20 +120,20 @@ def _table(count: int) -> bytes:
 
 def _results(data: bytes, count: int) -> list[int | ReadError]:
     """Walk the canonical encoding of (bool, bytes)[]; raises ValueError."""
-    if len(data) < 64 + 32 * count or data[:32] != _LIST or _int(data[32:64]) != count:
+    if len(data) < 64 + 32 * count or data[:32] != _LIST or int.from_bytes(data[32:64]) != count:
         raise ValueError(f"not a list of {count} results")
     at = 64 + 32 * count
     if len(data) == at + 128 * count and data[64:at] == _table(count):
         heads, words = zip(*iter_unpack("96s32s", data[at:]), strict=True)
         if all(head == _WORD_RESULT for head in heads):
-            return [int.from_bytes(word, "big") for word in words]
+            return [int.from_bytes(word) for word in words]
     found: list[int | ReadError] = []
     for slot in range(64, at, 32):
-        if _int(data[slot : slot + 32]) != at - 64:
+        if int.from_bytes(data[slot : slot + 32]) != at - 64:
             raise ValueError("the items are not where the list says")
         head = data[at : at + 96]
         if head == _WORD_RESULT and len(data) >= at + 128:
-            found.append(_int(data[at + 96 : at + 128]))
+            found.append(int.from_bytes(data[at + 96 : at + 128]))
             at += 128
         else:
             size, error = _other(head)
@@ -146,7 +146,7 @@ def _results(data: bytes, count: int) -> list[int | ReadError]:
 
 def _other(head: bytes) -> tuple[int, ReadError]:
     """Parse the head of a result that is not one word: the size of its data, and its error."""
-    success, offset, size = _int(head[:32]), _int(head[32:64]), _int(head[64:])
+    success, offset, size = int.from_bytes(head[:32]), int.from_bytes(head[32:64]), int.from_bytes(head[64:])
     if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
         raise ValueError("an item is not (bool, bytes)")
     if not success:
@@ -154,7 +154,3 @@ def _other(head: bytes) -> tuple[int, ReadError]:
     if not size:
         return size, _EMPTY
     return size, ReadError(ReadCode.MALFORMED, f"not one 32-byte word but {size} bytes")
-
-
-def _int(word: bytes) -> int:
-    return int.from_bytes(word, "big")

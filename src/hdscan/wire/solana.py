@@ -37,7 +37,6 @@ CLOCK_DRIFT = 150  # slots, about a minute, between a reply's context and its cl
 _PROGRAMS = (TOKEN, TOKEN_2022)
 
 U64 = Annotated[int, msgspec.Meta(ge=0)]
-Outcome = int | ReadError | Missing
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -56,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """A decoded reply: one outcome per reading, the slot, and the number of accounts received."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[int | ReadError | Missing, ...]
     slot: int
     received: int
 
@@ -85,12 +84,9 @@ def ask(readings: Sequence[Reading], commitment: str) -> Asked:
     """Lay out a call: a native reading takes one key, a token reading two, one per token program; then the clock."""
     keys: list[str] = []
     for reading in readings:
-        if reading.asset.contract is None:
-            keys.append(reading.address)
-        else:
-            keys += token_accounts(reading.address, reading.asset.contract)
-    keys.append(CLOCK)
-    return Asked(readings, keys, commitment)
+        mint = reading.asset.contract
+        keys += [reading.address] if mint is None else token_accounts(reading.address, mint)
+    return Asked(readings, [*keys, CLOCK], commitment)
 
 
 def token_accounts(owner: str, mint: str) -> list[str]:
