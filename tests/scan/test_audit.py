@@ -11,7 +11,8 @@ from hdscan.model.audit import AuditOutcome
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, Reading, Unread
-from hdscan.scan.audit import Again, Another, AuditCase, by_excluded, chosen, contradiction, sampled
+from hdscan.scan.audit import Again, Another, AuditCase, chosen, contradiction, sampled
+from hdscan.scan.jobs import AuditJob
 
 COIN = Asset("btc", "BTC", 8)
 OPERATORS = {"a": "A", "a2": "A", "b": "B", "c": "C"}
@@ -130,7 +131,7 @@ def test_the_odd_one_that_does_not_answer_has_not_lost() -> None:
 def test_a_case_whose_answer_is_taken_back_asks_nobody_any_more() -> None:
     made = case(said("a", 5), said("b", 0))
     made.retract()
-    assert by_excluded([made]) == {}
+    assert AuditJob(cases=[made]).questions() == {}
     made.take(said("c", 5))
     assert len(made.answers) == 2
 

@@ -103,7 +103,7 @@ class Ending:
     def _check_branches(self, chain: str, scan_id: int) -> None:
         """What was said of a branch, whose block was named and later another in its place, is not believed any more."""
         scanner = self.engine._scanners[chain]
-        if scanner.record.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS) or self.life.disk.failed:
+        if scanner.progress.record.status not in (Status.COMPLETED, Status.COMPLETED_WITH_GAPS) or self.life.disk.failed:
             return
         sites = {site.name: site for site in self.watch.sites[chain] if site.branch_named and site.block_at > site.orphaned_at}
         for upstream in self.fleet.upstreams[chain]:

@@ -10,7 +10,7 @@ comparable height                     its provider has lost: corrected
 no two operators agree                disputed
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -54,8 +54,8 @@ class AuditCase:
         self.reading = reading
         self.answers = [first]
         self.retracted = False  # an answer was retracted: the case decides nothing, the reading is read and audited again
-        self.question: Question | None = Another(frozenset({_operator(operators, first)}))
         self._operators = operators
+        self.question: Question | None = Another(frozenset({self._operator(first)}))
         self._tolerance = tolerance
         self._error: str | None = None
         self._agreed: Balance | None = None  # the answer to keep of two equal ones of different operators
@@ -77,45 +77,43 @@ class AuditCase:
         self._failed += failed
         if self.retracted:
             return
-        if isinstance(outcome, Unread):
-            self._unanswered(asked, outcome)
-            return
-        self.answers.append(outcome)
-        match len(self.answers):
-            case 2 if outcome.amount == self.answers[0].amount:
-                self._agreed = self.answers[0]
-            case 2:
-                self.question = self._third()
-            case 3:
-                self._decide(outcome)
-            case 4 if self._contradicts(outcome):
-                self._lost = outcome.source
+        if isinstance(outcome, Balance):
+            self._answer(outcome)
+        elif len(self.answers) == 1:
+            self._error = outcome.message
+        elif len(self.answers) == 2 and isinstance(asked, Another):
+            self.question = Again(self.answers[0].source)
 
     def retract(self) -> None:
         """End without a decision, since one of the answers was retracted."""
         self.retracted, self.question = True, None
 
-    def _unanswered(self, asked: Question | None, outcome: Unread) -> None:
-        if len(self.answers) == 1:
-            self._error = outcome.message
-        elif len(self.answers) == 2 and isinstance(asked, Another):
-            self.question = Again(self.answers[0].source)
+    def _operator(self, answer: Balance) -> str:
+        """The operator behind an answer; a provider that is no longer configured counts as its own."""
+        return self._operators.get(answer.source, answer.source)
 
-    def _third(self) -> Question:
-        than = frozenset(_operator(self._operators, answer) for answer in self.answers)
-        if set(self._operators.values()) - than:
-            return Another(than)
-        return Again(self.answers[0].source)
+    def _answer(self, answer: Balance) -> None:
+        self.answers.append(answer)
+        first = self.answers[0]
+        match len(self.answers):
+            case 2 if answer.amount == first.amount:
+                self._agreed = first
+            case 2:
+                heard = frozenset(map(self._operator, self.answers))
+                self.question = Another(heard) if set(self._operators.values()) - heard else Again(first.source)
+            case 3:
+                self._decide(answer)
+            case 4 if self._contradicts(answer):
+                self._lost = answer.source
 
     def _decide(self, last: Balance) -> None:
         """Settle on the amount on which the last operator and another agree, if any."""
-        voice = _operator(self._operators, last)
         first, second = self.answers[:2]
         for answer, odd in ((first, second), (second, first)):
-            operator = _operator(self._operators, answer)
-            if answer.amount == last.amount and operator != voice:
+            operators = {self._operator(last), self._operator(answer)}
+            if answer.amount == last.amount and len(operators) > 1:
                 self._agreed = last
-                if _operator(self._operators, odd) not in (voice, operator):
+                if self._operator(odd) not in operators:
                     self.question = Again(odd.source)
 
     def _contradicts(self, answer: Balance) -> bool:
@@ -146,17 +144,3 @@ def contradiction(audited: Audited) -> str:
     where = f"the {audited.reading.asset.symbol} of address {audited.reading.index}"
     others = [a.source for a in audited.answers if a.amount == audited.amount.amount and a.source != audited.lost]
     return f"it said {said.amount} for {where}, and {' and '.join(others)} agree on {audited.amount.amount}"
-
-
-def by_excluded(cases: Sequence[AuditCase]) -> dict[frozenset[str], list[Reading]]:
-    """The readings that still have a question, by the providers that must not be asked."""
-    readings: dict[frozenset[str], list[Reading]] = {}
-    for case in cases:
-        if case.question is not None:
-            readings.setdefault(case.excluded(), []).append(case.reading)
-    return readings
-
-
-def _operator(operators: Mapping[str, str], answer: Balance) -> str:
-    """The operator behind an answer; a provider that is no longer configured counts as its own."""
-    return operators.get(answer.source, answer.source)

@@ -123,7 +123,7 @@ class Engine:
                 if not work.done():
                     self.stop()
                 await work
-            ended = {chain: scanner.record for chain, scanner in self._scanners.items()}
+            ended = {chain: scanner.progress.record for chain, scanner in self._scanners.items()}
             self.result = summary(plan.scan_id, [ended.get(record.chain, record) for record in plan.chains])
 
     async def _work(self, plan: Plan, thread: StoreThread) -> None:
@@ -144,13 +144,7 @@ class Engine:
         chain, upstreams = self._chains[record.chain], self._fleet.upstreams[record.chain]
         assets = {asset.symbol: asset for asset in self._assets[record.chain] if asset.symbol in record.assets}
         store = ScanStore(
-            record.scan_id,
-            chain.id,
-            self._store,
-            assets=assets,
-            thread=thread,
-            clock=self._clock,
-            worker=self._settings.worker,
+            record.scan_id, chain.id, self._store, assets=assets, thread=thread, clock=self._clock, worker=self._settings.worker
         )
         token_errors = TokenErrors(chain.id, await store.token_errors())
         pool = self._pool(record, memory)

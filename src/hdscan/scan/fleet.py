@@ -12,7 +12,6 @@ from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.upstream import Upstream
 
 PINNED = "pin:"
-BATCH = "batch:"
 
 T = TypeVar("T")
 _log = structlog.get_logger()
@@ -34,10 +33,10 @@ class Fleet(msgspec.Struct, frozen=True):
 
     def memory(self) -> dict[str, bytes]:
         """JSON by name: limits under the endpoint, `pin:ENDPOINT`, `batch:PROVIDER:KIND`."""
-        memory = {name: msgspec.json.encode(limiter.memory()) for name, limiter in self.limiters.items()}
-        for name, size in self._sizes():
-            memory[name] = msgspec.json.encode(size.memory())  # null where a size has grown back
-        return memory | {f"{PINNED}{endpoint}": msgspec.json.encode(pin) for endpoint, pin in self.pins.items()}
+        memory: dict[str, object] = {name: limiter.memory() for name, limiter in self.limiters.items()}
+        memory |= {name: size.memory() for name, size in self._sizes()}  # None where a size has grown back
+        memory |= {f"{PINNED}{endpoint}": pin for endpoint, pin in self.pins.items()}
+        return {name: msgspec.json.encode(value) for name, value in memory.items()}
 
     def restore(self, memory: Mapping[str, bytes], now: float) -> None:
         """Resume with what an earlier process learned."""
@@ -55,7 +54,7 @@ class Fleet(msgspec.Struct, frozen=True):
         for upstreams in self.upstreams.values():
             for upstream in upstreams:
                 for kind, size in upstream.sizes.items():
-                    yield f"{BATCH}{upstream.name}:{kind}", size
+                    yield f"batch:{upstream.name}:{kind}", size
 
 
 def remembered(memory: Mapping[str, bytes], name: str, kind: type[T]) -> T | None:

@@ -9,7 +9,7 @@ import msgspec
 from hdscan.model.audit import Audited
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import Chunk
-from hdscan.scan.audit import AuditCase, by_excluded, contradiction
+from hdscan.scan.audit import AuditCase, contradiction
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 
@@ -17,8 +17,7 @@ from hdscan.scan.retraction import Retraction
 class Job(msgspec.Struct, eq=False, kw_only=True):
     """Readings that are committed together once all have a result."""
 
-    counted_unread: ClassVar[bool] = False  # whether the scan has counted its readings as unread
-    budget_free: ClassVar[bool] = False
+    gaps: ClassVar[bool] = False  # the scan counts its readings as unread; they do not wait for the retry budget
 
     number: int = -1  # given when it is submitted
     readings: list[Reading] = []
@@ -44,7 +43,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         read = [result for result in self.results if isinstance(result.outcome, Balance)]
         if read:
             await progress.store.commit_partial(read)
-            if self.counted_unread:
+            if self.gaps:
                 progress.token_errors.record(read, again=True)
 
     def affected(self, retraction: Retraction) -> list[BalanceResult]:
@@ -73,8 +72,7 @@ class ChunkJob(Job, kw_only=True):
 class GapJob(Job):
     """Readings that the scan counts as unread."""
 
-    counted_unread: ClassVar[bool] = True
-    budget_free: ClassVar[bool] = True
+    gaps: ClassVar[bool] = True
 
     async def commit(self, progress: Progress) -> None:
         await progress.commit(partial(progress.store.commit_gaps, self.results), self.results, again=True)
@@ -86,7 +84,11 @@ class AuditJob(Job, kw_only=True):
     cases: list[AuditCase]
 
     def questions(self) -> dict[frozenset[str], list[Reading]]:
-        return by_excluded(self.cases)
+        readings: dict[frozenset[str], list[Reading]] = {}
+        for case in self.cases:
+            if case.question is not None:
+                readings.setdefault(case.excluded(), []).append(case.reading)
+        return readings
 
     def ask_on(self) -> bool:
         """Hand the answers to their cases; whether a case has another question."""

@@ -20,7 +20,7 @@ class Phase:
 
     async def more(self) -> Sequence[Job] | None:
         """The next jobs, perhaps none yet; None when no more will come."""
-        raise NotImplementedError
+        return None
 
 
 class ChunkPhase(Phase):
@@ -105,6 +105,3 @@ class FinalCheck(Phase):
     def __init__(self, begin: Callable[[], None]) -> None:
         self.waiting = True
         begin()
-
-    async def more(self) -> Sequence[Job] | None:
-        return None

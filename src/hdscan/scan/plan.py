@@ -69,15 +69,19 @@ def make_plan(
     symbols = {symbol.upper() for symbol in request.assets}
     audit = None if request.audit is None else AuditPlan(request.audit, seed)
     latest = [record for chain in chains if (record := store.scans.latest(chain))]
-    if request.retry:
-        return _newest(store, _left_to_retry(latest), latest, assets, audit, retry=True)
-    if not request.restart and (unfinished := _unfinished(latest, symbols)):
-        return _newest(store, unfinished, latest, assets, audit, retry=False)
+    wanted = _left_to_retry(latest) if request.retry else [] if request.restart else _unfinished(latest, symbols)
+    if wanted:
+        records = _newest(wanted, latest, assets)
+        if audit is not None:
+            for record in records:
+                store.audits.plan(record.scan_id, record.chain, audit)
+            records = [msgspec.structs.replace(record, audit=audit.percent) for record in records]
+        return Plan(records[0].scan_id, tuple(records), request.retry)
     plans = []
     for chain in chains:
-        if wanted := [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols]:
-            size = chunk_size(upstreams[chain], wanted, largest)
-            plans.append(ChainPlan(chain, tuple(a.symbol for a in wanted), store.addresses.count(chain), size, audit))
+        if chosen := [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols]:
+            size = chunk_size(upstreams[chain], chosen, largest)
+            plans.append(ChainPlan(chain, tuple(a.symbol for a in chosen), store.addresses.count(chain), size, audit))
     if not plans:
         known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
         raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
@@ -118,16 +122,8 @@ def _unfinished(latest: Sequence[ChainScan], symbols: Set[str]) -> list[ChainSca
     return [record for record in resumable if not symbols or {symbol.upper() for symbol in record.assets} == symbols]
 
 
-def _newest(
-    store: Store,
-    wanted: Sequence[ChainScan],
-    latest: Sequence[ChainScan],
-    assets: Mapping[str, Sequence[Asset]],
-    audit: AuditPlan | None,
-    *,
-    retry: bool,
-) -> Plan:
-    """The newest of the scans wanted, without chains that a later scan has taken over, and with the audit that is asked for."""
+def _newest(wanted: Sequence[ChainScan], latest: Sequence[ChainScan], assets: Mapping[str, Sequence[Asset]]) -> list[ChainScan]:
+    """The newest of the scans wanted, without chains that a later scan has taken over."""
     scan_id = max(record.scan_id for record in wanted)
     records = [record for record in latest if record.scan_id == scan_id]
     for record in records:
@@ -136,8 +132,4 @@ def _newest(
                 f"the last scan of {record.chain} reads {', '.join(sorted(gone))}, which is no longer configured;"
                 " configure it, or begin a new scan with: hdscan scan --restart"
             )
-    if audit is not None:
-        for record in records:
-            store.audits.plan(scan_id, record.chain, audit)
-        records = [msgspec.structs.replace(record, audit=audit.percent) for record in records]
-    return Plan(scan_id, tuple(records), retry)
+    return records

@@ -16,6 +16,8 @@ from hdscan.scan.retraction import Retraction
 from hdscan.scan.scan_store import ScanStore, Spent
 from hdscan.scan.token_errors import TokenErrors
 
+Write = Callable[[Spent], Awaitable[ChainScan | None]]
+
 _log = structlog.get_logger()
 
 
@@ -55,13 +57,7 @@ class Progress:
     async def set_status(self, status: Status, error: str | None = None) -> None:
         self.record = await self.store.set_status(status, error)
 
-    async def commit(
-        self,
-        write: Callable[[Spent], Awaitable[ChainScan | None]],
-        results: Sequence[BalanceResult] = (),
-        *,
-        again: bool = False,
-    ) -> None:
+    async def commit(self, write: Write, results: Sequence[BalanceResult] = (), *, again: bool = False) -> None:
         """Write, then report; `again`: the results were counted as unread before."""
         if await self._count(write):
             self.token_errors.record(results, again=again)
@@ -71,7 +67,7 @@ class Progress:
         """Store the time and requests since the last commit; an outage costs both."""
         await self._count(lambda spent: self.store.commit_gaps((), spent))
 
-    async def _count(self, write: Callable[[Spent], Awaitable[ChainScan | None]]) -> bool:
+    async def _count(self, write: Write) -> bool:
         """Write with what was spent since the last commit; False if another worker had committed the same."""
         now, requests = self._clock(), self._requests()
         record = await write(Spent(now=now, seconds=now - self._counted_at, requests=requests - self._counted_requests))

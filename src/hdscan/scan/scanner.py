@@ -8,7 +8,7 @@ import structlog
 
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ReadCode, StoreError
-from hdscan.model.scan import ChainScan, Status
+from hdscan.model.scan import Status
 from hdscan.pool.actions import Actions, FinalCheckDone, Halt, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
@@ -30,7 +30,7 @@ class ChainScanner:
     def __init__(self, chain: Chain, pool: ChainPool, progress: Progress, *, clock: Callable[[], float], size: int) -> None:
         self.chain = chain
         self.progress = progress
-        self.stopping = False
+        self._stopping = False
         self.ended = False
         self._store = progress.store
         self._pool = pool
@@ -44,23 +44,19 @@ class ChainScanner:
         self._phase: Phase = ChunkPhase(self._store)
         self._unsettled = False  # something was retracted since the last pass over the gaps began
 
-    @property
-    def record(self) -> ChainScan:
-        return self.progress.record
-
     def memory(self) -> tuple[int, PoolMemory]:
         """The scan's id and what its pool needs to resume it."""
-        return self.record.scan_id, self._pool.memory()
+        return self.progress.record.scan_id, self._pool.memory()
 
     def stop(self) -> None:
         """Begin no more work, commit what has ended, and end as STOPPED."""
-        self.stopping = True
+        self._stopping = True
         self._inbox.put_nowait(None)
 
     # -- phases
 
-    async def run(self, *, passes: int, retry: bool) -> ChainScan:
-        """Read what is left of the scan (`retry`: only its gaps); the record of how it ended.
+    async def run(self, *, passes: int, retry: bool) -> None:
+        """Read what is left of the scan (`retry`: only its gaps).
 
         Does not raise for providers or the disk: the chain then ends FAILED and can be resumed.
         """
@@ -72,12 +68,11 @@ class ChainScanner:
             halt = await self._phases(max(passes, 1) if retry else passes, retry=retry)
             await _cancel(driver)
             await self._retract_rest()
-            if halt is not None:
-                for job in self._jobs.values():
-                    await job.keep(self.progress)
+            for job in self._jobs.values():  # none, unless it was halted
+                await job.keep(self.progress)
             await self.progress.count_rest()
             if halt is None:
-                gaps = self.record.open
+                gaps = self.progress.record.open
                 await self.progress.set_status(Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED)
             elif halt is BY_USER:
                 await self.progress.set_status(Status.STOPPED)
@@ -89,7 +84,6 @@ class ChainScanner:
             await _cancel(driver)
         self.ended = True
         self.progress.say_end()
-        return self.record
 
     async def _phases(self, passes: int, *, retry: bool) -> Halt | None:
         """Chunks, gaps, audit, final check; whatever was retracted meanwhile is read and audited again."""
@@ -113,17 +107,17 @@ class ChainScanner:
 
     async def _fill_gaps(self) -> Halt | None:
         self._unsettled = False
-        return await self._drain(GapPhase(self._store, self._pool, self._size, unread=self.record.unread))
+        return await self._drain(GapPhase(self._store, self._pool, self._size, unread=self.progress.record.unread))
 
     async def _drain(self, phase: Phase) -> Halt | None:
         """Keep a few jobs of a phase in flight until all have ended; a Halt if the pool or the user ends it first."""
         self._phase = phase
         while True:
-            while len(self._jobs) < IN_FLIGHT and not self.stopping and (jobs := await phase.more()) is not None:
+            while len(self._jobs) < IN_FLIGHT and not self._stopping and (jobs := await phase.more()) is not None:
                 for job in jobs:
                     self._submit(job)
             if not self._jobs and self._inbox.empty() and not phase.waiting:
-                return BY_USER if self.stopping else None
+                return BY_USER if self._stopping else None
             if halt := await self._next():
                 return halt
 
@@ -140,11 +134,11 @@ class ChainScanner:
                 if unheard:
                     text = f"{', '.join(unheard)} could not be asked at the end whether its blocks are still of the chain"
                     self._say_unavailable(f"{text}; what it said of {self.chain.id} stands")
-        if not self._running.done() and not self.stopping:
+        if not self._running.done() and not self._stopping:
             return None
         for job in list(self._jobs.values()):
             await self._commit(job)
-        return BY_USER if self.stopping else self._running.result()
+        return BY_USER if self._stopping else self._running.result()
 
     # -- jobs
 
@@ -155,7 +149,7 @@ class ChainScanner:
 
     def _ask(self, job: Job) -> None:
         for excluded, readings in job.questions().items():
-            self._driver.submit(job.number, readings, budget_free=job.budget_free, excluded=excluded)
+            self._driver.submit(job.number, readings, budget_free=job.gaps, excluded=excluded)
 
     async def _commit(self, job: Job) -> None:
         """Commit a job that has all its results, unless an audit has more to ask."""
@@ -206,8 +200,9 @@ class ChainScanner:
                 case OutageEnded():
                     _log.info("chain_answers_again", chain=self.chain.id)
                 case OutageBegan(seconds):
-                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
-                    self._say_unavailable(text)
+                    self._say_unavailable(
+                        f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
+                    )
 
     def _say_unavailable(self, text: str) -> None:
         self.progress.say_error(ReadCode.UNAVAILABLE.value, text)
