@@ -8,9 +8,9 @@ from time import process_time
 import uvloop
 
 from bench.table import row
-from hdscan.app.clock import steady_clock
 from hdscan.app.demo import simulated_settings
 from hdscan.app.fleet import make_fleet
+from hdscan.app.scanning import steady_clock
 from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain
 from hdscan.model.reading import Balance, Reading

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hdscan.app import Wallet, configure
-from hdscan.app.clock import steady_clock
+from hdscan.app.scanning import steady_clock
 from hdscan.model.errors import StoreError
 from hdscan.model.events import ProviderChanged, ScanComplete, ScanState
 from hdscan.model.scan import BalanceState, Status

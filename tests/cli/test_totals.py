@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from hdscan.cli.totals import total_words, totals_table
+from hdscan.cli.table import total_words, totals_table
 from hdscan.model.scan import AssetTotal
 
 WHOLE = AssetTotal("btc", "BTC", 8, "150000000", "0", "0", read=10, stale=0, unread=0, funded=2)

@@ -174,7 +174,7 @@ def test_a_cookie_outlives_a_restart(settings: Settings) -> None:
 def test_no_other_cookie_is_taken(settings: Settings) -> None:
     now = time.time()
     with served(settings) as server, Wallet(settings) as wallet:
-        secret = load_secret(wallet.beside(".secret"))
+        secret = load_secret(wallet.store.beside(".secret"))
 
         def made(secret: bytes, port: int, at: float) -> str:
             access = Access(secret, None, port)

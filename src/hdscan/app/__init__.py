@@ -1,22 +1,8 @@
 """The one place where the parts are put together. `Wallet` is what programs, web and command line work with."""
 
-from hdscan.app.configure import configure
-from hdscan.app.spreadsheet import csv_lines
-from hdscan.app.wallet import Imported, Wallet, open_wallet
+from hdscan.app.wallet import Imported, Wallet, configure, open_wallet
 from hdscan.keys.secret import masked
 from hdscan.model.scan import ScanRequest
 from hdscan.settings import Settings, show, shown, template
 
-__all__ = [
-    "Imported",
-    "ScanRequest",
-    "Settings",
-    "Wallet",
-    "configure",
-    "csv_lines",
-    "masked",
-    "open_wallet",
-    "show",
-    "shown",
-    "template",
-]
+__all__ = ["Imported", "ScanRequest", "Settings", "Wallet", "configure", "masked", "open_wallet", "show", "shown", "template"]

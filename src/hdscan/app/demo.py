@@ -14,10 +14,10 @@ from enum import StrEnum
 from itertools import groupby, takewhile, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Literal, Self
 
 import msgspec
+from msgspec.structs import asdict
 
 from hdscan.app.wallet import Wallet
 from hdscan.model.chain import Network
@@ -91,7 +91,6 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def flawless(self) -> bool:
-        """Whether every chain is."""
         return all(chain.flawless for chain in self.chains.values())
 
 
@@ -106,30 +105,20 @@ class Demo:
         self._simulation = Simulation(
             Config(seed=request.seed, addresses=request.addresses, faults=request.faults, hosts=hosts, keep_asks=False)
         )
-        self._left = AsyncExitStack()
-        self._wallet: Wallet | None = None
-
-    @property
-    def wallet(self) -> Wallet:
-        """The wallet whose providers are simulated."""
-        assert self._wallet is not None, "the demo is not entered"
-        return self._wallet
+        self.wallet: Wallet  # once it is entered
+        self._entered: AsyncExitStack
 
     async def __aenter__(self) -> Self:
-        try:
-            directory = Path(self._left.enter_context(TemporaryDirectory(prefix="hdscan-demo-")))
-            await self._left.enter_async_context(self._simulation)
+        async with AsyncExitStack() as entering:
+            directory = Path(entering.enter_context(TemporaryDirectory(prefix="hdscan-demo-")))
+            await entering.enter_async_context(self._simulation)
             settings = simulated_settings(self._simulation.world, self._simulation.endpoints, directory / "demo.db")
-            self._wallet = self._left.enter_context(Wallet(settings))
-        except BaseException:
-            await self._left.aclose()
-            raise
+            self.wallet = entering.enter_context(Wallet(settings))
+            self._entered = entering.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._left.aclose()
+    async def __aexit__(self, *_: object) -> None:
+        await self._entered.aclose()
 
     async def import_addresses(self, until: Callable[[], bool] = lambda: False) -> None:
         """Add every simulated address; stops early once `until` is true."""
@@ -148,10 +137,7 @@ class Demo:
             )
             for name, chain in self._simulation.world.chains.items()
         }
-        request = self.request
-        return DemoReport(
-            seed=request.seed, addresses=request.addresses, faults=request.faults, status=result.status, chains=chains
-        )
+        return DemoReport(**asdict(self.request), status=result.status, chains=chains)
 
 
 def simulated_settings(world: World, endpoints: tuple[Endpoint, ...], database: Path, scan: ScanSettings = QUICK) -> Settings:
@@ -199,10 +185,7 @@ def chain_report(verdicts: Counter[Verdict], result: ChainResult, judgements: Se
     return ChainReport(
         status=result.status,
         readings=verdicts.total(),
-        exact=verdicts[Verdict.EXACT],
-        wrong=verdicts[Verdict.WRONG],
-        false_zero=verdicts[Verdict.FALSE_ZERO],
-        unread=verdicts[Verdict.UNREAD],
+        **{each.value: verdicts[each] for each in Verdict},
         requests=sum(judgement.requests for judgement in judgements),
         rate_violations=sum(judgement.rate_violations for judgement in judgements),
         pause_violations=sum(judgement.pause_violations for judgement in judgements),

@@ -7,6 +7,7 @@ from typing import Any
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
+from hdscan.model.recast import recast
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
@@ -36,14 +37,9 @@ def idle_fleet(settings: Settings) -> Fleet:
     return make_fleet(settings, Offline(), time.time)
 
 
-def statuses(settings: Settings) -> tuple[ProviderStatus, ...]:
-    """The state of every configured provider before its first use."""
-    return idle_fleet(settings).statuses(time.time())
-
-
 def policy(settings: Settings) -> Policy:
     """The part of [scan] that configures the pool."""
-    return Policy(**{name: getattr(settings.scan, name) for name in Policy.__struct_fields__})
+    return recast(settings.scan, Policy)
 
 
 def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], float]) -> Fleet:
@@ -59,7 +55,8 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             off += [_disabled(endpoint, protocol, endpoint.disabled) for protocol in endpoint.protocols]
             continue
         providers = build(endpoint, settings.chains[endpoint.chain], transport, clock)
-        windows = [(seconds, limit) for seconds, limit in _windows(endpoint) if limit is not None]
+        limits = {MINUTE: endpoint.per_minute, HOUR: endpoint.per_hour, DAY: endpoint.per_day, MONTH: endpoint.per_month}
+        windows = [(seconds, limit) for seconds, limit in limits.items() if limit is not None]
         limiter = limiters.get(providers[0].endpoint)
         if limiter is None:
             limiter = limiters[providers[0].endpoint] = Limiter(endpoint.rate, windows)
@@ -86,10 +83,6 @@ def _told(limiter: Limiter, clock: Callable[[], float]) -> Callable[[], None]:
     return lambda: limiter.sent(clock())
 
 
-def _windows(endpoint: Endpoint) -> tuple[tuple[float, int | None], ...]:
-    return ((MINUTE, endpoint.per_minute), (HOUR, endpoint.per_hour), (DAY, endpoint.per_day), (MONTH, endpoint.per_month))
-
-
 def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:
     return ProviderStatus(
         name=endpoint.provider_name(protocol),
@@ -99,9 +92,6 @@ def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:
         breaker={},
         rate=endpoint.rate,
         paused_until=None,
-        calls=0,
-        ok=0,
-        failed=0,
-        throttled=0,
         last_error=why,
+        **dict.fromkeys(("calls", "ok", "failed", "throttled"), 0),
     )

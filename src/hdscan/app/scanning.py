@@ -1,17 +1,29 @@
-"""Puts a scan together: the network, the providers and the engine."""
+"""Puts a scan together: the clock, the network, the providers and the engine."""
 
 import os
 import random
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
-from hdscan.app.clock import steady_clock
 from hdscan.app.fleet import make_fleet, policy
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.engine import Engine, EngineSettings
 from hdscan.settings import Settings
 from hdscan.store import Store
+
+
+def steady_clock() -> Callable[[], float]:
+    """Unix seconds that never jump while this process lives, whatever is done to the machine's clock.
+
+    Time that the machine sleeps through passes too, where the system can tell (Linux).
+    """
+    boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    ticks = time.monotonic if boottime is None else partial(time.clock_gettime, boottime)
+    offset = time.time() - ticks()
+    return lambda: ticks() + offset
 
 
 @asynccontextmanager

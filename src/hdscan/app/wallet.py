@@ -14,32 +14,21 @@ asyncio.run(main())
 """
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import msgspec
 
-from hdscan.app.configure import configure
 from hdscan.model.chain import BadLine, Chain
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
-from hdscan.model.page import Page, Sort
-from hdscan.model.scan import (
-    AssetTotal,
-    BalanceRow,
-    ChainScan,
-    Gap,
-    ProviderStatus,
-    ScanRecord,
-    ScanRequest,
-    ScanResult,
-    Status,
-)
-from hdscan.settings import Settings
+from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRequest, ScanResult, Status
+from hdscan.provider.registry import REGISTRY
+from hdscan.settings import Settings, load
 from hdscan.store import Store
 
 Progress = Callable[[int], None]
@@ -53,16 +42,17 @@ class Imported(msgspec.Struct, frozen=True):
     bad: tuple[BadLine, ...] = ()
 
 
+def configure(
+    db: str | None = None, config: str | Path | None = None, *, log_level: str | None = None, log_json: bool | None = None
+) -> Settings:
+    """The settings in force; what is not given comes from the environment and the configuration files. Raises ConfigError."""
+    flags = {"db": db, "log_level": log_level, "log_json": log_json}
+    return load(None if config is None else Path(config), flags, os.environ, Path.cwd(), protocols=REGISTRY)
+
+
 def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":
     """The wallet of a database URL and a configuration file, by default those that the `hdscan` command uses."""
     return Wallet(configure(db, config))
-
-
-class Deriving(Protocol):
-    """Derives addresses; made by `hdscan.app.keys`."""
-
-    def addresses(self, start: int, count: int) -> Iterator[tuple[str, str]]:
-        """Yield `count` addresses with their paths, from index `start`."""
 
 
 class _NothingAdded(Exception):
@@ -72,7 +62,7 @@ class _NothingAdded(Exception):
 class Wallet:
     """A database with its configured chains and providers; open it with `async with`, or `with` to read only.
 
-    A missing database is created, unless `create` is False (StoreError).
+    A missing database is created, unless `create` is False (StoreError). Its pages and past scans are read from `store`.
     Raises ConfigError, StoreError, InputError, KeyFault and ScanRefused.
     """
 
@@ -91,26 +81,20 @@ class Wallet:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.store.close()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.store.close()
-
-    def chain(self, name: str) -> Chain:
-        """The configured chain of this id; InputError lists those there are."""
-        return self.settings.chain(name)
 
     async def import_addresses(
         self, chain: str, lines: Iterable[str | bytes], *, skip_invalid: bool = False, progress: Progress | None = None
     ) -> Imported:
         """Add addresses, one a line or CSV with an `address` column; with a bad line nothing is added unless `skip_invalid`."""
-        target = self.chain(chain)
+        target = self.settings.chain(chain)
         return await asyncio.to_thread(self._import, target, lines, skip_invalid, progress)
 
     def _import(self, chain: Chain, lines: Iterable[str | bytes], skip_invalid: bool, progress: Progress | None) -> Imported:
@@ -133,10 +117,9 @@ class Wallet:
             return Imported(0, 0, tuple(bad))
         return Imported(added.added, added.known, tuple(bad))
 
-    async def derive(self, chain: str, deriver: Deriving, start: int, count: int, progress: Progress | None = None) -> Imported:
-        """Add derived addresses with their paths."""
-        target = self.chain(chain).id
-        added = await asyncio.to_thread(self.store.addresses.add, target, deriver.addresses(start, count), progress)
+    async def derive(self, chain: str, derived: Iterable[tuple[str, str]], progress: Progress | None = None) -> Imported:
+        """Add derived addresses with their paths, as a deriver of `hdscan.app.keys` gives them."""
+        added = await asyncio.to_thread(self.store.addresses.add, self.settings.chain(chain).id, derived, progress)
         return Imported(added.added, added.known)
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
@@ -174,7 +157,6 @@ class Wallet:
 
     @property
     def scanning(self) -> set[str]:
-        """The chains that this wallet is scanning."""
         return set() if self._engine is None else set(self._engine.scanning)
 
     def state(self) -> tuple[list[ChainProgress], list[TokenError]]:
@@ -208,36 +190,6 @@ class Wallet:
         """Readings that failed in the last scan, with the reasons."""
         return self.store.balances.gaps(chain)
 
-    def balance_page(
-        self,
-        chain: str | None,
-        asset: str | None,
-        *,
-        funded: bool = False,
-        q: str | None = None,
-        sort: Sort = Sort.INDEX,
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page[BalanceRow]:
-        """At most `limit` balances after `cursor`; `q` is part of an address or path. InputError for another query's cursor."""
-        return self.store.balances.page(chain, asset, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
-
-    def gap_page(self, chain: str | None, *, cursor: str | None = None, limit: int = 100) -> Page[Gap]:
-        """At most `limit` gaps after `cursor`."""
-        return self.store.balances.gap_page(chain, cursor=cursor, limit=limit)
-
-    def scans(self, before: int | None = None, limit: int = 100) -> list[ScanRecord]:
-        """The newest scans, or those before one, newest first."""
-        return self.store.scans.records(before, limit)
-
-    def scan_record(self, scan_id: int) -> ScanRecord | None:
-        """A scan and its chains, or None where there is no such scan."""
-        return self.store.scans.record(scan_id)
-
-    def beside(self, ending: str) -> Path:
-        """The path of a file that belongs to the database: its name with an ending."""
-        return self.store.beside(ending)
-
     def explain(self, address: str, chain: str | None = None, asset: str | None = None) -> list[Explained]:
         """Everything known of an address, per chain and asset, and why each provider was or was not asked.
 
@@ -245,7 +197,7 @@ class Wallet:
         """
         from hdscan.app.explain import explain
 
-        chains = list(self.settings.chains.values()) if chain is None else [self.chain(chain)]
+        chains = list(self.settings.chains.values()) if chain is None else [self.settings.chain(chain)]
         known = explain(self.settings, self.store, self.providers(), address, chains)
         return [each for each in known if asset is None or each.balance.asset == asset]
 
@@ -253,7 +205,8 @@ class Wallet:
         """The current state of every configured provider, or the last known one if no scan is running here."""
         if (engine := self._engine) is not None:  # asked from any thread
             return list(engine.statuses())
-        from hdscan.app.fleet import statuses
+        from hdscan.app.fleet import idle_fleet
 
         seen = {status.name: status for status in self.store.runtime.providers()}
-        return [seen.get(each.name, each) if each.state != "disabled" else each for each in statuses(self.settings)]
+        unused = idle_fleet(self.settings).statuses(time.time())
+        return [seen.get(each.name, each) if each.state != "disabled" else each for each in unused]

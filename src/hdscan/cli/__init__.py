@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hdscan.cli.call import Call, LogLevel
-from hdscan.cli.exits import CONFIG, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE
+from hdscan.cli.call import CONFIG, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Call, LogLevel
 from hdscan.cli.lazy import LazyGroup
 from hdscan.cli.stdout import OutputClosed, write
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
@@ -86,7 +85,8 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except HdscanError as error:
-        return _say(str(error), _exit_code(error))
+        blamed = USAGE if isinstance(error, InputError) else CONFIG if isinstance(error, ConfigError | KeyFault) else FAILED
+        return _say(str(error), blamed)
     except Exception as error:
         from hdscan.cli.log import defect
 
@@ -96,18 +96,7 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else OK
 
 
-def _exit_code(error: HdscanError) -> int:
-    match error:
-        case InputError():
-            return USAGE
-        case ConfigError() | KeyFault():
-            return CONFIG
-        case _:
-            return FAILED
-
-
 def _usage(error: typer.TyperException) -> int:
-    """Show the parser's message about a wrong call."""
     if not (message := error.format_message()):
         return USAGE  # no command: help was shown
     context = getattr(error, "ctx", None)

@@ -2,18 +2,19 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from hdscan.app.demo import ChainReport, Demo, DemoReport, DemoRequest, FaultProfile
 from hdscan.cli import log
-from hdscan.cli.call import Call
+from hdscan.cli.call import FAILED, INTERRUPTED, OK, UNREAD, Call
 from hdscan.cli.display import Display, Lines, display
-from hdscan.cli.exits import FAILED, INTERRUPTED, OK, UNREAD
 from hdscan.cli.follow import Interrupt, follow, run
-from hdscan.cli.options import AsJson
+from hdscan.cli.options import AsJson, option
 from hdscan.cli.secrets import read_token
 from hdscan.cli.stdout import write_json
 from hdscan.cli.table import show, table
@@ -41,12 +42,12 @@ NUMBERS = ("readings", "exact", "wrong", "false zero", "unread", "requests", "ra
 def demo(
     context: typer.Context,
     addresses: Annotated[
-        int, typer.Option("--addresses", metavar="N", min=1, max=1_000_000, help="Addresses per chain.")
+        int, option("--addresses", "N", "Addresses per chain.", min=1, max=1_000_000)
     ] = DemoRequest().addresses,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The seed of every balance and fault.")] = 1,
+    seed: Annotated[int, option("--seed", "S", "The seed of every balance and fault.")] = 1,
     faults: Annotated[FaultProfile, typer.Option("--faults", help="How much goes wrong.")] = "mild",
     *,
-    serve: Annotated[bool, typer.Option("--serve", metavar="", help="Show it on the dashboard, again and again.")] = False,
+    serve: Annotated[bool, option("--serve", "", "Show it on the dashboard, again and again.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Scan simulated chains through faulty providers, and compare with the truth."""
@@ -57,22 +58,31 @@ def demo(
     if serve and as_json:
         raise InputError("--serve shows the demo on a page: it does not go with --json")
     request, as_log = DemoRequest(addresses, seed, faults), bool(here.log_json)
-    return run(_served(request, Lines(log_json=as_log), token) if serve else _demo(request, display(log_json=as_log), as_json))
+    work = _served(request, Lines(log_json=as_log), token) if serve else _demo(request, display(log_json=as_log), as_json)
+    return run(_until_sigterm(work))
+
+
+async def _until_sigterm(work: Coroutine[Any, Any, int]) -> int:
+    """Let SIGTERM clean up as Ctrl-C does, also before a scan runs."""
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):  # Windows has no signal handlers on the loop
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return INTERRUPTED
 
 
 async def _served(request: DemoRequest, shown: Display, token: str | None) -> int:
     """Show it on the dashboard until a signal; return the exit code."""
     from hdscan.cli.serve import serving
 
-    _cancel_on_sigterm()
-    try:
-        async with Demo(request) as demo:
-            _say_what(request, shown)
-            await demo.import_addresses()
-            with demo.wallet.held("demo"):
-                return await serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
-    except asyncio.CancelledError:
-        return INTERRUPTED
+    async with Demo(request) as demo:
+        _say_what(request, shown)
+        await demo.import_addresses()
+        with demo.wallet.held("demo"):
+            return await serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
 
 
 def _say_what(request: DemoRequest, shown: Display) -> None:
@@ -80,35 +90,20 @@ def _say_what(request: DemoRequest, shown: Display) -> None:
 
 
 async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
-    """Run it; return the exit code."""
-    _cancel_on_sigterm()
-    try:
-        async with Demo(request) as demo, Interrupt(demo.wallet, shown) as interrupt:
-            _say_what(request, shown)
-            with shown:
-                await demo.import_addresses(until=lambda: interrupt.asked)
-                if not interrupt.asked:
-                    await follow(demo.wallet, None, shown, interrupt)
-            if interrupt.asked:
-                return INTERRUPTED
-            report = await demo.reconcile()
-    except asyncio.CancelledError:
-        return INTERRUPTED
+    async with Demo(request) as demo, Interrupt(demo.wallet, shown) as interrupt:
+        _say_what(request, shown)
+        with shown:
+            await demo.import_addresses(until=lambda: interrupt.asked)
+            if not interrupt.asked:
+                await follow(demo.wallet, None, shown, interrupt)
+        if interrupt.asked:
+            return INTERRUPTED
+        report = await demo.reconcile()
     if as_json:
         write_json(report)
     else:
         show_report(report)
     return exit_code(report)
-
-
-def _cancel_on_sigterm() -> None:
-    """Let SIGTERM clean up as Ctrl-C does, also before a scan runs."""
-    task = asyncio.current_task()
-    assert task is not None
-    try:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    except NotImplementedError:  # Windows has no signal handlers on the loop
-        return
 
 
 def exit_code(report: DemoReport) -> int:

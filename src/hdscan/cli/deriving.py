@@ -10,7 +10,7 @@ import typer
 from hdscan.app import Wallet
 from hdscan.app.keys import Deriver, Script, from_extended, from_mnemonic
 from hdscan.cli.meter import Meter
-from hdscan.cli.options import AsJson, AsJsonl, Chain, settings_of
+from hdscan.cli.options import AsJson, AsJsonl, Chain, option, settings_of
 from hdscan.cli.secrets import read_extended_key, read_mnemonic
 from hdscan.cli.stdout import Form, form, write, write_json, write_lines, write_rows
 from hdscan.model.errors import InputError, KeyFault
@@ -41,20 +41,14 @@ def derive(
     stray: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
     *,
     chain: Chain,
-    xpub: Annotated[
-        str | None, typer.Option("--xpub", metavar="KEY|-", help="An extended public key; - reads it from standard input.")
-    ] = None,
-    seed_stdin: Annotated[
-        bool, typer.Option("--seed-stdin", metavar="", help="Read a BIP-39 mnemonic from standard input.")
-    ] = False,
-    seed_file: Annotated[
-        Path | None, typer.Option("--seed-file", metavar="FILE", help="Read a BIP-39 mnemonic from a file of mode 0600.")
-    ] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many addresses.")] = 20,
-    start: Annotated[int, typer.Option("--start", metavar="I", min=0, help="The first index.")] = 0,
-    branch: Annotated[int, typer.Option("--branch", metavar="0|1", min=0, max=1, help="0 receiving, 1 change.")] = 0,
+    xpub: Annotated[str | None, option("--xpub", "KEY|-", "An extended public key; - reads it from standard input.")] = None,
+    seed_stdin: Annotated[bool, option("--seed-stdin", "", "Read a BIP-39 mnemonic from standard input.")] = False,
+    seed_file: Annotated[Path | None, option("--seed-file", "FILE", "Read a BIP-39 mnemonic from a file of mode 0600.")] = None,
+    count: Annotated[int, option("--count", "N", "How many addresses.", min=1)] = 20,
+    start: Annotated[int, option("--start", "I", "The first index.", min=0)] = 0,
+    branch: Annotated[int, option("--branch", "0|1", "0 receiving, 1 change.", min=0, max=1)] = 0,
     script: Annotated[Script | None, typer.Option("--script", help="Bitcoin: the kind of address.")] = None,
-    printed: Annotated[bool, typer.Option("--print", metavar="", help="Print address and path, and store nothing.")] = False,
+    printed: Annotated[bool, option("--print", "", "Print address and path, and store nothing.")] = False,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
 ) -> None:
@@ -78,7 +72,8 @@ def derive(
         _print(deriver, start, count, as_form)
         return
     with Wallet(settings) as wallet, Meter() as meter:
-        added = asyncio.run(wallet.derive(chain, deriver, start, count, lambda done: meter.say("deriving", done, count)))
+        derived = deriver.addresses(start, count)
+        added = asyncio.run(wallet.derive(chain, derived, lambda done: meter.say("deriving", done, count)))
     if as_form is Form.TEXT:
         write(f"{chain}: {added.added:,} addresses added, {added.known:,} known already\n")
     else:

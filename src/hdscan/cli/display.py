@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
@@ -29,7 +28,6 @@ from hdscan.model.events import (
 )
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
-FRAME_EVERY = 0.25  # seconds between live pictures
 WARNINGS = ("scan_error", "scan_token_error")
 NARROW = 90  # columns below which the picture omits the least important ones
 ENDS = {Status.COMPLETED: "green", Status.COMPLETED_WITH_GAPS: "yellow", Status.STOPPED: "yellow", Status.FAILED: "bold red"}
@@ -45,7 +43,7 @@ class Display(Protocol):
     def __enter__(self) -> Self:
         """Start."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop and restore the terminal."""
 
     def take(self, event: Event) -> None:
@@ -87,11 +85,6 @@ def words(progress: ChainProgress) -> str:
     return ", ".join(parts)
 
 
-def _open_words(progress: ChainProgress) -> str:
-    """The readings without an amount: unread, and disputed if there are any."""
-    return f"{progress.unread:,}" + (f" + {progress.disputed:,} disputed" if progress.disputed else "")
-
-
 def token_words(event: TokenError) -> str:
     """A token's failure, or its recovery, in one line."""
     if event.addresses == 0:
@@ -113,7 +106,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def take(self, event: Event) -> None:
@@ -133,17 +126,14 @@ class Lines:
                 self._say("scan_token_error", token_words(event), chain=event.chain, token=event.token, code=event.code)
 
     def tick(self) -> None:
-        """Print a line for every chain that is still being scanned."""
         for progress in self._chains.values():
             fields = {"read": progress.read, "unread": progress.unread, "readings": progress.readings}
             self._say("scan_progress", words(progress), chain=progress.chain, **fields)
 
     def note(self, text: str) -> None:
-        """Show a sentence."""
         self._say("note", text)
 
     def _first(self, chain: str, token: str, code: str) -> bool:
-        """Whether this failure was not reported yet."""
         before = len(self._told)
         self._told.add((chain, token, code))
         return len(self._told) > before
@@ -158,7 +148,7 @@ class Lines:
 class Picture:
     """Draws a row per chain and the providers below, four times a second; the log scrolls above."""
 
-    every = FRAME_EVERY
+    every = 0.25
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -173,7 +163,7 @@ class Picture:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def take(self, event: Event) -> None:
@@ -200,15 +190,12 @@ class Picture:
                 self._providers[event.name] = event
 
     def tick(self) -> None:
-        """Redraw."""
         self._live.refresh()
 
     def note(self, text: str) -> None:
-        """Print a line above the picture."""
         self._console.print(text, soft_wrap=True)
 
     def render(self) -> Group:
-        """The current picture."""
         shown = [status for status in self._providers.values() if status.chain in self._chains]
         parts: list[Table | Text] = [self._chain_table()]
         if shown:
@@ -235,11 +222,12 @@ class Picture:
                 left = Text(duration(progress.eta - since) if progress.eta is not None and progress.eta > since else "…")
             else:
                 left = Text(progress.status.replace("_", " "), style=ENDS.get(progress.status, ""))
+            unread = f"{progress.unread:,}" + (f" + {progress.disputed:,} disputed" if progress.disputed else "")
             row: list[Text | ProgressBar | str] = [
                 Text(progress.chain, style="bold"),
                 bar,
                 f"{progress.ended:,}/{progress.readings:,}",
-                Text(_open_words(progress), style="yellow" if progress.open else "dim"),
+                Text(unread, style="yellow" if progress.open else "dim"),
                 f"{progress.rate:,.0f}",
                 left,
             ]

@@ -9,9 +9,9 @@ from rich.text import Text
 from hdscan.app import Settings
 from hdscan.app.doctor import Checkup, Finding, Level, checkup, examine
 from hdscan.cli import log
-from hdscan.cli.exits import FAILED, OK
+from hdscan.cli.call import FAILED, OK
 from hdscan.cli.follow import run
-from hdscan.cli.options import AsJson, settings_of
+from hdscan.cli.options import AsJson, option, settings_of
 from hdscan.cli.stdout import write_json
 from hdscan.cli.table import show
 from hdscan.cli.text import clean
@@ -34,7 +34,7 @@ MARKS = {Level.OK: ("✓ ok  ", "green"), Level.WARN: ("! warn", "yellow"), Leve
 @app.command("doctor", epilog=EPILOG)
 def doctor(
     context: typer.Context,
-    offline: Annotated[bool, typer.Option("--offline", metavar="", help="Make no network call.")] = False,
+    offline: Annotated[bool, option("--offline", "", "Make no network call.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Check database, permissions, clock and providers, and say how to fix what is wrong."""

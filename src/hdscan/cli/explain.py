@@ -72,7 +72,6 @@ def _parts(row: Explained) -> Iterator[Text | Table | str]:
 
 
 def _state(balance: BalanceRow) -> str:
-    """The current balance in one line."""
     if balance.amount is None:
         return f"{balance.state}: there is no amount" + (f"; {clean(balance.error)}" if balance.error else "")
     held = f"{coins(balance.amount, balance.decimals)} {clean(balance.asset)}"

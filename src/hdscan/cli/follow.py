@@ -3,29 +3,22 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from hdscan.app import ScanRequest, Wallet
+from hdscan.cli.call import INTERRUPTED, SIGNALS
 from hdscan.cli.display import Display
-from hdscan.cli.exits import INTERRUPTED, SIGNALS
 from hdscan.model.events import Event, ScanState
 from hdscan.model.scan import ScanResult
 
-_run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
-with suppress(ImportError):  # it has no wheel for Windows
-    from uvloop import run as _run
+try:
+    from uvloop import run
+except ImportError:  # it has no wheel for Windows
+    from asyncio import run  # type: ignore[assignment]  # called alike, but for options that nothing here gives
 
-
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the quickest loop there is."""
-    result: T = _run(work)
-    return result
+__all__ = ["Interrupt", "follow", "run"]
 
 
 class Interrupt:
@@ -39,7 +32,6 @@ class Interrupt:
 
     @property
     def asked(self) -> bool:
-        """Whether a signal came."""
         return self.heard.is_set()
 
     async def __aenter__(self) -> Self:
@@ -50,9 +42,7 @@ class Interrupt:
                 signal.signal(number, lambda *_: self._heard())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for number in SIGNALS:
             try:
                 asyncio.get_running_loop().remove_signal_handler(number)
@@ -70,10 +60,8 @@ class Interrupt:
 
     async def wait(self, seconds: float) -> None:
         """Wait, but not longer than until a signal comes."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.heard.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 async def follow(

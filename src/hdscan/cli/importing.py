@@ -11,15 +11,14 @@ from typing import IO, Annotated
 
 import typer
 
-from hdscan.app import Imported, Wallet
+from hdscan.app import Wallet
 from hdscan.cli.meter import Meter
-from hdscan.cli.options import AsJson, Chain, settings_of
+from hdscan.cli.options import AsJson, Chain, option, settings_of
 from hdscan.cli.stdout import write, write_json
 from hdscan.cli.text import clean
 from hdscan.model.errors import InputError
 
 BAD_SHOWN = 20  # bad lines that are listed
-SAID_EVERY = 1000  # lines
 
 app = typer.Typer(add_completion=False)
 
@@ -39,44 +38,35 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE|-", help="A file of addresses; - is standard input.")],
     *,
     chain: Chain,
-    skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", metavar="", help="Leave bad lines out and import the rest.")
-    ] = False,
+    skip_invalid: Annotated[bool, option("--skip-invalid", "", "Leave bad lines out and import the rest.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add addresses from a file: one a line, or CSV with an 'address' column."""
     settings = settings_of(context)
     settings.chain(chain)
-    with _opened(file) as (lines, size), Wallet(settings) as wallet, Meter() as meter:
-        counted = _Counted(lines, size, meter)
+    with _opened(file) as (source, size), Wallet(settings) as wallet, Meter() as meter:
+        counted = _Counted(source, size, meter)
         work = wallet.import_addresses(
             chain, counted, skip_invalid=skip_invalid, progress=lambda done: meter.say("storing", done, counted.lines)
         )
         imported = asyncio.run(work)
     if as_json:
         write_json(imported)
-    _say_bad(imported)
+    for bad in imported.bad[:BAD_SHOWN]:
+        print(f"line {bad.number}: {clean(bad.reason)}", file=sys.stderr)
+    if len(imported.bad) > BAD_SHOWN:
+        print(f"and {len(imported.bad) - BAD_SHOWN:,} more bad lines", file=sys.stderr)
     if imported.bad and not skip_invalid:
-        raise InputError(f"{_lines(len(imported.bad))}, so nothing was imported; fix them, or skip them with --skip-invalid")
+        lines = "1 bad line" if len(imported.bad) == 1 else f"{len(imported.bad):,} bad lines"
+        raise InputError(f"{lines}, so nothing was imported; fix them, or skip them with --skip-invalid")
     if not imported.added and not imported.known:
         raise InputError("there is no address to import")
     if not as_json:
         write(f"{chain}: {imported.added:,} addresses added, {imported.known:,} known already\n")
 
 
-def _lines(bad: int) -> str:
-    return "1 bad line" if bad == 1 else f"{bad:,} bad lines"
-
-
-def _say_bad(imported: Imported) -> None:
-    for bad in imported.bad[:BAD_SHOWN]:
-        print(f"line {bad.number}: {clean(bad.reason)}", file=sys.stderr)
-    if len(imported.bad) > BAD_SHOWN:
-        print(f"and {len(imported.bad) - BAD_SHOWN:,} more bad lines", file=sys.stderr)
-
-
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     """The lines of the file, or of standard input for -, and their size in bytes."""
     if str(path) == "-":
         with TemporaryFile() as spool:  # read all first: a slow writer must not hold the database
@@ -97,7 +87,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
 class _Counted:
     """Counts lines as they are read."""
 
-    def __init__(self, lines: Iterable[bytes], size: int | None, meter: Meter) -> None:
+    def __init__(self, lines: Iterable[bytes], size: int, meter: Meter) -> None:
         self._source = lines
         self._size = size
         self._meter = meter
@@ -109,9 +99,8 @@ class _Counted:
             for line in self._source:
                 self.lines += 1
                 done += len(line)
-                if self.lines % SAID_EVERY == 0:
-                    known = self._size is not None
-                    self._meter.say("reading, bytes" if known else "reading, lines", done if known else self.lines, self._size)
+                if self.lines % 1000 == 0:
+                    self._meter.say("reading, bytes", done, self._size)
                 yield line
         except OSError as error:
             raise InputError(f"the addresses cannot be read: {error.strerror}") from None

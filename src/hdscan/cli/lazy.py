@@ -37,7 +37,6 @@ class LazyGroup(TyperGroup):
     """A group that lists its commands from the table, and imports the one that is run, completed or explained."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Every command, in the table's order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
@@ -46,7 +45,6 @@ class LazyGroup(TyperGroup):
         return None if row is None else TyperCommand(cmd_name, help=row.help)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The global options."""
         return convert_only_given(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

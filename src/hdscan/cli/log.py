@@ -1,6 +1,5 @@
 """Configures logging: one line per event on stderr, for people or as JSON, without values in tracebacks."""
 
-import logging
 import os
 import sys
 import traceback
@@ -13,18 +12,6 @@ from hdscan.app import Settings
 from hdscan.cli.call import Call
 from hdscan.cli.options import settings_of_call
 from hdscan.model.errors import HdscanError
-
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-class _Stderr:
-    """Writes to the current `sys.stderr`, which a live display replaces."""
-
-    def msg(self, message: str) -> None:
-        """Write one line."""
-        print(message, file=sys.stderr, flush=True)
-
-    log = debug = info = warning = warn = error = err = critical = exception = fatal = failure = msg
 
 
 def configure(level: str, *, as_json: bool) -> None:
@@ -45,8 +32,8 @@ def configure(level: str, *, as_json: bool) -> None:
         ]
     structlog.configure(
         processors=shown,
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=lambda *_: _Stderr(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the current one: a live display replaces it
         cache_logger_on_first_use=False,
     )
 

@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 import time
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hdscan.cli.exits import INTERRUPTED, SIGNALS
+from hdscan.cli.call import INTERRUPTED, SIGNALS
 
 LINE_EVERY = 30.0  # seconds between plain lines
 
@@ -36,7 +36,7 @@ class Meter:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
         for number, handler in self._before.items():

@@ -1,20 +1,26 @@
 """The options that several commands share, and what the global ones say."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hdscan.app import Settings, configure
 from hdscan.cli.call import Call
 
-AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]
-AsJsonl = Annotated[bool, typer.Option("--jsonl", metavar="", help="Print JSON lines.")]
-AsCsv = Annotated[bool, typer.Option("--csv", metavar="", help="Print CSV.")]
-Chain = Annotated[str, typer.Option("--chain", metavar="CHAIN", help="The chain: btc, bsc, sol or one of your own.")]
-OneChain = Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Only this chain.")]
-OneAsset = Annotated[str | None, typer.Option("--asset", metavar="SYM", help="Only this asset: BTC, BNB, SOL, USDC, USDT …")]
-Chains = Annotated[list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Only this chain; may be repeated.")]
-Assets = Annotated[list[str] | None, typer.Option("--asset", metavar="SYM", help="Only this asset; may be repeated.")]
+
+def option(name: str, metavar: str, help: str, *, min: float | None = None, max: float | None = None) -> Any:
+    """An option; a flag has the metavar ""."""
+    return typer.Option(name, metavar=metavar, help=help, min=min, max=max)
+
+
+AsJson = Annotated[bool, option("--json", "", "Print JSON.")]
+AsJsonl = Annotated[bool, option("--jsonl", "", "Print JSON lines.")]
+AsCsv = Annotated[bool, option("--csv", "", "Print CSV.")]
+Chain = Annotated[str, option("--chain", "CHAIN", "The chain: btc, bsc, sol or one of your own.")]
+OneChain = Annotated[str | None, option("--chain", "CHAIN", "Only this chain.")]
+OneAsset = Annotated[str | None, option("--asset", "SYM", "Only this asset: BTC, BNB, SOL, USDC, USDT …")]
+Chains = Annotated[list[str] | None, option("--chain", "CHAIN", "Only this chain; may be repeated.")]
+Assets = Annotated[list[str] | None, option("--asset", "SYM", "Only this asset; may be repeated.")]
 
 
 def settings_of(context: typer.Context) -> Settings:

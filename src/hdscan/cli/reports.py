@@ -1,7 +1,6 @@
 """The read-only commands status, balances, gaps and providers; they also work during a scan."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
 
@@ -11,11 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.app import Wallet
-from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, asked_symbol, settings_of
+from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, asked_symbol, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
-from hdscan.cli.table import show, table
+from hdscan.cli.table import show, table, totals_table
 from hdscan.cli.text import STYLES, clean, coins, duration, state_words
-from hdscan.cli.totals import totals_table
 from hdscan.model.recast import recast
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
 from hdscan.model.tally import Tally
@@ -91,11 +89,8 @@ def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = 
 def _show_status(rows: list[StatusRow]) -> None:
     made = table("chain", "scan", "status", *COUNTS, "time", right=COUNTS)
     for row in rows:
-        word = (
-            "running, or killed: then the next scan resumes it"
-            if row.status is Status.RUNNING
-            else row.status.replace("_", " ")
-        )
+        running = row.status is Status.RUNNING
+        word = "running, or killed: then the next scan resumes it" if running else row.status.replace("_", " ")
         counts = [f"{getattr(row, count):,}" for count in COUNTS]
         made.add_row(row.chain, str(row.scan_id), word, *counts, duration(row.seconds))
     show(made, *(f"{row.chain}: {clean(row.error)}" for row in rows if row.error))
@@ -114,7 +109,7 @@ def balances(
     *,
     chain: OneChain = None,
     asset: OneAsset = None,
-    funded: Annotated[bool, typer.Option("--funded", metavar="", help="Only amounts above zero.")] = False,
+    funded: Annotated[bool, option("--funded", "", "Only amounts above zero.")] = False,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
     as_csv: AsCsv = False,
@@ -147,13 +142,11 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         disputed = (row for row in wallet.balances(chain, symbol) if row.state is BalanceState.DISPUTED)
         show("", "Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
         show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)))
-    unread = sum(total.unread for total in totals)
-    if unread:
+    if unread := sum(total.unread for total in totals):
         show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
 
 
 def _answers(row: BalanceRow) -> str:
-    """Every provider's answer in whole coins."""
     return ", ".join(
         f"{answer.source}: {coins(answer.amount, row.decimals)} {clean(row.asset)}"
         + ("" if answer.height is None else f" at {answer.height}")
@@ -181,7 +174,7 @@ def gaps(
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
     with _reader(context) as wallet:
         if chain is not None:
-            wallet.chain(chain)
+            wallet.settings.chain(chain)
         rows = wallet.gaps(chain)
         if as_form is not Form.TEXT:
             write_rows(rows, Gap, as_form)
@@ -206,7 +199,7 @@ def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl
     with _reader(context) as wallet:
         rows = wallet.providers()
     if as_form is Form.TEXT:
-        show(_provider_table(rows, datetime.now(UTC).timestamp()))
+        show(_provider_table(rows))
         for row in rows:
             if row.last_error:
                 show(Text.assemble((row.name, "bold"), ": ", clean(row.last_error)))
@@ -214,12 +207,12 @@ def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl
         write_rows(rows, ProviderStatus, as_form)
 
 
-def _provider_table(rows: Iterable[ProviderStatus], now: float) -> Table:
+def _provider_table(rows: Iterable[ProviderStatus]) -> Table:
     made = table("provider", "chain", "state", "breaker", "per s", *CALLS, right=("per s", *CALLS))
     for row in rows:
         closed = {method: state for method, state in row.breaker.items() if state != "closed"}
         breaker = ", ".join(f"{method} {state}" for method, state in closed.items()) or "closed"
         counts = [f"{getattr(row, count):,}" for count in CALLS]
-        state = Text(state_words(row, now), style=STYLES.get(row.state, "yellow"))
+        state = Text(state_words(row), style=STYLES.get(row.state, "yellow"))
         made.add_row(row.name, row.chain, state, breaker, f"{row.rate:.3g}", *counts)
     return made

@@ -8,14 +8,12 @@ import msgspec
 import typer
 
 from hdscan.app import ScanRequest, Wallet
-from hdscan.cli.call import Call
+from hdscan.cli.call import FAILED, INTERRUPTED, OK, UNREAD, Call
 from hdscan.cli.display import Display, display_of
-from hdscan.cli.exits import FAILED, INTERRUPTED, OK, UNREAD
 from hdscan.cli.follow import Interrupt, follow, run
-from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, settings_of
+from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json
-from hdscan.cli.table import show
-from hdscan.cli.totals import totals_table
+from hdscan.cli.table import show, totals_table
 from hdscan.model.errors import InputError
 from hdscan.model.events import Event
 from hdscan.model.recast import recast
@@ -53,19 +51,13 @@ def scan(
     *,
     chain: Chains = None,
     asset: Assets = None,
-    restart: Annotated[
-        bool, typer.Option("--restart", metavar="", help="Begin a new scan even if the last one can be resumed.")
-    ] = False,
-    retry: Annotated[bool, typer.Option("--retry", metavar="", help="Read only what the last scan left unread.")] = False,
+    restart: Annotated[bool, option("--restart", "", "Begin a new scan even if the last one can be resumed.")] = False,
+    retry: Annotated[bool, option("--retry", "", "Read only what the last scan left unread.")] = False,
     audit: Annotated[
         float | None,
-        typer.Option(
-            "--audit", metavar="N", min=0, max=100, help="Ask another operator too, for all non-zero amounts and N % of zeros."
-        ),
+        option("--audit", "N", "Ask another operator too, for all non-zero amounts and N % of zeros.", min=0, max=100),
     ] = None,
-    watch: Annotated[
-        float | None, typer.Option("--watch", metavar="SECONDS", min=1, help="Scan again every so many seconds.")
-    ] = None,
+    watch: Annotated[float | None, option("--watch", "SECONDS", "Scan again every so many seconds.", min=1)] = None,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
 ) -> int:
@@ -79,7 +71,7 @@ def scan(
     shown = display_of(settings, quiet=context.ensure_object(Call).log_level is None)
     with Wallet(settings) as wallet:
         for name in chain or ():
-            wallet.chain(name)
+            settings.chain(name)
         for name in asset or ():
             settings.asset(name, chain)
         request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry, audit)
@@ -123,8 +115,7 @@ def next_steps(result: ScanResult) -> list[str]:
     lines = []
     if result.status in (Status.STOPPED, Status.FAILED):
         lines.append("not finished; what was read is kept. Go on with: hdscan scan")
-    unread = sum(chain.unread for chain in result.chains.values())
-    if unread:
+    if unread := sum(chain.unread for chain in result.chains.values()):
         lines.append(
             f"{unread:,} readings are unread (they are not zeros). See them: hdscan gaps. Try again: hdscan scan --retry"
         )

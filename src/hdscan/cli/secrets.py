@@ -69,17 +69,13 @@ def read_token(file: Path | None) -> str | None:
 def protected(path: Path, what: str) -> str:
     """The text of a file that only its owner can read; otherwise KeyFault, which names it by `what` it holds."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        with os.fdopen(os.open(path, os.O_RDONLY), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
+                raise KeyFault(f"the {what} file can be read by others; fix it with: chmod 600 {shlex.quote(str(path))}")
+            return _decoded(file.read(LONGEST))
     except OSError as error:
         raise KeyFault(f"the {what} file cannot be read: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(handle).st_mode
-        if os.name != "nt" and stat.S_IMODE(mode) & 0o077:
-            raise KeyFault(f"the {what} file can be read by others; fix it with: chmod 600 {shlex.quote(str(path))}")
-        try:
-            return _decoded(file.read(LONGEST))
-        except OSError as error:
-            raise KeyFault(f"the {what} file cannot be read: {error.strerror}") from None
 
 
 def _decoded(raw: bytes) -> str:

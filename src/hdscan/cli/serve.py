@@ -11,10 +11,10 @@ import typer
 from hdscan import web
 from hdscan.app import Wallet
 from hdscan.cli import log
+from hdscan.cli.call import INTERRUPTED
 from hdscan.cli.display import Display, Lines
-from hdscan.cli.exits import INTERRUPTED
 from hdscan.cli.follow import Interrupt, run
-from hdscan.cli.options import settings_of
+from hdscan.cli.options import option, settings_of
 from hdscan.cli.secrets import TOKEN_VARIABLE, read_token
 from hdscan.cli.stdout import write
 from hdscan.model.errors import InputError
@@ -36,14 +36,12 @@ Ctrl-C ends it; a scan that is running then is resumed by the next one."""
 def serve(
     context: typer.Context,
     *,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The IP address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port; 0 takes any.")] = 8480,
+    host: Annotated[str, option("--host", "ADDRESS", "The IP address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, option("--port", "N", "The port; 0 takes any.", min=0, max=65535)] = 8480,
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="The token for programs, in a file of mode 0600.")
+        Path | None, option("--token-file", "FILE", "The token for programs, in a file of mode 0600.")
     ] = None,
-    allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", metavar="", help="Listen for other machines too; needs a token.")
-    ] = False,
+    allow_remote: Annotated[bool, option("--allow-remote", "", "Listen for other machines too; needs a token.")] = False,
 ) -> int:
     """Serve the dashboard and the HTTP API."""
     settings = settings_of(context)

@@ -12,7 +12,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
-from hdscan.app import Imported, ScanRequest, Wallet, csv_lines
+from hdscan.app import Imported, ScanRequest, Wallet
+from hdscan.app.spreadsheet import csv_lines
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import Snapshot
 from hdscan.model.page import Page, Sort
@@ -117,7 +118,7 @@ class Scanning(Controller):
         if data.restart and data.retry:
             raise InputError("restart reads everything, retry only what is unread: choose one")
         for chain in data.chains:
-            wallet.chain(chain)
+            wallet.settings.chain(chain)
         assets = tuple(wallet.settings.asset(asset, data.chains) for asset in data.assets)
         return Begun(await scans.start(recast(data, ScanRequest, assets=assets)))
 
@@ -125,7 +126,7 @@ class Scanning(Controller):
     async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StopScan]) -> Begun:
         """Stop the running scan, or some of its chains; what was read is kept."""
         for chain in data.chains:
-            wallet.chain(chain)
+            wallet.settings.chain(chain)
         return Begun(scans.stop(data.chains))
 
     @get("/scans", sync_to_thread=True, responses=READS)
@@ -136,13 +137,13 @@ class Scanning(Controller):
         limit: Limit = 100,
     ) -> Page[ScanAnswer]:
         """Every scan, newest first."""
-        records = wallet.scans(before, limit)
+        records = wallet.store.scans.records(before, limit)
         return Page(tuple(map(_answer, records)), str(records[-1].scan_id) if len(records) == limit else None)
 
     @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
     def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
         """One scan."""
-        if (record := wallet.scan_record(scan_id)) is None:
+        if (record := wallet.store.scans.record(scan_id)) is None:
             raise NotFoundException(f"there is no scan {scan_id}")
         return _answer(record)
 
@@ -172,7 +173,7 @@ class Holdings(Controller):
     ) -> BalancePage:
         """Balances in pages, and their totals."""
         symbol = _chosen(wallet, chain, asset)
-        search = partial(wallet.balance_page, chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+        search = partial(wallet.store.balances.page, chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
         async with searches:
             found = await asyncio.to_thread(search)
             return BalancePage(found.items, found.next, await asyncio.to_thread(totals.of, chain, symbol))
@@ -192,7 +193,7 @@ class Holdings(Controller):
     ) -> Page[Gap]:
         """What the last scan of each chain could not read, and why."""
         _chosen(wallet, chain, None)
-        return wallet.gap_page(chain, cursor=cursor, limit=limit)
+        return wallet.store.balances.gap_page(chain, cursor=cursor, limit=limit)
 
     @post("/addresses", status_code=200, responses=CHANGES)
     async def add(
@@ -219,7 +220,7 @@ def healthz() -> Health:
 @get("/readyz", sync_to_thread=True, responses=READS)
 def readyz(wallet: NamedDependency[Wallet]) -> Health:
     """Whether the database can be read and its file is still there."""
-    if not (path := wallet.beside("")).exists():
+    if not (path := wallet.store.beside("")).exists():
         raise StoreError(f"{path} is gone; anything written now is lost when the server ends")
     wallet.chains()
     return Health()
@@ -251,7 +252,7 @@ def _always(value: Any) -> Provide:
 
 def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:
     """The asset's configured symbol; InputError for an unknown chain or asset."""
-    chains = None if chain is None else [wallet.chain(chain).id]
+    chains = None if chain is None else [wallet.settings.chain(chain).id]
     return None if asset is None else wallet.settings.asset(asset, chains)
 
 
@@ -264,7 +265,7 @@ async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: boo
     """Page by page, so that a slow reader holds no snapshot of the database open."""
     cursor, fields = None, BalanceRow.__struct_fields__
     while True:
-        page = await asyncio.to_thread(wallet.balance_page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
+        page = await asyncio.to_thread(wallet.store.balances.page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
         yield "".join(csv_lines(page.items, fields, header=cursor is None))
         if (cursor := page.next) is None:
             return

@@ -149,7 +149,7 @@ async def serve(
         chains, errors = wallet.state()
         hub = Hub(CurrentState(chains, errors, wallet.providers()), epoch=secrets.token_hex(8))
         scans = Scans(wallet, hub, lambda: rfc3339(time.time()))
-        access = Access(load_secret(wallet.beside(".secret")), token, port)
+        access = Access(load_secret(wallet.store.beside(".secret")), token, port)
         guard = Guard(make_app(wallet, hub, scans), access, port, binding.names, timeouts)
         async with listening(guard, listener, timeouts) as server:
             server.ended.add_done_callback(lambda _: until.set())

@@ -28,9 +28,8 @@ def clock_offline(newest: float, now: float) -> Finding:
 def clock_online(offsets: Sequence[float], now: float) -> Finding:
     """Compare the clock with the providers': `offsets` in seconds, positive if ours is behind; the median decides."""
     if not offsets:
-        return Finding(
-            "clock", Level.WARN, f"{rfc3339_seconds(now)} could not be compared: no provider answered", "try again later"
-        )
+        text = f"{rfc3339_seconds(now)} could not be compared: no provider answered"
+        return Finding("clock", Level.WARN, text, "try again later")
     off = median(offsets)
     hosts = "1 provider" if len(offsets) == 1 else f"{len(offsets)} providers"
     if abs(off) < CLOCK_WARN:
@@ -50,7 +49,6 @@ class Listening(AioTransport):
 
     # requests and replies are types of `wire`, which app does not import
     async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
-        """Exchange one request for its reply."""
         asked = self._now()
         response = await super().send(base_url, request, sent)
         received = self._now()

@@ -57,9 +57,5 @@ def _access(path: Path, unwanted: int) -> Finding | None:
         level, can = Level.WARN, "read"
     else:
         return None
-    return Finding(
-        "permissions",
-        level,
-        f"others on this machine can {can} {path} (mode {mode:04o})",
-        f"chmod {'700' if path.is_dir() else '600'} {shlex.quote(str(path))}",
-    )
+    mend = f"chmod {'700' if path.is_dir() else '600'} {shlex.quote(str(path))}"
+    return Finding("permissions", level, f"others on this machine can {can} {path} (mode {mode:04o})", mend)

@@ -1,7 +1,7 @@
 """Checks the providers: each proves its chain within its limits, and reports what is left of its quotas."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 from hdscan.app.doctor.clock import Listening, clock_offline, clock_online
 from hdscan.app.doctor.finding import Finding, Level
@@ -40,6 +40,7 @@ class Providers:
         self._clock = clock
         self._transport = Listening(min(settings.scan.request_timeout, PATIENCE), clock)
         self._fleet = make_fleet(settings, self._transport, clock)
+        self._upstreams = [upstream for upstreams in self._fleet.upstreams.values() for upstream in upstreams]
         self._failed: set[str] = set()
         if store is not None:
             self._fleet.restore(store.runtime.load(), clock())
@@ -50,7 +51,7 @@ class Providers:
         if busy is not None:
             yield Finding("scan", Level.OK, f"{busy}: its providers are not asked now, so that no rate is exceeded")
         if offline or busy is not None:
-            for upstream in self._upstreams():
+            for upstream in self._upstreams:
                 yield self._limits(upstream)
         else:
             async for finding in self._ask_all():
@@ -63,9 +64,6 @@ class Providers:
             now = self._clock()
             yield clock_online(self._transport.offsets, now) if busy is None else clock_offline(0.0, now)
 
-    def _upstreams(self) -> Iterator[Upstream]:
-        return (upstream for upstreams in self._fleet.upstreams.values() for upstream in upstreams)
-
     def _scanning(self) -> str | None:
         """Who is scanning now, with limiters of its own, or None."""
         if self._store is None:
@@ -77,10 +75,9 @@ class Providers:
             return str(error)
 
     async def _ask_all(self) -> AsyncIterator[Finding]:
-        upstreams = list(self._upstreams())
         async with self._transport:
-            turns = {id(upstream.limiter): asyncio.Lock() for upstream in upstreams}
-            asked = [asyncio.create_task(self._ask(upstream, turns[id(upstream.limiter)])) for upstream in upstreams]
+            turns = {id(upstream.limiter): asyncio.Lock() for upstream in self._upstreams}
+            asked = [asyncio.create_task(self._ask(upstream, turns[id(upstream.limiter)])) for upstream in self._upstreams]
             try:
                 for task in asked:
                     yield await task
@@ -131,9 +128,8 @@ class Providers:
         if held <= now:
             return Finding(name, Level.OK, text)
         self._failed.add(upstream.name)
-        return Finding(
-            name, Level.WARN, f"{text}; paused until {rfc3339_seconds(held)}", "wait; until then scans go on with the others"
-        )
+        text += f"; paused until {rfc3339_seconds(held)}"
+        return Finding(name, Level.WARN, text, "wait; until then scans go on with the others")
 
     def _chain(self, chain: str) -> Finding:
         """Check that every asset of a chain has a provider; a failure only if the chain has addresses."""
