@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Protocol, Self
+from typing import Self
 
 import structlog
 from rich.console import Console, Group
@@ -33,42 +33,6 @@ NARROW = 90  # columns below which the picture omits the least important ones
 ENDS = {Status.COMPLETED: "green", Status.COMPLETED_WITH_GAPS: "yellow", Status.STOPPED: "yellow", Status.FAILED: "bold red"}
 
 _log = structlog.get_logger()
-
-
-class Display(Protocol):
-    """Shows a scan: enter it, give it every event, and call `tick` every `every` seconds."""
-
-    every: float
-
-    def __enter__(self) -> Self:
-        """Start."""
-
-    def __exit__(self, *_: object) -> None:
-        """Stop and restore the terminal."""
-
-    def take(self, event: Event) -> None:
-        """Process an event."""
-
-    def tick(self) -> None:
-        """Show the current state."""
-
-    def note(self, text: str) -> None:
-        """Show a sentence."""
-
-
-def display(*, log_json: bool = False) -> Display:
-    """The display that suits stderr: a picture on a terminal, plain lines elsewhere, log entries with `log_json`."""
-    if sys.stderr.isatty() and not log_json and not Console(stderr=True).is_dumb_terminal:
-        return Picture()
-    return Lines(log_json=log_json)
-
-
-def display_of(settings: Settings, *, quiet: bool) -> Display:
-    """The display of a scan, with logging configured; `quiet` raises INFO to WARNING above a picture."""
-    shown = display(log_json=settings.log_json)
-    level = settings.log_level
-    log.configure("warning" if quiet and level == "info" and isinstance(shown, Picture) else level, as_json=settings.log_json)
-    return shown
 
 
 def words(progress: ChainProgress) -> str:
@@ -235,11 +199,27 @@ class Picture:
         return table
 
     def _provider_line(self, providers: list[ProviderStatus]) -> Text:
-        text = Text("providers  ", style="dim")
-        ready = [status for status in providers if status.state is ProviderState.READY]
-        other = [status for status in providers if status.state not in (ProviderState.READY, ProviderState.DISABLED)]
-        text.append(f"{len(ready)} ready", style=STYLES[ProviderState.READY])
-        for status in other:
-            text.append("  ")
-            text.append(f"{status.name} {state_words(status)}", style=STYLES.get(status.state, "yellow"))
+        ready = sum(status.state is ProviderState.READY for status in providers)
+        text = Text.assemble("providers  ", (f"{ready} ready", STYLES[ProviderState.READY]), style="dim")
+        for status in providers:
+            if status.state not in (ProviderState.READY, ProviderState.DISABLED):
+                text.append("  ").append(f"{status.name} {state_words(status)}", style=STYLES.get(status.state, "yellow"))
         return text
+
+
+Display = Lines | Picture  # enter it, give it every event, and call `tick` every `every` seconds
+
+
+def display(*, log_json: bool = False) -> Display:
+    """The display that suits stderr: a picture on a terminal, plain lines elsewhere, log entries with `log_json`."""
+    if sys.stderr.isatty() and not log_json and not Console(stderr=True).is_dumb_terminal:
+        return Picture()
+    return Lines(log_json=log_json)
+
+
+def display_of(settings: Settings, *, quiet: bool) -> Display:
+    """The display of a scan, with logging configured; `quiet` raises INFO to WARNING above a picture."""
+    shown = display(log_json=settings.log_json)
+    level = settings.log_level
+    log.configure("warning" if quiet and level == "info" and isinstance(shown, Picture) else level, as_json=settings.log_json)
+    return shown

@@ -54,11 +54,8 @@ class Listening(AioTransport):
         received = self._now()
         said = http_date(response.headers.get("date", ""), received)
         if said is not None:
-            said += _seconds(response.headers.get("age", ""))  # a cached reply carries the time at which it was made
+            age = response.headers.get("age", "")  # a cached reply carries the time at which it was made
+            said += float(age) if age.isascii() and age.isdigit() and len(age) < 8 else 0.0
             # the header is cut to the second, and was written between `asked` and `received`
             self.offsets.append(max(said - received, 0.0) + min(said + 1.0 - asked, 0.0))
         return response
-
-
-def _seconds(text: str) -> float:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0.0
