@@ -97,7 +97,7 @@ def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
     params = params_of(chain)
     # only of Bitcoin is the other network known, and named in the error
     known = tuple(OWN.values()) if chain.params is None else (params,)
-    data = _base58check(text)  # first, since LTC1… may be either
+    data = base58check(text)  # first, since LTC1… may be either
     if data is None:
         hrp = next((hrp for each in known for hrp in each.hrps if text[: len(hrp) + 1].lower() == f"{hrp}1"), None)
         if hrp is None:
@@ -116,11 +116,10 @@ def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
     raise InputError(f"is an address of another coin (version byte 0x{version:02x})")
 
 
-def _base58check(text: str) -> bytes | None:
-    if not IS_BASE58.fullmatch(text):
-        return None
+def base58check(text: str) -> bytes | None:
+    """What a base58check text holds, None if it is none or its checksum is wrong."""
     try:
-        return bytes(wallycore.base58check_to_bytes(text))
+        return bytes(wallycore.base58check_to_bytes(text)) if IS_BASE58.fullmatch(text) else None
     except ValueError:
         return None
 

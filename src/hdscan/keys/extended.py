@@ -4,6 +4,7 @@ import msgspec
 import wallycore
 
 from hdscan.chains import Script
+from hdscan.chains.bitcoin import base58check
 from hdscan.keys.secret import recognise
 from hdscan.model.chain import Network
 from hdscan.model.errors import KeyFault
@@ -50,11 +51,7 @@ def parse(text: str) -> ExtendedKey:
     text = text.strip()
     if text[1:4] == "prv":  # as the version bytes of every private key make it begin
         raise KeyFault(_REFUSAL)
-    try:
-        data = bytes(wallycore.base58check_to_bytes(text)) if text.isalnum() else b""
-    except ValueError:
-        data = b""
-    if not data:
+    if not (data := base58check(text)):
         damaged = "the extended public key has a wrong checksum: mistyped or cut off"
         raise KeyFault(damaged if text[1:4] == "pub" else _other_form(text))
     version = int.from_bytes(data[:4])

@@ -7,7 +7,6 @@ import wallycore
 
 from hdscan.model.errors import KeyFault
 
-WORD_COUNTS = (12, 15, 18, 21, 24)
 _ENGLISH = wallycore.bip39_get_wordlist("en")
 
 
@@ -17,7 +16,7 @@ def to_seed(mnemonic: str, passphrase: str) -> bytes:
     Raises KeyFault for a wrong number of words, word or checksum, or a passphrase that is not text.
     """
     words = unicodedata.normalize("NFKD", mnemonic).lower().split()
-    if len(words) not in WORD_COUNTS:
+    if len(words) not in (12, 15, 18, 21, 24):
         raise KeyFault(f"the mnemonic has {len(words)} words; one has 12, 15, 18, 21 or 24")
     sentence = " ".join(words)
     try:

@@ -9,8 +9,6 @@ from tempfile import TemporaryDirectory
 
 from nacl.signing import SigningKey
 
-ED25519 = bytes.fromhex("06032b6570")
-VALID = (b"200101000000Z", b"491231235959Z")
 SEQUENCE, SET, INTEGER, BITS, OCTETS, BOOLEAN, UTF8, TIME = 0x30, 0x31, 0x02, 0x03, 0x04, 0x01, 0x0C, 0x17
 
 
@@ -19,7 +17,7 @@ def certificate(seed: bytes, host: str = "127.0.0.1") -> tuple[bytes, bytes]:
     key = SigningKey(seed)
     public = bytes(key.verify_key)
     name = _der(SEQUENCE, _der(SET, _der(SEQUENCE, bytes.fromhex("0603550403"), _der(UTF8, b"hdscan simulator"))))
-    algorithm = _der(SEQUENCE, ED25519)
+    algorithm = _der(SEQUENCE, bytes.fromhex("06032b6570"))  # Ed25519
     extensions = (
         _extension("551d13", _der(SEQUENCE, _der(BOOLEAN, b"\xff")), critical=True),  # it may sign itself
         _extension("551d0f", _der(BITS, b"\x01\x86"), critical=True),  # for signatures, also of certificates
@@ -32,7 +30,7 @@ def certificate(seed: bytes, host: str = "127.0.0.1") -> tuple[bytes, bytes]:
         _der(INTEGER, b"\x01" + sha256(public).digest()[:8]),
         algorithm,
         name,
-        _der(SEQUENCE, *(_der(TIME, moment) for moment in VALID)),
+        _der(SEQUENCE, _der(TIME, b"200101000000Z"), _der(TIME, b"491231235959Z")),  # valid from 2020 to 2049
         name,
         _der(SEQUENCE, algorithm, _der(BITS, b"\x00" + public)),
         _der(0xA3, _der(SEQUENCE, *extensions)),

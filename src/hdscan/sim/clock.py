@@ -14,7 +14,6 @@ class Clock:
     def __init__(self) -> None:
         self._due = self.ticks()
         self._lag, self._lagged_at = 0.0, -inf
-        self._timer: asyncio.TimerHandle | None = None
 
     def ticks(self) -> float:
         """Monotonic seconds, as the event loop's timers."""
@@ -29,8 +28,7 @@ class Clock:
         self._beat()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
 
     def since(self, at: float) -> float:
         """The earliest time at which something noticed at `at` can have arrived.

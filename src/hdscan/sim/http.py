@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Protocol, cast
 from urllib.parse import unquote_plus
@@ -156,25 +156,22 @@ class Listener:
     def __init__(self, make: Callable[[set[Peer]], Peer], scheme: str = "http", tls: ssl.SSLContext | None = None) -> None:
         self._make, self._scheme, self._tls = make, scheme, tls
         self._peers: set[Peer] = set()
-        self._server: asyncio.AbstractServer | None = None
         self.url = ""
 
     async def open(self) -> str:
         """Listen; return the base URL without a trailing slash."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: self._make(self._peers), "127.0.0.1", 0, backlog=1024, ssl=self._tls)
-        self._server = server
-        self.url = f"{self._scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        make = partial(self._make, self._peers)
+        self._server = await loop.create_server(make, "127.0.0.1", 0, backlog=1024, ssl=self._tls)
+        self.url = f"{self._scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self.url
 
     async def close(self) -> None:
         """Stop listening and reset all connections."""
-        if self._server is not None:
-            self._server.close()
-            for peer in tuple(self._peers):
-                peer.reset()
-            await self._server.wait_closed()
-            self._server = None
+        self._server.close()
+        for peer in tuple(self._peers):
+            peer.reset()
+        await self._server.wait_closed()
 
 
 def parse_query(query: str) -> dict[str, str]:

@@ -87,8 +87,7 @@ class SolanaNode(Speaker):
         return RpcError(-32601, "Method not found")
 
     def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble) -> Any:
-        keys = params[0] if params and isinstance(params[0], list) else None
-        if keys is None:
+        if not params or not isinstance(keys := params[0], list):
             return RpcError(-32602, "Invalid params: invalid type: null, expected a sequence.")
         if len(keys) > MOST_KEYS:
             return RpcError(-32602, f"Too many inputs provided; max {MOST_KEYS}")

@@ -89,7 +89,9 @@ class ChainWorld:
             raise IndexError(index)
         if index >= self.count:
             return self._explicit_texts[index - self.count]
-        return self.form.encode(self._raw(index), self._network)
+        number = index.to_bytes(8, "big")
+        tag = self._tag(number)
+        return self.form.encode(tag + self._mask(tag, number), self._network)
 
     def addresses(self) -> Iterator[str]:
         return (self.address(index) for index in range(len(self)))
@@ -167,10 +169,8 @@ class ChainWorld:
             raise ValueError(f"{self.chain.id} has no {', '.join(sorted(unknown))}")
         return Holdings(tuple(amounts.get(asset.symbol, 0) for asset in self.assets), amounts.get("unconfirmed", 0))
 
-    def _raw(self, index: int) -> bytes:
-        number = index.to_bytes(8, "big")
-        tag = hashlib.blake2b(number, key=self._key, digest_size=self._length - 8).digest()
-        return tag + self._mask(tag, number)
+    def _tag(self, number: bytes) -> bytes:
+        return hashlib.blake2b(number, key=self._key, digest_size=self._length - 8).digest()
 
     def _mask(self, tag: bytes, number: bytes) -> bytes:
         pad = hashlib.blake2b(tag, key=self._key, digest_size=8).digest()
@@ -182,10 +182,8 @@ class ChainWorld:
             return None
         tag = raw[:-8]
         number = self._mask(tag, raw[-8:])
-        if hashlib.blake2b(number, key=self._key, digest_size=self._length - 8).digest() != tag:
-            return None
         index = int.from_bytes(number, "big")
-        return index if index < self.count else None
+        return index if self._tag(number) == tag and index < self.count else None
 
     def _decode(self, text: str) -> bytes | None:
         try:
