@@ -66,7 +66,6 @@ class EvmRpc(EvmHost):
         return self.reply(found, height)
 
     async def _results(self, *calls: jsonrpc.Call) -> list[msgspec.Raw]:
-        """The results of calls that all have to succeed."""
         results = []
         for (method, _), answer in zip(calls, await self.answers(calls), strict=True):
             if isinstance(answer, ReadError):

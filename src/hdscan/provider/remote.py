@@ -33,7 +33,7 @@ class Transport(Protocol):
     pins: dict[str, str]
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
-        """Exchange one request below a base URL for its reply; raises CallError where there is none.
+        """Exchange one request below a base URL for its reply; CallError TIMEOUT, UNREACHABLE or MALFORMED (size, no HTTP).
 
         `sent` is called when the request goes out, which is later than now where a connection has to be made.
         """
@@ -140,7 +140,6 @@ class Remote(ABC):
         return response if body is response.body else Response(response.status, response.headers, body)
 
     def require(self, said: str) -> None:
-        """Refuse another chain than ours."""
         ours = self._chain.identity
         if said != ours:
             raise CallError(ReadCode.WRONG_CHAIN, f"serves chain {said[:64]}, but {self.chain} is {ours}: check its `url`")

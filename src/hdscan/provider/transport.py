@@ -61,7 +61,6 @@ class AioTransport:
         await asyncio.sleep(0)  # closed transports are released in the loop's next iteration
 
     async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
-        """Exchange one request for its reply; raises CallError TIMEOUT, UNREACHABLE or MALFORMED (too large, not HTTP)."""
         check_url(base_url)
         assert self._session is not None, "the transport is not open"
         url = URL(join(base_url, request), encoded=True)
@@ -78,7 +77,6 @@ class AioTransport:
             raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
 
     async def dial(self, url: str, tls: str) -> Connection:
-        """Make a connection that lasts until it is closed; raises CallError UNREACHABLE."""
         connection, fingerprint = await dial(url, tls, self.pins.get(endpoint_identity(url)), Connection)
         connection.fingerprint = fingerprint
         self._dialled.add(connection)

@@ -142,7 +142,6 @@ def _read(path: Path) -> Layer:
 
 
 def _layer(raw: Mapping[str, Any], where: str) -> Layer:
-    """A file's content, checked key by key."""
     top = _given(TopLevel, {key: value for key, value in raw.items() if key not in TABLES}, where, known=TABLES)
     rows: dict[str, Any] = {table: _rows(kind, raw, table, where) for table, kind in ROWS.items()}
     scan = _given(ScanSettings, raw.get("scan", {}), f"{where}: [scan]")
@@ -163,7 +162,6 @@ def _rows(kind: type[T], raw: Mapping[str, Any], table: str, where: str) -> tupl
 
 
 def _given(kind: type[T], raw: Any, where: str, *, strict: bool = True, known: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The keys that `raw` sets, as values of `kind`'s types."""
     values = parse(kind, raw, where, strict=strict, known=known)
     return {key: getattr(values, key) for key in raw}
 

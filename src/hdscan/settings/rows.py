@@ -65,7 +65,6 @@ class Register(msgspec.Struct):
                 self.endpoints[endpoint.name] = self._endpoint(endpoint)
 
     def known_chains(self) -> dict[str, Chain]:
-        """Every chain, with its canaries."""
         return {
             name: msgspec.structs.replace(chain, canaries=self.canaries.get(name, ())) for name, chain in self.chains.items()
         }
@@ -83,14 +82,8 @@ class Register(msgspec.Struct):
         return msgspec.structs.replace(endpoint, disabled=endpoint.disabled or why)
 
     def assets(self) -> dict[str, tuple[Asset, ...]]:
-        """Every chain's assets, its own coin first."""
-        return {
-            chain.id: (
-                Asset(chain.id, chain.symbol, chain.decimals),
-                *(token for token in self.tokens.values() if token.chain == chain.id),
-            )
-            for chain in self.chains.values()
-        }
+        coins = [Asset(chain.id, chain.symbol, chain.decimals) for chain in self.chains.values()]
+        return {coin.chain: (coin, *(token for token in self.tokens.values() if token.chain == coin.chain)) for coin in coins}
 
     def _own(self, rows: Iterable[tuple[str, R]], *keys: str) -> Iterator[tuple[str, R]]:
         """This network's rows of a table of one file; ConfigError where two have the same keys."""

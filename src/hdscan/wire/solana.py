@@ -224,7 +224,6 @@ def _identified(value: Sequence[_Account | None], readings: Sequence[Reading]) -
 
 
 def _data(account: _Account) -> bytes:
-    """The bytes of an account, empty if they cannot be decoded."""
     try:
         return _bytes(account)
     except CallError:
