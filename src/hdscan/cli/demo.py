@@ -36,6 +36,8 @@ Exit code: 0 all was read and is true, 1 something false was read or a provider'
 130 stopped by Ctrl-C or SIGTERM."""
 
 NUMBERS = ("readings", "exact", "wrong", "false zero", "unread", "requests", "rate violations", "pause violations", "seconds")
+BAD = ("bold red", "green")  # the styles of a count and of zero
+STYLES = {"wrong": BAD, "false zero": BAD, "rate violations": BAD, "pause violations": BAD, "unread": ("yellow", "")}
 
 
 @app.command("demo", epilog=EPILOG)
@@ -117,16 +119,14 @@ def show_report(report: DemoReport) -> None:
     """Print a row per chain and the verdict."""
     made = table("chain", *NUMBERS, right=NUMBERS)
     for name, chain in report.chains.items():
-        made.add_row(name, *_cells(chain))
+        made.add_row(name, *(_cell(chain, column) for column in NUMBERS))
     show(made, "", verdict(report))
 
 
-def _cells(chain: ChainReport) -> list[Text]:
-    bad = [chain.wrong, chain.false_zero, chain.rate_violations, chain.pause_violations]
-    wrong, false_zero, rate, pause = (Text(f"{count:,}", style="bold red" if count else "green") for count in bad)
-    unread = Text(f"{chain.unread:,}", style="yellow" if chain.unread else "")
-    counted = [Text(f"{count:,}") for count in (chain.readings, chain.exact, chain.requests)]
-    return [counted[0], counted[1], wrong, false_zero, unread, counted[2], rate, pause, Text(f"{chain.seconds:.1f}")]
+def _cell(chain: ChainReport, column: str) -> Text:
+    value = getattr(chain, column.replace(" ", "_"))
+    some, none = STYLES.get(column, ("", ""))
+    return Text(f"{value:.1f}" if column == "seconds" else f"{value:,}", style=some if value else none)
 
 
 def verdict(report: DemoReport) -> Text:

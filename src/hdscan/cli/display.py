@@ -28,7 +28,6 @@ from hdscan.model.events import (
 )
 from hdscan.model.scan import ProviderState, ProviderStatus, Status
 
-WARNINGS = ("scan_error", "scan_token_error")
 NARROW = 90  # columns below which the picture omits the least important ones
 ENDS = {Status.COMPLETED: "green", Status.COMPLETED_WITH_GAPS: "yellow", Status.STOPPED: "yellow", Status.FAILED: "bold red"}
 
@@ -104,7 +103,7 @@ class Lines:
 
     def _say(self, event: str, text: str, **fields: object) -> None:
         if self._as_log:
-            (_log.warning if event in WARNINGS else _log.info)(event, text=text, **fields)
+            (_log.warning if event.endswith("_error") else _log.info)(event, text=text, **fields)
         else:
             print(text, file=sys.stderr, flush=True)
 
