@@ -90,6 +90,11 @@ class Wallet:
     async def __aexit__(self, *_: object) -> None:
         self.store.close()
 
+    def symbol(self, chain: str | None, asset: str | None) -> str | None:
+        """The configured symbol of an asset, of this chain if one is given; InputError for an unknown chain or asset."""
+        chains = None if chain is None else [self.settings.chain(chain).id]
+        return None if asset is None else self.settings.asset(asset, chains)
+
     async def import_addresses(
         self, chain: str, lines: Iterable[str | bytes], *, skip_invalid: bool = False, progress: Progress | None = None
     ) -> Imported:

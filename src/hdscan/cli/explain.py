@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.app import Wallet
-from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, asked_symbol, settings_of
+from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, settings_of
 from hdscan.cli.stdout import Form, form, write_rows
 from hdscan.cli.table import show, table
 from hdscan.cli.text import clean, coins
@@ -39,7 +39,7 @@ def explain(
     """Show what is known of an address, and why each provider was or was not asked."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl)
     with Wallet(settings_of(context), create=False) as wallet:
-        symbol = asked_symbol(wallet.settings, chain, asset)
+        symbol = wallet.symbol(chain, asset)
         rows = wallet.explain(address, chain, symbol)
     if as_form is not Form.TEXT:
         write_rows(rows, Explained, as_form)

@@ -31,9 +31,3 @@ def settings_of(context: typer.Context) -> Settings:
 def settings_of_call(call: Call) -> Settings:
     """The settings in force under these global options."""
     return configure(call.db, call.config, log_level=call.log_level, log_json=call.log_json)
-
-
-def asked_symbol(settings: Settings, chain: str | None, asset: str | None) -> str | None:
-    """The symbol that --asset means, of --chain where that is given; InputError where either is not configured."""
-    chains = None if chain is None else [settings.chain(chain).id]
-    return None if asset is None else settings.asset(asset, chains)

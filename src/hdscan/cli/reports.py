@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.app import Wallet
-from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, asked_symbol, option, settings_of
+from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
 from hdscan.cli.table import show, table, totals_table
 from hdscan.cli.text import STYLES, clean, coins, duration, state_words
@@ -117,7 +117,7 @@ def balances(
     """Show what is held: totals per asset, then the addresses that hold something."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
     with _reader(context) as wallet:
-        symbol = asked_symbol(wallet.settings, chain, asset)
+        symbol = wallet.symbol(chain, asset)
         if as_form is Form.TEXT:
             _show_balances(wallet, chain, symbol)
         else:

@@ -172,7 +172,7 @@ class Holdings(Controller):
         limit: Limit = 100,
     ) -> BalancePage:
         """Balances in pages, and their totals."""
-        symbol = _chosen(wallet, chain, asset)
+        symbol = wallet.symbol(chain, asset)
         search = partial(wallet.store.balances.page, chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
         async with searches:
             found = await asyncio.to_thread(search)
@@ -183,7 +183,7 @@ class Holdings(Controller):
         self, wallet: NamedDependency[Wallet], chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
     ) -> Stream:
         """All balances as CSV."""
-        symbol = _chosen(wallet, chain, asset)
+        symbol = wallet.symbol(chain, asset)
         headers = {"content-disposition": 'attachment; filename="balances.csv"'}
         return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv", headers=headers)
 
@@ -192,7 +192,7 @@ class Holdings(Controller):
         self, wallet: NamedDependency[Wallet], chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100
     ) -> Page[Gap]:
         """What the last scan of each chain could not read, and why."""
-        _chosen(wallet, chain, None)
+        wallet.symbol(chain, None)
         return wallet.store.balances.gap_page(chain, cursor=cursor, limit=limit)
 
     @post("/addresses", status_code=200, responses=CHANGES)
@@ -248,12 +248,6 @@ def make_app(wallet: Wallet, hub: Hub, scans: Scans, ping_after: float = PING_AF
 
 def _always(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
-
-
-def _chosen(wallet: Wallet, chain: str | None, asset: str | None) -> str | None:
-    """The asset's configured symbol; InputError for an unknown chain or asset."""
-    chains = None if chain is None else [wallet.settings.chain(chain).id]
-    return None if asset is None else wallet.settings.asset(asset, chains)
 
 
 def _answer(record: ScanRecord) -> ScanAnswer:
