@@ -3,7 +3,7 @@
 import pytest
 
 from hdscan.model.provider import Head
-from hdscan.pool.chain_watch import ChainWatch, Reorganised
+from hdscan.pool.chain_watch import ChainWatch, Lagging, RolledBack
 from hdscan.pool.upstream import Policy
 from hdscan.pool.upstreams import Upstreams
 
@@ -61,16 +61,16 @@ def test_the_latest_head_and_its_time_are_known():
 def test_peers_that_speak_later_judge_those_that_spoke_just_before():
     found = watch(x=10)
     say(found, "p", 100, 1)
-    assert found.laggards(NOW + 1) == {}
+    assert found.laggards(NOW + 1) == []
     say(found, "q", 101, 2)
-    assert found.laggards(NOW + 2) == {"x": "its head 10 is 90 behind its peers'"}
+    assert found.laggards(NOW + 2) == [Lagging("x", "its head 10 is 90 behind its peers'")]
 
 
 def test_a_head_of_a_while_ago_is_not_held_against_anybody():
     found = watch(x=10)
     say(found, "p", 100, 20)
     say(found, "q", 100, 20)
-    assert found.laggards(NOW + 20) == {}
+    assert found.laggards(NOW + 20) == []
 
 
 def test_who_is_merely_late_has_not_been_rolled_back():
@@ -79,7 +79,7 @@ def test_who_is_merely_late_has_not_been_rolled_back():
     assert say(found, "x", 50, 1) is None
     say(found, "p", 60, 2)
     say(found, "q", 60, 2)
-    assert say(found, "x", 60, 3) == Reorganised("x", 61, 0, "its head fell from 100 to 60"), "its peers fell too"
+    assert say(found, "x", 60, 3) == RolledBack("x", 61, 0, "its head fell from 100 to 60"), "its peers fell too"
     assert say(found, "x", 60, 4) is None
     assert not found.at("x").low
 
@@ -88,4 +88,4 @@ def test_who_is_merely_late_has_not_been_rolled_back():
 def test_a_head_that_falls_beyond_the_tolerance_is_rolled_back_at_once(head, rolled_back):
     found = watch(x=100)
     found.final_check = True
-    assert isinstance(say(found, "x", head, 1), Reorganised) is rolled_back
+    assert (type(say(found, "x", head, 1)) is RolledBack) is rolled_back

@@ -21,18 +21,29 @@ AGAIN = 2.0  # seconds after which one whose head is still too low is asked agai
 WITHIN = 600.0  # seconds in which reorganisations are counted
 
 
-class Reorganised(msgspec.Struct, frozen=True):
-    """An endpoint's amounts from height `fork` on are void.
+class Lagging(msgspec.Struct, frozen=True):
+    """An endpoint's head is behind its peers'."""
 
-    `tip` is the lowest tip that such an amount may carry, where replies state no height of their own. Where its blocks are
-    others than before, that is so for the `times`-th time in ten minutes.
+    endpoint: str
+    why: str
+
+
+class RolledBack(msgspec.Struct, frozen=True):
+    """An endpoint's head fell and stays low: its amounts from height `fork` on are void.
+
+    `tip` is the lowest tip that such an amount may carry, where replies state no height of their own.
     """
 
     endpoint: str
     fork: int
     tip: int
     why: str
-    times: int = 0
+
+
+class Forked(RolledBack, frozen=True):
+    """An endpoint's blocks from height `fork` on are others than before, for the `times`-th time in ten minutes."""
+
+    times: int
 
 
 class ChainWatch:
@@ -53,7 +64,7 @@ class ChainWatch:
     def at(self, endpoint: str) -> EndpointChain:
         return self._chains[endpoint]
 
-    def head(self, endpoint: str, head: Head, asked: float, now: float, *, names_blocks: bool) -> Reorganised | None:
+    def head(self, endpoint: str, head: Head, asked: float, now: float, *, names_blocks: bool) -> RolledBack | Forked | None:
         """An endpoint named its head, and maybe hashes of that chain; whether its chain was reorganised."""
         chain, height = self.at(endpoint), head.height
         fell = chain.record(height, asked, now) and self._reorganises
@@ -65,7 +76,7 @@ class ChainWatch:
             return self._forked(endpoint, chain.head(height, head.blocks, now), now)
         return None
 
-    def block_hash(self, endpoint: str, height: int, block: str, asked: float, now: float) -> Reorganised | None:
+    def block_hash(self, endpoint: str, height: int, block: str, asked: float, now: float) -> Forked | None:
         chain = self.at(endpoint)
         return None if asked < chain.reorged_at else self._forked(endpoint, chain.named(height, block), now)
 
@@ -78,14 +89,14 @@ class ChainWatch:
         if self._reorganises:
             self._unchecked.add(endpoint)
 
-    def laggards(self, now: float) -> dict[str, str]:
-        """Endpoints that lag by a head named just now, also behind heads that peers named later, with why."""
-        return {
-            endpoint: f"its head {chain.height} is {lag} behind its peers'"
+    def laggards(self, now: float) -> list[Lagging]:
+        """Endpoints that lag by a head named just now, also behind heads that peers named later."""
+        return [
+            Lagging(endpoint, f"its head {chain.height} is {lag} behind its peers'")
             for endpoint, chain in self._chains.items()
             if chain.height is not None and chain.named_at is not None and now - chain.named_at <= RECENT
             if (lag := self.lag(endpoint, chain.height))
-        }
+        ]
 
     def lag(self, endpoint: str, head: int) -> int:
         """Blocks by which `head` is behind the second-highest of the endpoint's peers, 0 within the tolerance.
@@ -98,14 +109,14 @@ class ChainWatch:
             return 0
         return peers[-2] - head
 
-    def _rolled_back(self, endpoint: str, now: float) -> Reorganised:
+    def _rolled_back(self, endpoint: str, now: float) -> RolledBack:
         """Its head stays low, or nothing would show whether it comes back to the same block."""
         chain = self.at(endpoint)
         top, head = chain.roll_back()
         chain.reorged_at = now
-        return Reorganised(endpoint, head + 1, chain.from_tip(head + 1), f"its head fell from {top} to {head}")
+        return RolledBack(endpoint, head + 1, chain.from_tip(head + 1), f"its head fell from {top} to {head}")
 
-    def _forked(self, endpoint: str, fork: int | None, now: float) -> Reorganised | None:
+    def _forked(self, endpoint: str, fork: int | None, now: float) -> Forked | None:
         if fork is None:
             return None
         chain = self.at(endpoint)
@@ -115,7 +126,7 @@ class ChainWatch:
             lately.append(now)
         self._forks[endpoint] = lately
         why = f"its blocks from {fork} on are others than before"
-        return Reorganised(endpoint, fork, chain.from_tip(fork), why, len(lately))
+        return Forked(endpoint, fork, chain.from_tip(fork), why, len(lately))
 
     def begin_final_check(self, now: float) -> None:
         """Wait for every endpoint that gave amounts and can be asked in time."""
@@ -137,7 +148,7 @@ class ChainWatch:
         """When the final check has to go on, whatever happens."""
         return min(now + AGAIN, self._began + FINAL_CHECK)
 
-    def continue_final_check(self, now: float) -> list[Reorganised]:
+    def continue_final_check(self, now: float) -> list[RolledBack]:
         """Wait for those that have not answered, until the time is up; the endpoints whose heads stayed low."""
         self.waiting = {endpoint for endpoint in self._in_service(self.waiting) if not self._settled(endpoint)}
         low = sorted(endpoint for endpoint in self.waiting if self._named(endpoint) and self.at(endpoint).low)

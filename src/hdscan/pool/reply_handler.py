@@ -9,7 +9,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.actions import BlockHashCall, Call, Outbox, ProveCall, Quarantined, ReadCall, Reorged, ShortReply, TipCall
-from hdscan.pool.chain_watch import ChainWatch, Reorganised
+from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
 from hdscan.pool.completions import Completions
 from hdscan.pool.effects import EFFECTS, Effect, Return, Trust
 from hdscan.pool.queue import PendingReading, WorkQueue
@@ -183,12 +183,12 @@ class ReplyHandler(msgspec.Struct, eq=False):
         """Take in a head: its endpoint's chain may have been reorganised, and some may lag."""
         provider = upstream.provider
         self.heed(self._watch.head(provider.endpoint, head, asked, now, names_blocks=provider.names_blocks), now)
-        for endpoint, why in self._watch.laggards(now).items():
-            for each in self._upstreams.at(endpoint):
+        for laggard in self._watch.laggards(now):
+            for each in self._upstreams.at(laggard.endpoint):
                 if each.trusted:
-                    each.set_aside(why, now)
+                    each.set_aside(laggard.why, now)
 
-    def heed(self, change: Reorganised | None, now: float) -> None:
+    def heed(self, change: RolledBack | Forked | None, now: float) -> None:
         """Report what an endpoint's reorganisation makes void.
 
         A host that has undone a block may miss its coins until it has read its mempool anew: it is set aside.
@@ -201,7 +201,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
                 self._outbox.events.append(Reorged(upstream.name, first, change.why))
                 if self._finality.rereads_mempool:
                     upstream.set_aside(change.why, now)
-        if change.times >= REORGS:
+        if isinstance(change, Forked) and change.times >= REORGS:
             why = f"its chain was reorganised {REORGS} times in 10 minutes"
             self._outbox.events += self._quarantine(change.endpoint, why, ReadCode.CONTRADICTED)
 
