@@ -176,7 +176,7 @@ class Host:
         now = self._clock.wall()
         if trouble.fault is Fault.ORPHANED and self._branch is None:
             self._branch = self._world.height(now) - 1
-        return View(self._world, trouble.fault, share=trouble.share, seed=self._seed, branch=self._branch, now=now)
+        return View(self._world, trouble.fault, share=trouble.share, seed=self._seed, branch=self._branch or 0, now=now)
 
     def serve(self, request: Request, connection: Exchange) -> None:
         """Take a request; `connection` gets the reply, or breaks, after the latency."""

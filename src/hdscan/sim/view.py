@@ -23,15 +23,14 @@ class View:
         *,
         share: float = 0.0,
         seed: str = "",
-        branch: int | None = None,
+        branch: int = 0,
         now: float | None = None,
     ) -> None:
         lag = world.form.stale_blocks if fault is Fault.STALE else 0
         self.world = world
         self.time = (time.time() if now is None else now) - lag * world.played.interval
         self.head = world.height(self.time)
-        self._fault, self._share, self._seed = fault, share, seed
-        self._branch = branch if fault is Fault.ORPHANED else None
+        self._fault, self._share, self._seed, self._branch = fault, share, seed, branch
 
     @property
     def identity(self) -> str:
@@ -44,13 +43,13 @@ class View:
         earlier = copy(self)
         earlier.head -= blocks
         earlier.time -= blocks * self.world.played.interval
-        if self._branch is not None and earlier.head < self._branch:
-            earlier._branch = None
+        if self._fault is Fault.ORPHANED and earlier.head < self._branch:
+            earlier._fault = None
         return earlier
 
     def branch(self, height: int) -> str:
         """The name of the branch that the block at a height is on."""
-        return "orphaned" if self._branch is not None and height >= self._branch else ""
+        return "orphaned" if self._fault is Fault.ORPHANED and height >= self._branch else ""
 
     def block_hash(self, height: int) -> str:
         """A block's hash, 64 hexadecimal digits."""
@@ -63,9 +62,7 @@ class View:
     def amount(self, true: int, text: str, at: int) -> int:
         """What this node states where an address truly holds `true` base units of an asset."""
         match self._fault:
-            case Fault.WRONG_CHAIN:
-                return true + 7
-            case Fault.ORPHANED if self._branch is not None:
+            case Fault.WRONG_CHAIN | Fault.ORPHANED:
                 return true + 7
             case Fault.FALSE_ZEROS if self._lies_about(text, at):
                 return 0
@@ -73,7 +70,9 @@ class View:
                 return self.world.holdings(self.world.next_to(text)).amounts[at]
             case Fault.OLD_VALUES if self._lies_about(text, at):
                 return true // 2
-        return true // 2 if self._fault is Fault.STALE else true
+            case Fault.STALE:
+                return true // 2
+        return true
 
     def _lies_about(self, text: str, at: int) -> bool:
         draw = blake2b(f"{self._seed}/{text.lower()}/{at}".encode(), digest_size=8).digest()
