@@ -1,5 +1,6 @@
 """Checks the schema's version, refuses foreign databases and migrates older ones."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from sqlalchemy import inspect, text
@@ -31,10 +32,7 @@ def open_schema(database: Database, network: Network, *, create: bool) -> None:
             state = f"has an older schema ({version})" if tables else "is empty"
             raise StoreError(f"{place} {state}; run any hdscan command that writes, for example: hdscan scan")
         database.dialect.before_migration()
-        if tables:
-            with database.dialect.writer_lock("migration"):
-                _migrate(database, network)
-        else:
+        with database.dialect.writer_lock("migration") if tables else nullcontext():
             _migrate(database, network)
     with database.read() as transaction:
         stored = transaction.execute(_NETWORK).scalar()

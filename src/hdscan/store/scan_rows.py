@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import TextClause, text
 
 from hdscan.model.errors import StoreError
-from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.reading import Attempt, Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, registry
 from hdscan.store.transaction import Key, Transaction
@@ -44,9 +44,7 @@ _FUNDED = text("""
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
         AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
 """)
-_AUDITS = text("""
-    SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited FROM scan_audit WHERE scan_id = :scan
-""")
+_AUDITS = text("SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited FROM scan_audit WHERE scan_id = :scan")
 _COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _RECORD = text(f"SELECT {COLUMNS} FROM scan_chain WHERE scan_id = :scan AND chain = :chain")  # noqa: S608 own constant
@@ -55,14 +53,6 @@ _ADD_TOTALS = text(f"""
         seconds = seconds + :seconds, requests = requests + :requests, updated_at = :now
     WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
 """)  # noqa: S608 own constant
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """Results as rows of `balance` and of `gap`, and the attempts that failed before them, by key."""
-
-    reads: Rows
-    unread: Rows
-    failed: dict[Key, Sequence[Any]]
 
 
 class ScanRows:
@@ -97,11 +87,11 @@ class ScanRows:
         source = self.transaction.source_id(balance.source)
         return (*key, str(balance.amount), pending, balance.height, balance.observed_at, source, self.id)
 
-    def ended(self, results: Sequence[BalanceResult]) -> Ended:
-        """Results as rows; StoreError for a reading that is not the scan's, or that ended twice."""
+    def ended(self, results: Sequence[BalanceResult]) -> tuple[Rows, Rows, dict[Key, Sequence[Attempt]]]:
+        """Results as rows of `balance` and of `gap`, and the failed attempts, by key; StoreError for one twice or foreign."""
         reads: Rows = {}
         unread: Rows = {}
-        failed: dict[Key, Sequence[Any]] = {}
+        failed: dict[Key, Sequence[Attempt]] = {}
         for result in results:
             key, end = self.key(result.reading), result.outcome
             if isinstance(end, Balance):
@@ -113,7 +103,7 @@ class ScanRows:
                 failed[key] = result.failed
         if len(reads) + len(unread) != len(results) or not reads.keys().isdisjoint(unread):
             raise StoreError(f"the same reading ended twice in one commit of {self.chain.id}; nothing of it was written")
-        return Ended(reads, unread, failed)
+        return reads, unread, failed
 
     def check_whole(self, chunk: Chunk, results: Sequence[BalanceResult]) -> None:
         """StoreError if a reading of the chunk is lost, a result is foreign, or one is not of the address at its index."""

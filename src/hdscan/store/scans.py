@@ -122,11 +122,8 @@ class Scans(Tables):
     def set_status(self, scan_id: int, chain: str, status: Status, error: str | None, now: float) -> ChainScan:
         """Change a chain's status and error within a scan; its new record."""
         with self._write() as transaction:
-            keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
-            changed = records(transaction, _STATUS, keys | {"status": status.value, "error": error, "now": now})
-            if not changed:
-                raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
-            return changed[0]
+            keys = ScanRows(transaction, scan_id, chain).keys
+            return records(transaction, _STATUS, keys | {"status": status.value, "error": error, "now": now})[0]
 
     def check(self) -> list[Finding]:
         """The last scans whose totals differ from their rows."""
@@ -197,14 +194,14 @@ class Scans(Tables):
             mark = {"seq": chunk.seq, "first": chunk.first, "stop": chunk.stop, "now": now, "worker": worker}
             if transaction.execute(_DONE, rows.keys | mark).rowcount == 0:
                 return None
-            ended = rows.ended(results)
+            reads, unread, failed = rows.ended(results)
             rows.check_whole(chunk, results)
             low, high = rows.chain.low + chunk.first, rows.chain.low + chunk.stop
-            rows.put(ended.reads, [(low, high)])
+            rows.put(reads, [(low, high)])
             transaction.execute(_END_GAPS, {"low": low, "high": high, "assets": list(rows.assets)})
-            transaction.executemany(_PUT_GAP, ended.unread.values())
-            attempts.keep(rows, ended.failed)
-            more = {"read": len(ended.reads), "unread": len(ended.unread), "funded": rows.funded(low, high)}
+            transaction.executemany(_PUT_GAP, unread.values())
+            attempts.keep(rows, failed)
+            more = {"read": len(reads), "unread": len(unread), "funded": rows.funded(low, high)}
             return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
     def commit_final(
@@ -216,13 +213,13 @@ class Scans(Tables):
         """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            ended = rows.ended(results)
-            waiting = rows.found(OPEN_GAPS, ended.reads.keys() | ended.unread.keys())
-            reads = {key: row for key, row in ended.reads.items() if key in waiting}
-            funded = rows.end_gaps(reads)
-            transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in ended.unread.items() if key in waiting])
-            attempts.keep(rows, {key: each for key, each in ended.failed.items() if key in waiting})
-            more = {"read": len(reads), "unread": -len(reads), "funded": funded}
+            reads, unread, failed = rows.ended(results)
+            waiting = rows.found(OPEN_GAPS, reads.keys() | unread.keys())
+            late = {key: row for key, row in reads.items() if key in waiting}
+            funded = rows.end_gaps(late)
+            transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in unread.items() if key in waiting])
+            attempts.keep(rows, {key: each for key, each in failed.items() if key in waiting})
+            more = {"read": len(late), "unread": -len(late), "funded": funded}
             return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
     def commit_partial(self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float) -> None:
@@ -232,7 +229,7 @@ class Scans(Tables):
         """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            reads = rows.ended(results).reads
+            reads, _, _ = rows.ended(results)
             if not reads:
                 return
             waiting = rows.found(OPEN_GAPS, reads)

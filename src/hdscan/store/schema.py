@@ -89,20 +89,17 @@ chunk = Table(
 )
 
 
-def _of_readings(name: str, *columns: Column[Any]) -> Table:
-    """A table with at most one row per reading."""
+def _of_readings(name: str, *columns: Column[Any], without_scan: bool = False) -> Table:
+    """A table with at most one row per reading, each written by a scan."""
     return Table(
         name,
         metadata,
         Column("address_id", sa.BigInteger, sa.ForeignKey("address.id"), primary_key=True),
         Column("asset_id", sa.Integer, sa.ForeignKey("asset.id"), primary_key=True),
+        Column("scan_id", sa.Integer, sa.ForeignKey("scan.id"), nullable=without_scan),
         *columns,
         sqlite_with_rowid=False,
     )
-
-
-def _scan_id(*, nullable: bool = False) -> Column[Any]:
-    return Column("scan_id", sa.Integer, sa.ForeignKey("scan.id"), nullable=nullable)
 
 
 def _amounts(name: str) -> Table:
@@ -113,7 +110,6 @@ def _amounts(name: str) -> Table:
         Column("height", sa.BigInteger),
         Column("observed_at", sa.Float(53), nullable=False),
         Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
-        _scan_id(),
     )
 
 
@@ -133,11 +129,11 @@ earlier = _amounts("earlier")
 # scan_id is the scan whose totals count the gap; null: none does, since its chunk is not done
 gap = _of_readings(
     "gap",
-    _scan_id(nullable=True),
     Column("code", sa.Text, nullable=False),
     Column("error", sa.Text, nullable=False),
     Column("attempts", sa.Integer, nullable=False),
     Column("providers", sa.Text, nullable=False),  # JSON object: provider name -> reason
+    without_scan=True,
 )
 
 # that a chain's scan is to be audited, and how far it is: counts of readings
@@ -156,7 +152,6 @@ scan_audit = Table(
 # how the last audit of a reading ended; observed_at is the audited balance's: of a later balance the audit says nothing
 audit = _of_readings(
     "audit",
-    _scan_id(),
     Column("outcome", sa.Text, nullable=False),
     Column("observed_at", sa.Float(53)),
     Column("error", sa.Text),
@@ -164,9 +159,9 @@ audit = _of_readings(
 )
 
 # a disputed reading has no balance: it is here with all answers (JSON list) until it is read anew
-dispute = _of_readings("dispute", _scan_id(), Column("answers", sa.Text, nullable=False))
+dispute = _of_readings("dispute", Column("answers", sa.Text, nullable=False))
 # what failed before a reading ended (JSON list), in the last scan of its chain alone
-attempt = _of_readings("attempt", _scan_id(), Column("failed", sa.Text, nullable=False))
+attempt = _of_readings("attempt", Column("failed", sa.Text, nullable=False))
 
 memory = Table("memory", metadata, Column("name", sa.Text, primary_key=True), Column("value", sa.LargeBinary, nullable=False))
 
