@@ -19,6 +19,7 @@ import uvloop
 from bench.table import row
 from hdscan.app import ScanRequest, Wallet
 from hdscan.app.demo import simulated_settings
+from hdscan.model.errors import ChainCode
 from hdscan.model.events import ScanError
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
@@ -44,7 +45,9 @@ class Size(msgspec.Struct, frozen=True):
 
 WHOLE, TINY = Size(50, 1_000, 20_000, 5, 10), Size(5, 20, 200, 1, 2)
 TOKEN = secrets.token_urlsafe(32)
-EVENT = ScanError("btc", "outage", "every provider of btc fails; the last one said: HTTP 503", "2026-11-23T10:00:00.000Z")
+EVENT = ScanError(
+    "btc", ChainCode.UNAVAILABLE, "every provider of btc fails; the last one said: HTTP 503", "2026-11-23T10:00:00.000Z"
+)
 
 
 @asynccontextmanager
@@ -156,7 +159,9 @@ def run(*, tiny: bool) -> None:
     """A row for the events and one for the scan; CPU of the server alone, for the followers are another process."""
     size = TINY if tiny else WHOLE
     with TemporaryDirectory() as name:
-        bare, served = (min(uvloop.run(way(Path(name), size)) for _ in range(1 if tiny else 3)) for way in (_bare, _through_the_server))
+        bare, served = (
+            min(uvloop.run(way(Path(name), size)) for _ in range(1 if tiny else 3)) for way in (_bare, _through_the_server)
+        )
     row(
         f"{size.events:,} events to {size.clients} followers each",
         f"{size.events / served:,.0f} /s per core",

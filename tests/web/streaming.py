@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hdscan.app.demo import simulated_settings
 from hdscan.app.wallet import Wallet
+from hdscan.model.errors import ChainCode
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import Status
 from hdscan.sim.world import World
@@ -168,7 +169,7 @@ async def empty(path: Path, **deadlines: float) -> AsyncIterator[Served]:
 
 def said(number: int = 0, size: int = 0) -> ScanError:
     """An event that is never coalesced."""
-    return ScanError("btc", "outage", f"{number} " + "x" * size, NOW)
+    return ScanError("btc", ChainCode.UNAVAILABLE, f"{number} " + "x" * size, NOW)
 
 
 def progress(chain: str = "btc", read: int = 0, scan_id: int = 1, status: Status = Status.RUNNING) -> ScanProgress:

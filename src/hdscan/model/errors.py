@@ -83,6 +83,16 @@ class ReadCode(StrEnum):
     NO_PROVIDER = "no_provider"  # no configured provider can read this
 
 
+class ChainCode(StrEnum):
+    """What a chain's `scan_error` is about. Stable: scripts match on these."""
+
+    UNAVAILABLE = "unavailable"  # no provider answers, or one missed the final check
+    REORG = "reorg"  # what a provider said of blocks that are gone is read again
+    WRONG_CHAIN = "wrong_chain"  # a provider is quarantined
+    CONTRADICTED = "contradicted"  # a provider is quarantined
+    FAILED = "failed"  # the chain's scan ended
+
+
 class CallError(HdscanError):
     """One call failed as a whole; `fault` decides its effect on breaker, limiter and readings (docs/resilience.md)."""
 

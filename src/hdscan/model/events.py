@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hdscan.model.errors import ReadCode
+from hdscan.model.errors import ChainCode
 from hdscan.model.scan import ProviderStatus, Status
 from hdscan.model.tally import Tally
 
@@ -44,14 +44,14 @@ class ChainError(msgspec.Struct, frozen=True):
     """A chain failed, or users need to know something (a quarantined provider, an outage); `at` is RFC 3339 in UTC."""
 
     chain: str
-    code: str
+    code: ChainCode
     error: str
     at: str
 
     @property
     def is_outage(self) -> bool:
         """Whether no provider answers; that lasts until the chain's next progress."""
-        return self.code == ReadCode.UNAVAILABLE
+        return self.code == ChainCode.UNAVAILABLE
 
 
 class ScanError(ChainError, frozen=True, tag_field="event", tag="scan_error"):

@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from hdscan.model.errors import StoreError
+from hdscan.model.errors import ChainCode, StoreError
 from hdscan.model.events import ChainProgress, Event, ScanComplete, ScanError, ScanProgress
 from hdscan.model.reading import BalanceResult
 from hdscan.model.recast import recast
@@ -100,7 +100,7 @@ class Progress:
         self._emit(recast(self.current(), ScanProgress))
         self.say_token_errors()
 
-    def say_error(self, code: str, error: str) -> None:
+    def say_error(self, code: ChainCode, error: str) -> None:
         self._emit(ScanError(self.record.chain, code, error, rfc3339_seconds(self._clock())))
 
     def say_token_errors(self, *, all_of_them: bool = False) -> None:
@@ -111,7 +111,7 @@ class Progress:
         """Emit what is still due, then how the chain ended."""
         self.say_token_errors(all_of_them=True)
         if self.record.error:
-            self.say_error(self.record.status.value, self.record.error)
+            self.say_error(ChainCode.FAILED, self.record.error)
         self._emit(recast(self.current(), ScanComplete))
 
 

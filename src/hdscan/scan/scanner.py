@@ -7,7 +7,7 @@ from itertools import count
 import structlog
 
 from hdscan.model.chain import Chain
-from hdscan.model.errors import ReadCode, StoreError
+from hdscan.model.errors import ChainCode, StoreError
 from hdscan.model.scan import Status
 from hdscan.pool.actions import Actions, FinalCheckDone, Halt, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
@@ -175,7 +175,7 @@ class ChainScanner:
         committed = await self.progress.retract(retraction)
         more = f"; {committed} balances that it gave are read again" if committed else ""
         if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported
-            self.progress.say_error(retraction.code.value, retraction.reason + more)
+            self.progress.say_error(ChainCode(retraction.code), retraction.reason + more)
 
     async def _retract_rest(self) -> None:
         """Apply the retractions that arrived while the scan was ending."""
@@ -205,7 +205,7 @@ class ChainScanner:
                     )
 
     def _say_unavailable(self, text: str) -> None:
-        self.progress.say_error(ReadCode.UNAVAILABLE.value, text)
+        self.progress.say_error(ChainCode.UNAVAILABLE, text)
 
 
 async def _cancel(task: asyncio.Task[Halt]) -> None:

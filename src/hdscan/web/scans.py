@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from hdscan.app import ScanRequest, Wallet
-from hdscan.model.errors import HdscanError, ScanRefused
+from hdscan.model.errors import ChainCode, HdscanError, ScanRefused
 from hdscan.model.events import ScanComplete, ScanError, ScanState
 from hdscan.model.recast import recast
 from hdscan.model.scan import Status
@@ -89,4 +89,4 @@ class Scans:
         for each in self._hub.state.chains.values():
             if each.status is Status.RUNNING:
                 self._hub.publish(recast(each, ScanComplete, status=Status.FAILED, error=text, rate=0.0, eta=None))
-                self._hub.publish(ScanError(each.chain, Status.FAILED.value, text, self._now()))
+                self._hub.publish(ScanError(each.chain, ChainCode.FAILED, text, self._now()))
