@@ -34,6 +34,7 @@ class Facade:
         self._url = f"http://{parts.hostname}:{parts.port}/"
         self._headers = {"Authorization": aiohttp.encode_basic_auth(str(parts.username), str(parts.password))}
         self._transactions: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._scripts = {address: script for script, address in bitcoin.address_of.items()}
         self.asked: set[str] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -109,10 +110,12 @@ class Facade:
 
     async def address(self, address: str) -> dict[str, Any]:
         """What an address received and spent, in blocks and in the mempool."""
-        known = await self._ask("validateaddress", address)
-        if not known["isvalid"]:
-            raise ValueError("Invalid Bitcoin address")
-        script = known["scriptPubKey"]
+        if address not in self._scripts:
+            known = await self._ask("validateaddress", address)
+            if not known["isvalid"]:
+                raise ValueError("Invalid Bitcoin address")
+            self._scripts[address] = known["scriptPubKey"]
+        script = self._scripts[address]
         found = await self._found(script_hash(script))
         return {
             "address": address,

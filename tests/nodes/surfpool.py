@@ -127,7 +127,7 @@ def surfpool(home: Path) -> Iterator[Solana]:
         yield Solana(said["url"], Keypair.from_bytes(bytes(said["payer"])))
 
 
-def fund(solana: Solana, addresses: int = 5000, funded: int = 500) -> tuple[list[str], dict[Key, int]]:
+def fund(solana: Solana, addresses: int = 5000, funded: int = 250) -> tuple[list[str], dict[Key, int]]:
     """Addresses on the curve and off it, and what the funded ones were given: every mixture of assets.
 
     Some token accounts are open and empty, and one's address was only sent lamports.
