@@ -11,6 +11,7 @@ from rich.console import Console
 from hdscan.cli import log
 from hdscan.cli.display import Lines, Picture, display
 from hdscan.cli.text import state_words
+from hdscan.model.errors import ChainCode
 from hdscan.model.events import (
     ChainProgress,
     Event,
@@ -68,16 +69,28 @@ def test_lines_tell_a_token_failure_once_a_kind(capsys: pytest.CaptureFixture[st
 
 
 def test_an_outage_is_told_once_until_the_chain_gets_on(capsys: pytest.CaptureFixture[str]) -> None:
-    lines, silence = Lines(), ScanError("bsc", "unavailable", "no provider of bsc answers", AT_NOON)
+    lines, silence = Lines(), ScanError("bsc", ChainCode.UNAVAILABLE, "no provider of bsc answers", AT_NOON, outage=True)
     for event in (silence, silence, progress(ScanProgress), silence, ScanError("bsc", "failed", "over", AT_NOON)):
         lines.take(event)
     assert capsys.readouterr().err.splitlines() == [*["bsc: no provider of bsc answers"] * 2, "bsc: over"]
 
 
+def test_a_host_that_missed_the_final_check_is_no_outage(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for text in ("no provider of bsc answers", "one could not be asked at the end"):
+        lines.take(ScanError("bsc", ChainCode.UNAVAILABLE, text, AT_NOON, outage=text.startswith("no ")))
+    assert capsys.readouterr().err.splitlines()[1:] == ["bsc: one could not be asked at the end"]
+    shown, file = picture(120)
+    shown.take(begun())
+    shown.take(ScanError("bsc", ChainCode.UNAVAILABLE, "one could not be asked at the end", AT_NOON))
+    shown._console.print(shown.render())
+    assert "no answer" not in file.getvalue()
+
+
 def test_a_silent_chain_has_no_time_left() -> None:
     shown, file = picture(120)
     shown.take(begun())
-    shown.take(ScanError("bsc", "unavailable", "no provider of bsc answers", AT_NOON))
+    shown.take(ScanError("bsc", ChainCode.UNAVAILABLE, "no provider of bsc answers", AT_NOON, outage=True))
     shown._console.print(shown.render())
     assert "no answer" in file.getvalue()
     shown.take(progress(ScanProgress))

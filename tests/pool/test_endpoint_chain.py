@@ -8,8 +8,8 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.pool.actions import Quarantined, Reorged
+from hdscan.pool.chain_watch import REORGS
 from hdscan.pool.endpoint_chain import EVERY, KEPT, EndpointChain
-from hdscan.pool.reply_handler import REORGS
 from tests.pool.virtual import START, Scripted, World, good, readings
 
 LATER = count(START, EVERY)  # moments, each long enough after the one before

@@ -46,8 +46,8 @@ def test_an_endpoint_is_not_its_own_peer():
 
 def test_an_endpoint_of_another_chain_is_no_peer():
     found = watch(p=100, q=100)
-    found.at("q").forget_head()
-    found.at("never heard of").forget_head()
+    found.forget("q")
+    found.forget("never heard of")
     assert found.lag("x", 1) == 0
 
 

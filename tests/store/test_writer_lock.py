@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def test_the_second_process_says_who_holds_the_lock(store: Store, path: Path) ->
         assert str(path) in str(caught.value)
         assert list(store.balances.rows()) == []  # reading goes on
         process.communicate("")
+    with store.writer_lock("scan"):
+        pass
+
+
+def test_another_thread_may_let_go(store: Store) -> None:
+    lock = store.writer_lock("scan")
+    with ThreadPoolExecutor(1) as other:
+        other.submit(lock.__enter__).result()
+    lock.__exit__(None, None, None)
     with store.writer_lock("scan"):
         pass
 

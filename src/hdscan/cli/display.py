@@ -83,7 +83,7 @@ class Lines:
             case ScanProgress():
                 self._chains[event.chain] = event
                 self._told.discard((event.chain, "", ReadCode.UNAVAILABLE))
-            case ScanError() if not event.is_outage or self._first(event.chain, "", event.code):
+            case ScanError() if not event.outage or self._first(event.chain, "", event.code):
                 self._say("scan_error", clean(f"{event.chain}: {event.error}"), chain=event.chain, code=event.code)
             case ScanTokenError() if self._first(event.chain, event.token, event.code):
                 self._say("scan_token_error", token_words(event), chain=event.chain, token=event.token, code=event.code)
@@ -145,7 +145,7 @@ class Picture:
                 self._tokens.pop((event.chain, event.token), None)
             case ScanTokenError():
                 self._tokens[event.chain, event.token] = event
-            case ScanError() if event.is_outage:
+            case ScanError() if event.outage:
                 self._silent.add(event.chain)
             case ScanError():
                 self.note(clean(f"{event.chain}: {event.error}"))

@@ -41,17 +41,16 @@ class ScanTokenError(TokenError, frozen=True, tag_field="event", tag="scan_token
 
 
 class ChainError(msgspec.Struct, frozen=True):
-    """A chain failed, or users need to know something (a quarantined provider, an outage); `at` is RFC 3339 in UTC."""
+    """A chain failed, or users need to know something (a quarantined provider, an outage).
+
+    `at` is RFC 3339 in UTC; `outage` says that no provider answers, which lasts until the chain's next progress.
+    """
 
     chain: str
     code: ChainCode
     error: str
     at: str
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether no provider answers; that lasts until the chain's next progress."""
-        return self.code == ChainCode.UNAVAILABLE
+    outage: bool = False
 
 
 class ScanError(ChainError, frozen=True, tag_field="event", tag="scan_error"):

@@ -18,7 +18,7 @@ Hashes = Mapping[str, Mapping[int, str]]  # by endpoint and height
 RECENT = 5.0  # seconds in which no chain grows beyond its tolerance
 FINAL_CHECK = 20.0  # seconds in which an endpoint has to answer the final check
 AGAIN = 2.0  # seconds after which one whose head is still too low is asked again
-WITHIN = 600.0  # seconds in which reorganisations are counted
+REORGS, WITHIN = 10, 600.0  # so many in so many seconds are no chain, but hosts of several
 
 
 class Lagging(msgspec.Struct, frozen=True):
@@ -41,9 +41,9 @@ class RolledBack(msgspec.Struct, frozen=True):
 
 
 class Forked(RolledBack, frozen=True):
-    """An endpoint's blocks from height `fork` on are others than before, for the `times`-th time in ten minutes."""
+    """An endpoint's blocks from height `fork` on are others than before; `too_often` is why it is not trusted any more."""
 
-    times: int
+    too_often: str | None
 
 
 class ChainWatch:
@@ -79,6 +79,14 @@ class ChainWatch:
     def block_hash(self, endpoint: str, height: int, block: str, asked: float, now: float) -> Forked | None:
         chain = self.at(endpoint)
         return None if asked < chain.reorged_at else self._forked(endpoint, chain.named(height, block), now)
+
+    def unanswered(self, endpoint: str) -> None:
+        """It did not name the hash that it was asked for."""
+        self.at(endpoint).unanswered()
+
+    def forget(self, endpoint: str) -> None:
+        """Judge no other endpoint by its head any more."""
+        self.at(endpoint).forget_head()
 
     def outdated(self, endpoint: str, asked: float) -> bool:
         """Whether a call begun at `asked` may have been answered from before the endpoint's last reorganisation."""
@@ -126,7 +134,8 @@ class ChainWatch:
             lately.append(now)
         self._forks[endpoint] = lately
         why = f"its blocks from {fork} on are others than before"
-        return Forked(endpoint, fork, chain.from_tip(fork), why, len(lately))
+        times = f"its chain was reorganised {REORGS} times in {WITHIN / 60:.0f} minutes"
+        return Forked(endpoint, fork, chain.from_tip(fork), why, times if len(lately) >= REORGS else None)
 
     def begin_final_check(self, now: float) -> None:
         """Wait for every endpoint that gave amounts and can be asked in time."""

@@ -17,7 +17,6 @@ from hdscan.pool.retry_after import retry_after
 from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams
 
-REORGS = 10  # reorganisations in ten minutes: that is no chain, but hosts of several
 PATIENCE = 5  # times that a reading may be throttled before that counts as a failure of it
 
 
@@ -103,7 +102,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def failed(self, call: Call, error: CallError, now: float) -> None:
         upstream = call.upstream
         if isinstance(call, BlockHashCall):
-            self._watch.at(upstream.endpoint).unanswered()
+            self._watch.unanswered(upstream.endpoint)
             if error.fault is ReadCode.BAD_KEY:  # this one method may not be served to us
                 error = CallError(ReadCode.SERVER_ERROR, error.message)
         effect = EFFECTS[error.fault]
@@ -131,7 +130,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
         else:
             upstream.end_call(call.kind, call.permit)
         if effect.readings is Return.HALVED:
-            upstream.sizes[call.kind].refused(upstream.units(batch), now)
+            upstream.refuse_size(call.kind, upstream.units(batch), now)
         if effect.readings is Return.ANYBODY:
             for pending in batch:
                 pending.record_failure(upstream.name, reason, now)
@@ -176,7 +175,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
 
     def _quarantine(self, endpoint: str, why: str, code: ReadCode) -> list[Quarantined]:
         """Ask an endpoint no more by any protocol, and judge no other by its head."""
-        self._watch.at(endpoint).forget_head()
+        self._watch.forget(endpoint)
         return [Quarantined(each.name, why, code) for each in self._upstreams.at(endpoint) if each.quarantine(why)]
 
     def _judge(self, upstream: Upstream, head: Head, asked: float, now: float) -> None:
@@ -201,9 +200,8 @@ class ReplyHandler(msgspec.Struct, eq=False):
                 self._outbox.events.append(Reorged(upstream.name, first, change.why))
                 if self._finality.rereads_mempool:
                     upstream.set_aside(change.why, now)
-        if isinstance(change, Forked) and change.times >= REORGS:
-            why = f"its chain was reorganised {REORGS} times in 10 minutes"
-            self._outbox.events += self._quarantine(change.endpoint, why, ReadCode.CONTRADICTED)
+        if isinstance(change, Forked) and change.too_often:
+            self._outbox.events += self._quarantine(change.endpoint, change.too_often, ReadCode.CONTRADICTED)
 
 
 def _fail_alone(pending: PendingReading, upstream: Upstream, error: ReadError, now: float) -> None:

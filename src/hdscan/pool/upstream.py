@@ -219,6 +219,10 @@ class Upstream:
         self._in_flight -= 1
         self.breakers[kind].failure(permit, now)
 
+    def refuse_size(self, kind: Kind, units: int, now: float) -> None:
+        """A call of `units` was too large."""
+        self.sizes[kind].refused(units, now)
+
     def note_error(self, message: str, *, failed: bool = False) -> None:
         """Show this error, and count it where a check or call failed."""
         self._failed += failed

@@ -100,8 +100,8 @@ class Progress:
         self._emit(recast(self.current(), ScanProgress))
         self.say_token_errors()
 
-    def say_error(self, code: ChainCode, error: str) -> None:
-        self._emit(ScanError(self.record.chain, code, error, rfc3339_seconds(self._clock())))
+    def say_error(self, code: ChainCode, error: str, *, outage: bool = False) -> None:
+        self._emit(ScanError(self.record.chain, code, error, rfc3339_seconds(self._clock()), outage))
 
     def say_token_errors(self, *, all_of_them: bool = False) -> None:
         for event in self.token_errors.due(self._clock(), all_of_them=all_of_them):

@@ -133,7 +133,7 @@ class ChainScanner:
                 self._phase.waiting = False
                 if unheard:
                     text = f"{', '.join(unheard)} could not be asked at the end whether its blocks are still of the chain"
-                    self._say_unavailable(f"{text}; what it said of {self.chain.id} stands")
+                    self.progress.say_error(ChainCode.UNAVAILABLE, f"{text}; what it said of {self.chain.id} stands")
         if not self._running.done() and not self._stopping:
             return None
         for job in list(self._jobs.values()):
@@ -200,12 +200,8 @@ class ChainScanner:
                 case OutageEnded():
                     _log.info("chain_answers_again", chain=self.chain.id)
                 case OutageBegan(seconds):
-                    self._say_unavailable(
-                        f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
-                    )
-
-    def _say_unavailable(self, text: str) -> None:
-        self.progress.say_error(ChainCode.UNAVAILABLE, text)
+                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
+                    self.progress.say_error(ChainCode.UNAVAILABLE, text, outage=True)
 
 
 async def _cancel(task: asyncio.Task[Halt]) -> None:

@@ -117,7 +117,7 @@ class SQLite:
             with suppress(OSError):  # on a full disk the lock holds all the same, without a name
                 os.write(file, b" " + msgspec.json.encode(holder))  # Windows lets nobody else read the first byte
 
-        lock = FileLock(path, timeout=0, mode=0o600, fallback_to_soft=False, on_acquired=sign)
+        lock = FileLock(path, timeout=0, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=sign)
         try:
             lock.acquire()
         except Timeout:
