@@ -98,6 +98,7 @@ def main() -> int:
     request = DemoRequest(given.addresses, given.seed, given.faults)
     samples, report = uvloop.run(soak(request, given.every))
     title = f"hdscan, {given.addresses:,} addresses on each of three chains, {given.faults} faults, seed {given.seed}"
+    given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "soak.svg").write_text(svg(samples, title), encoding="utf-8")
     with (given.out / "soak.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
