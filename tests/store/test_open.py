@@ -14,8 +14,9 @@ from sqlalchemy import create_engine
 
 from hdscan.model.chain import Network
 from hdscan.model.errors import LockedError, StoreError
-from hdscan.store import Store, migrate, schema
+from hdscan.store import Store, migrate
 from hdscan.store.database import DIALECTS
+from tests.store import schema
 
 from .conftest import URLS
 from .wallet import address, begin, chunks, commit, dump, execute, fill, open_store, whole

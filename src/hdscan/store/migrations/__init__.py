@@ -1,1 +1,1 @@
-"""The migrations, oldest first; the tables as they should be are in `store.schema`."""
+"""The migrations, oldest first. A row exists only for what was read: no balance row means "never read", never zero."""

@@ -1,4 +1,4 @@
-"""The tables as the migrations make them; nothing imports this at run time, since making them costs 30 ms.
+"""The tables that the migrations have to make.
 
 Amounts are decimal text (wei passes 2^63), times unix seconds. A row exists only for what was read: no balance row means
 "never read" (or, with a row in `dispute`, that operators disagree), never zero.
