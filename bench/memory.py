@@ -1,4 +1,4 @@
-"""Peak memory of a scan of 100,000 and of 1,000,000 readings: it stays flat."""
+"""Peak memory of a scan of 100,000 and of 1,000,000 readings: it grows by little."""
 
 import asyncio
 import resource
@@ -34,7 +34,11 @@ async def _scan(addresses: int, folder: Path) -> None:
 
 
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """KiB; on Linux the maximum of getrusage begins with that of the process which started this one."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
 
 
 def run(*, tiny: bool) -> None:
