@@ -1,4 +1,4 @@
-"""Peak memory of a scan of 100,000 and of 1,000,000 readings: it grows by little."""
+"""Peak memory of a scan of 100,000 and of 1,000,000 readings."""
 
 import asyncio
 import resource
