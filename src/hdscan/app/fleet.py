@@ -26,10 +26,10 @@ class Offline:
         self.pins: dict[str, str] = {}
 
     async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
-        raise NotImplementedError
+        raise AssertionError("a provider that is only listed was asked")
 
     async def dial(self, url: str, tls: str) -> Any:
-        raise NotImplementedError
+        raise AssertionError("a provider that is only listed was dialled")
 
 
 def idle_fleet(settings: Settings) -> Fleet:

@@ -97,7 +97,7 @@ async def _simulate(config: Config) -> None:
 
     async with city:
         control = Listener(partial(Connection, serve))
-        print(msgspec.json.encode(Ready(city.endpoints, await control.open())).decode(), flush=True)  # noqa: T201
+        print(msgspec.json.encode(Ready(city.endpoints, await control.open())).decode(), flush=True)  # noqa: T201 - for the process that started this one
         threading.Thread(target=watch, daemon=True).start()
         await closed.wait()
         await control.close()
