@@ -19,7 +19,7 @@ class Protocol(msgspec.Struct, frozen=True):
     provider: str | Callable[..., Any]
     speaker: str = ""  # plays it in the simulator
     lines: bool = False  # of lines over ssl://host:port, not requests to https://…; needs an endpoint of its own
-    tags: bool = False  # reads at the block tag that an EVM chain's `read_at` names; others read at the latest block
+    tags: bool = False  # reads at the chain's `read_at`, a block tag or Solana's commitment; others read at the latest block
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -31,6 +31,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
         Protocol("etherscan", Family.EVM, "hdscan.provider.etherscan:Etherscan", "hdscan.sim.etherscan:Etherscan"),
         Protocol("evm-rpc", Family.EVM, "hdscan.provider.evm_rpc:EvmRpc", "hdscan.sim.evm:EvmNode", tags=True),
         Protocol("evm-multicall", Family.EVM, "hdscan.provider.multicall:Multicall", "hdscan.sim.evm:EvmNode", tags=True),
-        Protocol("solana-rpc", Family.SOLANA, "hdscan.provider.solana_rpc:SolanaRpc", "hdscan.sim.solana:SolanaNode"),
+        Protocol(
+            "solana-rpc", Family.SOLANA, "hdscan.provider.solana_rpc:SolanaRpc", "hdscan.sim.solana:SolanaNode", tags=True
+        ),
     )
 }

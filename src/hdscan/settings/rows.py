@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from hdscan.chains import FAMILIES, family_of
-from hdscan.model.chain import Asset, Chain, Family, Network
+from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.model.protocol import PROTOCOLS, Protocol
@@ -76,7 +76,7 @@ class Register(msgspec.Struct):
     def _tagged(self, endpoint: Endpoint) -> Endpoint:
         chain = self.chains[endpoint.chain]
         untagged = [name for name in endpoint.protocols if not self.protocols[name].tags]
-        if chain.family is not Family.EVM or chain.read_at in (None, "latest") or not untagged:
+        if chain.read_at in (None, "latest") or not untagged:
             return endpoint
         why = f"off: {untagged[0]} reads at the latest block only, and {chain.id} is read at the {chain.read_at} one"
         return msgspec.structs.replace(endpoint, disabled=endpoint.disabled or why)
