@@ -137,3 +137,45 @@ def test_the_head_moves_with_time():
 
 def test_every_family_is_played():
     assert {played.chain.family for played in MAINNET} == set(Family)
+
+
+def test_a_move_changes_a_share_of_the_balances_and_nothing_else():
+    world, same, still = World(5, 400, funded=0.5), World(5, 400, funded=0.5), World(5, 400, funded=0.5)
+    for each in (world, same):
+        each.move(0.1, 3)
+    before, after = still.truth(), world.truth()
+    changed = [key for key, amount in after.items() if amount != before[key]]
+    assert same.truth() == after
+    assert 0.06 < len(changed) / len(after) < 0.14
+    assert {(before[key] > 0, after[key] > before[key], after[key] > 0) for key in changed} == {
+        (False, True, True),  # received
+        (True, True, True),  # received more
+        (True, False, True),  # spent in part
+        (True, False, False),  # spent
+    }
+    assert list(world["sol"].addresses()) == list(still["sol"].addresses())
+    for chain, index, symbol in changed[:50]:
+        text, at = world[chain].address(index), [a.symbol for a in world[chain].assets].index(symbol)
+        assert world[chain].holdings(text).amounts[at] == after[chain, index, symbol]
+        assert world[chain].before(text).amounts[at] == before[chain, index, symbol]
+
+
+def test_token_accounts_follow_a_move():
+    world = World(2, 60, funded=0.5)
+    assert world["sol"].accounts
+    world.move(0.5)
+    held: dict[tuple[str, str], int] = {}
+    for account in world["sol"].accounts.values():
+        held[account.owner, account.mint] = held.get((account.owner, account.mint), 0) + account.amount
+    mints = {asset.symbol: asset.contract for asset in world["sol"].assets if asset.contract}
+    for row in world["sol"].truth():
+        for symbol, mint in mints.items():
+            assert held.get((row.address, mint), 0) == row.amounts[symbol]
+    foreign = World(9, 1)["sol"].address(0)
+    assert not any(world["sol"].holdings(foreign).amounts)
+
+
+def test_a_move_keeps_what_is_pending_within_what_is_held():
+    world = World(4, 3000, funded=0.9)
+    world.move(0.9)
+    assert all(row.amounts["BTC"] + row.unconfirmed >= 0 for row in world["btc"].truth())

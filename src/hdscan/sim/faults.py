@@ -35,7 +35,9 @@ class Fault(StrEnum):
     WRONG_CHAIN = "wrong_chain"  # another genesis or chain id, other balances (7 more than the true ones)
     # a well-formed reply with the right head that lies about amounts: the share `items` of all readings, always the same ones
     FALSE_ZEROS = "false_zeros"  # zero where there is money
-    OLD_VALUES = "old_values"  # half of the true amount
+    OLD_VALUES = "old_values"  # half of the true amount, rounded up
+    HIGHER_VALUES = "higher_values"  # twice the true amount and one
+    EARLIER_VALUES = "earlier_values"  # the amount before the world last moved
     SHIFTED_VALUES = "shifted_values"  # the amount of the next address
     # the last two blocks and all later ones are on a branch that ends with the fault: other hashes (Bitcoin), other balances
     # (7 more than the true ones)
@@ -54,6 +56,7 @@ class Fault(StrEnum):
     STRING_RESULT = "string_result"  # Etherscan: the result is a sentence
 
 
+AMOUNTS = frozenset(list(Fault)[list(Fault).index(Fault.FALSE_ZEROS) : list(Fault).index(Fault.ORPHANED)])  # lies about them
 ITEM_FAULTS = frozenset(list(Fault)[list(Fault).index(Fault.ITEM_ERRORS) :])
 
 

@@ -89,7 +89,7 @@ class Entry(msgspec.Struct):
 
     It arrived between `since` and `at` and was answered at `sent` (None: never), in monotonic seconds of the simulator's
     process; `wall` is unix seconds. `answered` is "ok", a fault's name, "rate", "paused" or "batch"; `paused_until` is set if
-    the reply announced a pause.
+    the reply announced a pause. `lies` counts the readings whose amount it stated wrongly.
     """
 
     since: float
@@ -103,6 +103,7 @@ class Entry(msgspec.Struct):
     status: int | None = None
     sent: float | None = None
     paused_until: float | None = None
+    lies: int = 0
 
 
 class Host:
@@ -217,7 +218,9 @@ class Host:
         elif fault is Fault.RESET:
             self._later(connection.reset)
         elif fault is not Fault.HANG:
-            answer = self._speaker.answer(call, self._view(trouble), trouble)
+            view = self._view(trouble)
+            answer = self._speaker.answer(call, view, trouble)
+            entry.lies = len(view.lies)
             if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
                 reset = fault is Fault.RESET_MID_BODY
                 self._later(lambda: connection.reply_in_part(answer.status, answer.body, reset=reset))

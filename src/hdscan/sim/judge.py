@@ -17,7 +17,8 @@ class Judgement(msgspec.Struct, frozen=True):
 
     `rate_violations` are requests beyond published rate * time + burst (50 ms of tolerance), `pause_violations` those within an
     announced Retry-After, except what was on the wire when it was sent. `answered` counts how requests ended (see Entry),
-    `repeated` how often an (address, asset) was asked for after a correct answer.
+    `repeated` how often an (address, asset) was asked for after a correct answer. `lies` are readings whose amount was stated
+    wrongly.
     """
 
     host: str
@@ -28,6 +29,7 @@ class Judgement(msgspec.Struct, frozen=True):
     rate_violations: int
     pause_violations: int
     repeated: int
+    lies: int = 0
 
     @property
     def violations(self) -> int:
@@ -45,6 +47,7 @@ def judge(spec: HostSpec, log: Sequence[Entry]) -> Judgement:
         len(rate_violations(spec, log)),
         len(pause_violations(spec, log)),
         sum(repeated_asks(log).values()),
+        sum(entry.lies for entry in log),
     )
 
 

@@ -8,6 +8,7 @@ when its input closes, so it never outlives its parent. Its control server answe
     GET  /truth?chain=ID        a Truth per address
     POST /faults                a profile's name as a JSON string, or {"host name": [Rule, …]}
     POST /reset                 empty the logs, begin every host's time anew
+    POST /move                  [share of the balances that change, seed]
 """
 
 import asyncio
@@ -72,6 +73,8 @@ def _control(city: City, request: Request) -> object:
             city.set_faults(msgspec.json.decode(request.body, type=str | dict[str, tuple[Rule, ...]]))
         case "POST", "/reset":
             city.reset()
+        case "POST", "/move":
+            city.world.move(*msgspec.json.decode(request.body, type=tuple[float, int]))
         case _:
             raise LookupError(f"{request.verb} {request.path}")
     return {}
@@ -155,6 +158,11 @@ class Simulation:
 
     async def set_faults(self, faults: str | Mapping[str, tuple[Rule, ...]]) -> None:
         await self._ask("POST", "/faults", data=msgspec.json.encode(faults))
+
+    async def move(self, share: float, seed: int = 1) -> None:
+        """Change a share of all balances, in `world` too."""
+        await self._ask("POST", "/move", data=msgspec.json.encode((share, seed)))
+        self.world.move(share, seed)
 
     async def reset(self) -> None:
         await self._ask("POST", "/reset")

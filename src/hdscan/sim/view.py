@@ -5,7 +5,7 @@ from copy import copy
 from hashlib import blake2b, sha256
 from typing import Self
 
-from hdscan.sim.faults import Fault
+from hdscan.sim.faults import AMOUNTS, Fault
 from hdscan.sim.world import ChainWorld
 
 
@@ -13,7 +13,7 @@ class View:
     """A chain as one node sees it now: rightly, or with one of the faults that lie about the chain.
 
     False amounts concern a `share` of all readings, chosen by `seed`; an ORPHANED node's blocks and balances differ from the
-    height `branch` on.
+    height `branch` on. `lies` are the readings, by address and asset, whose amount was stated wrongly.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class View:
         self.world = world
         self.time = (time.time() if now is None else now) - lag * world.played.interval
         self.head = world.height(self.time)
+        self.lies: set[tuple[str, int]] = set()
         self._fault, self._share, self._seed, self._branch = fault, share, seed, branch
 
     @property
@@ -60,19 +61,34 @@ class View:
         return self.amount(self.world.holdings(text).amounts[at], text, at)
 
     def amount(self, true: int, text: str, at: int) -> int:
-        """What this node states where an address truly holds `true` base units of an asset."""
+        """What this node states where an address, or one of its accounts, truly holds `true` base units of an asset."""
+        stated = true
         match self._fault:
+            case None:
+                return true
             case Fault.WRONG_CHAIN | Fault.ORPHANED:
-                return true + 7
-            case Fault.FALSE_ZEROS if self._lies_about(text, at):
-                return 0
-            case Fault.SHIFTED_VALUES if self._lies_about(text, at):
-                return self.world.holdings(self.world.next_to(text)).amounts[at]
-            case Fault.OLD_VALUES if self._lies_about(text, at):
-                return true // 2
+                stated = true + 7
             case Fault.STALE:
-                return true // 2
-        return true
+                stated = true // 2
+            case fault if fault in AMOUNTS and self._lies_about(text, at):
+                stated = self._lie(fault, true, text, at)
+        if stated != true:
+            self.lies.add((text, at))
+        return stated
+
+    def _lie(self, fault: Fault, true: int, text: str, at: int) -> int:
+        world = self.world
+        match fault:
+            case Fault.OLD_VALUES:
+                return true - true // 2
+            case Fault.HIGHER_VALUES:
+                return 2 * true + 1
+            case Fault.EARLIER_VALUES:
+                before, now = world.before(text).amounts[at], world.holdings(text).amounts[at]
+                return true if before == now else before
+            case Fault.SHIFTED_VALUES:
+                return world.holdings(world.next_to(text)).amounts[at]
+        return 0
 
     def _lies_about(self, text: str, at: int) -> bool:
         draw = blake2b(f"{self._seed}/{text.lower()}/{at}".encode(), digest_size=8).digest()

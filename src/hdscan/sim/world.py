@@ -78,6 +78,7 @@ class ChainWorld:
         self._zero = Holdings((0,) * len(self.assets))
         self._explicit = {self.form.fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
         self._explicit_texts = list(explicit or {})
+        self._moves: tuple[tuple[float, int], ...] = ()
         self.holdings = lru_cache(8192)(self._holdings)
 
     def __len__(self) -> int:
@@ -115,6 +116,16 @@ class ChainWorld:
             held = self._holdings(text)
             yield Truth(index, text, {a.symbol: n for a, n in zip(self.assets, held.amounts, strict=True)}, held.unconfirmed)
 
+    def move(self, share: float, seed: int) -> None:
+        """Change a share of all balances, chosen by `seed`: spent, spent in part, or received."""
+        self._moves += ((share, seed),)
+        self.holdings.cache_clear()
+        self.__dict__.pop("accounts", None)
+
+    def before(self, text: str) -> Holdings:
+        """What an address held before the last move."""
+        return self._moved(text, self._moves[:-1])
+
     def height(self, now: float) -> int:
         """The head (block or slot) at a time in unix seconds."""
         return self.played.height + int((now - EPOCH) / self.played.interval)
@@ -143,6 +154,23 @@ class ChainWorld:
         }
 
     def _holdings(self, text: str) -> Holdings:
+        return self._moved(text, self._moves)
+
+    def _moved(self, text: str, moves: tuple[tuple[float, int], ...]) -> Holdings:
+        held = self._first(text)
+        if not moves or held is self._zero:  # a foreign address
+            return held
+        amounts, index = list(held.amounts), self._index(text)
+        name = self.form.fold(text) if index is None else index
+        for share, seed in moves:
+            for at, amount in enumerate(amounts):
+                draw = hashlib.blake2b(f"{seed}/{name}/{at}".encode(), key=self._key, digest_size=8).digest()
+                if int.from_bytes(draw[:4], "big") < share * 2**32:
+                    received = amount + 1 + int.from_bytes(draw[5:], "big")
+                    amounts[at] = (0, amount // 2, received, received)[draw[4] % 4] if amount else received
+        return Holdings(tuple(amounts), max(held.unconfirmed, -amounts[0]), held.noise)
+
+    def _first(self, text: str) -> Holdings:
         if self._explicit and (stated := self._explicit.get(self.form.fold(text))) is not None:
             return stated
         index = self._index(text)
@@ -213,6 +241,11 @@ class World:
 
     def __getitem__(self, chain: str) -> ChainWorld:
         return self.chains[chain]
+
+    def move(self, share: float, seed: int = 1) -> None:
+        """Change a share of the balances of every chain, the same ones in every process (see ChainWorld)."""
+        for chain in self.chains.values():
+            chain.move(share, seed)
 
     def truth(self) -> dict[tuple[str, int, str], int]:
         """Every balance: (chain, index, asset symbol) -> confirmed base units."""
