@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hdscan.app.demo import QUICK, Demo, DemoRequest, Verdict, compare
-from hdscan.model.scan import BalanceRow, BalanceState, Status
+from hdscan.app.demo import QUICK, Demo, DemoRequest, Verdict, chain_report, compare
+from hdscan.model.scan import BalanceRow, BalanceState, ChainResult, Status
+from hdscan.sim.judge import Judgement
 from hdscan.sim.world import Truth
 
 TRUE = Truth(0, "a", {"BTC": 5}, -2)
@@ -48,6 +49,20 @@ def test_a_lost_reading_is_wrong() -> None:
 
 def test_an_address_of_nobody_is_wrong() -> None:
     assert compare([], [ROW]) == {Verdict.WRONG: 1}
+
+
+def test_a_lie_is_stored_or_caught() -> None:
+    result = ChainResult(
+        addresses=12, readings=12, read=12, unread=0, funded=3, seconds=1.0, requests=9, status=Status.COMPLETED
+    )
+    hosts = [Judgement(name, "btc", 9, 9, {}, 0, 0, 0, lies) for name, lies in (("honest", 0), ("liar", 7))]
+
+    def lies(**verdicts: int) -> tuple[int, int, int]:
+        told = chain_report(Counter({Verdict(name): count for name, count in verdicts.items()}), result, hosts)
+        return told.lies_told, told.lies_caught, told.lies_stored
+
+    assert lies(exact=12) == (7, 7, 0)
+    assert lies(exact=10, wrong=1, false_zero=2, unread=1) == (7, 4, 3)
 
 
 @pytest.mark.parametrize("faults", ["none", "mild"])

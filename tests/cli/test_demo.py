@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hdscan.app.demo import ChainReport, DemoReport
-from hdscan.cli.demo import exit_code, verdict
+from hdscan.cli.demo import exit_code, show_report, verdict
 from hdscan.model.scan import Status
 from tests.cli.conftest import Hdscan, Running
 
@@ -15,7 +15,8 @@ COLUMNS = ["chain", "readings", "exact", "wrong", "false zero", "unread", "reque
 
 
 def report(status: Status = Status.COMPLETED, **counts: int) -> DemoReport:
-    zero = dict.fromkeys(("wrong", "false_zero", "unread", "rate_violations", "pause_violations"), 0)
+    names = ("wrong", "false_zero", "unread", "rate_violations", "pause_violations", "lies_told", "lies_caught", "lies_stored")
+    zero = dict.fromkeys(names, 0)
     chain = ChainReport(status=status, readings=10, exact=10, requests=12, seconds=1.0, **(zero | counts))
     return DemoReport(seed=1, addresses=10, faults="mild", status=status, chains={"btc": chain})
 
@@ -53,6 +54,16 @@ def test_json_is_one_object(hdscan: Hdscan) -> None:
 def test_what_is_false_outranks_what_is_unread(told: DemoReport, code: int) -> None:
     assert exit_code(told) == code
     assert ("a defect" in verdict(told).plain) == (not told.flawless)
+
+
+def test_lies_are_told_of_where_there_were_some(capsys: pytest.CaptureFixture[str]) -> None:
+    show_report(report())
+    assert "lies" not in capsys.readouterr().out
+    show_report(report(lies_told=70, lies_caught=70))
+    head, row, _, said = capsys.readouterr().out.splitlines()
+    assert head.split("violations")[-1].split() == ["lies", "told", "lies", "caught", "lies", "stored", "seconds"]
+    assert row.split()[-4:] == ["70", "70", "0", "1.0"]
+    assert "none is false though 70 lies were told" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

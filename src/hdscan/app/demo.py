@@ -60,7 +60,8 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     """One chain compared with the truth; every reading is exactly one of `exact`, `wrong`, `false_zero` and `unread`.
 
     `false_zero` is a zero for a non-zero balance, `wrong` any other wrong amount, a lost reading, or one of an unknown address.
-    `requests` and violations are counted by the simulated hosts.
+    `requests`, violations and lies (amounts that a host stated wrongly) are counted by the simulated hosts. A lie is stored if
+    its reading ends with a false amount, else it was caught.
     """
 
     status: Status
@@ -72,6 +73,9 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     rate_violations: int
     pause_violations: int
+    lies_told: int
+    lies_caught: int
+    lies_stored: int
     seconds: float
 
     @property
@@ -182,6 +186,8 @@ def verdict(true: Truth, symbol: str, row: BalanceRow | None) -> Verdict:
 
 def chain_report(verdicts: Counter[Verdict], result: ChainResult, judgements: Sequence[Judgement]) -> ChainReport:
     """A chain's verdicts, with the result of its scan and its hosts' counts."""
+    told = sum(judgement.lies for judgement in judgements)
+    stored = min(told, verdicts[Verdict.WRONG] + verdicts[Verdict.FALSE_ZERO])
     return ChainReport(
         status=result.status,
         readings=verdicts.total(),
@@ -189,5 +195,8 @@ def chain_report(verdicts: Counter[Verdict], result: ChainResult, judgements: Se
         requests=sum(judgement.requests for judgement in judgements),
         rate_violations=sum(judgement.rate_violations for judgement in judgements),
         pause_violations=sum(judgement.pause_violations for judgement in judgements),
+        lies_told=told,
+        lies_caught=told - stored,
+        lies_stored=stored,
         seconds=round(result.seconds, 3),
     )

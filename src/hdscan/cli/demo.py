@@ -35,9 +35,12 @@ Nothing leaves this machine, and nothing of it stays: hosts, addresses and datab
 Exit code: 0 all was read and is true, 1 something false was read or a provider's limit was broken, 3 something is unread,
 130 stopped by Ctrl-C or SIGTERM."""
 
-NUMBERS = ("readings", "exact", "wrong", "false zero", "unread", "requests", "rate violations", "pause violations", "seconds")
+NUMBERS = ("readings", "exact", "wrong", "false zero", "unread", "requests", "rate violations", "pause violations")
+LIES = ("lies told", "lies caught", "lies stored")
 BAD = ("bold red", "green")  # the styles of a count and of zero
-STYLES = {"wrong": BAD, "false zero": BAD, "rate violations": BAD, "pause violations": BAD, "unread": ("yellow", "")}
+STYLES = dict.fromkeys(("wrong", "false zero", "rate violations", "pause violations", "lies stored"), BAD) | {
+    "unread": ("yellow", "")
+}
 
 
 @app.command("demo", epilog=EPILOG)
@@ -116,11 +119,16 @@ def exit_code(report: DemoReport) -> int:
 
 
 def show_report(report: DemoReport) -> None:
-    """Print a row per chain and the verdict."""
-    made = table("chain", *NUMBERS, right=NUMBERS)
+    """Print a row per chain and the verdict; the lies only where some were told."""
+    columns = (*NUMBERS, *LIES, "seconds") if _lies(report) else (*NUMBERS, "seconds")
+    made = table("chain", *columns, right=columns)
     for name, chain in report.chains.items():
-        made.add_row(name, *(_cell(chain, column) for column in NUMBERS))
+        made.add_row(name, *(_cell(chain, column) for column in columns))
     show(made, "", verdict(report))
+
+
+def _lies(report: DemoReport) -> int:
+    return sum(chain.lies_told for chain in report.chains.values())
 
 
 def _cell(chain: ChainReport, column: str) -> Text:
@@ -136,7 +144,8 @@ def verdict(report: DemoReport) -> Text:
         unread = sum(chain.unread for chain in chains)
         rest = f"; {unread:,} could not be read, and are not taken for zeros" if unread else ""
         exact = sum(chain.exact for chain in chains)
-        text = f"{exact:,} readings are exactly the truth, none is false, and no provider's limit was broken{rest}."
+        lies = f" though {told:,} lies were told" if (told := _lies(report)) else ""
+        text = f"{exact:,} readings are exactly the truth, none is false{lies}, and no provider's limit was broken{rest}."
         return Text(text, style="yellow" if unread else "green")
     false = sum(chain.wrong + chain.false_zero for chain in chains)
     broken = sum(chain.rate_violations + chain.pause_violations for chain in chains)
