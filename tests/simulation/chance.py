@@ -7,7 +7,7 @@ import msgspec
 from hdscan.model.chain import Family
 from hdscan.model.endpoint import Cost
 from hdscan.settings import ScanSettings
-from hdscan.sim.faults import Fault, Rule, always
+from hdscan.sim.faults import AMOUNTS, Fault, Rule, always
 from hdscan.sim.host import HostSpec, Throttle
 from hdscan.sim.profile import ITEMS, THROTTLED, TRANSPORT
 from hdscan.sim.world import World
@@ -47,7 +47,7 @@ def scenario(seed: int) -> Scenario:
         scan, heals = replace(scan, outage_limit=600.0), round(dice.uniform(100, 550), 3)
         hosts = _dark(dice, hosts)
     runs = (Run(),) if bounded else tuple(_run(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3))))
-    return Scenario(
+    made = Scenario(
         seed=seed,
         addresses=addresses,
         hosts=tuple(hosts),
@@ -62,6 +62,8 @@ def scenario(seed: int) -> Scenario:
         again=not bounded and dice.random() < 0.15,
         bounded=bounded,
     )
+    lies = Random(f"lies/{seed}")
+    return made if bounded or lies.random() > 0.35 else _lied_to(lies, made)
 
 
 def _log(dice: Random, low: float, high: float) -> float:
@@ -217,6 +219,25 @@ def _liar(dice: Random, spec: HostSpec, count: int) -> tuple[Rule, ...]:
     if count > 2 and dice.random() < 0.4:
         return (always(Fault.STALE),)
     return (always(dice.choice((Fault.WRONG_CHAIN, Fault.HANG, Fault.BAD_KEY))),)
+
+
+def _lied_to(dice: Random, plain: Scenario) -> Scenario:
+    """Beside two honest operators or more, one of every chain lies about amounts, often only once balances have moved."""
+    hosts = list(plain.hosts)
+    for chain in plain.addresses:
+        honest = {host.spec.operator or host.spec.name for host in hosts if host.spec.chain == chain and host.well}
+        for number in range(len(honest), 2):
+            spec = replace(_spec(dice, chain, number), name=f"{chain}-honest-{number}", operator=None)
+            hosts.append(HostPlan(spec, (Rule(faults=_some(dice, WHOLE), share=0.1),)))
+        lie = Rule(
+            faults=(dice.choice(sorted(AMOUNTS)),),
+            items=dice.choice((0.1, 0.5, 1.0)),
+            since=dice.choice((0.0, 0.0, round(dice.uniform(0, 10), 3))),
+        )
+        liar = HostPlan(replace(_spec(dice, chain, 0), name=f"{chain}-liar", operator=None))
+        when = dice.choice(("for_good", "turned", "turned"))
+        hosts.insert(dice.randrange(len(hosts) + 1), replace(liar, **{when: (lie,)}))
+    return replace(plain, hosts=tuple(hosts), again=True, moved=dice.choice((0.0, 0.02, 0.3)))
 
 
 def _run(dice: Random) -> Run:

@@ -111,9 +111,10 @@ class Ending:
             if site is None or upstream.trust.out or upstream.provider.endpoint in scanner._pool._watch.unheard:
                 continue
             for row in self.store.balances.rows(chain):
-                true = self.watch._truth[chain, row.index, row.asset]
+                key = chain, row.index, row.asset
+                right = (None, str(self.watch.true(key)), str(self.watch.true(key, 0)))  # of this scan, or of an earlier one
                 said = (row.address.lower(), row.asset) in site.on_branch
-                if row.source == upstream.name and said and row.amount not in (None, str(true)):
+                if row.source == upstream.name and said and row.amount not in right:
                     raise Violation("reorg", f"{row.asset} of {chain} address {row.index} is still what {row.source} took back")
 
     def _check_providers(self, worked: list[str]) -> None:

@@ -117,17 +117,20 @@ class Life:
     def _lead(self) -> None:
         scenario = self.scenario
         for once_more in (False, True)[: 1 + scenario.again]:
+            before = self._newest()
             if once_more:
                 self.watch.healed = self.disk.mended = False
+                if scenario.moved:
+                    self.world.move(scenario.moved, scenario.seed)
+                    self.watch.moved()
                 for site in self.sites.values():
-                    site.host.set_rules((*site.plan.for_good, *site.plan.rules))
-                    site.host.reset()
+                    site.turn()
             heals = self.loop.call_at(self.loop.time() + scenario.heals, self._heal)
-            for number, run in enumerate(scenario.runs):
-                self._run(run, self._request(restart=once_more and number == 0))
+            for run in scenario.runs:
+                self._run(run, self._request(restart=once_more and self._newest() == before))
             if not scenario.bounded:
                 heals.cancel()
-                self._complete(restart=once_more and not scenario.runs)
+                self._complete(restart=once_more and self._newest() == before)
             else:
                 self._check_bound()
                 heals.cancel()
@@ -143,7 +146,7 @@ class Life:
         self.watch.trace(f"{self.loop.time():.6f} the world heals")
         self.watch.healed = self.disk.mended = True
         for site in self.sites.values():
-            site.host.set_rules(site.plan.for_good)
+            site.heal()
         if self.process is not None:
             scan = self.settings.scan
             patience = 2 * (scan.backoff_max + scan.request_timeout) + 10.0
@@ -156,7 +159,7 @@ class Life:
         for chain in sorted(process.engine.scanning):
             held = any(s.paused_until > healed or s.plan.per_minute or s.plan.per_hour for s in self.watch.sites[chain])
             answered = self.watch.success_at.get(chain, process.began) >= healed
-            well = (s for s in process.fleet.upstreams[chain] if not self.sites[s.name.split("/")[0]].plan.for_good)
+            well = (s for s in process.fleet.upstreams[chain] if self.sites[s.name.split("/")[0]].plan.well)
             if all(upstream.trust.out for upstream in well):
                 continue  # for this process they are out
             if not held and not answered and process.engine._scanners[chain]._pool._has_work:
@@ -186,6 +189,10 @@ class Life:
                 at = datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
                 waits.append(at + 1.0 - (BEGAN + self.stepped + self.loop.time()))
         return max(waits)
+
+    def _newest(self) -> int:
+        """The number of the last scan that was begun."""
+        return max((record.scan_id for record in self._latest() if record), default=0)
 
     def _latest(self) -> list[Any]:
         store = self.store()
@@ -244,7 +251,7 @@ class Life:
 
     def _check_end(self) -> None:
         for row in self.store().balances.rows():
-            true = self.watch._truth[row.chain, row.index, row.asset]
+            true = self.watch.true((row.chain, row.index, row.asset))
             if row.state is not BalanceState.READ:
                 raise Violation("completes", f"{row.asset} of {row.chain} address {row.index} is {row.state} in the end")
             site = self.sites[str(row.source).split("/")[0]]

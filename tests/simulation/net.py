@@ -13,7 +13,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.provider.connection import Connection
 from hdscan.provider.transport import join
 from hdscan.sim.clock import Clock
-from hdscan.sim.faults import Fault
+from hdscan.sim.faults import AMOUNTS, Fault
 from hdscan.sim.host import Entry, Host
 from hdscan.sim.http import Request, http_date, parse_query
 from hdscan.sim.judge import named
@@ -111,6 +111,7 @@ class Site:
         self.plan, self.name, self.chain = plan, spec.name, spec.chain
         self.world = world[spec.chain]
         self.watch = watch
+        self._for_good = plan.for_good
         self.host = Host(spec, self.world, (*plan.for_good, *plan.rules), seed=seed, clock=clock)
         told = self.host.endpoint
         self.endpoint: Endpoint = msgspec.structs.replace(
@@ -143,6 +144,16 @@ class Site:
         self.on_branch.clear()
         self.branch_named = False
         self.orphaned_at = self.block_at = float("-inf")
+
+    def heal(self) -> None:
+        """Only the faults stay that do so for good."""
+        self.host.set_rules(self._for_good)
+
+    def turn(self) -> None:
+        """All is played again."""
+        self._for_good = (*self.plan.turned, *self.plan.for_good)
+        self.host.set_rules((*self._for_good, *self.plan.rules))
+        self.host.reset()
 
     def begins(self, now: float) -> None:
         """A call was begun."""
@@ -186,6 +197,8 @@ class Site:
             self.orphaned_at = now
             self.branch_named = self.branch_named or aggregate or _names_block(entry)
             self.on_branch |= {(text.lower(), symbol) for text, symbol in named(entry.asks, self.world)}
+            self._lied(entry)
+        elif entry.answered in AMOUNTS:
             self._lied(entry)
         elif entry.answered == "ok" and _names_block(entry):
             self.block_at = now

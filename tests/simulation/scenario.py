@@ -29,7 +29,8 @@ class Interruption(msgspec.Struct, frozen=True):
 class HostPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A host, its faults until the world heals, and those that stay `for_good`; times are seconds since its first request.
 
-    It refuses connections during `refuses` (seconds since the world began); a connection takes up to `connect` seconds.
+    It refuses connections during `refuses` (seconds since the world began); a connection takes up to `connect` seconds. The
+    faults of `turned` begin when all is played again, and stay too.
     """
 
     spec: HostSpec
@@ -39,6 +40,12 @@ class HostPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     connect: float = 0.0
     per_minute: int | None = None
     per_hour: int | None = None
+    turned: tuple[Rule, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is wrong with it in a healed world."""
+        return not (self.for_good or self.turned)
 
 
 class DiskPlan(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -63,8 +70,8 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     """A world and what happens in it.
 
     `runs` come first, whatever they end with; at `heals` (seconds) the faults end, and further runs have to complete the scan.
-    With `again` the same is played once more over what is known. `bounded` claims that the calls are at most three times the
-    fewest that could do.
+    With `again` the same is played once more over what is known, after the share `moved` of all balances has changed. `bounded`
+    claims that the calls are at most three times the fewest that could do.
     """
 
     seed: int
@@ -79,6 +86,7 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     late: float = 0.0
     stalls: float = 0.0
     again: bool = False
+    moved: float = 0.0
     bounded: bool = False
 
 

@@ -44,7 +44,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
             yield replace(scenario, addresses=rest, hosts=tuple(h for h in scenario.hosts if h.spec.chain != chain))
     for at, host in enumerate(scenario.hosts):
         # somebody must be there who is well in the end
-        if any(other.spec.chain == host.spec.chain and not other.for_good for other in _without(scenario.hosts, at)):
+        if any(other.spec.chain == host.spec.chain and other.well for other in _without(scenario.hosts, at)):
             yield replace(scenario, hosts=_without(scenario.hosts, at))
     for chain, count in scenario.addresses.items():
         for less in dict.fromkeys((1, count // 2, count - 1)):
@@ -52,6 +52,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
                 yield replace(scenario, addresses={**scenario.addresses, chain: less})
     if scenario.again:
         yield replace(scenario, again=False)
+    if scenario.moved:
+        yield replace(scenario, moved=0.0)
     for at in range(len(scenario.runs)):
         yield replace(scenario, runs=_without(scenario.runs, at))
     for at, run in enumerate(scenario.runs):
@@ -86,7 +88,7 @@ def _less_of_host(host: HostPlan) -> Iterator[HostPlan]:
             yield replace(host, rules=_with(host.rules, at, replace(rule, faults=(fault,))))
     for at in range(len(host.for_good)):
         yield replace(host, for_good=_without(host.for_good, at))
-    plain = HostPlan(host.spec, host.rules, host.for_good)
+    plain = HostPlan(host.spec, host.rules, host.for_good, turned=host.turned)
     if plain != host:
         yield plain
     if host.spec.hidden_rate is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hdscan.sim.faults import Fault, Rule
+from hdscan.sim.faults import AMOUNTS, Fault, Rule
 from tests.simulation.chance import scenario
 from tests.simulation.play import play
 from tests.simulation.scenario import Replay, decode, encode
@@ -23,6 +23,20 @@ replace = msgspec.structs.replace
 def test_every_invariant_holds(seed: int) -> None:
     outcome = play(scenario(seed))
     assert outcome.rule is None, f"{outcome.why}; see it by: python -m tests.simulation --seed {seed} --trace"
+
+
+def test_in_a_third_of_the_worlds_somebody_lies_beside_two_honest_operators() -> None:
+    lied_to = 0
+    for made in map(scenario, range(300)):
+        liars = [h for h in made.hosts if any(rule.faults[0] in AMOUNTS for rule in (*h.for_good, *h.turned))]
+        lied_to += bool(liars)
+        assert len(liars) in (0, len(made.addresses))
+        for liar in liars:
+            chain = liar.spec.chain
+            honest = {h.spec.operator or h.spec.name for h in made.hosts if h.spec.chain == chain and h.well}
+            assert len(honest) >= 2
+            assert liar.spec.name not in honest
+    assert 60 < lied_to < 140
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)

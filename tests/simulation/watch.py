@@ -45,6 +45,8 @@ class Watch:
         self._keep = keep
         self._hash = blake2b(digest_size=12)
         self._truth = world.truth()
+        self._before: dict[Key, int] = self._truth  # the world moved after the scans up to `_last`
+        self._last = self._newest = 0
         self._known: set[tuple[int, int]] = set()
         self._database: sqlite3.Connection | None = None
         self._version = 0
@@ -86,6 +88,14 @@ class Watch:
         """A new process begins."""
         self.success_at.clear()
         self.silent_at.clear()
+
+    def moved(self) -> None:
+        """Balances changed between two scans."""
+        self._before, self._truth, self._last = self._truth, self.world.truth(), self._newest
+
+    def true(self, key: Key, scan: int | None = None) -> int:
+        """What is held, at the time of a scan or now."""
+        return (self._before if scan is not None and scan <= self._last else self._truth)[key]
 
     # -- commits
 
@@ -130,10 +140,11 @@ class Watch:
         rows = list(database.execute("SELECT address_id, asset_id, scan_id, code FROM gap"))
         gaps = {(a, t): scan for a, t, scan, _ in rows}
         taken_back = {(a, t) for a, t, _, code in rows if code in TAKEN_BACK}
-        for (address, asset), (amount, source, _) in balances.items():
+        self._newest = max((scan for _, _, scan in balances.values()), default=0)
+        for (address, asset), (amount, source, scan) in balances.items():
             chain, index = self._chains[address >> BITS], address & (1 << BITS) - 1
             symbol = self._assets[asset]
-            true = self._truth[chain, index, symbol]
+            true = self.true((chain, index, symbol), scan)
             if int(amount) != true and (source.split("/")[0], self._addresses[address], symbol) not in self.believable:
                 rule = "false zero" if amount == "0" else "wrong amount"
                 self.fail(rule, f"{symbol} of {chain} address {index} is {true}, but {source} is believed to say {amount}")
