@@ -14,6 +14,7 @@ def test_what_is_no_failure_of_the_provider_is_neutral_for_its_breaker():
         ReadCode.THROTTLED,
         ReadCode.QUOTA,
         ReadCode.BAD_KEY,
+        ReadCode.NOT_SERVED,
         ReadCode.WRONG_CHAIN,
         ReadCode.CONTRADICTED,
         ReadCode.STALE,
@@ -28,6 +29,7 @@ def test_every_failure_sends_its_readings_to_other_providers():
 def test_what_costs_a_provider_its_trust():
     assert {code: effect.trust for code, effect in EFFECTS.items() if effect.trust is not None} == {
         ReadCode.BAD_KEY: Trust.DISABLED,
+        ReadCode.NOT_SERVED: Trust.DISABLED,
         ReadCode.WRONG_CHAIN: Trust.QUARANTINED,
         ReadCode.CONTRADICTED: Trust.QUARANTINED,
         ReadCode.STALE: Trust.LAGGING,

@@ -106,7 +106,7 @@ def test_items_of_a_batch_are_matched_by_id() -> None:
     async def story(provider: Electrum, server: LineServer) -> None:
         first, second, third, fourth = (await provider.read(READINGS[:4], None)).outcomes
         assert (first.amount, fourth.amount) == (0, 3)
-        assert (second.code, third.code) == (ReadCode.ITEM_ERROR, ReadCode.MISSING)
+        assert (second.code, third.code) == (ReadCode.SERVER_ERROR, ReadCode.MISSING)
 
     converse(answer, story)
 

@@ -67,8 +67,8 @@ def test_an_items_error_is_that_readings_error() -> None:
         items[2]["result"] = "0x"
         return items
 
-    assert codes(read([evm(n) for n in range(4)], node(spoil))[0]) == [1, ReadCode.ITEM_ERROR, ReadCode.MALFORMED, 4]
-    assert codes(read([evm(n, USDT) for n in range(4)], node(spoil))[0]) == [1, ReadCode.ITEM_ERROR, ReadCode.EMPTY, 4]
+    assert codes(read([evm(n) for n in range(4)], node(spoil))[0]) == [1, ReadCode.SERVER_ERROR, ReadCode.MALFORMED, 4]
+    assert codes(read([evm(n, USDT) for n in range(4)], node(spoil))[0]) == [1, ReadCode.SERVER_ERROR, ReadCode.EMPTY, 4]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Every recorded refusal is read as what it is: own code before status, status before text."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.wire import blockchair, electrum, esplora, etherscan, evm, jsonrpc, solana
-from hdscan.wire.failure import NO_CODES, SHOWN, TEXTS, Codes, OwnError, failure, own_fault, shown
+from hdscan.wire.failure import CHALLENGES, NO_CODES, TEXTS, Codes, OwnError, failure, own_fault
 from hdscan.wire.http import Response
+from hdscan.wire.words import SHOWN, shown, title
 from tests.wire.samples import evm as reading
 from tests.wire.samples import load, reply
 
@@ -48,7 +50,14 @@ def test_recorded_refusal(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("text", "fault"), TEXTS)
 def test_every_text_rule_has_a_recorded_reply(text: str, fault: ReadCode) -> None:
-    assert any(text in row["body"].lower() and row["fault"] == fault for row in RECORDED)
+    assert any(re.search(text, row["body"].lower()) and row["fault"] == fault for row in RECORDED)
+
+
+@pytest.mark.parametrize("begins", CHALLENGES)
+def test_every_challenge_has_a_recorded_page(begins: str) -> None:
+    pages = [row for row in RECORDED if (title(row["body"].encode()) or "").lower().startswith(begins)]
+    assert pages
+    assert {row["fault"] for row in pages} == {"throttled"}
 
 
 @pytest.mark.parametrize(("dialect", "code"), [(dialect, code) for dialect, codes in CODES.items() for code in codes])
@@ -82,6 +91,45 @@ def test_a_redirect_says_what_to_do_and_not_where_it_leads() -> None:
     error = failure(reply("moved to https://x/?key=secret", 301, {"location": "https://x/?key=secret"}), NO_CODES)
     assert "redirects are not followed" in error.message
     assert "secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"status": "0", "message": "chain not supported", "result": None}, 200, "chain not supported"),
+        ({"message": "no Route matched with those values"}, 404, "HTTP 404 Not Found: no Route matched with those values"),
+        ({"error": "Missed `to` address", "id": 0}, 400, "HTTP 400 Bad Request: Missed `to` address"),
+        ({"error": {"code": 7, "message": "gone"}, "x": 1}, 500, "HTTP 500 Internal Server Error: gone"),
+        ({"error": "no", "message": "no", "result": "at all"}, 500, "HTTP 500 Internal Server Error: no: at all"),
+        ("<title>Just a moment...</title><p>text", 403, "HTTP 403 Forbidden: a page titled “Just a moment...”"),
+        ("<html><TITLE lang=en>502 &amp; more", 502, "HTTP 502 Bad Gateway: a page titled “502 & more”"),
+        ([{"message": "a list"}], 500, 'HTTP 500 Internal Server Error: [{"message": "a list"}]'),
+    ],
+)
+def test_the_hosts_own_words_are_shown(body: object, status: int, said: str) -> None:
+    assert failure(reply(body, status)).message == said
+
+
+@pytest.mark.parametrize("dialect", ["esplora", "blockchair", "evm", "solana", "etherscan"])
+@pytest.mark.parametrize("body", [{"message": "quite another thing"}, "<html><title>quite another thing</title>"])
+def test_words_are_shown_whatever_else_is_wrong(dialect: str, body: object) -> None:
+    with pytest.raises(CallError, match="quite another thing") as caught:
+        DECODERS[dialect](reply(body))
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_a_challenge_page_pauses_and_never_disables(status: int) -> None:
+    assert failure(reply("<title>Just a moment...</title>", status)).fault is ReadCode.THROTTLED
+
+
+def test_only_a_title_makes_a_challenge_of_a_page_with_an_error() -> None:
+    assert failure(reply("<title>502</title>just a moment", 502)).fault is ReadCode.SERVER_ERROR
+
+
+def test_a_contract_cannot_speak_for_the_node() -> None:
+    for text in ("execution reverted: missing trie node", "execution reverted: chain not supported", "Reverted: maintenance"):
+        assert own_fault(OwnError(3, text), evm.CODES) is ReadCode.REVERTED
 
 
 def test_a_providers_text_is_shown_as_one_short_plain_line() -> None:

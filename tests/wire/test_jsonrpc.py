@@ -24,7 +24,7 @@ def item(number: int, result: object = "0x1") -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": BATCH.first + number, "result": result}
 
 
-def fault(number: int, code: int = -32000, message: str = "missing trie node") -> dict[str, Any]:
+def fault(number: int, code: int = -32000, message: str = "no such thing") -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": BATCH.first + number, "error": {"code": code, "message": message}}
 
 
@@ -38,6 +38,21 @@ def fails(body: object, batch: jsonrpc.Batch = BATCH) -> ReadCode:
     with pytest.raises(CallError) as caught:
         decode(body, batch)
     return caught.value.fault
+
+
+def whole(body: object) -> tuple[ReadCode, str]:
+    """The error of a whole call."""
+    with pytest.raises(CallError) as caught:
+        decode(body)
+    return caught.value.fault, caught.value.message
+
+
+def revert(text: str) -> str:
+    """Error(string) of at most 32 bytes, in hexadecimal."""
+    return f"0x08c379a0{32:064x}{len(text):064x}{text.encode().hex():0<64}"
+
+
+PANIC = f"0x4e487b71{0x12:064x}"
 
 
 def test_one_call_is_an_object_and_several_are_an_array() -> None:
@@ -67,6 +82,40 @@ def test_an_error_is_that_calls_error() -> None:
     assert decode([item(0, "a"), fault(1), fault(2, 3, "execution reverted")]) == ["a", ReadCode.ITEM_ERROR, ReadCode.REVERTED]
     assert decode([item(0, "a"), item(1, "b"), fault(2, -32005, "25/second rate limit")])[2] is ReadCode.THROTTLED
     assert decode([fault(0), fault(1), fault(2)]) == [ReadCode.ITEM_ERROR] * 3
+
+
+NODE = "missing trie node 5f1c (path ) <nil>"
+
+
+def test_a_node_that_lacks_the_state_for_every_item_failed_the_call() -> None:
+    assert whole([fault(0, -32000, NODE), fault(1, -32002, "No state available for block 5"), fault(2, -32000, NODE)]) == (
+        ReadCode.SERVER_ERROR,
+        f"error -32000: {NODE.replace('<nil>', '').strip()}",
+    )
+    assert whole([fault(n, -32002, "request timed out") for n in range(3)])[0] is ReadCode.TIMEOUT
+
+
+def test_where_only_some_items_say_so_they_fail_alone() -> None:
+    assert decode([item(0, "a"), fault(1, -32000, NODE), fault(2)]) == ["a", ReadCode.SERVER_ERROR, ReadCode.ITEM_ERROR]
+    mixed = [fault(0, -32000, NODE), fault(1, 3, "execution reverted"), fault(2, -32000, NODE)]
+    assert decode(mixed) == [ReadCode.SERVER_ERROR, ReadCode.REVERTED, ReadCode.SERVER_ERROR]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"message": "execution reverted: no", "data": revert("no")}, "execution reverted: no"),
+        ({"message": "execution reverted", "data": revert("no")}, "reverted: no"),
+        ({"message": "VM execution error.", "data": "Reverted " + revert("no")}, "reverted: no"),
+        ({"message": "rate limit", "data": revert("no")}, "reverted: no"),
+        ({"message": "execution reverted", "data": PANIC}, "reverted: panic 0x12, division by zero"),
+        ({"message": "execution reverted", "data": "0x77209fe8"}, "reverted: error 0x77209fe8"),
+        ({"message": "execution reverted", "data": "0x"}, "execution reverted"),
+        ({"message": "no such hash", "data": "0x77209fe8"}, "no such hash: 0x77209fe8"),
+    ],
+)
+def test_a_contracts_words_are_read_from_its_data(error: dict[str, str], said: str) -> None:
+    assert jsonrpc.own_error(msgspec.Raw(json.dumps(error).encode())).text == said
 
 
 def test_an_error_without_an_id_leaves_the_rest_in_place() -> None:

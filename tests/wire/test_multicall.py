@@ -89,6 +89,12 @@ def test_a_reverted_or_empty_subcall_is_not_zero() -> None:
     assert codes(found) == [5, ReadCode.REVERTED, ReadCode.EMPTY, ReadCode.REVERTED, 0]
 
 
+def test_a_subcalls_revert_is_said() -> None:
+    panic = bytes.fromhex("4e487b71") + (0x12).to_bytes(32)
+    _, (found,) = read(results((False, panic)), 1)
+    assert found == ReadError(ReadCode.REVERTED, "the contract call reverted: panic 0x12, division by zero")
+
+
 @pytest.mark.parametrize("count", [0, 1, 599, 600, 601])
 def test_readings_out_are_readings_in(count: int) -> None:
     assert len(asked([evm(n) for n in range(count)])) == count + multicall.HEADERS

@@ -64,11 +64,12 @@ class ReadCode(StrEnum):
 
     TIMEOUT = "timeout"  # no reply within request_timeout
     UNREACHABLE = "unreachable"  # refused, reset, DNS, TLS
-    SERVER_ERROR = "server_error"  # HTTP 5xx or an unexpected status
+    SERVER_ERROR = "server_error"  # HTTP 5xx, an unexpected status, or a node that lacks the state, syncs or failed inside
     MALFORMED = "malformed"  # a reply that is not what the protocol says
-    THROTTLED = "throttled"  # 429 and its disguises
+    THROTTLED = "throttled"  # 429 and its disguises, maintenance, a page that wants to see a browser
     QUOTA = "quota"  # 402 or a spent daily or monthly allowance
     BAD_KEY = "bad_key"  # 401/403: the provider refuses our key
+    NOT_SERVED = "not_served"  # the provider does not serve this chain
     WRONG_CHAIN = "wrong_chain"  # the provider serves another chain
     CONTRADICTED = "contradicted"  # other operators agree against the provider
     REORG = "reorg"  # the block that it was read at was orphaned
@@ -88,6 +89,7 @@ class ChainCode(StrEnum):
 
     UNAVAILABLE = "unavailable"  # no provider answers, or one missed the final check
     REORG = "reorg"  # what a provider said of blocks that are gone is read again
+    NOT_SERVED = "not_served"  # the provider does not serve this chain
     WRONG_CHAIN = "wrong_chain"  # a provider is quarantined
     CONTRADICTED = "contradicted"  # a provider is quarantined
     FAILED = "failed"  # the chain's scan ended

@@ -14,7 +14,7 @@ class Trust(StrEnum):
     TRUSTED = "trusted"
     LAGGING = "lagging"  # its head is behind its peers', or its chain was reorganised
     QUARANTINED = "quarantined"  # it serves another chain, or others contradict it
-    DISABLED = "disabled"  # it refuses our key
+    DISABLED = "disabled"  # it refuses our key, or does not serve the chain
 
     @property
     def out(self) -> bool:
@@ -37,13 +37,15 @@ class Effect(msgspec.Struct, frozen=True):
     throttles: bool = False
     spends_quota: bool = False
     trust: Trust | None = None
+    advice: str = ""  # what its user can do
     readings: Return = Return.ANYBODY
 
 
 EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, Effect(failure=True, readings=Return.OTHERS)) | {
     ReadCode.THROTTLED: Effect(throttles=True),
     ReadCode.QUOTA: Effect(spends_quota=True),
-    ReadCode.BAD_KEY: Effect(trust=Trust.DISABLED),
+    ReadCode.BAD_KEY: Effect(trust=Trust.DISABLED, advice="check the key in its `url`"),
+    ReadCode.NOT_SERVED: Effect(trust=Trust.DISABLED, advice="correct its `url` or `chain`, or remove it"),
     ReadCode.WRONG_CHAIN: Effect(trust=Trust.QUARANTINED),
     ReadCode.CONTRADICTED: Effect(trust=Trust.QUARANTINED),
     ReadCode.STALE: Effect(trust=Trust.LAGGING),

@@ -103,7 +103,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
         upstream = call.upstream
         if isinstance(call, BlockHashCall):
             self._watch.unanswered(upstream.endpoint)
-            if error.fault is ReadCode.BAD_KEY:  # this one method may not be served to us
+            if EFFECTS[error.fault].trust is Trust.DISABLED:  # this one method may not be served to us
                 error = CallError(ReadCode.SERVER_ERROR, error.message)
         effect = EFFECTS[error.fault]
         if effect.throttles or effect.spends_quota:
@@ -113,7 +113,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
             upstream.note_error(error.message, failed=True)
         match effect.trust:
             case Trust.DISABLED:
-                upstream.disable(f"{error.message}; check the key in its `url`")
+                upstream.disable(f"{error.message}; {effect.advice}")
             case Trust.QUARANTINED:
                 self._outbox.events += self._quarantine(upstream.endpoint, error.message, error.fault)
             case Trust.LAGGING:

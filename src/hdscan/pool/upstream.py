@@ -49,7 +49,7 @@ class Upstream:
                           was reorganised
     unproven, lagging     set_aside                                 the same, to be checked later
     all but quarantined   quarantine                                quarantined, for good
-    all but those two     disable: it refuses our key               disabled, for good
+    all but those two     disable: it refuses our key or chain      disabled, for good
 
     Every check begins with `begin_check` and ends with one of `succeed_check`, `fail_check`, `end_check`; every call with
     `begin_call` and one of `succeed_call`, `fail_call`, `end_call`. The `end_…` are neutral.

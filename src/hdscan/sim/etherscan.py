@@ -19,7 +19,7 @@ MOST_ADDRESSES = 20
 UNKNOWN_CHAIN = (
     "Missing or unsupported chainid parameter (required for v2 api), please see https://api.etherscan.io/v2/chainlist"
 )
-BUSY = "Unexpected err, timeout occurred or server too busy. Please try again later"
+TIMED_OUT = "Query Timeout occured. Please select a smaller result dataset"
 
 
 class Etherscan(Speaker):
@@ -49,7 +49,7 @@ class Etherscan(Speaker):
         """Always HTTP 200."""
         query: dict[str, str] = call.work
         if trouble.fault in (Fault.STRING_RESULT, Fault.ERROR_OBJECT):
-            return _not_ok(BUSY)
+            return _not_ok(TIMED_OUT)
         if query.get("chainid", self._world.chain.identity) != self._world.chain.identity:
             return _not_ok(UNKNOWN_CHAIN)
         if query.get("module") == "proxy":
@@ -84,7 +84,7 @@ class Etherscan(Speaker):
         if token is None:
             return _ok("0")  # as the real one for an unknown contract
         if trouble.fault is Fault.TOKENS_FAIL:
-            return _not_ok(BUSY)
+            return _not_ok(TIMED_OUT)
         return self._one(query["address"], token[0], view, trouble)
 
     def _many(self, addresses: list[str], view: View, trouble: Trouble) -> Answer:

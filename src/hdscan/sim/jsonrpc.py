@@ -77,7 +77,7 @@ def close_envelope(envelope: Envelope, results: list[Any], fault: Fault | None =
         ident, value = request.id, result
         if at in hit:
             if fault is Fault.ITEM_ERRORS or fault is Fault.TOKENS_FAIL:
-                value = RpcError(-32000, "missing trie node 5f1c: state is not available")
+                value = RpcError(-32000, "this account cannot be read")
             elif fault is Fault.NULL_RESULT:
                 value = None
             elif fault is Fault.DUPLICATE_ID:

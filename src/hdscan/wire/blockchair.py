@@ -11,9 +11,10 @@ import msgspec
 
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.failure import Codes, OwnError, decode_reply, failure, shown
+from hdscan.wire.failure import Codes, OwnError, decode_reply, failure
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import decode, malformed, refuse_excess, refuse_repeats
+from hdscan.wire.words import shown
 
 STATS = Request(path="/stats")
 GENESIS = Request(path="/dashboards/block/0")

@@ -7,7 +7,7 @@ import msgspec
 
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import decode_reply, failure, or_prose
+from hdscan.wire.failure import decode_reply, failure, or_prose, text_fault
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import malformed, refuse_excess, refuse_repeats
 
@@ -50,7 +50,7 @@ def balance(response: Response, address: str, supply: int | None) -> tuple[int, 
     """
     if response.status != 200:
         error = failure(response)
-        if response.status == 400 and error.fault is ReadCode.SERVER_ERROR:
+        if response.status == 400 and text_fault(error.message) is None:
             return ReadError(ReadCode.ITEM_ERROR, error.message)
         raise error
     found = decode_reply(_decoder, response)

@@ -10,6 +10,7 @@ from hdscan.wire.evm import block_hash, quantity
 from hdscan.wire.failure import NO_CODES, OwnError, decode_reply, failure, or_prose
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import below_63_bits, decode, malformed, read_decimal, refuse_repeats
+from hdscan.wire.words import message
 
 MOST = 20
 
@@ -24,9 +25,8 @@ class _Node(msgspec.Struct, frozen=True):
 
 
 class _Reply(msgspec.Struct, frozen=True):
-    result: list[msgspec.Raw] | str
+    result: list[msgspec.Raw] | str | None
     status: str | None = None
-    message: str | None = None
 
 
 _LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this address out")
@@ -74,8 +74,8 @@ def balances(response: Response, readings: Sequence[Reading]) -> list[int | Read
     balance is surely in its place.
     """
     reply = _reply(response)
-    if isinstance(reply.result, str):
-        return [_refused(response, reply, len(readings))]
+    if not isinstance(reply.result, list):
+        return [_refused(response, len(readings))]
     found: dict[str, int | ReadError] = {reading.address.lower(): _LEFT_OUT for reading in readings}
     for raw in reply.result:
         item = decode(_accounts, raw, "an account")
@@ -95,18 +95,16 @@ def token_balance(response: Response) -> int | ReadError:
     if isinstance(reply.result, str) and reply.status == "1":
         refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
         return read_decimal(reply.result)
-    return _refused(response, reply, 1)
+    return _refused(response, 1)
 
 
 def number(response: Response) -> int:
     """Decode the chain id or block number of a proxy reply; raises CallError."""
     reply = _reply(response)
-    if not isinstance(reply.result, str):
-        raise malformed("the result is not a number")
     try:
-        value = quantity(reply.result)
+        value = quantity(reply.result if isinstance(reply.result, str) else "")
     except CallError:
-        raise failure(response, NO_CODES, _refusal(reply)) from None
+        raise _refusal(response) from None
     refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
     return below_63_bits(value, "the number")
 
@@ -115,18 +113,19 @@ def _reply(response: Response) -> _Reply:
     if response.status != 200:
         raise failure(response)
     reply = decode_reply(_replies, response)
+    if reply.result is None and reply.status != "0":
+        raise malformed("there is no result")
     if isinstance(reply.result, list) and reply.status != "1":
-        raise failure(response, NO_CODES, _refusal(reply))
+        raise _refusal(response)
     return reply
 
 
-def _refusal(reply: _Reply) -> OwnError:
-    said = reply.result if isinstance(reply.result, str) else ""
-    return OwnError(None, ": ".join(part for part in (reply.message, said) if part))
+def _refusal(response: Response) -> CallError:
+    return failure(response, NO_CODES, OwnError(None, message(response.body)))
 
 
-def _refused(response: Response, reply: _Reply, asked: int) -> ReadError:
-    error = failure(response, NO_CODES, _refusal(reply))
+def _refused(response: Response, asked: int) -> ReadError:
+    error = _refusal(response)
     if asked > 1 or error.fault is not ReadCode.ITEM_ERROR:
         raise error
     return ReadError(error.fault, error.message)

@@ -15,11 +15,9 @@ CHAIN_ID: Call = ("eth_chainId", ())
 BLOCK_NUMBER: Call = ("eth_blockNumber", ())
 LATEST = "latest"
 CODES: Codes = {
-    3: ReadCode.REVERTED,  # geth: execution reverted
     30: ReadCode.TIMEOUT,  # dRPC: request timeout on the free tier
     31: ReadCode.TOO_LARGE,  # dRPC, 1RPC: batch of more than 3
     429: ReadCode.THROTTLED,  # Alchemy
-    -32002: ReadCode.TIMEOUT,  # geth: request timed out
     -32003: ReadCode.TOO_LARGE,  # geth: response too large
     -32052: ReadCode.BAD_KEY,  # Ankr: key not allowed on this chain
 }

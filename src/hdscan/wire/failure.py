@@ -13,12 +13,10 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.wire.http import Response
-from hdscan.wire.strict import decode
+from hdscan.wire.strict import decode, malformed
+from hdscan.wire.words import beginning, shown, title, words
 
 T = TypeVar("T")
-
-SHOWN = 200  # characters of a provider's own text in an error
-READ = 4096  # bytes of a body, characters of an error, that are searched for a text
 
 Codes = Mapping[int, ReadCode]  # a protocol's own: -32005 is an unhealthy node on Solana, anything at all on EVM
 NO_CODES: Codes = {}
@@ -31,8 +29,9 @@ class OwnError(msgspec.Struct, frozen=True):
     text: str
 
 
-TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first that occurs decides
-    ("execution reverted", ReadCode.REVERTED),  # first, since the contract chooses what follows
+TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first pattern that occurs decides
+    (r"\breverted\b", ReadCode.REVERTED),  # first, since the contract chooses what follows
+    (r"\bvm exception\b.*\brevert\b", ReadCode.REVERTED),
     ("batch of more than", ReadCode.TOO_LARGE),
     ("batch too large", ReadCode.TOO_LARGE),
     ("in batch triggered rate limit", ReadCode.TOO_LARGE),  # a method that is not served in batches of this size
@@ -47,13 +46,37 @@ TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first that occurs decides
     ("authenticate your request with an api key", ReadCode.BAD_KEY),
     ("api key is not allowed", ReadCode.BAD_KEY),
     ("free api access is not supported", ReadCode.BAD_KEY),
+    ("chain not supported", ReadCode.NOT_SERVED),
+    ("unsupported chainid", ReadCode.NOT_SERVED),
     ("invalid address format", ReadCode.ITEM_ERROR),
     ("rate limit", ReadCode.THROTTLED),
     ("too many requests", ReadCode.THROTTLED),
     ("request rate exceeds", ReadCode.THROTTLED),
     ("compute units per second", ReadCode.THROTTLED),
+    (r"\btemporar(il)?y unavailable\b", ReadCode.THROTTLED),
+    ("high network activity", ReadCode.THROTTLED),
+    ("try again", ReadCode.THROTTLED),
+    ("maintenance", ReadCode.THROTTLED),
     ("node is behind", ReadCode.STALE),
+    # the node's own state: it lacks the block that it names as its head, or failed inside
+    ("missing trie node", ReadCode.SERVER_ERROR),
+    ("header not found", ReadCode.SERVER_ERROR),
+    ("block not found", ReadCode.SERVER_ERROR),
+    ("no state available", ReadCode.SERVER_ERROR),
+    (r"\bstate .{0,80}not available", ReadCode.SERVER_ERROR),
+    (r"\bhistorical (state|rpc)\b", ReadCode.SERVER_ERROR),
+    ("unfinalized", ReadCode.SERVER_ERROR),
+    (r"\bsyncing\b", ReadCode.SERVER_ERROR),
+    (r"\binternal (server )?error\b", ReadCode.SERVER_ERROR),
+    ("method handler crashed", ReadCode.SERVER_ERROR),
+    ("daemon error", ReadCode.SERVER_ERROR),
+    ("loading block index", ReadCode.SERVER_ERROR),
+    ("timed out", ReadCode.TIMEOUT),
 )
+_TEXTS = [(re.compile(pattern), fault) for pattern, fault in TEXTS]
+
+CHALLENGES = ("just a moment", "attention required", "checking your browser", "ddos-guard", "access denied")
+"""How the titles of pages begin that want to see a browser, or keep out a whole country: nothing that a key mends."""
 
 STATUSES: dict[int, ReadCode] = {
     401: ReadCode.BAD_KEY,
@@ -65,23 +88,17 @@ STATUSES: dict[int, ReadCode] = {
 }
 
 REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCode.STALE)}
-# faults of the caller or the node, even where they come as an item's error
-WHOLE_CALL = frozenset({ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.THROTTLED, ReadCode.STALE})
-
-_MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-
-
-def shown(text: str) -> str:
-    """Cut a provider's text to one plain line of at most 200 characters."""
-    plain = _MARKUP.sub(" ", text[:READ])  # cut first: a text of megabytes would take hours
-    line = " ".join("".join(character if character.isprintable() else " " for character in plain).split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
+# faults of the caller or the node, even where one of a reply's errors says so and no item was answered
+WHOLE_CALL = frozenset(
+    {ReadCode.TOO_LARGE, ReadCode.QUOTA, ReadCode.BAD_KEY, ReadCode.NOT_SERVED, ReadCode.THROTTLED, ReadCode.STALE}
+)
+NODE = frozenset({ReadCode.SERVER_ERROR, ReadCode.TIMEOUT})  # the node's, where every item of a reply says so
 
 
 def text_fault(text: str) -> ReadCode | None:
     """The fault that a provider's text names, or None."""
     lower = text.lower()
-    return next((fault for part, fault in TEXTS if part in lower), None)
+    return next((fault for pattern, fault in _TEXTS if pattern.search(lower)), None)
 
 
 def own_fault(own: OwnError, codes: Codes) -> ReadCode | None:
@@ -93,12 +110,12 @@ def own_fault(own: OwnError, codes: Codes) -> ReadCode | None:
 def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
     """The error of a call that got no answer; `own` is the provider's error where the reply holds one.
 
-    The Retry-After and Date headers are passed on raw; the message holds the status and the provider's text, never a URL.
+    The Retry-After and Date headers are passed on raw; the message holds the status and the provider's words, never a URL.
     """
-    text = own.text if own else response.body[:READ].decode("utf-8", "replace")
+    text = own.text if own else beginning(response.body)
     return CallError(
         _fault(response, codes, own, text),
-        _sentence(response, text, own),
+        _sentence(response, own),
         retry_after=response.headers.get("retry-after"),
         date=response.headers.get("date"),
     )
@@ -107,7 +124,10 @@ def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = 
 def or_prose(error: CallError, response: Response, codes: Codes = NO_CODES) -> CallError:
     """Prefer what a provider's prose says (a throttle in place of JSON) over an error that it isn't what was asked for."""
     by_text = failure(response, codes)
-    return error if by_text.fault is ReadCode.MALFORMED else by_text
+    if by_text.fault is not ReadCode.MALFORMED:
+        return by_text
+    said = words(response.body)
+    return malformed(f"{said} ({error.message})") if said else error
 
 
 def decode_reply(decoder: msgspec.json.Decoder[T], response: Response, codes: Codes = NO_CODES) -> T:
@@ -119,6 +139,8 @@ def decode_reply(decoder: msgspec.json.Decoder[T], response: Response, codes: Co
 
 
 def _fault(response: Response, codes: Codes, own: OwnError | None, text: str) -> ReadCode:
+    if own is None and (title(response.body) or "").lower().startswith(CHALLENGES):
+        return ReadCode.THROTTLED
     code = response.status if own is None or own.code is None else own.code
     if code in codes:
         return _refined(codes[code], text)
@@ -141,7 +163,7 @@ def _refined(fault: ReadCode, text: str) -> ReadCode:
     return by_text if by_text is not None and (fault, by_text) in REFINED else fault
 
 
-def _sentence(response: Response, text: str, own: OwnError | None) -> str:
+def _sentence(response: Response, own: OwnError | None) -> str:
     parts = []
     if response.status != 200:
         known = response.status in HTTPStatus.__members__.values()
@@ -150,7 +172,7 @@ def _sentence(response: Response, text: str, own: OwnError | None) -> str:
             return f"{parts[0]}: redirects are not followed; put the new address into `url`"
     if own and own.code is not None:
         parts.append(f"error {own.code}")
-    said = shown(text)
+    said = shown(own.text) if own else words(response.body) or shown(beginning(response.body))
     if said:
         parts.append(said)
     return ": ".join(parts) or "an empty reply"

@@ -1,6 +1,8 @@
 """JSON-RPC 2.0, one call or a batch: matched strictly by id, never by position (jsonrpc.org/specification, sections 4-6)."""
 
+import re
 import zlib
+from binascii import unhexlify
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +10,12 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
-from hdscan.wire.failure import READ, WHOLE_CALL, Codes, OwnError, decode_reply, failure, own_fault, shown
+from hdscan.wire.failure import NODE, WHOLE_CALL, Codes, OwnError, decode_reply, failure, or_prose, own_fault
 from hdscan.wire.http import Request, Response
+from hdscan.wire.revert import reverted
 from hdscan.wire.strict import decode as strictly
 from hdscan.wire.strict import malformed, refuse_repeats
+from hdscan.wire.words import beginning, shown
 
 Call = tuple[str, Sequence[object]]
 Answer = msgspec.Raw | ReadError
@@ -51,6 +55,8 @@ LONGEST_ERROR = 2**16  # bytes; anything longer is not an error object, and is s
 NO_ARRAYS = frozenset({-32600, -32601, -32700})
 """Invalid request, unknown method, parse error: how hosts without batches refuse an array (Alethio/memento#16, for one)."""
 
+_RETURNED = re.compile(r"(?:Reverted )?0x((?:[0-9a-fA-F]{2})*)")  # what a contract returned, as nodes write it into `data`
+_REVERTED = re.compile(r"revert|0x(08c379a0|4e487b71)", re.IGNORECASE)
 _LEFT_OUT = ReadError(ReadCode.MISSING, "the reply left this id out")
 _encoder = msgspec.json.Encoder()
 _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -76,7 +82,7 @@ def decode(response: Response, batch: Batch, codes: Codes) -> list[Answer]:
 
     An id that is missing is that call's error. Raises CallError where ids are repeated or foreign, since then no answer is
     surely in its place; where no call is answered; and where the reply refuses them as a whole (one object in place of a
-    batch, or nothing but refusals of the caller).
+    batch, refusals of the caller, or nothing but the node's own troubles).
     """
     return [
         ReadError(own_fault(answer, codes) or ReadCode.ITEM_ERROR, _said(answer)) if isinstance(answer, OwnError) else answer
@@ -100,8 +106,9 @@ def _match(response: Response, batch: Batch, codes: Codes) -> list[msgspec.Raw |
     items = _items(response, batch, codes)
     errors = [own_error(item.error) for item in items if item.failed]
     if len(errors) == len(items) and errors:
-        refusal = next((own for own in errors if own_fault(own, codes) in WHOLE_CALL), None)
-        if refusal is None and all(_place(item, batch) is None for item in items):
+        faults = [own_fault(own, codes) for own in errors]
+        refusal = next((own for own, fault in zip(errors, faults, strict=True) if fault in WHOLE_CALL), None)
+        if refusal is None and (NODE.issuperset(faults) or all(_place(item, batch) is None for item in items)):
             refusal = errors[0]
         if refusal is not None:
             raise _refusal(response, batch, codes, refusal)
@@ -114,7 +121,7 @@ def _match(response: Response, batch: Batch, codes: Codes) -> list[msgspec.Raw |
             raise malformed("the reply has an id that was not asked, or one twice: no answer is surely in its place")
         answers[place] = _answer(item)
     if all(answer is _LEFT_OUT for answer in answers):
-        raise malformed("the reply answers nothing that was asked")
+        raise or_prose(malformed("the reply answers nothing that was asked"), response, codes)
     refuse_repeats(response.body, {f'"{name}"'.encode(): _stands(name, items) for name in ("result", "id", "error")})
     return answers
 
@@ -139,7 +146,9 @@ def _items(response: Response, batch: Batch, codes: Codes) -> list[_Item]:
     if batch.count > 1:
         if replies.failed:
             raise _refusal(response, batch, codes, own_error(replies.error))
-        raise malformed("one object for a batch")
+        raise or_prose(malformed("one object for a batch"), response, codes)
+    if not replies.failed and replies.result is msgspec.UNSET:
+        raise or_prose(malformed("the reply has neither a result nor an error"), response, codes)
     return [replies]
 
 
@@ -179,17 +188,21 @@ def first_error(body: bytes) -> OwnError | None:
 
 
 def own_error(raw: msgspec.Raw | msgspec.UnsetType) -> OwnError:
-    """Read a JSON-RPC error object, or whatever replaces it; texts in `data` are included."""
+    """Read a JSON-RPC error object, or whatever replaces it; texts in `data` are included, a contract's own among them."""
     written = bytes(raw or b"")
     try:
         error = strictly(_anything, written[:LONGEST_ERROR], "the error")
     except CallError:
-        return OwnError(None, shown(written[:READ].decode("utf-8", "replace")))
+        return OwnError(None, shown(beginning(written)))
     if not isinstance(error, dict):
         return OwnError(None, shown(str(error)))
     code = error.get("code")
-    texts = [text for key in ("message", "data") if isinstance(text := error.get(key), str)]
-    return OwnError(code if type(code) is int and abs(code) < 2**31 else None, shown(": ".join(texts)))
+    said, data = (shown(text) if isinstance(text := error.get(name), str) else "" for name in ("message", "data"))
+    if (found := _RETURNED.fullmatch(str(error.get("data")))) and (code == 3 or _REVERTED.search(f"{said} {data}")):
+        why = reverted(unhexlify(found[1]))
+        said, data = (said if why in said else why), ""
+    text = ": ".join(part for part in (said, data) if part and part != "0x")
+    return OwnError(code if type(code) is int and abs(code) < 2**31 else None, shown(text))
 
 
 def _said(own: OwnError) -> str:

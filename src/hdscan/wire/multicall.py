@@ -16,6 +16,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.evm import BALANCE_OF, LATEST
 from hdscan.wire.jsonrpc import Call
+from hdscan.wire.revert import reverted
 from hdscan.wire.strict import below_63_bits, malformed
 from hdscan.wire.strict import decode as strictly
 
@@ -30,6 +31,7 @@ GET_ETH_BALANCE = "4d2301cc"
 
 SHORT, LONG = 160, 192  # bytes of a subcall with 4 and with 36 bytes of calldata
 HEADERS = 4
+LONGEST_REVERT = 4096  # bytes of a subcall's revert that are read
 KNOWN = 256  # blocks below its own whose hash a contract is told (Ethereum Yellow Paper, BLOCKHASH)
 _text = msgspec.json.Decoder(str)
 
@@ -136,7 +138,7 @@ def _results(data: bytes, count: int) -> list[int | ReadError]:
             found.append(int.from_bytes(data[at + 96 : at + 128]))
             at += 128
         else:
-            size, error = _other(head)
+            size, error = _other(head, data[at + 96 : at + 96 + LONGEST_REVERT])
             found.append(error)
             at += 96 + (size + 31) // 32 * 32
     if at != len(data):
@@ -144,13 +146,13 @@ def _results(data: bytes, count: int) -> list[int | ReadError]:
     return found
 
 
-def _other(head: bytes) -> tuple[int, ReadError]:
-    """Parse the head of a result that is not one word: the size of its data, and its error."""
+def _other(head: bytes, rest: bytes) -> tuple[int, ReadError]:
+    """Parse a result that is not one word, by its head and (at least the beginning of) the rest: its size, and its error."""
     success, offset, size = int.from_bytes(head[:32]), int.from_bytes(head[32:64]), int.from_bytes(head[64:])
     if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
         raise ValueError("an item is not (bool, bytes)")
     if not success:
-        return size, _REVERTED
+        return size, ReadError(ReadCode.REVERTED, f"the contract call {reverted(rest[:size])}") if size else _REVERTED
     if not size:
         return size, _EMPTY
     return size, ReadError(ReadCode.MALFORMED, f"not one 32-byte word but {size} bytes")

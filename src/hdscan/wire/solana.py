@@ -13,9 +13,10 @@ import msgspec
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire.failure import Codes, shown
+from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import below_63_bits, decode, malformed, refuse_repeats
+from hdscan.wire.words import shown
 
 CLOCK = "SysvarC1ock11111111111111111111111111111111"
 SYSVAR = "Sysvar1111111111111111111111111111111111111"
@@ -25,7 +26,10 @@ TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 GENESIS: Call = ("getGenesisHash", ())
 CODES: Codes = {
     429: ReadCode.THROTTLED,  # public RPC
+    -32001: ReadCode.SERVER_ERROR,  # block cleaned up
+    -32004: ReadCode.SERVER_ERROR,  # block not available
     -32005: ReadCode.SERVER_ERROR,  # node is unhealthy
+    -32014: ReadCode.SERVER_ERROR,  # block status not yet available
     -32016: ReadCode.STALE,  # minContextSlot not reached
     -32401: ReadCode.BAD_KEY,  # Helius
     -32429: ReadCode.THROTTLED,  # Helius

@@ -17,9 +17,10 @@ from hdscan.store import Store
 
 PATIENCE = 10.0  # seconds: for a limiter's turn, and for a reply
 PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day", MONTH: "month"}
-MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.BAD_KEY}  # other faults may be temporary
+MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.NOT_SERVED, ReadCode.BAD_KEY}  # other faults may be temporary
 MENDS = {
     ReadCode.WRONG_CHAIN: "correct the `url` or the `chain` of its [[endpoint]] row",
+    ReadCode.NOT_SERVED: "correct the `url` or the `chain` of its [[endpoint]] row, or remove it",
     ReadCode.BAD_KEY: "correct the key in the `url` of its [[endpoint]] row, or the variable that the url names",
     ReadCode.THROTTLED: "lower its `rate` if this comes again; is anything else using this host from here?",
     ReadCode.QUOTA: "wait for its allowance to be renewed, or add another provider for this chain",
