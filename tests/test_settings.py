@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from hdscan.app.fleet import check_canaries
 from hdscan.model.chain import Asset, Family, Network
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.settings import ScanSettings, Settings, load, show, shown, template
 from hdscan.settings.load import Places, places
+from hdscan.sim.chains import MAINNET
 
 CANARY = "canary-c0ffee-secret"
 POLYGON = '[[chain]]\nid = "polygon"\nfamily = "evm"\nchain_id = 137\nsymbol = "POL"\n'
@@ -89,6 +91,18 @@ def test_nothing_configured_scans_three_chains_with_usdc_and_usdt(home: Home) ->
     assert settings.db == f"sqlite:///{home.path}/data/hdscan.db"
     assert all(any(each.disabled is None for each in of(settings, chain)) for chain in settings.chains)
     assert settings.files == ()
+
+
+def test_canaries_are_built_in_and_not_those_of_another_chain_of_the_same_name(home: Home) -> None:
+    check_canaries(home.load())
+    for played in MAINNET:
+        assert home.load().chains[played.chain.id].canaries == played.burnt, "the simulated chain holds what the real one does"
+    assert not any(chain.canaries for chain in home.load('network = "testnet"').chains.values())
+    row = '[[chain]]\nid = "bsc"\nfamily = "evm"\nsymbol = "BNB"\nchain_id = {}\n'
+    assert home.load(row.format(56)).chains["bsc"].canaries == home.load().chains["bsc"].canaries
+    own = '[[canary]]\nchain = "bsc"\naddress = "0x0000000000000000000000000000000000000001"\n'
+    assert home.load(row.format(31337) + own).chains["bsc"].canaries == ("0x0000000000000000000000000000000000000001",)
+    assert len(home.load(own).chains["bsc"].canaries) == 4
 
 
 def test_testnet_takes_the_testnet_rows_and_a_database_of_its_own(home: Home) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from hdscan.chains.keccak import keccak256
+from hdscan.sim.chains import BSC
 from tests.nodes.ask import ask, ask_all
 from tests.nodes.process import NODES, free_port, running
 from tests.nodes.stage import Key
@@ -71,6 +72,7 @@ def _erc20() -> str:
 
 def _alloc(genesis: Genesis) -> dict[str, object]:
     alloc: dict[str, object] = {a: {"balance": hex(units)} for (a, asset), units in genesis.holds.items() if asset == "BNB"}
+    alloc |= {canary: {"balance": hex(10**18)} for canary in BSC.burnt}
     alloc[MULTICALL3] = {"balance": "0x0", "code": _multicall3()}
     for asset, contract in TOKENS.items():
         balances = {slot(a): units for (a, held), units in genesis.holds.items() if held == asset} | {slot(PAYER): 10**30}

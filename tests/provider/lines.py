@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from hdscan.model.endpoint import Cost, Endpoint
+from hdscan.provider.canaries import Canaries
 from hdscan.provider.electrum import Electrum
 from hdscan.provider.remote import Link
 from hdscan.provider.transport import AioTransport
@@ -95,4 +96,4 @@ def electrum(
 ) -> Electrum:
     """A provider whose clock stands still."""
     row = Endpoint("host", "btc", ("electrum",), url, rate, cost=cost, tls=tls)
-    return Electrum(Link("electrum", row, BTC, transport, clock))
+    return Electrum(Link("electrum", row, BTC, transport, clock, Canaries(BTC)))

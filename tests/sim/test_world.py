@@ -5,7 +5,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from hdscan.model.chain import Family
-from hdscan.sim.chains import BTC, MAINNET, SOL
+from hdscan.sim.chains import BTC, MAINNET, SOL, SimChain
 from hdscan.sim.family import checksummed
 from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account, split
 
@@ -179,3 +179,13 @@ def test_a_move_keeps_what_is_pending_within_what_is_held():
     world = World(4, 3000, funded=0.9)
     world.move(0.9)
     assert all(row.amounts["BTC"] + row.unconfirmed >= 0 for row in world["btc"].truth())
+
+
+@pytest.mark.parametrize("played", MAINNET, ids=[played.chain.id for played in MAINNET])
+def test_burnt_coins_are_held_outside_of_the_wallet_and_never_move(played: SimChain) -> None:
+    world = World(seed=1, addresses=10)[played.chain.id]
+    world.move(1.0, 5)
+    for text in played.burnt:
+        assert world.valid(text)
+        assert not world.owns(text)
+        assert world.holdings(text).amounts == (10**played.chain.decimals, *[0] * (len(played.assets) - 1))

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.recast import recast
@@ -12,6 +11,7 @@ from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
 from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.build import build
+from hdscan.provider.canaries import Canaries
 from hdscan.provider.remote import Transport
 from hdscan.scan.fleet import Fleet
 from hdscan.settings import Settings
@@ -47,14 +47,12 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
     upstreams: dict[str, list[Upstream]] = {chain: [] for chain in settings.chains}
     limiters: dict[str, Limiter] = {}
     off: list[ProviderStatus] = []
-    for chain in settings.chains.values():
-        if chain.canaries:
-            _check_canaries(chain)
+    canaries = {name: Canaries(chain) for name, chain in settings.chains.items()}
     for endpoint in settings.endpoints:
         if endpoint.disabled is not None:
             off += [_disabled(endpoint, protocol, endpoint.disabled) for protocol in endpoint.protocols]
             continue
-        providers = build(endpoint, settings.chains[endpoint.chain], transport, clock)
+        providers = build(endpoint, settings.chains[endpoint.chain], transport, clock, canaries[endpoint.chain])
         limits = {MINUTE: endpoint.per_minute, HOUR: endpoint.per_hour, DAY: endpoint.per_day, MONTH: endpoint.per_month}
         windows = [(seconds, limit) for seconds, limit in limits.items() if limit is not None]
         limiter = limiters.get(providers[0].endpoint)
@@ -68,14 +66,16 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
     return Fleet(upstreams, limiters, off, transport.pins)
 
 
-def _check_canaries(chain: Chain) -> None:
+def check_canaries(settings: Settings) -> None:
+    """ConfigError where a canary is no address of its chain."""
     from hdscan.keys.address import canonical
 
-    for text in chain.canaries:
-        try:
-            canonical(chain, text)
-        except InputError as error:
-            raise ConfigError(f"[[canary]] of {chain.id}: {text} {error}") from None
+    for chain in settings.chains.values():
+        for text in chain.canaries:
+            try:
+                canonical(chain, text)
+            except InputError as error:
+                raise ConfigError(f"[[canary]] of {chain.id}: {text} {error}") from None
 
 
 def _told(limiter: Limiter, clock: Callable[[], float]) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from hdscan.app.fleet import make_fleet, policy
+from hdscan.app.fleet import check_canaries, make_fleet, policy
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.engine import Engine, EngineSettings
 from hdscan.settings import Settings
@@ -29,6 +29,7 @@ def steady_clock() -> Callable[[], float]:
 @asynccontextmanager
 async def engine(settings: Settings, store: Store) -> AsyncIterator[Engine]:
     """An engine for one scan, with open connections until it is left."""
+    check_canaries(settings)
     clock = steady_clock()
     async with AioTransport(settings.scan.request_timeout) as transport:
         yield Engine(

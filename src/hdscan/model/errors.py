@@ -92,6 +92,7 @@ class ChainCode(StrEnum):
     NOT_SERVED = "not_served"  # the provider does not serve this chain
     WRONG_CHAIN = "wrong_chain"  # a provider is quarantined
     CONTRADICTED = "contradicted"  # a provider is quarantined
+    CANARY = "canary"  # a canary is empty
     FAILED = "failed"  # the chain's scan ended
 
 

@@ -30,3 +30,4 @@ class Reply(msgspec.Struct, frozen=True):
     head: Head | None = None  # None where the reply states none
     requested: int = 0  # both counts are for the warning about a short reply
     received: int = 0
+    note: str | None = None  # something that users need to know, in one sentence

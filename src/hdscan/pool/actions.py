@@ -77,6 +77,12 @@ class ShortReply(msgspec.Struct, frozen=True):
     received: int
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """A reply told something that users need to know."""
+
+    text: str
+
+
 class OutageBegan(msgspec.Struct, frozen=True):
     """No provider answers: the same work is offered again in `seconds`. Comes again with every longer wait."""
 
@@ -93,7 +99,7 @@ class FinalCheckDone(msgspec.Struct, frozen=True):
     unheard: tuple[str, ...] = ()
 
 
-Event = Quarantined | Reorged | ShortReply | OutageBegan | OutageEnded | FinalCheckDone
+Event = Quarantined | Reorged | ShortReply | Noted | OutageBegan | OutageEnded | FinalCheckDone
 
 
 class Actions(msgspec.Struct, frozen=True):

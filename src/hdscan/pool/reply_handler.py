@@ -8,7 +8,18 @@ from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
-from hdscan.pool.actions import BlockHashCall, Call, Outbox, ProveCall, Quarantined, ReadCall, Reorged, ShortReply, TipCall
+from hdscan.pool.actions import (
+    BlockHashCall,
+    Call,
+    Noted,
+    Outbox,
+    ProveCall,
+    Quarantined,
+    ReadCall,
+    Reorged,
+    ShortReply,
+    TipCall,
+)
 from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
 from hdscan.pool.completions import Completions
 from hdscan.pool.effects import EFFECTS, Effect, Return, Trust
@@ -51,6 +62,8 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def replied(self, call: ReadCall, reply: Reply, now: float) -> None:
         """A well-formed reply: every reading has its own outcome."""
         upstream = call.upstream
+        if reply.note is not None:
+            self._outbox.events.append(Noted(reply.note))
         if len(reply.outcomes) != len(call.batch):
             text = f"answered {len(reply.outcomes)} of {len(call.batch)} readings"
             self.failed(call, CallError(ReadCode.MALFORMED, text), now)

@@ -26,6 +26,7 @@ class Electrum(Remote):
     most: Mapping[Kind, int] = {Kind.NATIVE: 100}
     counts_items = True
     names_blocks = True
+    takes_canaries = True
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -58,6 +59,9 @@ class Electrum(Remote):
             return Head(connection.tip)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        return await self.with_canary(self._read, readings, height)
+
+    async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         asked = [self._call(reading) for reading in readings]
         calls = [call for call in asked if not isinstance(call, ReadError)]
         answers: list[jsonrpc.Answer] = []

@@ -6,12 +6,13 @@ from typing import Protocol
 
 import msgspec
 
-from hdscan.model.chain import Asset, Chain
+from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.model.url import endpoint_identity, host, secrets
+from hdscan.provider.canaries import Canaries
 from hdscan.provider.connection import Connection
 from hdscan.wire import jsonrpc
 from hdscan.wire.failure import Codes
@@ -43,13 +44,17 @@ class Transport(Protocol):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """What a provider connects: a protocol spoken to an endpoint, for a chain, by a transport; `clock` gives unix seconds."""
+    """What a provider connects: a protocol spoken to an endpoint, for a chain, by a transport; `clock` gives unix seconds.
+
+    `canaries` are those of the chain, shared by its providers.
+    """
 
     protocol: str
     endpoint: Endpoint
     chain: Chain
     transport: Transport
     clock: Clock
+    canaries: Canaries
 
 
 class Remote(ABC):
@@ -80,9 +85,10 @@ class Remote(ABC):
         self.methods = {kind: method for kind, method in self.methods.items() if kind in self.capacity}
         self.weight = {kind: units for kind, units in self.weight.items() if kind in self.methods}
         wary = self.takes_canaries and not self.costs_items and min(self.capacity.values()) >= FEW
-        self._canaries = [Reading(-1, text, Asset(chain.id, chain.symbol, chain.decimals)) for text in chain.canaries if wary]
+        self._canaries = link.canaries if wary and link.canaries else None
         self._refused = 1 << 30  # readings of the smallest call that was too large with a canary
-        if self._canaries:
+        if self._canaries is not None:
+            self._canaries.join(self.operator)
             self.capacity = {kind: most - 1 for kind, most in self.capacity.items()}
         self.sent: Callable[[], None] | None = None
         self._chain = chain
@@ -113,23 +119,19 @@ class Remote(ABC):
         """Ask for these readings in one call; CallError when it failed as a whole."""
 
     async def with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read, with a funded address in the place that is kept free for it; CONTRADICTED if that is said to be empty."""
+        """Read, with a funded address in the place that is kept free for it; CallError where that is said to be empty."""
         if not self._canaries or len(readings) < 2 or len(readings) + 1 >= self._refused:
             return await read(readings, height)
-        canary = self._canaries[0]
-        self._canaries.append(self._canaries.pop(0))
+        canary = self._canaries.next()
         try:
             reply = await read([*readings, canary], height)
         except CallError as error:
             if error.fault is ReadCode.TOO_LARGE:
                 self._refused = min(self._refused, len(readings) + 1)
             raise
-        said = reply.outcomes[-1]
-        if isinstance(said, Balance) and said.amount == 0:
-            raise CallError(
-                ReadCode.CONTRADICTED, f"called {canary.address} empty, which [[canary]] of {self.chain} says is funded"
-            )
-        return msgspec.structs.replace(reply, outcomes=reply.outcomes[:-1])
+        *outcomes, said = reply.outcomes
+        note = self._canaries.heard(self.operator, canary, said.amount) if isinstance(said, Balance) else None
+        return msgspec.structs.replace(reply, outcomes=tuple(outcomes), note=note)
 
     async def ask(self, request: Request) -> Response:
         response = await self._transport.send(self._url, request, self.sent)

@@ -9,7 +9,7 @@ import structlog
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ChainCode, StoreError
 from hdscan.model.scan import Status
-from hdscan.pool.actions import Actions, FinalCheckDone, Halt, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
+from hdscan.pool.actions import Actions, FinalCheckDone, Halt, Noted, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
 from hdscan.scan.jobs import Job
@@ -197,6 +197,8 @@ class ChainScanner:
                     self._inbox.put_nowait(event)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)
+                case Noted(text):
+                    self.progress.say_error(ChainCode.CANARY, text)
                 case OutageEnded():
                     _log.info("chain_answers_again", chain=self.chain.id)
                 case OutageBegan(seconds):

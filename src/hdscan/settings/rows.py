@@ -48,14 +48,16 @@ class Register(msgspec.Struct):
         """Add one file's rows; ConfigError names the invalid one."""
         for where, chain in self._own(rows.chain, "id"):
             with _at(where):
-                self.chains[chain.id] = self._chain(chain)
+                known, self.chains[chain.id] = self.chains.get(chain.id), self._chain(chain)
+            if known and known.identity != self.chains[chain.id].identity:
+                self.canaries.pop(chain.id, None)  # another chain: what is funded there is not known
         for where, token in self._own(rows.token, "chain", "symbol"):
             with _at(where):
                 self.tokens[token.chain, token.symbol] = self._token(token)
         for where, canary in self._own(rows.canary, "chain", "address"):
             with _at(where):
                 chain_id = self._known(canary.chain).id
-            self.canaries[chain_id] = (*self.canaries.get(chain_id, ()), canary.address)
+            self.canaries[chain_id] = tuple(dict.fromkeys((*self.canaries.get(chain_id, ()), canary.address)))
         endpoints = list(self._own(rows.endpoint, "name"))
         if rows.catalogue == "replaced":
             chains = {endpoint.chain for _, endpoint in endpoints}

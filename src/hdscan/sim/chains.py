@@ -8,12 +8,16 @@ EPOCH = 1_767_225_600.0  # 2026-01-01 UTC, when every simulated chain is at its 
 
 
 class SimChain(msgspec.Struct, frozen=True):
-    """A chain, its assets (native first), its `height` at EPOCH and its `interval` in seconds per block."""
+    """A chain, its assets (native first), its `height` at EPOCH and its `interval` in seconds per block.
+
+    The addresses `burnt` hold a coin that nobody can take from there, as they do on the chain that is played.
+    """
 
     chain: Chain
     assets: tuple[Asset, ...]
     height: int
     interval: float
+    burnt: tuple[str, ...] = ()
 
 
 def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str, int]], interval: float = 2.0) -> SimChain:
@@ -30,20 +34,29 @@ BTC = SimChain(
     (Asset("btc", "BTC", 8),),
     930_000,
     600.0,
+    ("1CounterpartyXXXXXXXXXXXXXXXUWLpVr", "1BitcoinEaterAddressDontSendf59kuE"),
 )
 BSC_TOKENS = {
     "USDC": ("0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d", 18),
     "USDT": ("0x55d398326f99059fF775485246999027B3197955", 18),
 }
-BSC = evm_chain(56, "bsc", "BNB", BSC_TOKENS, 0.45)
+BSC_BURNT = (
+    "0x000000000000000000000000000000000000dEaD",
+    "0x0000000000000000000000000000000000000000",
+    "0xbb4CdB9CBd36B01bD1cBaEBF2De08d9173bc095c",  # WBNB
+)
+BSC = msgspec.structs.replace(evm_chain(56, "bsc", "BNB", BSC_TOKENS, 0.45), burnt=BSC_BURNT)
+USDC, USDT = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
+TOKEN_PROGRAM = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 SOL = SimChain(
     Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, SOL_GENESIS, 150),
     (
         Asset("sol", "SOL", 9),
-        Asset("sol", "USDC", 6, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),
-        Asset("sol", "USDT", 6, "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"),
+        Asset("sol", "USDC", 6, USDC),
+        Asset("sol", "USDT", 6, USDT),
     ),
     390_000_000,
     0.4,
+    (TOKEN_PROGRAM, USDC, USDT),
 )
 MAINNET = (BTC, BSC, SOL)

@@ -76,6 +76,8 @@ class ChainWorld:
         self._length = self.form.key_length
         self._threshold = int(funded * 2**32)
         self._zero = Holdings((0,) * len(self.assets))
+        self._burnt = Holdings((10**self.chain.decimals, *self._zero.amounts[1:]))
+        self._burnt_at = frozenset(map(self.form.fold, played.burnt))
         self._explicit = {self.form.fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
         self._explicit_texts = list(explicit or {})
         self._moves: tuple[tuple[float, int], ...] = ()
@@ -158,7 +160,7 @@ class ChainWorld:
 
     def _moved(self, text: str, moves: tuple[tuple[float, int], ...]) -> Holdings:
         held = self._first(text)
-        if not moves or held is self._zero:  # a foreign address
+        if not moves or held is self._zero or held is self._burnt:  # a foreign address
             return held
         amounts, index = list(held.amounts), self._index(text)
         name = self.form.fold(text) if index is None else index
@@ -174,7 +176,9 @@ class ChainWorld:
         if self._explicit and (stated := self._explicit.get(self.form.fold(text))) is not None:
             return stated
         index = self._index(text)
-        return self._zero if index is None else self._seeded(index)
+        if index is not None:
+            return self._seeded(index)
+        return self._burnt if self.form.fold(text) in self._burnt_at else self._zero
 
     def _seeded(self, index: int) -> Holdings:
         dice = hashlib.shake_128(self._key + index.to_bytes(8, "big")).digest(16 + 16 * len(self.assets))

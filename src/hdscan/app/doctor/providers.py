@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 from hdscan.app.doctor.clock import Listening, clock_offline, clock_online
 from hdscan.app.doctor.finding import Finding, Level
-from hdscan.app.fleet import make_fleet
+from hdscan.app.fleet import check_canaries, make_fleet
 from hdscan.model.errors import CallError, LockedError, ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.times import rfc3339_seconds
@@ -36,6 +36,7 @@ class Providers:
     """Asks every configured provider which chain it serves, within its limits, and reports what is left of them."""
 
     def __init__(self, settings: Settings, store: Store | None, clock: Callable[[], float]) -> None:
+        check_canaries(settings)
         self._settings = settings
         self._store = store
         self._clock = clock
