@@ -28,7 +28,7 @@ WHERE = {"scan_id": 7, "addresses": 50, "readings": 150, "read": 90, "unread": 3
 AT = ChainProgress(chain="bsc", status=Status.RUNNING, rate=12.4, eta=95.0, **WHERE)
 DEAD = ScanTokenError("bsc", "USDT", "reverted", "reverted", 3, {"node": "reverted", "other": "empty"})
 PAUSED = ProviderStatus(
-    "node", "bsc", "evm-rpc", ProviderState.PAUSED, {"native": "closed"}, 5.0, "2026-01-01T00:00:30Z", 9, 8, 1, 1, None
+    "node", "bsc", "evm-rpc", ProviderState.PAUSED, {"native": "closed"}, 5.0, "2026-01-01T00:00:30Z", 9, 8, 1, 1
 )
 AT_NOON = "2026-01-01T12:00:00.000Z"
 NEW_YEAR = 1_767_225_600.0

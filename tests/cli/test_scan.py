@@ -25,7 +25,7 @@ BALANCE = [  # scripts rely on these
 ]
 PROVIDER = [
     *("name", "chain", "protocol", "state", "breaker", "rate"),
-    *("paused_until", "calls", "ok", "failed", "throttled", "last_error"),
+    *("paused_until", "calls", "ok", "failed", "throttled", "amounts", "last_error"),
 ]
 GAP = ["chain", "index", "address", "asset", "code", "error", "attempts", "providers"]
 NO_USDT = {"node": (Rule(faults=(Fault.TOKENS_FAIL,), method="eth_call"),)}

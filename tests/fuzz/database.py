@@ -51,7 +51,7 @@ def made() -> bytes:
                 store.scans.set_status(scan_id, name, status, "stopped", NOW)
         store.runtime.save({"one": b'{"rate":3}'})
         store.runtime.save_providers(
-            [ProviderStatus("one", "btc", "esplora", ProviderState.READY, {"address": "closed"}, 3.0, None, 1, 1, 0, 0, None)]
+            [ProviderStatus("one", "btc", "esplora", ProviderState.READY, {"address": "closed"}, 3.0, None, 1, 1, 0, 0, 1)]
         )
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")

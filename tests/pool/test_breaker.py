@@ -110,6 +110,24 @@ def test_a_neutral_end_of_the_probe_leaves_it_half_open_and_gives_the_permit_bac
     assert breaker.acquire(COOLDOWN) is None
 
 
+def test_what_others_read_of_its_calls_opens_it():
+    breaker = Breaker(THRESHOLD, COOLDOWN)
+    permit, late = breaker.acquire(0), breaker.acquire(0)
+    assert permit is not None
+    assert late is not None
+    breaker.success(permit, 0)
+    assert breaker.disproved(permit, 5)
+    assert (breaker.state, breaker.since, breaker.retry_at()) == (State.OPEN, 5, 5 + COOLDOWN)
+    assert not breaker.disproved(late, 6), "it is of an older generation"
+
+
+def test_a_probe_of_which_others_read_something_opens_it_again_for_twice_as_long():
+    breaker, permit = half_open()
+    breaker.neutral(permit)
+    assert breaker.disproved(permit, COOLDOWN)
+    assert breaker.retry_at() == COOLDOWN + 2 * COOLDOWN
+
+
 def test_the_cooldown_doubles_at_each_reopening_up_to_five_minutes_and_starts_small_after_a_success():
     breaker, now, waits = opened(), 0.0, []
     for _ in range(6):

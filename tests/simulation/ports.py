@@ -123,6 +123,15 @@ class WatchedBreaker(Breaker):
                     self._opens(now)
         super().failure(permit, now)
 
+    def disproved(self, permit: Permit, now: float) -> bool:
+        """Take in that others read what its calls did not."""
+        known = super().disproved(permit, now)
+        if known and self._is is State.HALF_OPEN:
+            self._wait = min(2 * self._wait, 300.0)
+        if known:
+            self._opens(now)
+        return known
+
     def neutral(self, permit: Permit) -> None:
         """Take in an end that says nothing."""
         known, fault = self._end.take()

@@ -88,9 +88,9 @@ def test_gaps_can_be_narrowed_to_a_chain(scanned: Store) -> None:
 
 def test_memory_and_providers_outlive_the_process(store: Store, path: Path) -> None:
     status = ProviderStatus(
-        "liar", "bsc", "evm-rpc", ProviderState.QUARANTINED, {"native": "open"}, 2.5, None, 9, 4, 3, 2, "another chain"
+        "liar", "bsc", "evm-rpc", ProviderState.QUARANTINED, {"native": "open"}, 2.5, None, 9, 4, 3, 2, 80, "another chain"
     )
-    ready = ProviderStatus("ankr", "bsc", "evm-rpc", ProviderState.READY, {}, 2.5, "2026-01-01T00:00:00Z", 0, 0, 0, 0, None)
+    ready = ProviderStatus("ankr", "bsc", "evm-rpc", ProviderState.READY, {}, 2.5, "2026-01-01T00:00:00Z", 0, 0, 0, 0)
     store.runtime.save({"liar": b"\x00\xff", "ankr": b"1"})
     store.runtime.save({"ankr": b"2"})
     store.runtime.save({})

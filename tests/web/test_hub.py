@@ -214,9 +214,7 @@ EVENTS = st.one_of(
     st.builds(progress, CHAINS, st.integers(0, 100), st.integers(1, 3)),
     st.builds(said, st.integers(0, 9)),
     st.builds(lambda c, t, n: ScanTokenError(c, t, "why", "http", n, {}), CHAINS, st.sampled_from("UV"), st.integers(0, 2)),
-    st.builds(
-        lambda n, s: ProviderChanged(n, "btc", "esplora", s, {}, 1.0, None, 0, 0, 0, 0, None), st.sampled_from("ab"), STATES
-    ),
+    st.builds(lambda n, s: ProviderChanged(n, "btc", "esplora", s, {}, 1.0, None, 0, 0, 0, 0), st.sampled_from("ab"), STATES),
 )
 # what a client does now: nothing, takes, or comes again, having kept its last id, with another's, or without one
 ACTS = st.sampled_from(["", "", "take", "right", "wrong", "absent"])

@@ -28,7 +28,7 @@ def plain(chain: str, scan_id: int, read: int = 0, status: Status = Status.RUNNI
 
 
 def provider(name: str, state: ProviderState = ProviderState.READY, calls: int = 0) -> ProviderStatus:
-    return ProviderStatus(name, "btc", "esplora", state, {}, 1.0, None, calls, calls, 0, 0, None)
+    return ProviderStatus(name, "btc", "esplora", state, {}, 1.0, None, calls, calls, 0, 0, calls)
 
 
 def token_error(chain: str, token: str, addresses: int = 1, error: str = "why") -> ScanTokenError:

@@ -93,5 +93,5 @@ def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:
         rate=endpoint.rate,
         paused_until=None,
         last_error=why,
-        **dict.fromkeys(("calls", "ok", "failed", "throttled"), 0),
+        **dict.fromkeys(("calls", "ok", "failed", "throttled", "amounts"), 0),
     )

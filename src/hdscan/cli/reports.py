@@ -26,7 +26,7 @@ STATUS_COLUMNS = (
     *("chain", "scan_id", "status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"),
     *("error", "audited", "disputed", "unaudited"),
 )
-CALLS = ("calls", "ok", "failed", "throttled")
+CALLS = ("calls", "ok", "failed", "throttled", "amounts")
 
 STATUS_EPILOG = """Examples:
 

@@ -189,10 +189,11 @@ class ProviderStatus(msgspec.Struct, frozen=True):
     rate: float  # its current limit in calls per second
     paused_until: str | None  # RFC 3339 in UTC
     calls: int  # all counts are since the scan began
-    ok: int
+    ok: int  # checks that were answered, and calls that gave at least one amount
     failed: int
     throttled: int
-    last_error: str | None
+    amounts: int = 0  # that its calls gave; 0 where an older version kept the rest
+    last_error: str | None = None
 
 
 class ScanRequest(msgspec.Struct, frozen=True):

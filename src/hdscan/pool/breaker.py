@@ -3,10 +3,14 @@
     state       event                                          next
     closed      threshold failures in a row, or                open (cooldown)
                 at least half of 8 or more calls in 30 s
+    closed      threshold calls in a row gave nothing,         open (cooldown)
+                of which another provider read some
     open        a call is asked for after the cooldown         half-open, that one call allowed
     half-open   its call succeeds                              closed
-    half-open   its call fails                                 open, cooldown doubled (at most 5 min)
-    half-open   its call ends neutrally (429, cancelled)       half-open, the next call is allowed
+    half-open   its call fails, or gave nothing                open, cooldown doubled (at most 5 min)
+                of which another provider read some
+    half-open   its call ends neutrally (429, cancelled),      half-open, the next call is allowed
+                or gave nothing
 
 Every transition begins a new generation; reports of calls that were permitted in an older one are ignored.
 """
@@ -93,6 +97,17 @@ class Breaker:
         if self._failures >= self._threshold or (len(self._recent) >= WINDOW_CALLS and 2 * failed >= len(self._recent)):
             self.since = now
             self._open(now)
+
+    def disproved(self, permit: Permit, now: float) -> bool:
+        """Open, as what its calls up to this one could not read was read elsewhere; whether that is a change."""
+        if permit.generation != self._generation:
+            return False
+        if self.state is State.HALF_OPEN:
+            self._cooldown = min(self._cooldown * 2, MAX_COOLDOWN)
+        else:
+            self.since = now
+        self._open(now)
+        return True
 
     def neutral(self, permit: Permit) -> None:
         """The call ended without telling either: the permit is given back."""

@@ -8,6 +8,7 @@ import msgspec
 
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Attempt, Kind, ReadError, Reading
+from hdscan.pool.blanks import Blank
 
 NO_CAP = 1 << 30
 REMEMBERED = 12  # attempts of a reading
@@ -29,6 +30,7 @@ class PendingReading(msgspec.Struct, eq=False):
     order: int = 0  # its place among those that came back
     tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
     reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
+    blanks: dict[str, Blank] = {}  # every provider's latest call with it that gave no amount at all
     history: list[Attempt] = []  # the latest attempts that failed
     since: float | None = None  # when it first failed, or none could take it, since it was last offered
     answered: bool = False  # a good reply failed it since it was last offered

@@ -6,7 +6,7 @@ import msgspec
 
 from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, Missing, Reply
+from hdscan.model.provider import Head, ItemOutcome, Missing, Reply
 from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.actions import (
     BlockHashCall,
@@ -77,12 +77,13 @@ class ReplyHandler(msgspec.Struct, eq=False):
             self._discard(call, "asked before its chain was reorganised", now)
             return
         alone = self._upstreams.longest(call.kind, now) is not None
-        closed = upstream.succeed_call(call.kind, call.permit, upstream.units(call.batch), now)
+        closed = self._count(call, reply, now)
         missing: list[PendingReading] = []
         failed: list[PendingReading] = []
         for pending, outcome in zip(call.batch, reply.outcomes, strict=True):
             if isinstance(outcome, Balance):
                 self._watch.gave_amounts(upstream.endpoint)
+                self._disprove(pending, upstream, now)
                 self._completions.read(pending, outcome)
             elif isinstance(outcome, Missing):
                 missing.append(pending)
@@ -93,6 +94,24 @@ class ReplyHandler(msgspec.Struct, eq=False):
             self._short(call, missing, reply, now)
         self._queue.give_back(missing + failed)
         self._completions.success(call.began, now, heals=alone and closed)
+
+    def _count(self, call: ReadCall, reply: Reply, now: float) -> bool:
+        """Count a call that was answered; whether that closed its breaker."""
+        upstream, kind, permit, units = call.upstream, call.kind, call.permit, call.upstream.units(call.batch)
+        amounts = sum(isinstance(outcome, Balance) for outcome in reply.outcomes)
+        if amounts or any(_is_absent(outcome) for outcome in reply.outcomes):
+            return upstream.succeed_call(kind, permit, units, amounts, now)
+        blank = upstream.blank_call(kind, permit, units, now)
+        for pending in call.batch:
+            pending.blanks[upstream.name] = blank
+        call.batch[0].urgent = call.batch[0].urgent or blank.suspect
+        return False
+
+    def _disprove(self, pending: PendingReading, reader: Upstream, now: float) -> None:
+        """What one reads was not to blame where others gave nothing."""
+        for name, blank in pending.blanks.items():
+            if name != reader.name:
+                self._upstreams.named(name).disprove(blank, now)
 
     def _discard(self, call: ReadCall, why: str, now: float) -> None:
         """Ignore the amounts of a provider that is not trusted any more; anybody may be asked for them."""
@@ -217,11 +236,16 @@ class ReplyHandler(msgspec.Struct, eq=False):
             self._outbox.events += self._quarantine(change.endpoint, change.too_often, ReadCode.CONTRADICTED)
 
 
+def _is_absent(outcome: ItemOutcome) -> bool:
+    """Whether a provider that names funded addresses only left it out, which is a way of answering."""
+    return isinstance(outcome, ReadError) and outcome.code is ReadCode.ABSENT
+
+
 def _fail_alone(pending: PendingReading, upstream: Upstream, error: ReadError, now: float) -> None:
     pending.fail(upstream.name, error, now)
     pending.answered = True
     pending.failed_in = 1
-    if error.code is not ReadCode.ABSENT:  # which is a way of answering
+    if not _is_absent(error):
         upstream.note_error(error.message)
 
 

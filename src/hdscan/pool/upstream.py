@@ -9,6 +9,7 @@ from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.batch import BatchSize
+from hdscan.pool.blanks import Blank, Blanks
 from hdscan.pool.breaker import Breaker, Permit, State
 from hdscan.pool.budget import RetryBudget
 from hdscan.pool.effects import Trust
@@ -52,7 +53,7 @@ class Upstream:
     all but those two     disable: it refuses our key or chain      disabled, for good
 
     Every check begins with `begin_check` and ends with one of `succeed_check`, `fail_check`, `end_check`; every call with
-    `begin_call` and one of `succeed_call`, `fail_call`, `end_call`. The `end_…` are neutral.
+    `begin_call` and one of `succeed_call`, `blank_call`, `fail_call`, `end_call`. The `end_…` are neutral.
     """
 
     def __init__(self, provider: Provider, protocol: str, limiter: Limiter, policy: Policy) -> None:
@@ -62,6 +63,7 @@ class Upstream:
         self.limiter = limiter
         self.sizes = {kind: BatchSize(provider.capacity[kind]) for kind in provider.methods}
         self.breakers = {kind: Breaker(policy.breaker_threshold, policy.breaker_cooldown) for kind in provider.methods}
+        self._blanks = {kind: Blanks(policy.breaker_threshold) for kind in provider.methods}
         self._policy = policy
         self._budget = RetryBudget()
         self._trust = Trust.UNPROVEN
@@ -72,7 +74,7 @@ class Upstream:
         self._check_failures = 0
         self._in_flight = 0
         self._audits_lost = 0
-        self._calls = self._ok = self._failed = self._throttled = 0
+        self._calls = self._ok = self._failed = self._throttled = self._amounts = 0
         self._last_error: str | None = None
 
     @property
@@ -204,16 +206,38 @@ class Upstream:
         self._in_flight -= 1
         self.breakers[kind].neutral(permit)
 
-    def succeed_call(self, kind: Kind, permit: Permit, units: int, now: float) -> bool:
-        """A call of `units` was answered; whether that closed the breaker."""
-        self._in_flight -= 1
+    def succeed_call(self, kind: Kind, permit: Permit, units: int, amounts: int, now: float) -> bool:
+        """A call of `units` was answered with `amounts`; whether that closed the breaker."""
+        self._answered(kind, units, now)
         self._ok += 1
+        self._amounts += amounts
+        self._blanks[kind].end()
         breaker = self.breakers[kind]
         was_closed = breaker.since is None
         breaker.success(permit, now)
+        return not was_closed and breaker.since is None
+
+    def blank_call(self, kind: Kind, permit: Permit, units: int, now: float) -> Blank:
+        """A call of `units` was answered, but nothing was read: a half-open breaker learns nothing from that."""
+        self._answered(kind, units, now)
+        breaker = self.breakers[kind]
+        if breaker.state is State.HALF_OPEN:
+            breaker.neutral(permit)
+        else:
+            breaker.success(permit, now)
+        return self._blanks[kind].add(kind, permit)
+
+    def disprove(self, blank: Blank, now: float) -> None:
+        """Another provider read some of what a blank call asked for; several in a row open the breaker."""
+        breaker = self.breakers[blank.kind]
+        failures = self._blanks[blank.kind].disprove(blank, probe=breaker.state is State.HALF_OPEN)
+        if failures and breaker.disproved(blank.permit, now):
+            self._failed += failures
+
+    def _answered(self, kind: Kind, units: int, now: float) -> None:
+        self._in_flight -= 1
         self.limiter.succeeded()
         self.sizes[kind].accepted(units, now)
-        return not was_closed and breaker.since is None
 
     def fail_call(self, kind: Kind, permit: Permit, now: float) -> None:
         self._in_flight -= 1
@@ -261,6 +285,7 @@ class Upstream:
             ok=self._ok,
             failed=self._failed,
             throttled=self._throttled,
+            amounts=self._amounts,
             last_error=self._why if self._trust.out else self._last_error,
         )
 

@@ -24,6 +24,9 @@ class Upstreams:
     def __iter__(self) -> Iterator[Upstream]:
         return iter(self._upstreams)
 
+    def named(self, name: str) -> Upstream:
+        return next(each for each in self._upstreams if each.name == name)
+
     def at(self, endpoint: str) -> list[Upstream]:
         return [each for each in self._upstreams if each.endpoint == endpoint]
 

@@ -59,6 +59,7 @@ function update(row, provider) {
     ok: count(provider.ok),
     failed: count(provider.failed),
     throttled: count(provider.throttled),
+    amounts: count(provider.amounts),
     error: provider.last_error ?? "",
   });
   for (const name of ["failed", "throttled"]) {
