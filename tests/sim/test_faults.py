@@ -59,6 +59,7 @@ async def called(talk: Talk) -> list[tuple[bool, bytes]]:
     [
         (Fault.SERVER_ERROR, {500, 502, 504}),
         (Fault.UNAVAILABLE, {503}),
+        (Fault.OVERLOADED, {503}),
         (Fault.QUOTA, {402}),
         (Fault.BAD_KEY, {401}),
         (Fault.THROTTLED_SECONDS, {429}),

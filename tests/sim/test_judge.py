@@ -121,6 +121,13 @@ def test_a_pause_is_announced_in_each_of_its_forms():
         refused = await talk.ask()
         assert (refused.status, b"ate limit" in refused.body) == (200, True)
 
+    async def overload(talk: Talk) -> None:
+        await talk.ask()
+        refused = await talk.ask()
+        assert (refused.status, b"<html>" in refused.body) == (503, True)
+        assert "Retry-After" not in refused.headers
+        assert talk.log[1].paused_until is None
+
     def spec(how: Throttle) -> HostSpec:
         return host(rate=0.5, burst=1, throttle=how, pause=3)
 
@@ -128,6 +135,7 @@ def test_a_pause_is_announced_in_each_of_its_forms():
     converse(date, spec(Throttle.DATE))
     converse(bare, spec(Throttle.BARE))
     converse(text, spec(Throttle.TEXT))
+    converse(overload, spec(Throttle.OVERLOAD))
 
 
 def test_a_lower_hidden_limit_refuses_without_convicting():

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     THROTTLED_DATE = "throttled_date"  # 429 with Retry-After as an HTTP-date; a pause begins
     THROTTLED_BARE = "throttled_bare"  # 429 without Retry-After
     THROTTLED_TEXT = "throttled_text"  # 200 with a text about a rate limit
+    OVERLOADED = "overloaded"  # 503 without Retry-After
     QUOTA = "quota"  # 402
     BAD_KEY = "bad_key"  # 401
     TOO_LARGE = "too_large"  # the protocol's "batch too large"

@@ -42,6 +42,7 @@ class Throttle(StrEnum):
     DATE = "date"  # 429 with Retry-After as an HTTP-date
     BARE = "bare"  # 429 without Retry-After
     TEXT = "text"  # HTTP 200 with a sentence
+    OVERLOAD = "overload"  # 503 without Retry-After, as nginx's limit_req
 
 
 THROTTLES = {
@@ -50,6 +51,7 @@ THROTTLES = {
     Fault.THROTTLED_BARE: Throttle.BARE,
     Fault.THROTTLED_TEXT: Throttle.TEXT,
     Fault.UNAVAILABLE: Throttle.SECONDS,
+    Fault.OVERLOADED: Throttle.OVERLOAD,
 }
 
 
@@ -237,6 +239,8 @@ class Host:
         answer = self._speaker.throttled(disguised=how is Throttle.TEXT)
         if why == Fault.UNAVAILABLE:
             answer = Answer(b"Service Unavailable", 503, text=True)
+        elif how is Throttle.OVERLOAD:
+            answer = Answer(HTML % (503, 503), 503, text=True)
         now, wall = self._clock.ticks(), self._clock.wall()
         seconds = max(1, ceil(self._paused_until - now if why == PAUSED else self.spec.pause))
         headers: Headers = ()
