@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, RECHECK, SLACK, UNSENT_FOR, Limiter, Window
+from hdscan.pool.limiter import CHANCE, CUT, DAY, HOUR, MINUTE, MONTH, OWN_PAUSE, RECHECK, SLACK, UNSENT_FOR, Limiter, Window
 
 NOW = 1_700_000_000.0
 EPSILON = 1e-5  # of a float that counts seconds since 1970
@@ -134,7 +134,7 @@ def test_without_retry_after_the_own_pause_grows_to_a_minute_and_starts_small_af
         now = limiter.paused_until
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert not limiter.announced_at(now - 1)
-    limiter.succeeded()
+    limiter.succeeded(now)
     limiter.throttled(now, None)
     assert limiter.paused_until - now == 1
 
@@ -165,19 +165,16 @@ def test_the_rate_never_falls_to_nothing():
 
 
 @pytest.mark.parametrize("ceiling", [0.2, 5.0, 100.0])
-def test_the_rate_grows_five_percent_a_second_while_it_is_what_limits_us(ceiling):
+def test_a_cut_rate_grows_back_quickly_to_what_was_refused_and_slowly_past_it(ceiling):
     limiter = Limiter(ceiling)
-    limiter.throttled(NOW, 10)
-    limiter.throttled(NOW + 50, 10)
-    limiter.throttled(NOW + 100, 10)
-    begin = NOW + 110
-    drain(limiter, begin + 10 / ceiling, begin)  # the first call after the pause is not held by the rate
-    first, then = limiter.rate, limiter._grown_at
-    drain(limiter, begin + 10 + 10 / ceiling, then)
-    grown = limiter.rate / first
-    assert limiter.rate == limiter.ceiling or grown == pytest.approx(1.05 ** (limiter._grown_at - then), rel=0.02)
-    drain(limiter, begin + 200)
-    assert limiter.rate == limiter.ceiling
+    for refusal in range(3):
+        limiter.throttled(NOW + 50 * refusal, 10)
+    refused = limiter.rate / CUT
+    drain(limiter, NOW + 110 + 10 * max(1.0, 1.0 / ceiling), NOW + 110)
+    assert limiter.rate > 0.95 * refused
+    assert limiter.rate < 1.2 * refused
+    drain(limiter, NOW + 110 + 60 * max(1.0, 1.0 / ceiling), limiter._grown_at)
+    assert limiter.rate == ceiling
 
 
 def test_the_rate_does_not_grow_while_calls_are_rare():
@@ -292,3 +289,166 @@ def test_a_call_that_goes_out_late_counts_in_every_window_from_then_on() -> None
     limiter.take(1, 1020.2)
     limiter.sent(1020.2)
     assert limiter.ready_at(1, 1061.0) >= 1080.0
+
+
+# -- refusals without a word
+
+THRESHOLD = 3
+
+
+class Bucket:
+    """A host as nginx's limit_req is: a call that comes too early is refused, and counts for nothing."""
+
+    def __init__(self, allowed: float, burst: float) -> None:
+        self.allowed, self.burst = allowed, burst
+        self._excess, self._at = 0.0, NOW
+
+    def admits(self, now: float) -> bool:
+        excess = max(0.0, self._excess - self.allowed * (now - self._at)) + 1.0
+        if self._at > NOW and excess > self.burst + 1.0:
+            return False
+        self._excess, self._at = excess, now
+        return True
+
+
+def converse(limiter: Limiter, host: Bucket, calls: int, now: float = NOW, *, says: bool = False) -> tuple[float, int]:
+    """Make calls as early as they may be until so many were answered; how long that took, and how many were refused."""
+    limiter.answered(now)
+    begun, refused = now, 0
+    while calls:
+        now = max(now, limiter.ready_at(1, now))
+        limiter.take(1, now)
+        sent, now = now, now + 0.005
+        if host.admits(now):
+            calls -= 1
+            limiter.succeeded(now)
+        else:
+            refused += 1
+            if says:
+                limiter.throttled(now, None)
+            else:
+                assert limiter.refused(sent, now, THRESHOLD), "this host is not dead"
+        assert limiter.rate <= limiter.ceiling
+    return now - begun, refused
+
+
+@pytest.mark.parametrize("burst", [1, 5, 20])
+@pytest.mark.parametrize("times", [1.2, 3.0, 5.0])
+@pytest.mark.parametrize("allowed", [2.0, 10.0, 30.0])
+def test_a_rate_that_is_too_high_costs_little_time_and_few_refusals(allowed: float, times: float, burst: int) -> None:
+    took, refused = converse(Limiter(allowed * times), Bucket(allowed, burst), 300)
+    assert took <= 1.25 * 300 / allowed
+    assert refused < CHANCE * 300 + 5
+
+
+def test_what_says_that_it_is_too_fast_is_learned_from_as_well() -> None:
+    took, refused = converse(Limiter(30), Bucket(10, 5), 300, says=True)
+    assert took <= 1.3 * 30
+    assert refused <= 8
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_the_rate_grows_again_once_more_is_allowed(says: bool) -> None:
+    limiter, host = Limiter(30), Bucket(10, 5)
+    took, _ = converse(limiter, host, 200, says=says)
+    host.allowed = 1000
+    converse(limiter, host, 300, NOW + took, says=says)
+    assert limiter.rate == 30
+
+
+def test_what_is_refused_by_chance_leaves_the_rate() -> None:
+    limiter, now = Limiter(100), NOW
+    for call in range(1, 2000):
+        now = max(now, limiter.ready_at(1, now))
+        limiter.take(1, now)
+        if call % 20:
+            limiter.succeeded(now)
+        else:
+            assert limiter.refused(now, now, THRESHOLD)
+    assert limiter.rate == 100
+    assert now - NOW < 1.25 * 20
+
+
+@settings(max_examples=150, derandomize=True)
+@given(st.floats(0.1, 100), st.lists(st.tuples(waits, st.sampled_from(["ok", "refused", "throttled", "late"])), max_size=120))
+def test_the_rate_is_cut_at_most_once_a_pause_and_never_above_what_is_configured(ceiling, moves) -> None:
+    limiter, now, cut_until = Limiter(ceiling), NOW, 0.0
+    for wait, outcome in moves:
+        now = max(now + wait, limiter.ready_at(1, now) if outcome != "late" else now)
+        limiter.take(1, now)
+        before, began = limiter.rate, limiter._paused_at - 1 if outcome == "late" else now
+        if outcome == "ok":
+            limiter.succeeded(now)
+        elif outcome == "throttled":
+            limiter.throttled(now, None)
+        else:
+            limiter.refused(began, now, THRESHOLD)
+        assert ceiling / 1000 <= limiter.rate <= ceiling
+        if limiter.rate < before:
+            assert now >= cut_until
+            assert limiter.rate >= before * CUT - 1e-9
+            cut_until = limiter.paused_until
+
+
+def test_a_host_that_does_not_answer_any_more_fails_after_so_many_cooldowns_that_grow() -> None:
+    limiter, now, pauses = Limiter(10), NOW, []
+    limiter.take(1, now)
+    limiter.succeeded(now)
+    while limiter.refused(now, now, THRESHOLD):
+        pauses.append(limiter.paused_until - now)
+        now = limiter.paused_until
+    assert pauses[0] < OWN_PAUSE
+    assert pauses[1:] == [1, 2, 4]
+    assert not limiter.refused(now + 100, now + 100, THRESHOLD), "until it answers"
+    limiter.succeeded(now + 200)
+    assert limiter.refused(now + 201, now + 201, THRESHOLD)
+    assert limiter.paused_until - now - 201 < OWN_PAUSE
+
+
+def test_a_check_that_is_answered_does_not_end_the_cooldowns() -> None:
+    limiter, now = Limiter(10), NOW
+    limiter.answered(now)
+    while limiter.refused(now, now, THRESHOLD):
+        now = limiter.paused_until
+        limiter.answered(now)
+    assert now - NOW == pytest.approx(7, abs=0.5)
+
+
+def test_a_host_that_never_answered_or_not_lately_is_not_overloaded() -> None:
+    limiter = Limiter(10)
+    assert not limiter.refused(NOW, NOW, THRESHOLD)
+    limiter.succeeded(NOW)
+    assert not limiter.refused(NOW + 60, NOW + 60, THRESHOLD)
+    assert limiter.rate == 10
+    assert limiter.ready_at(1, NOW + 60) == NOW + 60
+
+
+def test_what_was_in_flight_when_a_pause_began_is_overload_and_counts_for_nothing() -> None:
+    limiter = Limiter(10)
+    for call in range(5):
+        limiter.take(1, NOW + call / 10)
+    limiter.succeeded(NOW + 0.5)
+    for call in range(1, 5):
+        assert limiter.refused(NOW + call / 10, NOW + 0.6 + call / 100, THRESHOLD)
+    assert limiter.paused_until < NOW + 1
+    assert limiter.rate == pytest.approx(7)
+
+
+def test_a_clock_set_back_makes_no_dead_host_overloaded_for_good() -> None:
+    limiter, now = Limiter(10), NOW
+    limiter.succeeded(now)
+    limiter.refused(now, now, THRESHOLD)
+    outcomes = [limiter.refused(now - 3600 + 10 * i, now - 3600 + 10 * i, THRESHOLD) for i in range(6)]
+    assert outcomes == [True, True, True, False, False, False]
+
+
+def test_a_learned_rate_survives_a_restart_within_what_is_configured_then() -> None:
+    limiter = Limiter(30)
+    took, _ = converse(limiter, Bucket(10, 5), 100)
+    for configured in (30.0, 4.0):
+        again = Limiter(configured)
+        again.restore(limiter.memory(), NOW + took + 100)
+        assert again.rate == min(limiter.rate, configured)
+    fresh = Limiter(30)
+    fresh.restore(Limiter(20).memory(), NOW)
+    assert fresh.rate == 30, "nothing was learned"

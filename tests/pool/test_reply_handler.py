@@ -295,3 +295,85 @@ def test_what_nobody_else_can_confirm_stays_unread_and_is_no_zero():
     unread = [result.error for result in world.unread()]
     assert len(unread) == 4
     assert all("not named" in error.providers["terse"] for error in unread)
+
+
+# -- refusals without a word
+
+BUSY = failing(ReadCode.SERVER_ERROR, wordless=True)
+
+
+def limit_req(name, allowed, burst=5):
+    """Refuses without a word whatever exceeds a rate, as nginx does."""
+    excess, at = 0.0, START
+
+    def behave(asked, now):
+        nonlocal excess, at
+        now_excess = max(0.0, excess - allowed * (now - at)) + 1
+        if now_excess > burst + 1:
+            return BUSY(asked, now)
+        excess, at = now_excess, now
+        return good(name)(asked, now)
+
+    return behave
+
+
+def test_a_host_that_allows_a_third_of_the_configured_rate_is_read_at_nearly_the_allowed_one():
+    work = readings(300)
+    took = {}
+    for rate in (10, 30):
+        world = World(Scripted("a", limit_req("a", 10), capacity=1), rates={"a": rate}).read(work)
+        world.check(work)
+        assert not world.unread()
+        assert world.upstreams["a"].breakers[Kind.NATIVE].since is None
+        took[rate] = world.elapsed
+    assert took[30] <= 1.3 * took[10]
+
+
+def test_a_host_that_is_away_for_a_moment_is_asked_again_in_a_moment():
+    a = Scripted("a", during(2, 5, BUSY, good("a")), capacity=1)
+    world = World(a, rates={"a": 20}).read(readings(200))
+    world.check(readings(200))
+    assert not world.unread()
+    assert world.upstreams["a"].breakers[Kind.NATIVE].since is None
+    assert world.elapsed < 10 + 6
+    assert sum(START + 2 <= at < START + 5 for at, _ in a.asked) < 10
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_a_host_that_dies_opens_its_breaker_after_a_few_cooldowns(other):
+    a = Scripted("a", during(0, 2, good("a"), BUSY), capacity=1)
+    world = World(a, *([Scripted("b", good("b"), capacity=1)] if other else []), rates={"a": 20, "b": 5})
+    world.read(readings(200), until=12)
+    status = world.upstreams["a"].status(world.now)
+    assert status.breaker["native"] == "open"
+    assert status.throttled < 20
+    assert sum(at > START + 2 for at, _ in a.asked) < 20
+    if other:
+        world.run()
+        world.check(readings(200))
+        assert not world.unread()
+
+
+def test_a_host_that_answers_its_checks_and_nothing_else_opens_its_breaker_too():
+    world = World(Scripted("a", BUSY), Scripted("b", good("b"), capacity=1), rates={"b": 2}).read(readings(2000), until=10)
+    assert world.upstreams["a"].breakers[Kind.NATIVE].since is not None
+
+
+def test_a_host_that_has_not_answered_for_long_fails_at_once():
+    world = trusted(Scripted("a", good("a")))
+    [call] = calls(world, readings(5))
+    world.finish(call, BUSY(call.readings, START + 11), START + 11)
+    status = world.upstreams["a"].status(START + 11)
+    assert (status.failed, status.throttled, status.state) == (1, 0, "ready")
+
+
+def test_a_reading_that_a_host_never_answers_holds_up_nothing_else():
+    def poisoned(asked, now):
+        return (BUSY if any(r.index == 57 for r in asked) else good("a"))(asked, now)
+
+    a = Scripted("a", poisoned, capacity=5)
+    world = World(a, rates={"a": 10}).read(readings(100))
+    world.check(readings(100))
+    assert [result.reading.index for result in world.unread()] == [57]
+    assert world.upstreams["a"].breakers[Kind.NATIVE].since is None
+    assert world.elapsed < 2 + 10

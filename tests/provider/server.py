@@ -57,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Server:
-    """Answers with what `handler` makes of a request: bytes of a whole reply, HANG or RESET; keeps what was asked."""
+    """Answers with what `handler` makes of a request: a whole reply, none to hang up, HANG or RESET; keeps what was asked."""
 
     def __init__(self, handler: Callable[[Asked], bytes]) -> None:
         self.handler = handler
@@ -84,7 +84,7 @@ class Server:
                     break
                 writer.write(reply)
                 await writer.drain()
-                if b"connection: close" in reply[:500].lower():
+                if not reply or b"connection: close" in reply[:500].lower():
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

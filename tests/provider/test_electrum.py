@@ -232,6 +232,7 @@ def test_a_broken_reply_fails_the_call_and_the_next_one_has_a_new_connection(ans
     async def story(provider: Electrum, server: LineServer) -> None:
         error = await fails(provider.read(READINGS, None))
         assert error.fault is fault, error.message
+        assert error.wordless is (answers == [HANG_UP])
         assert len((await provider.read(READINGS, None)).outcomes) == 20
         assert len(server.clients) == 2
 

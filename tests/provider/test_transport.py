@@ -25,10 +25,10 @@ def exchange(handler: Callable[[Asked], bytes], request: Request = Request(), ti
     return asyncio.run(run())
 
 
-def fails(handler: Callable[[Asked], bytes], fault: ReadCode, timeout: float = 2.0) -> str:
+def fails(handler: Callable[[Asked], bytes], fault: ReadCode, timeout: float = 2.0, *, wordless: bool = False) -> str:
     with pytest.raises(CallError) as caught:
         exchange(handler, timeout=timeout)
-    assert caught.value.fault is fault
+    assert (caught.value.fault, caught.value.wordless) == (fault, wordless)
     assert KEY not in "".join(traceback.format_exception(caught.value))
     return caught.value.message
 
@@ -68,7 +68,11 @@ def test_a_body_that_never_ends_times_out() -> None:
 
 
 def test_a_reset_is_unreachable() -> None:
-    fails(lambda _: RESET, ReadCode.UNREACHABLE)
+    fails(lambda _: RESET, ReadCode.UNREACHABLE, wordless=True)
+
+
+def test_a_connection_that_ends_without_a_reply_is_unreachable() -> None:
+    fails(lambda _: b"", ReadCode.UNREACHABLE, wordless=True)
 
 
 def test_a_closed_connection_is_unreachable() -> None:
@@ -96,7 +100,7 @@ def test_a_refused_connection_is_unreachable() -> None:
         async with AioTransport(2.0) as transport:
             with pytest.raises(CallError) as caught:
                 await transport.send(url + SECRET, Request())
-            assert caught.value.fault is ReadCode.UNREACHABLE
+            assert (caught.value.fault, caught.value.wordless) == (ReadCode.UNREACHABLE, True)
             assert KEY not in str(caught.value)
 
     asyncio.run(run())

@@ -25,10 +25,8 @@ PAIRS = {
 LISTS = (Fault.MISSING_ID, Fault.SHORT_LIST, Fault.DUPLICATE_ID, Fault.FOREIGN_ID, Fault.SHIFTED_LIST)
 BROKEN = (
     Fault.HANG,
-    Fault.RESET,
     Fault.RESET_MID_BODY,
     Fault.CLOSED_MID_BODY,
-    Fault.SERVER_ERROR,
     Fault.MALFORMED,
     Fault.TRUNCATED,
     Fault.EMPTY_BODY,
@@ -61,6 +59,32 @@ async def test_a_broken_call_counts_against_the_breaker_and_its_readings_go_to_a
         assert status.throttled == 0
         assert status.last_error
         assert {row.source for row in on.wallet.balances("btc")} == {"good"}
+
+
+@pytest.mark.parametrize("fault", [Fault.OVERLOADED, Fault.RESET])
+@played
+async def test_a_refusal_without_a_word_is_overload_first(tmp_path: Path, fault: Fault) -> None:
+    async with stage(tmp_path, (host("one", rate=20),), faults={"one": [script(None, fault)]}) as on:
+        await on.scan()
+        on.assert_all_true()
+        status = on.provider("one")
+        assert set(status.breaker.values()) == {"closed"}
+        assert (status.throttled, status.failed) == (1, 0)
+        assert status.last_error
+
+
+@pytest.mark.parametrize("fault", [Fault.OVERLOADED, Fault.RESET])
+@played
+async def test_a_host_that_never_reads_anything_is_a_failure_after_a_few_cooldowns(tmp_path: Path, fault: Fault) -> None:
+    faults = {"bad": [Rule(faults=(fault,))]}
+    hosts = (host("bad", rate=20), host("good", rate=5))
+    async with stage(tmp_path, hosts, faults=faults, breaker_cooldown=20.0, addresses=100) as on:
+        await on.scan()
+        on.assert_all_true()
+        status = on.provider("bad")
+        assert set(status.breaker.values()) == {"open"}
+        assert status.failed >= 3
+        assert status.throttled >= 4
 
 
 @played

@@ -30,6 +30,11 @@ class End:
     known = False
     error: CallError | None = None
 
+    @property
+    def wordless(self) -> bool:
+        """Whether it may have been overload."""
+        return self.error is not None and self.error.wordless
+
     def take(self) -> tuple[bool, ReadCode | None]:
         """Look once."""
         known, self.known = self.known, False
@@ -135,7 +140,7 @@ class WatchedBreaker(Breaker):
     def neutral(self, permit: Permit) -> None:
         """Take in an end that says nothing."""
         known, fault = self._end.take()
-        if known and fault in PLAIN:
+        if known and fault in PLAIN and not self._end.wordless:
             self._watch.fail("outcome", f"{self._name}: {fault} counts as nothing")
         self._back(permit)
         super().neutral(permit)

@@ -87,6 +87,20 @@ def test_any_other_status_is_a_server_error(status: int) -> None:
     assert str(status) in error.message
 
 
+@pytest.mark.parametrize("status", [502, 503, 504, 509, 529])
+def test_a_status_of_busy_and_dead_hosts_alike_is_without_a_word(status: int) -> None:
+    error = failure(reply("<html>nginx</html>", status), NO_CODES)
+    assert (error.fault, error.wordless) == (ReadCode.SERVER_ERROR, True)
+    assert failure(reply({}, status), NO_CODES, OwnError(-32603, "busy")).wordless
+    assert not failure(reply({}, status), solana.CODES, OwnError(-32005, "node is unhealthy")).wordless
+
+
+def test_what_says_when_to_come_back_or_is_the_hosts_own_error_is_not_without_a_word() -> None:
+    assert not failure(reply("", 503, {"retry-after": "2"}), NO_CODES).wordless
+    assert not failure(reply("", 500), NO_CODES).wordless
+    assert not failure(reply("", 429), NO_CODES).wordless
+
+
 def test_a_redirect_says_what_to_do_and_not_where_it_leads() -> None:
     error = failure(reply("moved to https://x/?key=secret", 301, {"location": "https://x/?key=secret"}), NO_CODES)
     assert "redirects are not followed" in error.message

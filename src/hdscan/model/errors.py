@@ -97,11 +97,23 @@ class ChainCode(StrEnum):
 
 
 class CallError(HdscanError):
-    """One call failed as a whole; `fault` decides its effect on breaker, limiter and readings (docs/resilience.md)."""
+    """One call to one provider failed as a whole; `fault` decides its effect on breaker, limiter and readings.
 
-    def __init__(self, fault: ReadCode, message: str, *, retry_after: str | None = None, date: str | None = None) -> None:
+    `wordless`: in a way that a host that is busy and one that is dead have in common (503, a refused or reset connection).
+    """
+
+    def __init__(
+        self,
+        fault: ReadCode,
+        message: str,
+        *,
+        retry_after: str | None = None,
+        date: str | None = None,
+        wordless: bool = False,
+    ) -> None:
         super().__init__(message)
         self.fault = fault
         self.message = message
         self.retry_after = retry_after  # both are raw headers of the reply, parsed where the time is known
         self.date = date
+        self.wordless = wordless

@@ -51,3 +51,5 @@ EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, Effect(failure=True, r
     ReadCode.STALE: Effect(trust=Trust.LAGGING),
     ReadCode.TOO_LARGE: Effect(readings=Return.HALVED),
 }
+
+OVERLOADED = Effect()  # a host that answered a moment ago refuses without a word: see `Limiter.refused`

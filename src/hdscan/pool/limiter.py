@@ -1,4 +1,4 @@
-"""The rate limiter of an endpoint: a spacing, longer windows, announced pauses, and a rate that learns from 429s.
+"""The rate limiter of an endpoint: a spacing, longer windows, announced pauses, and a rate that learns from refusals.
 
 Pure: `now` is in unix seconds, so that its state survives a restart.
 """
@@ -16,9 +16,13 @@ AHEAD = 0.020  # seconds' worth of calls that may be decided before they go out
 UNSENT_FOR = 1.0  # a call that was not sent within this holds back no other: most likely it never will be
 UNSENT = 64  # such calls that are remembered
 RECHECK = 0.005
-CUT, GROWTH = 0.7, 1.05
+CUT = 0.7
+APPROACH, PROBE = 0.5, 0.005  # by which a cut rate grows a second: far from the rate that was refused last, and at it
 LONGEST_PAUSE = DAY
 OWN_PAUSE, LONGEST_OWN_PAUSE = 1.0, 60.0
+LATELY = 5.0  # an endpoint that answered within this is not dead
+TURNS = 3  # that are left out after a first refusal without a word
+CHANCE, HEARD = 0.125, 100  # the share of such refusals, of about so many calls, that says nothing of the rate
 
 
 class Window:
@@ -86,12 +90,15 @@ class LimiterMemory(msgspec.Struct, frozen=True):
     announced: bool
     windows: dict[str, list[tuple[float, int]]]
     paused_at: float = 0.0  # when the pause was begun, 0.0 where an older version kept it
+    rate: float | None = None  # what was learned, None where nothing was
+    refused_rate: float = 0.0
 
 
 class Limiter:
     """GCRA with a burst of one and a learned rate, plus longer windows and pauses; shared by every role of its endpoint.
 
-    `rate` is in units per second, where a unit is a call or, for endpoints that count them, an item of a batch.
+    `rate` is in units per second, where a unit is a call or, for endpoints that count them, an item of a batch. A cut rate
+    grows back quickly to the one that was refused, past it slowly at first and then faster, until it is refused again.
     """
 
     def __init__(self, rate: float, windows: Sequence[tuple[float, int]] = ()) -> None:
@@ -108,10 +115,14 @@ class Limiter:
         self._unsent: deque[tuple[float, int]] = deque(maxlen=UNSENT)
         self._cut_again_at = self._grown_at = 0.0
         self._own_pause = OWN_PAUSE
+        self._refused_rate = rate  # at the last cut
+        self._answered_at = float("-inf")
+        self._refusals = 0  # without a word, since the last success: how often that held every caller
+        self._heard = self._refused = 0.0  # calls, and those refused without a word: the older, the less they count
 
     def tighten(self, rate: float, windows: Sequence[tuple[float, int]]) -> None:
         """Where two rows name one endpoint, the stricter figures hold."""
-        self.ceiling = self.rate = min(self.ceiling, rate)
+        self.ceiling = self.rate = self._refused_rate = min(self.ceiling, rate)
         self.windows += [Window(seconds, limit) for seconds, limit in windows]
 
     def ready_at(self, cost: int, now: float) -> float:
@@ -141,8 +152,9 @@ class Limiter:
         late = now - self._next_at
         if self.rate < self.ceiling:
             if late <= 1.0 / self.rate:  # the rate is what limits us
-                limited = max(0.0, now - max(self._grown_at, self.paused_until))
-                self.rate = min(self.ceiling, self.rate * GROWTH**limited)
+                limited = min(1.0, max(0.0, now - max(self._grown_at, self.paused_until)))
+                away = min(1.0, abs(1.0 - self.rate / self._refused_rate))
+                self.rate = min(self.ceiling, self.rate * (1.0 + PROBE + APPROACH * away) ** limited)
             self._grown_at = now
         self._unsent.append((now, cost))
         self._spacing = cost / self.rate
@@ -166,27 +178,70 @@ class Limiter:
         wait = retry_after if retry_after is not None else HOUR if quota else self._own_pause
         if now >= self._cut_again_at:
             self._cut_again_at = now + max(wait, OWN_PAUSE)
-            self._grown_at = now
             if not quota:
-                self.rate = max(self.rate * CUT, self.ceiling / 1000)
+                self._cut(now)
             if retry_after is None:
                 self._own_pause = min(self._own_pause * 2, LONGEST_OWN_PAUSE)
         elif retry_after is None:
             return  # its call was in flight when this pause began
+        self._pause(wait, now, announced=quota or retry_after is not None)
+
+    def refused(self, began: float, now: float, most: int) -> bool:
+        """A call begun at `began` was refused without a word (503, a reset): whether that is overload, not a failure.
+
+        It is where the endpoint answered lately, until `most` cooldowns in a row brought no success. A first refusal only
+        leaves out a few turns, since the host may answer the next call; then cooldowns grow from 1 s to 60 s. The rate is
+        lowered where more than chance is refused, but not for what came after a cooldown, which was not too fast.
+        """
+        self._hear(1.0)
+        if self._refusals == 0 and now - self._answered_at > LATELY:
+            return False
+        if began < self._paused_at <= now:
+            return True  # it was in flight when this pause began
+        if self._refusals > most:
+            return False
+        self._refusals += 1
+        if self._refusals <= 2 and self._refused > CHANCE * self._heard:
+            self._cut(now)
+        if self._refusals == 1:
+            wait = min(TURNS * self._spacing, OWN_PAUSE)
+        else:
+            wait, self._own_pause = self._own_pause, min(self._own_pause * 2, LONGEST_OWN_PAUSE)
+        self._cut_again_at = max(self._cut_again_at, now + wait)
+        self._pause(wait, now, announced=False)
+        return True
+
+    def answered(self, now: float) -> None:
+        """The endpoint answered something, which need not be what it is paused for."""
+        self._answered_at = now
+
+    def succeeded(self, now: float) -> None:
+        self.answered(now)
+        self._hear(0.0)
+        self._own_pause, self._refusals, self.paused_since = OWN_PAUSE, 0, None
+
+    def _hear(self, refused: float) -> None:
+        self._heard += 1.0 - self._heard / HEARD
+        self._refused += refused - self._refused / HEARD
+
+    def _cut(self, now: float) -> None:
+        self._grown_at = now
+        self._refused_rate = self.rate
+        self.rate = max(self.rate * CUT, self.ceiling / 1000)
+
+    def _pause(self, wait: float, now: float, *, announced: bool) -> None:
         if self.paused_since is None:
             self.paused_since = now
         until = now + min(wait, LONGEST_PAUSE)
         if until > self.paused_until:
             self.paused_until = until
             self._paused_at = now
-            self.announced = quota or retry_after is not None
-
-    def succeeded(self) -> None:
-        self._own_pause, self.paused_since = OWN_PAUSE, None
+            self.announced = announced
 
     def memory(self) -> LimiterMemory:
         windows = {f"{w.seconds:.0f}": list(w.buckets) for w in self.windows}
-        return LimiterMemory(self._next_at, self.paused_until, self.announced, windows, self._paused_at)
+        learned = (self.rate, self._refused_rate) if self.rate < self.ceiling else ()
+        return LimiterMemory(self._next_at, self.paused_until, self.announced, windows, self._paused_at, *learned)
 
     def restore(self, memory: LimiterMemory, now: float) -> None:
         """Take over what was known before a restart; a clock set back meanwhile makes no pause longer than it was."""
@@ -197,5 +252,8 @@ class Limiter:
         self._paused_at = min(memory.paused_at, now)
         if self.paused_until > now:
             self.paused_since = now
+        if memory.rate is not None:
+            self.rate = min(memory.rate, self.ceiling)
+            self._refused_rate, self._grown_at = memory.refused_rate or self.rate, now
         for window in self.windows:
             window.restore(memory.windows.get(f"{window.seconds:.0f}", ()), now)

@@ -22,13 +22,14 @@ from hdscan.pool.actions import (
 )
 from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
 from hdscan.pool.completions import Completions
-from hdscan.pool.effects import EFFECTS, Effect, Return, Trust
+from hdscan.pool.effects import EFFECTS, OVERLOADED, Effect, Return, Trust
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.retry_after import retry_after
 from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams
 
 PATIENCE = 5  # times that a reading may be throttled before that counts as a failure of it
+PATIENCE_OVERLOADED = 2  # the same for a refusal without a word, which some hosts give for a reading that is too much for them
 
 
 class ReplyHandler(msgspec.Struct, eq=False):
@@ -44,7 +45,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def named_head(self, call: ProveCall | TipCall, head: Head | None, now: float) -> None:
         """A provider proved its chain, or named its head (None where a proof names none)."""
         upstream = call.upstream
-        upstream.succeed_check()
+        upstream.succeed_check(now)
         if upstream.trust.out or (upstream.trust is Trust.UNPROVEN and not isinstance(call, ProveCall)):
             return  # it was asked for its head while it was still trusted
         admitted = upstream.admit()
@@ -56,7 +57,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
                 self._completions.end_wait(now)
 
     def named_block(self, call: BlockHashCall, block: str, now: float) -> None:
-        call.upstream.succeed_check()
+        call.upstream.succeed_check(now)
         self.heed(self._watch.block_hash(call.upstream.endpoint, call.height, block, call.began, now), now)
 
     def replied(self, call: ReadCall, reply: Reply, now: float) -> None:
@@ -138,7 +139,9 @@ class ReplyHandler(msgspec.Struct, eq=False):
             if EFFECTS[error.fault].trust is Trust.DISABLED:  # this one method may not be served to us
                 error = CallError(ReadCode.SERVER_ERROR, error.message)
         effect = EFFECTS[error.fault]
-        if effect.throttles or effect.spends_quota:
+        if error.wordless and upstream.overloaded(error.message, call.began, now):
+            effect = OVERLOADED
+        elif effect.throttles or effect.spends_quota:
             wait = retry_after(error.retry_after, error.date, now)
             upstream.throttle(error.message, now, wait, quota=effect.spends_quota)
         else:
@@ -166,9 +169,10 @@ class ReplyHandler(msgspec.Struct, eq=False):
         if effect.readings is Return.ANYBODY:
             for pending in batch:
                 pending.record_failure(upstream.name, reason, now)
-                pending.throttled += effect.throttles
-                if pending.throttled > PATIENCE:
+                pending.throttled += effect.throttles or effect is OVERLOADED
+                if pending.throttled > (PATIENCE_OVERLOADED if effect is OVERLOADED else PATIENCE):
                     pending.fail(upstream.name, reason, now)  # it seems to be about this reading, whatever the message
+                    pending.failed_in = len(batch)
         elif effect.readings is Return.HALVED and len(batch) > 1:
             _halve(batch, upstream, reason, len(batch), now)
         else:

@@ -174,8 +174,9 @@ class Upstream:
     def end_check(self) -> None:
         self._checking = False
 
-    def succeed_check(self) -> None:
+    def succeed_check(self, now: float) -> None:
         self._checking = False
+        self.limiter.answered(now)
         self._ok += 1
         self._check_failures = 0
         self._check_at = 0.0
@@ -236,7 +237,7 @@ class Upstream:
 
     def _answered(self, kind: Kind, units: int, now: float) -> None:
         self._in_flight -= 1
-        self.limiter.succeeded()
+        self.limiter.succeeded(now)
         self.sizes[kind].accepted(units, now)
 
     def fail_call(self, kind: Kind, permit: Permit, now: float) -> None:
@@ -257,6 +258,14 @@ class Upstream:
         self._throttled += 1
         self._last_error = message
         self.limiter.throttled(now, wait, quota=quota)
+
+    def overloaded(self, message: str, began: float, now: float) -> bool:
+        """Whether a check or call refused without a word met overload, which is counted and shown as a throttled one."""
+        overload = self.limiter.refused(began, now, self._policy.breaker_threshold)
+        if overload:
+            self._throttled += 1
+            self._last_error = message
+        return overload
 
     def units(self, batch: Sequence[PendingReading]) -> int:
         """How much of a call's capacity these take."""

@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         elif self._buffer:
             self._end(ReadCode.UNREACHABLE, "the reply broke off")
         else:
-            self._end(ReadCode.UNREACHABLE, "the host closed the connection without a reply")
+            self._end(ReadCode.UNREACHABLE, "the host closed the connection without a reply", wordless=True)
 
     # -- routing
 
@@ -111,9 +111,9 @@ class Connection(asyncio.Protocol):
         elif not self._leaving and not (caller is not None and caller.cancelled()):  # otherwise its call has given up
             self._end(ReadCode.MALFORMED, "an id that was not asked, or one twice: no answer is surely in its place")
 
-    def _end(self, fault: ReadCode, message: str) -> None:
+    def _end(self, fault: ReadCode, message: str, *, wordless: bool = False) -> None:
         for reply in self._replies():
-            reply.set_exception(CallError(fault, message))
+            reply.set_exception(CallError(fault, message, wordless=wordless))
         self._buffer.clear()
         self.close()
 

@@ -37,7 +37,7 @@ async def dial(url: str, tls: str, known: str | None, make: Callable[[], P]) -> 
             server_hostname=parts.hostname if secure else None,
         )
     except (OSError, ValueError) as error:
-        raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
+        raise CallError(ReadCode.UNREACHABLE, _reason(error), wordless=isinstance(error, ConnectionError)) from None
     if not secure:
         return protocol, None
     fingerprint = sha256(transport.get_extra_info("ssl_object").getpeercert(binary_form=True)).hexdigest()

@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Callable
+from errno import ECONNREFUSED, ECONNRESET, EPIPE
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Self
@@ -74,7 +75,7 @@ class AioTransport:
         except TimeoutError:
             raise CallError(ReadCode.TIMEOUT, f"no reply within {self.seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CallError(ReadCode.UNREACHABLE, _reason(error)) from None
+            raise CallError(ReadCode.UNREACHABLE, _reason(error), wordless=_wordless(error)) from None
 
     async def dial(self, url: str, tls: str) -> Connection:
         connection, fingerprint = await dial(url, tls, self.pins.get(endpoint_identity(url)), Connection)
@@ -132,6 +133,12 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (aiohttp.ClientResponseError, "the reply is not HTTP"),
     (OSError, "the connection broke"),
 )
+
+
+def _wordless(error: Exception) -> bool:
+    """Whether the host refused the connection, or ended it without a reply."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (ECONNREFUSED, ECONNRESET, EPIPE) or isinstance(error, aiohttp.ServerDisconnectedError)
 
 
 def _reason(error: Exception) -> str:

@@ -87,6 +87,8 @@ STATUSES: dict[int, ReadCode] = {
     429: ReadCode.THROTTLED,
 }
 
+WORDLESS = {502, 503, 504, 509, 529}  # from a host that is too busy, or from the proxy of one that is dead
+
 REFINED = {(ReadCode.THROTTLED, ReadCode.QUOTA), (ReadCode.SERVER_ERROR, ReadCode.STALE)}
 # faults of the caller or the node, even where one of a reply's errors says so and no item was answered
 WHOLE_CALL = frozenset(
@@ -113,11 +115,14 @@ def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = 
     The Retry-After and Date headers are passed on raw; the message holds the status and the provider's words, never a URL.
     """
     text = own.text if own else beginning(response.body)
+    fault = _fault(response, codes, own, text)
+    said = own is not None and own_fault(own, codes) is not None
     return CallError(
-        _fault(response, codes, own, text),
+        fault,
         _sentence(response, own),
         retry_after=response.headers.get("retry-after"),
         date=response.headers.get("date"),
+        wordless=fault is ReadCode.SERVER_ERROR and response.status in WORDLESS and not said,
     )
 
 
