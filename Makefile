@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast nodes test-nodes crash simulate fuzz soak bench lint lock picture shots chromium
+.PHONY: help demo test test-fast nodes test-nodes crash simulate fuzz soak bench lint lock picture shots chromium nginx
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -63,9 +63,14 @@ picture: $(READY) ## draw the pictures of the README from a real run
 shots: $(READY) ## take the README's pictures of the dashboard from a real run; needs Chromium
 	@$(BIN)/python -m docs.shots
 
+DEBIAN = test "$$(id -u)" = 0 || sudo=sudo; $$sudo apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends
+
 chromium: ## install the browser of the page's tests (Debian; as root or with sudo)
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 || sudo=sudo; \
-	$$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends chromium; }
+	@command -v chromium >/dev/null || { $(DEBIAN) chromium; }
+
+nginx: ## install the nginx of the tests of rates (Debian; as root or with sudo)
+	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || { $(DEBIAN) nginx-light; }
 
 # The locks hold for every supported Python and platform, and every file's hash. `make lock ARGS=--upgrade` moves to the newest.
 lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
