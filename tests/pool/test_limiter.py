@@ -452,3 +452,16 @@ def test_a_learned_rate_survives_a_restart_within_what_is_configured_then() -> N
     fresh = Limiter(30)
     fresh.restore(Limiter(20).memory(), NOW)
     assert fresh.rate == 30, "nothing was learned"
+
+
+def test_a_pause_that_comes_with_an_answer_holds_every_caller_and_leaves_the_rate():
+    limiter = Limiter(10.0)
+    limiter.hold(NOW, 30.0)
+    limiter.hold(NOW + 1, 5.0)
+    assert limiter.ready_at(1, NOW + 2) == NOW + 30
+    assert limiter.announced_at(NOW + 2)
+    assert limiter.rate == limiter.ceiling
+    limiter.succeeded(NOW + 3)
+    assert limiter.paused_until == NOW + 30
+    limiter.hold(NOW, 1e9)
+    assert limiter.paused_until == NOW + DAY

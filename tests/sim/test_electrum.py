@@ -218,6 +218,10 @@ def test_errors_and_ids_go_wrong_as_in_any_json_rpc() -> None:
     async def story(talk: Talk) -> None:
         assert (await talk.balances(1, 2))[0]["error"]["code"] == -32603
         assert (await talk.balances(1, 2))[1]["error"]["code"] == 2
+        assert "internal server error" in (await talk.balances(1, 2))[0]["error"]["message"]
+        assert "temporarily unavailable" in (await talk.balances(1, 2))[1]["error"]["message"]
+        assert "error" not in (await talk.balances(1, 2))[0], "there are no pages in this protocol"
+        assert "error" not in (await talk.balances(1, 2))[0], "nor headers"
         items = await talk.balances(*range(10))
         assert sum("error" in item for item in items) == 2
         assert len(await talk.balances(*range(10))) == 8
@@ -231,6 +235,10 @@ def test_errors_and_ids_go_wrong_as_in_any_json_rpc() -> None:
         script(
             Fault.SERVER_ERROR,
             Fault.ERROR_OBJECT,
+            Fault.NODE_STATE,
+            Fault.BUSY_TEXT,
+            Fault.CHALLENGE,
+            Fault.ANSWER_AND_PAUSE,
             Fault.ITEM_ERRORS,
             Fault.SHORT_LIST,
             Fault.SHIFTED_LIST,

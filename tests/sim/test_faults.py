@@ -66,13 +66,17 @@ async def called(talk: Talk) -> list[tuple[bool, bytes]]:
         (Fault.THROTTLED_DATE, {429}),
         (Fault.THROTTLED_BARE, {429}),
         (Fault.THROTTLED_TEXT, {200}),
+        (Fault.CHALLENGE, {200, 403, 503}),
+        (Fault.ANSWER_AND_PAUSE, {200}),
     ],
 )
 def test_a_status_is_sent(spec: HostSpec, fault: Fault, statuses: set[int]):
     async def story(talk: Talk) -> None:
         reply = await talk.ask()
         assert reply.status in statuses
-        assert ("Retry-After" in reply.headers) == (fault in (Fault.UNAVAILABLE, Fault.THROTTLED_SECONDS, Fault.THROTTLED_DATE))
+        announced = (Fault.UNAVAILABLE, Fault.THROTTLED_SECONDS, Fault.THROTTLED_DATE, Fault.ANSWER_AND_PAUSE)
+        assert ("Retry-After" in reply.headers) == (fault in announced)
+        assert (talk.log[0].paused_until is not None) == (fault in announced)
         if fault is Fault.THROTTLED_TEXT:
             assert b"rate limit" in reply.body.lower() or b"too many requests" in reply.body.lower()
         assert talk.log[0].answered == fault
@@ -144,6 +148,22 @@ def test_an_error_for_the_whole_call_comes_with_200(spec: HostSpec):
         assert "error" in reply.json or reply.json.get("status") == "0" or "error" in reply.json["context"]
 
     converse(story, spec, script(Fault.ERROR_OBJECT))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.NODE_STATE, (b"missing trie", b"header not", b"No state", b"Internal", b"Loading", b"unhealthy", b"vailable")),
+        (Fault.BUSY_TEXT, (b"maintenance", b"temporarily unavailable")),
+    ],
+)
+def test_a_host_speaks_of_itself(spec: HostSpec, fault: Fault, words: tuple[bytes, ...]):
+    async def story(talk: Talk) -> None:
+        reply = await talk.ask()
+        assert any(word in reply.body for word in words), reply.body
+        assert talk.log[0].answered == fault
+
+    converse(story, spec, script(fault))
 
 
 def test_a_batch_is_too_large(spec: HostSpec):

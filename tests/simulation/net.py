@@ -34,7 +34,7 @@ BLOCKS = ("eth_getBlockByNumber", "/block-height/")
 HEAD = ("eth_blockNumber", "getSlot", "/blocks/tip/height", "getMultipleAccounts")
 AGGREGATE3 = b"0x82ad56cb"
 BLOCK_HASH = b"ee82ac5e"  # of a block that an earlier reply named, asked for in the same call
-THROTTLED = ("rate", "paused", Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT)
+THROTTLED = ("rate", "paused", Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT, Fault.BUSY_TEXT, Fault.CHALLENGE)
 
 
 class WorldClock(Clock):

@@ -9,6 +9,7 @@ from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.recast import recast
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
+from hdscan.pool.retry_after import retry_after
 from hdscan.pool.upstream import Policy, Upstream
 from hdscan.provider.build import build
 from hdscan.provider.canaries import Canaries
@@ -61,7 +62,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
         else:
             limiter.tighten(endpoint.rate, windows)
         for provider in providers:
-            provider.sent = _told(limiter, clock)
+            provider.sent, provider.held = _told(limiter, clock), _held(limiter, clock)
         upstreams[endpoint.chain] += [Upstream(p, p.protocol, limiter, policy(settings)) for p in providers]
     return Fleet(upstreams, limiters, off, transport.pins)
 
@@ -81,6 +82,13 @@ def check_canaries(settings: Settings) -> None:
 def _told(limiter: Limiter, clock: Callable[[], float]) -> Callable[[], None]:
     limiter.hears_sent = True
     return lambda: limiter.sent(clock())
+
+
+def _held(limiter: Limiter, clock: Callable[[], float]) -> Callable[[str, str | None], None]:
+    def held(wait: str, date: str | None) -> None:
+        limiter.hold(clock(), retry_after(wait, date, clock()) or 0.0)
+
+    return held
 
 
 def _disabled(endpoint: Endpoint, protocol: str, why: str) -> ProviderStatus:

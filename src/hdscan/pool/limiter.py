@@ -186,6 +186,10 @@ class Limiter:
             return  # its call was in flight when this pause began
         self._pause(wait, now, announced=quota or retry_after is not None)
 
+    def hold(self, now: float, seconds: float) -> None:
+        """Pause every caller, as a host wishes that answered all the same: the rate stays."""
+        self._pause(seconds, now, announced=True)
+
     def refused(self, began: float, now: float, most: int) -> bool:
         """A call begun at `began` was refused without a word (503, a reset): whether that is overload, not a failure.
 

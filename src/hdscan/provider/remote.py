@@ -61,7 +61,8 @@ class Remote(ABC):
     """One protocol spoken to one endpoint; fits the pool's port `Provider`.
 
     A subclass states `methods`, the remote method for each kind of call, and `most`, the items that a call of a kind may hold.
-    `sent`, where set, is called when a request goes out. The endpoint's keys are cut out of every reply, since hosts echo them.
+    Where set, `sent` is called when a request goes out, and `held` with the raw Retry-After and Date of a reply that brings an
+    answer and asks for a pause. The endpoint's keys are cut out of every reply, since hosts echo them.
     """
 
     methods: Mapping[Kind, str]
@@ -91,6 +92,7 @@ class Remote(ABC):
             self._canaries.join(self.operator)
             self.capacity = {kind: most - 1 for kind, most in self.capacity.items()}
         self.sent: Callable[[], None] | None = None
+        self.held: Callable[[str, str | None], None] | None = None
         self._chain = chain
         self._url = endpoint.url
         self._secrets = tuple(secret.encode() for secret in secrets(endpoint.url))
@@ -135,6 +137,8 @@ class Remote(ABC):
 
     async def ask(self, request: Request) -> Response:
         response = await self._transport.send(self._url, request, self.sent)
+        if self.held is not None and response.status == 200 and (wait := response.headers.get("retry-after")) is not None:
+            self.held(wait, response.headers.get("date"))
         body = response.body
         for secret in self._secrets:
             if secret in body:

@@ -31,11 +31,19 @@ class Blockchair(Speaker):
         addresses = tuple(dict.fromkeys(form.get("addresses", "").split(",")))
         return Call((path,), 1, tuple((text, self._native) for text in addresses), addresses)
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        match trouble.fault:
+            case Fault.ERROR_OBJECT:
+                return _refusal(500, "Internal server error", 200)
+            case Fault.BUSY_TEXT:
+                return _refusal(503, "Service temporarily unavailable", 200)
+            case Fault.NODE_STATE if call.asks:
+                return _refusal(500, "Internal Server Error")
+        return None
+
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         """Empty, unseen and invalid addresses are left out."""
         (path,), addresses = call.methods, call.work
-        if trouble.fault is Fault.ERROR_OBJECT:
-            return _refusal(500, "Internal server error", 200)
         if path == BALANCES:
             if len(addresses) > MOST_ADDRESSES:
                 return _refusal(400, "Too many addresses")

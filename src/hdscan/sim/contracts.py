@@ -11,7 +11,8 @@ from hdscan.sim.world import ChainWorld
 
 MULTICALL3 = bytes.fromhex("ca11bde05977b3631167028862be2a173976ca11")
 INSIDE = frozenset({Fault.ITEM_ERRORS, Fault.REVERTED, Fault.EMPTY_DATA, Fault.TOKENS_FAIL, Fault.SHORT_LIST})
-REVERT = RpcError(3, "execution reverted", "0x")
+PANIC = bytes.fromhex("4e487b71") + abi.word(0x12)  # Solidity: division by zero
+REVERT = RpcError(3, "execution reverted: division or modulo by zero", "0x" + PANIC.hex())
 NOT_ALLOWED = RpcError(3, "execution reverted: Multicall3: call failed", "0x08c379a0")
 OUT_OF_GAS = RpcError(-32000, "out of gas: gas required exceeds allowance (50000000)")
 
@@ -63,7 +64,7 @@ class Contracts:
         hit = {call.at[chosen] for chosen in trouble.victims(symbol != self._world.chain.symbol for _, symbol in call.asks)}
         if trouble.fault is Fault.SHORT_LIST:
             return [result for at, result in enumerate(results) if at not in hit]
-        lost = (trouble.fault is Fault.EMPTY_DATA, b"")
+        lost = (trouble.fault is Fault.EMPTY_DATA, PANIC if trouble.fault in (Fault.REVERTED, Fault.TOKENS_FAIL) else b"")
         return [lost if at in hit else result for at, result in enumerate(results)]
 
     def _asset(self, target: bytes, data: bytes) -> int | None:

@@ -17,6 +17,8 @@ from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
 
 BALANCE, HEADER = "blockchain.scripthash.get_balance", "blockchain.block.header"
+BUSY = RpcError(1, "the server is temporarily unavailable, try again later")
+STATELESS = RpcError(-32603, "internal server error")
 DAEMON = RpcError(2, "daemon error: DaemonError({'code': -28, 'message': 'Loading block index…'})")
 HEX = set("0123456789abcdef")
 MERKLE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"  # of the first block on every network
@@ -41,12 +43,15 @@ class Electrum(Speaker):
         )
         return Call(envelope.methods, max(1, len(envelope.requests)), asks, envelope)
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        errors = {Fault.ERROR_OBJECT: DAEMON, Fault.BUSY_TEXT: BUSY, Fault.NODE_STATE: STATELESS if call.asks else None}
+        error = errors.get(trouble.fault) if trouble.fault else None
+        return None if error is None or call.work.error else Answer(refuse_all(call.work, error))
+
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         envelope: Envelope = call.work
         if envelope.error is not None:
             return Answer(failure(envelope.error))
-        if trouble.fault is Fault.ERROR_OBJECT:
-            return Answer(refuse_all(envelope, DAEMON))
         hit = trouble.victims(False for _ in envelope.requests)
         return Answer(close_envelope(envelope, [self._result(each, view) for each in envelope.requests], trouble.fault, hit))
 

@@ -25,9 +25,17 @@ class Esplora(Speaker):
             return Call(("/address",), 1, ((text, self._native),))
         return Call((request.path.removeprefix("/api"),), 1, ())
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        match trouble.fault:
+            case Fault.ERROR_OBJECT:
+                return Answer(b'{"error":"RPC error: {\\"code\\":-28,\\"message\\":\\"Loading block index\\"}"}')
+            case Fault.BUSY_TEXT:
+                return Answer(b"The explorer is under maintenance", text=True)
+            case Fault.NODE_STATE if call.asks:  # as electrs words it
+                return Answer(b'address RPC error: {"code":-28,"message":"Loading block index"}', 400, text=True)
+        return None
+
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
-        if trouble.fault is Fault.ERROR_OBJECT:
-            return Answer(b'{"error":"sendrawtransaction RPC error: {\\"code\\":-28,\\"message\\":\\"Loading block index\\"}"}')
         return self._stats(call.asks[0][0], view) if call.asks else self._block(call.methods[0], view)
 
     def too_large(self, cap: int) -> Answer:

@@ -19,6 +19,10 @@ MOST_ADDRESSES = 20
 UNKNOWN_CHAIN = (
     "Missing or unsupported chainid parameter (required for v2 api), please see https://api.etherscan.io/v2/chainlist"
 )
+BUSY = (
+    "Free API access is temporarily unavailable due to unusually high network activity. To maintain uninterrupted service, we "
+    "recommend upgrading to a paid plan: https://etherscan.io/apis"
+)
 TIMED_OUT = "Query Timeout occured. Please select a smaller result dataset"
 
 
@@ -45,11 +49,19 @@ class Etherscan(Speaker):
             asks = self._proxied(query).asks
         return Call((action,), max(1, len(addresses)), asks, query)
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        match trouble.fault:
+            case Fault.STRING_RESULT | Fault.ERROR_OBJECT:
+                return _not_ok(TIMED_OUT)
+            case Fault.BUSY_TEXT:
+                return _not_ok(BUSY)
+            case Fault.NODE_STATE if call.asks:  # in the words of Blockscout, which speaks the same
+                return Answer(b'{"message":"Internal server error","result":null,"status":"0"}')
+        return None
+
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         """Always HTTP 200."""
         query: dict[str, str] = call.work
-        if trouble.fault in (Fault.STRING_RESULT, Fault.ERROR_OBJECT):
-            return _not_ok(TIMED_OUT)
         if query.get("chainid", self._world.chain.identity) != self._world.chain.identity:
             return _not_ok(UNKNOWN_CHAIN)
         if query.get("module") == "proxy":

@@ -21,6 +21,17 @@ INVALID_ADDRESS = RpcError(-32602, "invalid argument 0: hex string has length 0,
 INVALID_CALL = RpcError(-32602, "invalid argument 0: json: cannot unmarshal into Go value of type ethapi.TransactionArgs")
 
 
+WHOLE = {
+    Fault.ERROR_OBJECT: RpcError(-32603, "internal error: upstream node is not available"),
+    Fault.BUSY_TEXT: RpcError(-32000, "service temporarily unavailable, please try again later"),
+}
+STATELESS = (  # as geth and Nethermind word it
+    RpcError(-32000, "missing trie node 5f1c (path ) state 0x5f1c is not available"),
+    RpcError(-32000, "header not found"),
+    RpcError(-32002, "No state available for block 36600 (0x985a)"),
+)
+
+
 class Step(msgspec.Struct, frozen=True, gc=False):
     """One parsed request of a body, with its `call` if it is an eth_call."""
 
@@ -45,14 +56,17 @@ class EvmNode(Speaker):
         asks = tuple(ask for step in steps for ask in step.asks)
         return Call(envelope.methods, max(1, len(steps)), asks, (envelope, steps))
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        error = WHOLE.get(trouble.fault) if trouble.fault else None
+        envelope: Envelope = call.work[0]
+        return None if error is None or envelope.error else Answer(failure(error, envelope.ident))
+
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         steps: tuple[Step, ...]
         envelope: Envelope
         envelope, steps = call.work
         if envelope.error is not None:
             return Answer(failure(envelope.error), 400)
-        if trouble.fault is Fault.ERROR_OBJECT:
-            return Answer(failure(RpcError(-32603, "internal error: upstream node is not available"), envelope.ident))
         hit = self._hit(steps, trouble)
         results = [self.perform(step, view, trouble) for step in steps]
         if trouble.fault in (Fault.REVERTED, Fault.EMPTY_DATA):
@@ -95,6 +109,8 @@ class EvmNode(Speaker):
 
     def _state(self, step: Step, view: View, trouble: Trouble) -> Any:
         params = step.request.params
+        if trouble.fault is Fault.NODE_STATE and step.asks:
+            return trouble.dice.choice(STATELESS)
         tag = params[1] if len(params) > 1 else "latest"
         if error := _block_error(tag, view):
             return error

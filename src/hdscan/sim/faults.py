@@ -31,6 +31,10 @@ class Fault(StrEnum):
     BAD_KEY = "bad_key"  # 401
     TOO_LARGE = "too_large"  # the protocol's "batch too large"
     ERROR_OBJECT = "error_object"  # 200 with the protocol's error for the whole call
+    NODE_STATE = "node_state"  # every balance fails for want of the node's state, in the protocol's words; checks are answered
+    BUSY_TEXT = "busy_text"  # 200 with a text about maintenance or too much to do
+    CHALLENGE = "challenge"  # 200, 403 or 503 with an HTML page that wants to see a browser
+    ANSWER_AND_PAUSE = "answer_and_pause"  # a good reply with Retry-After; a pause begins
     # a well-formed reply that lies about the chain
     STALE = "stale"  # an older head, older balances (half of the true ones)
     WRONG_CHAIN = "wrong_chain"  # another genesis or chain id, other balances (7 more than the true ones)

@@ -32,7 +32,13 @@ BODIES = {
     Fault.EMPTY_BODY: b"",
     Fault.EMPTY_OBJECT: b"{}",
 }
-STATUSES = {Fault.SERVER_ERROR: (500, 502, 504), Fault.QUOTA: (402,), Fault.BAD_KEY: (401,)}
+STATUSES = {
+    Fault.SERVER_ERROR: (500, 502, 504),
+    Fault.QUOTA: (402,),
+    Fault.BAD_KEY: (401,),
+    Fault.CHALLENGE: (200, 403, 503),
+}
+PAGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Enable JavaScript to continue</body></html>"
 
 
 class Throttle(StrEnum):
@@ -210,9 +216,10 @@ class Host:
             entry.answered = fault.value
         if fault in THROTTLES:
             self._refuse(entry, connection, THROTTLES[fault], fault.value)
-        elif fault in STATUSES:
+        elif fault in STATUSES and not (self._lines and fault is Fault.CHALLENGE):
             status = self._dice.choice(STATUSES[fault])
-            self._send(entry, connection, Answer(HTML % (status, status), status, text=True), fault.value)
+            page = PAGE if fault is Fault.CHALLENGE else HTML % (status, status)
+            self._send(entry, connection, Answer(page, status, text=True), fault.value)
         elif fault is Fault.TOO_LARGE:
             self._send(entry, connection, self._speaker.too_large(max(1, call.items // 2)), fault.value)
         elif fault in BODIES:
@@ -221,7 +228,7 @@ class Host:
             self._later(connection.reset)
         elif fault is not Fault.HANG:
             view = self._view(trouble)
-            answer = self._speaker.answer(call, view, trouble)
+            answer = self._speaker.refuse(call, trouble) or self._speaker.answer(call, view, trouble)
             entry.lies = len(view.lies)
             if fault in (Fault.RESET_MID_BODY, Fault.CLOSED_MID_BODY):
                 reset = fault is Fault.RESET_MID_BODY
@@ -230,6 +237,8 @@ class Host:
                 self._later(lambda: connection.flood(answer.status, answer.body, FLOOD_MEGABYTES))
             elif fault is Fault.TRUNCATED:
                 self._send(entry, connection, Answer(answer.body[: len(answer.body) // 2]), fault.value)
+            elif fault is Fault.ANSWER_AND_PAUSE and not self._lines:
+                self._send(entry, connection, answer, fault.value, self._pause(entry))
             else:
                 self._send(entry, connection, answer, entry.answered)
 
@@ -254,6 +263,11 @@ class Host:
         if why != PAUSED and entry.paused_until is not None:
             self._paused_until = max(self._paused_until, entry.paused_until)
         self._send(entry, connection, answer, why, headers)
+
+    def _pause(self, entry: Entry) -> Headers:
+        seconds = max(1, ceil(self.spec.pause))
+        self._paused_until = entry.paused_until = self._clock.ticks() + seconds
+        return (("Retry-After", str(seconds)),)
 
     def _send(self, entry: Entry, connection: Exchange, answer: Answer, answered: str, headers: Headers = ()) -> None:
         entry.answered = answered

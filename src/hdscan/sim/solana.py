@@ -24,6 +24,11 @@ RENT_EPOCH = 2**64 - 1
 TOKEN_RENT = 2_039_280
 SLOTS_PER_EPOCH = 432_000
 COMMITMENT_LAG = {"processed": -31, "confirmed": -30, "finalized": 0}
+STATELESS = (  # agave, rpc-client-api/src/custom_error.rs
+    RpcError(-32005, "Node is unhealthy", {"numSlotsBehind": None}),
+    RpcError(-32004, "Block not available for slot 410343008"),
+    RpcError(-32014, "Block status not yet available for slot 410343008"),
+)
 ACCOUNT = "account"  # symbol of a missing token account; the judge finds out whose it would be
 
 
@@ -48,15 +53,22 @@ class SolanaNode(Speaker):
         asks = tuple(self._ask(key) for key in keys if key != CLOCK)
         return Call(envelope.methods, max(1, len(keys)), asks, envelope)
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        tokens = any(symbol != self._native for _, symbol in call.asks)
+        errors = {
+            Fault.ERROR_OBJECT: RpcError(-32005, "Node is behind by 1523 slots", {"numSlotsBehind": 1523}),
+            Fault.BUSY_TEXT: RpcError(-32000, "The service is down for maintenance"),
+            Fault.NODE_STATE: STATELESS[len(call.asks) % len(STATELESS)] if call.asks else None,
+            Fault.TOKENS_FAIL: RpcError(-32603, "Internal error: no index of the token programs") if tokens else None,
+        }
+        error = errors.get(trouble.fault) if trouble.fault else None
+        return None if error is None or call.work.error else Answer(failure(error, call.work.ident))
+
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         envelope: Envelope = call.work
         if envelope.error is not None:
             return Answer(failure(envelope.error), 400)
-        ident, fault = envelope.ident, trouble.fault
-        if fault is Fault.ERROR_OBJECT:
-            return Answer(failure(RpcError(-32005, "Node is behind by 1523 slots", {"numSlotsBehind": 1523}), ident))
-        if fault is Fault.TOKENS_FAIL and any(symbol != self._native for _, symbol in call.asks):
-            return Answer(failure(RpcError(-32603, "Internal error: accounts index for the token programs unavailable"), ident))
+        fault = trouble.fault
         results = [self._perform(item, view, trouble) for item in envelope.requests]
         if fault in (Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.TOKENS_FAIL):  # of the accounts, not of the results
             return Answer(close_envelope(envelope, results))

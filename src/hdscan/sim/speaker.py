@@ -49,9 +49,13 @@ class Speaker(ABC):
     def hear(self, request: Request) -> Call:
         """Parse a request."""
 
+    def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
+        """Refuse it as a whole, where `trouble` is ERROR_OBJECT, BUSY_TEXT or NODE_STATE (that only for balances)."""
+        return None
+
     @abstractmethod
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
-        """Answer it, with the item fault, ERROR_OBJECT or STRING_RESULT of `trouble`."""
+        """Answer it, with the item fault of `trouble`."""
 
     def throttled(self, *, disguised: bool) -> Answer:
         """Make the reply to a client that exceeds the rate: `limited` with status 429, or `disguised` with 200."""
