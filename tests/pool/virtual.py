@@ -8,9 +8,9 @@ from itertools import count
 from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, Reply
-from hdscan.model.reading import Balance, BalanceResult, Kind, Reading
-from hdscan.pool.actions import BlockHashCall, Call, Event, Halt, ProveCall, ReadCall, TipCall
+from hdscan.model.provider import Head, Reply, TokenFacts
+from hdscan.model.reading import Balance, BalanceResult, Kind, ReadError, Reading
+from hdscan.pool.actions import BlockHashCall, Call, Event, Halt, ProveCall, ReadCall, TipCall, TokenCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.upstream import Policy, Upstream
@@ -20,7 +20,7 @@ COIN = Asset("bsc", "BNB", 18)
 USDT = Asset("bsc", "USDT", 18, "0x" + "5" * 40)
 START = 1_700_000_000.0
 
-Answer = Reply | CallError | Head | int | str | None
+Answer = Reply | CallError | Head | tuple[TokenFacts | ReadError, ...] | int | str | None
 Behaviour = Callable[[Sequence[Reading], float], Answer]
 _ALL = {Kind.NATIVE: "native", Kind.TOKEN: "token", Kind.MIXED: "mixed"}
 
@@ -66,6 +66,7 @@ class Scripted:
         states_head: bool = True,
         names_blocks: bool = False,
         costs_items: bool = False,
+        tokens: Callable[[Asset, float], TokenFacts | ReadError | CallError] | None = None,
     ) -> None:
         self.name = name
         self.chain = CHAIN.id
@@ -78,6 +79,10 @@ class Scripted:
         self.overhead = 0
         self.states_head = states_head
         self.names_blocks = names_blocks
+        self.token_units = 1 if tokens else 0
+        self.facts = tokens
+        self.told: list[tuple[float, tuple[Asset, ...]]] = []
+        self.known: Mapping[str, str | None] = {}
         self.block: Callable[[int, float], str | CallError] = lambda height, now: f"block {height}"
         self.behaviour = behaviour
         self.latency = latency
@@ -95,6 +100,12 @@ class Scripted:
     async def block_hash(self, height: int) -> str:
         raise AssertionError("virtual worlds answer by `answer`")
 
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        raise AssertionError("virtual worlds answer by `answer`")
+
+    def know_tokens(self, programs: Mapping[str, str | None]) -> None:
+        self.known = programs
+
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         raise AssertionError("virtual worlds answer by `answer`")
 
@@ -108,6 +119,12 @@ class Scripted:
             return self.behaviour(call.readings, now)
         if isinstance(call, BlockHashCall):
             return self.block(call.height, now)
+        if isinstance(call, TokenCall):
+            assert self.facts is not None
+            self.told.append((now, call.assets))
+            said = [self.facts(asset, now) for asset in call.assets]
+            failed = next((each for each in said if isinstance(each, CallError)), None)
+            return failed or tuple(each for each in said if not isinstance(each, CallError))
         self.checks.append(now)
         said = self.proof(now)
         return Head(said) if isinstance(said, int) else said
@@ -120,6 +137,8 @@ def finish(pool: ChainPool, call: Call, answer: Answer, now: float) -> None:
             pool.replies.failed(call, answer, now)
         case ReadCall(), Reply():
             pool.replies.replied(call, answer, now)
+        case TokenCall(), tuple():
+            pool.replies.told(call, answer, now)
         case BlockHashCall(), str():
             pool.replies.named_block(call, answer, now)
         case ProveCall() | TipCall(), Head() | None:
@@ -138,6 +157,7 @@ class World:
         windows: Mapping[str, Sequence[tuple[float, int]]] | None = None,
         policy: Policy | None = None,
         chain: Chain = CHAIN,
+        proved: dict[str, TokenFacts] | None = None,
     ) -> None:
         policy = policy or Policy()
         limiters: dict[str, Limiter] = {}
@@ -150,7 +170,7 @@ class World:
         self.providers = providers
         self.limiters = limiters
         self.upstreams = {upstream.name: upstream for upstream in upstreams}
-        self.pool = ChainPool(chain, family_of(chain).finality, upstreams, policy, jitter=lambda: 0.0)
+        self.pool = ChainPool(chain, family_of(chain).finality, upstreams, policy, jitter=lambda: 0.0, proved=proved)
         self.now = START
         self.results: list[BalanceResult] = []
         self.jobs: Counter[int] = Counter()

@@ -7,7 +7,7 @@ from solders.pubkey import Pubkey
 from hdscan.model.chain import Family
 from hdscan.sim.chains import BTC, MAINNET, SOL, SimChain
 from hdscan.sim.family import checksummed
-from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account, split
+from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account
 
 
 def test_same_seed_gives_the_same_world_and_another_seed_another():
@@ -82,12 +82,6 @@ def test_token_accounts_add_up_to_the_truth():
     for row in world.truth():
         for asset in world.assets[1:]:
             assert held.get((row.address, asset.contract or ""), 0) == row.amounts[asset.symbol]
-
-
-def test_splitting_keeps_the_amount():
-    for noise in range(64):
-        for amount in (0, 1, 2, 10**9 + 1):
-            assert sum(part for _, part in split(amount, noise)) == amount
 
 
 def test_associated_account_is_the_published_one():

@@ -1,6 +1,6 @@
 """The product's ports and breakers, watched: a second opinion on what the rules of docs/resilience.md allow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hdscan.model.errors import CallError, ReadCode
@@ -50,8 +50,14 @@ class Observed:
         self.name, self.chain, self.endpoint, self.operator = real.name, real.chain, real.endpoint, real.operator
         self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
         self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
-        self.names_blocks = real.names_blocks
+        self.names_blocks, self.token_units = real.names_blocks, real.token_units
+        self.tokens = real.tokens
         self.prove, self.tip, self.block_hash = real.prove, real.tip, real.block_hash
+
+    def know_tokens(self, programs: Mapping[str, str | None]) -> None:
+        """Pass on what may make readings lighter."""
+        self._real.know_tokens(programs)
+        self.weight = self._real.weight
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Any:
         """Ask, and tell."""

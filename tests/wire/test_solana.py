@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import MISSING
+from hdscan.model.provider import MISSING, TokenFacts
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire import solana
 from tests.wire.samples import SOL, USDC, bodies, load
@@ -191,24 +193,91 @@ def pair(index: int) -> list[dict[str, Any]]:
     return [holding(5, index), holding(7, index, solana.TOKEN_2022)]
 
 
-def test_of_a_short_reply_token_accounts_count_that_name_themselves() -> None:
-    readings = [token(n) for n in range(3)]
-    answer = result(*pair(2), None, *pair(0), clock())
-    assert read(answer, *readings) == [12, MISSING, 12]
-    found = solana.read(answer, solana.ask(readings, "finalized"))
-    assert found.received == 6
-    assert found.slot == SLOT
+@pytest.mark.parametrize("programs", [{}, {MINT: solana.TOKEN}])
+def test_of_a_short_reply_no_token_account_counts_either(programs: dict[str, str]) -> None:
+    """The owner of an account can be changed, so that one that names an owner may be another one's that was asked for."""
+    asked = solana.ask([token(0), token(1)], "finalized", programs)
+    found = solana.read(result(holding(5, 0), clock()), asked)
+    assert found.outcomes == (MISSING, MISSING)
+    assert (found.received, found.slot) == (2, SLOT)
 
 
-@pytest.mark.parametrize("value", [pair(0)[:1], pair(0)[1:], pair(0)[:1] * 2, [*pair(0), pair(0)[0]], [pair(0)[0], None]])
-def test_of_a_short_reply_one_account_of_two_proves_nothing(value: list[object]) -> None:
-    """An absent account looks like a lost one, and of two alike one may be somebody else's."""
-    assert read(result(*value, clock()), token(0), token(1)) == [MISSING, MISSING]
+# tokens whose program is proved
+
+PROVED = {MINT: solana.TOKEN_2022}
 
 
-def test_of_a_short_reply_nothing_counts_beside_native_keys() -> None:
-    """A native key may itself be a token account of the owner that is asked for."""
-    assert read(result(*pair(0), clock()), native(7), token(0)) == [MISSING, MISSING]
+def test_a_token_whose_program_is_proved_takes_one_key() -> None:
+    asked = solana.ask([native(0), token(1), token(2)], "finalized", PROVED)
+    accounts = [solana.token_accounts(owner(n), MINT)[1] for n in (1, 2)]
+    assert asked.keys == [owner(0), *accounts, solana.CLOCK]
+    answer = result(account(9), holding(7, 1, solana.TOKEN_2022), None, clock())
+    assert solana.read(answer, asked).outcomes == (9, 7, 0)
+    other = Reading(3, owner(3), Asset("sol", "OTHER", 6, solana.SYSVAR))
+    assert len(solana.ask([token(1), other], "finalized", PROVED).keys) == 4, "of the other one both are asked"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [holding(5, 2, solana.TOKEN_2022), holding(5, 1, solana.TOKEN_2022)],
+        [None, holding(5, 1, solana.TOKEN_2022)],
+        [holding(5, 1), None],
+        [holding(5, 1, solana.TOKEN_2022, mint=solana.SYSVAR), None],
+    ],
+)
+def test_with_one_key_a_token_they_have_to_be_in_their_places_too(wrong: list[object]) -> None:
+    asked = solana.ask([token(1), token(2)], "finalized", PROVED)
+    with pytest.raises(CallError, match="not in place"):
+        solana.read(result(*wrong, clock()), asked)
+
+
+# mints
+
+
+def mint(decimals: int = 6, program: str = solana.TOKEN, initialized: int = 1, more: bytes = b"") -> dict[str, Any]:
+    data = bytes(44) + bytes([decimals, initialized]) + bytes(36)
+    return account(1_461_600, program, data.ljust(solana.ACCOUNT_TYPE, b"\0") + more if more else data)
+
+
+def test_a_mints_account_states_its_program_and_decimals() -> None:
+    method, (keys, options) = solana.mints_call([MINT, owner(1)], "confirmed")
+    assert method == "getMultipleAccounts"
+    assert keys == [MINT, owner(1), solana.CLOCK]
+    assert options == {"commitment": "confirmed", "encoding": "base64", "dataSlice": {"offset": 0, "length": 166}}
+    found = solana.mints(result(mint(), mint(9, solana.TOKEN_2022), mint(2, solana.TOKEN_2022, more=b"\1"), clock()), 3)
+    assert found == [
+        TokenFacts(6, program=solana.TOKEN),
+        TokenFacts(9, program=solana.TOKEN_2022),
+        TokenFacts(2, program=solana.TOKEN_2022),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        account(890_880),
+        mint(program=solana.SYSVAR),
+        mint(initialized=0),
+        mint(more=b"\1"),
+        mint(program=solana.TOKEN_2022, more=b"\2"),
+        holding(5, 1),
+        account(1, solana.TOKEN, bytes(165)),
+        account(1, solana.TOKEN) | {"data": ["", "base58"]},
+    ],
+)
+def test_what_is_no_mint_is_no_token(wrong: object) -> None:
+    (found,) = solana.mints(result(wrong, clock()), 1)
+    assert isinstance(found, ReadError)
+    assert found.code is ReadCode.EMPTY
+
+
+@pytest.mark.parametrize("value", [[mint()], [mint(), None], [clock(), mint()], [mint(), mint(), clock()], [mint(), clock(1)]])
+def test_mints_without_the_clock_in_its_place_prove_nothing(value: list[object]) -> None:
+    with pytest.raises(CallError) as caught:
+        solana.mints(result(*value), 1)
+    assert caught.value.fault is ReadCode.MALFORMED
 
 
 @pytest.mark.parametrize("count", [0, 1, 98, 99, 100])
@@ -258,13 +327,13 @@ GOOD = bytes(result(account(5), holding(5, 1), None, clock()))
     )
 )
 def test_any_bytes_are_one_outcome_per_reading_or_a_call_error(answer: bytes) -> None:
-    for readings in ([native(0), token(1)], [token(1)], []):
+    for readings, programs in product(([native(0), token(1)], [token(1)], []), ({}, PROVED)):
         try:
-            found = solana.read(msgspec.Raw(answer), solana.ask(readings, "finalized"))
+            found = solana.read(msgspec.Raw(answer), solana.ask(readings, "finalized", programs))
         except CallError:
             continue
         assert len(found.outcomes) == len(readings)
-    for decode in (solana.slot, solana.genesis_hash):
+    for decode in (solana.slot, solana.genesis_hash, lambda answer: solana.mints(answer, 1)):
         try:
             decode(msgspec.Raw(answer))
         except CallError:

@@ -64,7 +64,7 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
         for provider in providers:
             provider.sent, provider.held = _told(limiter, clock), _held(limiter, clock)
         upstreams[endpoint.chain] += [Upstream(p, p.protocol, limiter, policy(settings)) for p in providers]
-    return Fleet(upstreams, limiters, off, transport.pins)
+    return Fleet(upstreams, limiters, off, transport.pins, {chain: {} for chain in settings.chains})
 
 
 def check_canaries(settings: Settings) -> None:

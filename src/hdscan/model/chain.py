@@ -69,12 +69,16 @@ class BadLine(msgspec.Struct, frozen=True):
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """A native coin (`contract` is None) or a token; amounts of it are integers of 10**-decimals."""
+    """A native coin (`contract` is None) or a token; amounts of it are integers of 10**-decimals.
+
+    `onchain_symbol` is what its contract calls it, where that is another name.
+    """
 
     chain: str
     symbol: str
     decimals: int
     contract: str | None = None
+    onchain_symbol: str | None = None
 
     @property
     def is_native(self) -> bool:

@@ -81,6 +81,7 @@ class ReadCode(StrEnum):
     MISSING = "missing"  # the reply left this item out
     ABSENT = "absent"  # left out by a provider that omits zeros: no zero until another provider confirms it
     UNAVAILABLE = "unavailable"  # every provider is open, paused or out of quota for longer than a reading waits
+    TOKEN_MISMATCH = "token_mismatch"  # by its contract the token is another than its row says
     NO_PROVIDER = "no_provider"  # no configured provider can read this
 
 
@@ -93,6 +94,7 @@ class ChainCode(StrEnum):
     WRONG_CHAIN = "wrong_chain"  # a provider is quarantined
     CONTRADICTED = "contradicted"  # a provider is quarantined
     CANARY = "canary"  # a canary is empty
+    TOKEN = "token"  # a token is read without proof
     FAILED = "failed"  # the chain's scan ended
 
 

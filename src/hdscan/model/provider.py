@@ -23,6 +23,14 @@ class Head(msgspec.Struct, frozen=True):
     blocks: Mapping[int, str] = {}
 
 
+class TokenFacts(msgspec.Struct, frozen=True):
+    """What the chain says of a token: by its contract (EVM) or its mint (Solana)."""
+
+    decimals: int
+    symbol: str | None = None  # None where none is stated
+    program: str | None = None  # Solana: the token program that owns the mint
+
+
 class Reply(msgspec.Struct, frozen=True):
     """A well-formed reply."""
 

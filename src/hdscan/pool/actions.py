@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import BalanceResult, Kind, Reading
 from hdscan.pool.breaker import Permit
@@ -30,6 +31,12 @@ class BlockHashCall(_Call, frozen=True, eq=False):
     height: int
 
 
+class TokenCall(_Call, frozen=True, eq=False):
+    """Ask what the chain says of tokens."""
+
+    assets: tuple[Asset, ...]
+
+
 class ReadCall(_Call, frozen=True, eq=False):
     """Read a batch; `height` is the endpoint's last known head."""
 
@@ -43,7 +50,7 @@ class ReadCall(_Call, frozen=True, eq=False):
         return tuple(pending.reading for pending in self.batch)
 
 
-CheckCall = ProveCall | TipCall | BlockHashCall
+CheckCall = ProveCall | TipCall | BlockHashCall | TokenCall
 Call = CheckCall | ReadCall
 
 
@@ -93,13 +100,19 @@ class OutageEnded(msgspec.Struct, frozen=True):
     """A provider answers again."""
 
 
+class TokensProved(msgspec.Struct, frozen=True):
+    """The proof of the tokens ended; `doubts` say who says what of those that are read without one."""
+
+    doubts: tuple[str, ...] = ()
+
+
 class FinalCheckDone(msgspec.Struct, frozen=True):
     """The final check ended: the chain of every provider but `unheard` is as it was read, or a Reorged came before."""
 
     unheard: tuple[str, ...] = ()
 
 
-Event = Quarantined | Reorged | ShortReply | Noted | OutageBegan | OutageEnded | FinalCheckDone
+Event = Quarantined | Reorged | ShortReply | Noted | OutageBegan | OutageEnded | FinalCheckDone | TokensProved
 
 
 class Actions(msgspec.Struct, frozen=True):

@@ -4,20 +4,23 @@ Decides synchronously, acts afterwards: `step` returns the actions, `replies` ta
 Pure: `now` (unix seconds) and jitter are arguments.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 
 import msgspec
 
 from hdscan.model.chain import Asset, Chain, Finality
-from hdscan.model.reading import Reading
+from hdscan.model.errors import ReadCode
+from hdscan.model.provider import TokenFacts
+from hdscan.model.reading import BalanceResult, Reading, Unread
 from hdscan.model.times import rfc3339_seconds
-from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Outbox, Quarantined
+from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Outbox, Quarantined, TokensProved
 from hdscan.pool.chain_watch import ChainWatch, Hashes
 from hdscan.pool.completions import Completions
 from hdscan.pool.dispatcher import Dispatcher
 from hdscan.pool.outage import Outage
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.reply_handler import ReplyHandler
+from hdscan.pool.token_proofs import TokenProofs
 from hdscan.pool.upstream import Policy, Upstream
 from hdscan.pool.upstreams import Upstreams
 
@@ -34,7 +37,8 @@ class PoolMemory(msgspec.Struct, frozen=True):
 class ChainPool:
     """The state machine. Every call that a `step` returns is to be ended by one method of `replies`, in any order.
 
-    `off` names the providers that are off, with why, for the reason of a halt.
+    `off` names the providers that are off, with why, for the reason of a halt; `proved` are the tokens known by contract, to
+    which those are added that it proves.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class ChainPool:
         *,
         jitter: Callable[[], float],
         off: Sequence[str] = (),
+        proved: MutableMapping[str, TokenFacts] | None = None,
     ) -> None:
         self.upstreams = Upstreams(upstreams, policy, off)
         self.requests = 0
@@ -59,7 +64,8 @@ class ChainPool:
         work = self.upstreams, self._queue, self._outbox
         self._completions = Completions(coin, *work, self._outage, jitter)
         self._dispatcher = Dispatcher(self.upstreams, self._watch, self._queue)
-        self.replies = ReplyHandler(*work, self._watch, self._completions, finality)
+        self._proofs = TokenProofs(self.upstreams, {} if proved is None else proved)
+        self.replies = ReplyHandler(*work, self._watch, self._completions, finality, self._proofs)
 
     def submit(
         self, job: int, readings: Sequence[Reading], *, budget_free: bool = False, excluded: frozenset[str] = frozenset()
@@ -68,7 +74,12 @@ class ChainPool:
 
         The providers in `excluded` are not asked for them; where no other is left they end as unread.
         """
-        self._queue.add(PendingReading(job, reading, budget_free=budget_free, excluded=excluded) for reading in readings)
+        refused = self._proofs.refused
+        for reading in readings:
+            if why := refused.get(reading.asset.contract or ""):
+                self._outbox.ended.append((job, BalanceResult(reading, Unread(ReadCode.TOKEN_MISMATCH, why, 0, {}))))
+        wanted = (reading for reading in readings if reading.asset.contract not in refused)
+        self._queue.add(PendingReading(job, reading, budget_free=budget_free, excluded=excluded) for reading in wanted)
 
     def operators(self) -> dict[str, str]:
         return {upstream.name: upstream.provider.operator for upstream in self.upstreams}
@@ -85,6 +96,10 @@ class ChainPool:
         """Ask all who gave amounts for their heads and blocks once more; ends with the event FinalCheckDone."""
         self._watch.begin_final_check(now)
 
+    def begin_token_proof(self, assets: Iterable[Asset]) -> None:
+        """Ask what the tokens among these are, where that is not known; ends with the event TokensProved."""
+        self._proofs.begin(assets)
+
     def memory(self) -> PoolMemory:
         lost = {upstream.name: upstream.audits_lost for upstream in self.upstreams if upstream.audits_lost}
         return PoolMemory(lost, *self._watch.memory())
@@ -95,8 +110,9 @@ class ChainPool:
 
     @property
     def busy(self) -> bool:
-        """Whether any reading has not ended, or any call or the final check is under way."""
-        return self._has_work or self._watch.final_check or self.upstreams.busy or bool(self._outbox.ended)
+        """Whether any reading has not ended, or any call, the final check or the proof of tokens is under way."""
+        waits = self._watch.final_check or self._proofs.active
+        return self._has_work or waits or self.upstreams.busy or bool(self._outbox.ended)
 
     @property
     def _has_work(self) -> bool:
@@ -106,6 +122,8 @@ class ChainPool:
         self._outage.tick(now, counts=self._outage_counts)
         if self._watch.final_check:
             self._continue_final_check(now)
+        if self._proofs.active and (doubts := self._proofs.settle(now)) is not None:
+            self._outbox.events.append(TokensProved(tuple(doubts)))
         calls: list[Call] = []
         halt, wake_at = None, None
         if self._has_work:
@@ -117,12 +135,16 @@ class ChainPool:
             calls += self._dispatcher.reads(now)  # what was split or offered again
         elif self._watch.final_check:
             calls += self._dispatcher.checks(now, final=True)
+        elif self._proofs.active:
+            calls += [*self._dispatcher.checks(now), *self._proofs.calls(now)]
         self.requests += len(calls)
         if self._has_work:
             halt = self._halt(now)
             wake_at = self._wake_at(now) if halt is None else None
         elif self._watch.final_check:
             wake_at = min(self._wake_at(now), self._watch.wake_at(now))
+        elif self._proofs.active:
+            wake_at = min(self._wake_at(now), self._proofs.wake_at(now))
         # while everything is in flight no time counts, and a provider that hangs leaves its readings to others
         self._outage_counts = self._has_work and self._held_until(now) <= now
         return self._outbox.actions(calls, wake_at, halt)

@@ -1,16 +1,17 @@
 """The one place where the pool awaits: makes the calls that `ChainPool.step` decides and reports how they ended."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import assert_never
 
 import structlog
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import Reading
-from hdscan.pool.actions import Actions, BlockHashCall, Call, Halt, ProveCall, ReadCall, TipCall
+from hdscan.pool.actions import Actions, BlockHashCall, Call, Halt, ProveCall, ReadCall, TipCall, TokenCall
 from hdscan.pool.chain_pool import ChainPool
 
 _log = structlog.get_logger()
@@ -36,6 +37,10 @@ class Driver:
 
     def begin_final_check(self) -> None:
         self.pool.begin_final_check(self._clock())
+        self._news.set()
+
+    def begin_token_proof(self, assets: Iterable[Asset]) -> None:
+        self.pool.begin_token_proof(assets)
         self._news.set()
 
     async def run(self) -> Halt:
@@ -79,6 +84,8 @@ class Driver:
                     answered = partial(replies.named_head, call, await provider.tip())
                 case BlockHashCall():
                     answered = partial(replies.named_block, call, await provider.block_hash(call.height))
+                case TokenCall():
+                    answered = partial(replies.told, call, await provider.tokens(call.assets))
                 case _:
                     assert_never(call)
         except CallError as error:

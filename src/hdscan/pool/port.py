@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from hdscan.model.provider import Head, Reply
-from hdscan.model.reading import Kind, Reading
+from hdscan.model.chain import Asset
+from hdscan.model.provider import Head, Reply, TokenFacts
+from hdscan.model.reading import Kind, ReadError, Reading
 
 
 class Provider(Protocol):
@@ -21,6 +22,7 @@ class Provider(Protocol):
     overhead: int  # units that it counts for a call beside its readings (Solana: the clock)
     states_head: bool  # every reply names its own height, so that no tip call is needed
     names_blocks: bool  # `block_hash` can be asked
+    token_units: int  # units that a token takes in a call of `tokens`; 0 where that cannot be asked
 
     async def prove(self) -> Head | None:
         """Prove the chain in one or two calls and return the head where known; CallError WRONG_CHAIN if it is another."""
@@ -30,6 +32,18 @@ class Provider(Protocol):
 
     async def block_hash(self, height: int) -> str:
         """The hash of the provider's block at a height; CallError otherwise."""
+
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        """Ask in exactly one call what the chain says of these tokens, in their order; EMPTY where there is no such token.
+
+        Raises CallError when the call failed as a whole.
+        """
+
+    def know_tokens(self, programs: Mapping[str, str | None]) -> None:
+        """The tokens that will be read: the token program of each contract or mint, None where it is not proved.
+
+        Their readings may weigh less then.
+        """
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         """Ask for these readings in exactly one call; `height` is the last tip, for replies that name none.

@@ -6,7 +6,7 @@ import msgspec
 
 from hdscan.model.chain import Finality
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, ItemOutcome, Missing, Reply
+from hdscan.model.provider import Head, ItemOutcome, Missing, Reply, TokenFacts
 from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.actions import (
     BlockHashCall,
@@ -19,12 +19,14 @@ from hdscan.pool.actions import (
     Reorged,
     ShortReply,
     TipCall,
+    TokenCall,
 )
 from hdscan.pool.chain_watch import ChainWatch, Forked, RolledBack
 from hdscan.pool.completions import Completions
 from hdscan.pool.effects import EFFECTS, OVERLOADED, Effect, Return, Trust
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.retry_after import retry_after
+from hdscan.pool.token_proofs import TokenProofs
 from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams
 
@@ -41,6 +43,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
     _watch: ChainWatch
     _completions: Completions
     _finality: Finality
+    _proofs: TokenProofs
 
     def named_head(self, call: ProveCall | TipCall, head: Head | None, now: float) -> None:
         """A provider proved its chain, or named its head (None where a proof names none)."""
@@ -59,6 +62,14 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def named_block(self, call: BlockHashCall, block: str, now: float) -> None:
         call.upstream.succeed_check(now)
         self.heed(self._watch.block_hash(call.upstream.endpoint, call.height, block, call.began, now), now)
+
+    def told(self, call: TokenCall, facts: Sequence[TokenFacts | ReadError], now: float) -> None:
+        """A provider said what tokens are."""
+        if len(facts) != len(call.assets):
+            self.failed(call, CallError(ReadCode.MALFORMED, f"told of {len(facts)} of {len(call.assets)} tokens"), now)
+            return
+        call.upstream.succeed_check(now)
+        self._proofs.heard(call, facts, now)
 
     def replied(self, call: ReadCall, reply: Reply, now: float) -> None:
         """A well-formed reply: every reading has its own outcome."""
@@ -136,8 +147,8 @@ class ReplyHandler(msgspec.Struct, eq=False):
         upstream = call.upstream
         if isinstance(call, BlockHashCall):
             self._watch.unanswered(upstream.endpoint)
-            if EFFECTS[error.fault].trust is Trust.DISABLED:  # this one method may not be served to us
-                error = CallError(ReadCode.SERVER_ERROR, error.message)
+        if isinstance(call, BlockHashCall | TokenCall) and EFFECTS[error.fault].trust is Trust.DISABLED:
+            error = CallError(ReadCode.SERVER_ERROR, error.message)  # this one method may not be served to us
         effect = EFFECTS[error.fault]
         if error.wordless and upstream.overloaded(error.message, call.began, now):
             effect = OVERLOADED
@@ -155,6 +166,9 @@ class ReplyHandler(msgspec.Struct, eq=False):
                 upstream.set_aside(error.message, now)
         if isinstance(call, ReadCall):
             self._read_failed(call, effect, ReadError(error.fault, error.message), now)
+        elif isinstance(call, TokenCall):
+            upstream.end_check()
+            self._proofs.failed(call, error.fault, again=effect.throttles or effect is OVERLOADED)
         else:
             upstream.fail_check(error.message, now)
 

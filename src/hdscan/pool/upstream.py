@@ -166,8 +166,8 @@ class Upstream:
         if self._untrusted_since is None:
             self._untrusted_since = now
 
-    def begin_check(self, now: float) -> None:
-        self.limiter.take(1, now)
+    def begin_check(self, now: float, cost: int = 1) -> None:
+        self.limiter.take(cost, now)
         self._checking = True
         self._calls += 1
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from hdscan.model.provider import Head, Reply
-from hdscan.model.reading import Kind, Reading
+from hdscan.model.chain import Asset
+from hdscan.model.provider import Head, Reply, TokenFacts
+from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import Remote
 from hdscan.wire import etherscan
 
@@ -15,6 +16,7 @@ class Etherscan(Remote):
     most: Mapping[Kind, int] = {Kind.NATIVE: etherscan.MOST, Kind.TOKEN: 1}
     counts_items = True
     names_blocks = True
+    token_units = 1  # decimals, of one token
 
     async def prove(self) -> None:
         self.require(str(await self._number("eth_chainId")))
@@ -24,6 +26,11 @@ class Etherscan(Remote):
 
     async def block_hash(self, height: int) -> str:
         return etherscan.block(await self.ask(etherscan.block_request(height, self._chain.identity)), height)
+
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        (asset,) = assets
+        request = etherscan.decimals_request(str(asset.contract), self._chain.identity)
+        return [etherscan.token_facts(await self.ask(request))]
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         response = await self.ask(etherscan.balances_request(readings, self._chain.identity))

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, Reply
+from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import JsonRpc, Link
-from hdscan.wire import evm, jsonrpc
+from hdscan.wire import erc20, evm, jsonrpc
 
 
 class EvmHost(JsonRpc):
@@ -32,6 +33,7 @@ class EvmRpc(EvmHost):
     methods: Mapping[Kind, str] = {Kind.NATIVE: "eth_getBalance", Kind.TOKEN: "eth_call"}
     most: Mapping[Kind, int] = {Kind.NATIVE: 20, Kind.TOKEN: 20}
     counts_items = True
+    token_units = 2  # decimals and symbol
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -54,6 +56,17 @@ class EvmRpc(EvmHost):
         (head,) = await self._results(evm.head_call(self._tag))
         return Head(evm.head(head, self._tag))
 
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        """Ask for decimals and symbols; where only single calls are served, for the decimals of one token."""
+        selectors = (erc20.DECIMALS,) if self._lone or self.capacity[Kind.TOKEN] < 2 else (erc20.DECIMALS, erc20.SYMBOL)
+        calls = [erc20.call(str(asset.contract), selector, self._tag) for asset in assets for selector in selectors]
+        try:
+            answers = iter(await self.answers(calls))
+        except CallError as error:
+            self._lone = self._lone or error.fault is ReadCode.TOO_LARGE
+            raise
+        return [_facts(*(next(answers) for _ in selectors)) for _ in assets]
+
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         return await self.with_canary(self._read, readings, height)
 
@@ -72,3 +85,12 @@ class EvmRpc(EvmHost):
                 raise CallError(answer.code, f"{method}: {answer.message}")
             results.append(answer)
         return results
+
+
+def _facts(decimals: jsonrpc.Answer, symbol: jsonrpc.Answer | None = None) -> TokenFacts | ReadError:
+    if isinstance(decimals, ReadError):
+        return decimals
+    try:
+        return erc20.facts(erc20.returned(decimals), erc20.returned(symbol) if isinstance(symbol, msgspec.Raw) else b"")
+    except CallError as error:
+        return ReadError(error.fault, error.message)

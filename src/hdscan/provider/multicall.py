@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, Reply
+from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.evm_rpc import EvmHost
 from hdscan.provider.remote import Link
@@ -27,6 +28,7 @@ class Multicall(EvmHost):
     }
     most: Mapping[Kind, int] = dict.fromkeys(Kind, 600)
     states_head = True
+    token_units = 2  # decimals and symbol
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -43,6 +45,10 @@ class Multicall(EvmHost):
 
     async def tip(self) -> Head:
         return (await self._aggregate(()))[0]
+
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        contracts = [str(asset.contract) for asset in assets]
+        return multicall.token_facts(await self.call(multicall.token_call(contracts, self._tag)), len(contracts))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         return await self.with_canary(self._read, readings, height)

@@ -1,9 +1,9 @@
 """What a package that adds a protocol imports; docs/providers.md shows one. These names stay."""
 
-from hdscan.model.chain import Family
+from hdscan.model.chain import Asset, Family
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.protocol import Protocol
-from hdscan.model.provider import MISSING, Head, Reply
+from hdscan.model.provider import MISSING, Head, Reply, TokenFacts
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.remote import JsonRpc, Link, Remote
 from hdscan.wire.failure import Codes, OwnError, failure
@@ -12,6 +12,7 @@ from hdscan.wire.strict import decode, malformed, read_decimal, refuse_repeats
 
 __all__ = [
     "MISSING",
+    "Asset",
     "Balance",
     "CallError",
     "Codes",
@@ -29,6 +30,7 @@ __all__ = [
     "Reply",
     "Request",
     "Response",
+    "TokenFacts",
     "decode",
     "failure",
     "malformed",

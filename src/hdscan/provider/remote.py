@@ -6,10 +6,10 @@ from typing import Protocol
 
 import msgspec
 
-from hdscan.model.chain import Chain
+from hdscan.model.chain import Asset, Chain
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head, Missing, Reply
+from hdscan.model.provider import Head, Missing, Reply, TokenFacts
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.model.url import endpoint_identity, host, secrets
 from hdscan.provider.canaries import Canaries
@@ -72,6 +72,7 @@ class Remote(ABC):
     states_head = False
     overhead = 0
     names_blocks = False
+    token_units = 0
     takes_canaries = False
 
     def __init__(self, link: Link) -> None:
@@ -115,6 +116,13 @@ class Remote(ABC):
     async def block_hash(self, height: int) -> str:
         """Ask for the hash of the block at a height; only where `names_blocks` is set."""
         raise AssertionError(f"{self.name} names no blocks, so nobody asks it for one")
+
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        """Ask in one call what the chain says of these tokens; only where `token_units` is set."""
+        raise AssertionError(f"{self.name} tells of no token, so nobody asks it")
+
+    def know_tokens(self, programs: Mapping[str, str | None]) -> None:  # noqa: B027 - most protocols need not know
+        """The tokens that will be read: the token program of each contract or mint, None where it is not proved."""
 
     @abstractmethod
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:

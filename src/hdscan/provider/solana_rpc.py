@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
-from hdscan.model.provider import Head, Reply
-from hdscan.model.reading import Kind, Reading
+from hdscan.model.provider import Head, Reply, TokenFacts
+from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import JsonRpc, Link
 from hdscan.wire import solana
 
@@ -21,15 +22,17 @@ class SolanaRpc(JsonRpc):
         Kind.TOKEN: "getMultipleAccounts (token)",
     }
     most: Mapping[Kind, int] = dict.fromkeys(Kind, 100)  # keys, the clock among them
-    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}  # keys
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}  # keys, until the programs are proved
     counts_items = True
     states_head = True
     overhead = 1  # the clock
+    token_units = 1  # the mint
     takes_canaries = True
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._commitment = link.chain.read_at or "finalized"
+        self._programs: dict[str, str] = {}  # by mint, where it is proved
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
         keys = {kind: max(1, most - 1) for kind, most in super()._sizes(endpoint).items()}
@@ -41,11 +44,21 @@ class SolanaRpc(JsonRpc):
     async def tip(self) -> Head:
         return Head(solana.slot(await self.call(("getSlot", ({"commitment": self._commitment},)))))
 
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        mints = [str(asset.contract) for asset in assets]
+        return solana.mints(await self.call(solana.mints_call(mints, self._commitment)), len(mints))
+
+    def know_tokens(self, programs: Mapping[str, str | None]) -> None:
+        """A token takes one key once the programs of all are proved."""
+        self._programs = {mint: program for mint, program in programs.items() if program}
+        if Kind.TOKEN in self.weight:
+            self.weight = {Kind.NATIVE: 1, Kind.TOKEN: 1 if len(self._programs) == len(programs) else 2}
+
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         return await self.with_canary(self._read, readings, height)
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        asked = solana.ask(readings, self._commitment)
+        asked = solana.ask(readings, self._commitment, self._programs)
         found = solana.read(await self.call(asked.call), asked)
         reply = self.reply(found.outcomes, found.slot, Head(found.slot))
         return msgspec.structs.replace(reply, requested=len(asked.keys), received=found.received)

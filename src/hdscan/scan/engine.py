@@ -157,7 +157,8 @@ class Engine:
         chain = self._chains[record.chain]
         off = [f"{status.name}: {status.last_error}" for status in self._fleet.off if status.chain == chain.id]
         finality, upstreams = family_of(chain).finality, self._fleet.upstreams[chain.id]
-        pool = ChainPool(chain, finality, upstreams, self._settings.policy, jitter=self._jitter, off=off)
+        proved = self._fleet.proved[chain.id]
+        pool = ChainPool(chain, finality, upstreams, self._settings.policy, jitter=self._jitter, off=off, proved=proved)
         match remembered(memory, f"{CHAIN}{chain.id}", tuple[int, PoolMemory]):
             case record.scan_id, known:
                 pool.restore(known)

@@ -6,12 +6,14 @@ from typing import TypeVar
 import msgspec
 import structlog
 
+from hdscan.model.provider import TokenFacts
 from hdscan.model.scan import ProviderStatus
 from hdscan.pool.batch import BatchMemory, BatchSize
 from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.upstream import Upstream
 
 PINNED = "pin:"
+TOKEN = "token:"
 
 T = TypeVar("T")
 _log = structlog.get_logger()
@@ -20,22 +22,25 @@ _log = structlog.get_logger()
 class Fleet(msgspec.Struct, frozen=True):
     """Upstreams per chain, limiters per endpoint, providers that are off.
 
-    `pins` are the fingerprints of the certificates first seen, by endpoint; the transport shares and fills it.
+    `pins` are the fingerprints of the certificates first seen, by endpoint; the transport shares and fills it. `proved` are
+    the tokens that were proved, by chain and contract; the pools share and fill it.
     """
 
     upstreams: Mapping[str, Sequence[Upstream]]
     limiters: Mapping[str, Limiter]
     off: Sequence[ProviderStatus]
     pins: MutableMapping[str, str]
+    proved: Mapping[str, MutableMapping[str, TokenFacts]]
 
     def statuses(self, now: float) -> tuple[ProviderStatus, ...]:
         return (*(upstream.status(now) for upstreams in self.upstreams.values() for upstream in upstreams), *self.off)
 
     def memory(self) -> dict[str, bytes]:
-        """JSON by name: limits under the endpoint, `pin:ENDPOINT`, `batch:PROVIDER:KIND`."""
+        """JSON by name: limits under the endpoint, `pin:ENDPOINT`, `batch:PROVIDER:KIND`, `token:CHAIN:CONTRACT`."""
         memory: dict[str, object] = {name: limiter.memory() for name, limiter in self.limiters.items()}
         memory |= {name: size.memory() for name, size in self._sizes()}  # None where a size has grown back
         memory |= {f"{PINNED}{endpoint}": pin for endpoint, pin in self.pins.items()}
+        memory |= {f"{TOKEN}{chain}:{at}": facts for chain, tokens in self.proved.items() for at, facts in tokens.items()}
         return {name: msgspec.json.encode(value) for name, value in memory.items()}
 
     def restore(self, memory: Mapping[str, bytes], now: float) -> None:
@@ -49,6 +54,9 @@ class Fleet(msgspec.Struct, frozen=True):
         for name in memory:
             if name.startswith(PINNED) and (pin := remembered(memory, name, str)):
                 self.pins[name.removeprefix(PINNED)] = pin
+            chain, _, contract = name.removeprefix(TOKEN).partition(":")
+            if name.startswith(TOKEN) and chain in self.proved and (facts := remembered(memory, name, TokenFacts)):
+                self.proved[chain][contract] = facts
 
     def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
         for upstreams in self.upstreams.values():

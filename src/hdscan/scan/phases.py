@@ -99,8 +99,8 @@ class AuditPhase(Phase):
         ]
 
 
-class FinalCheck(Phase):
-    """The pool's check that every provider is still on the chain that was read; has no jobs, ends with FinalCheckDone."""
+class PoolPhase(Phase):
+    """What the pool does without jobs until it says that it has ended: the proof of the tokens, the final check."""
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self.waiting = True

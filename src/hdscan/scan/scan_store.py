@@ -1,6 +1,6 @@
 """The store as one chain's scan sees it: bound to scan and chain, asynchronous, in terms of readings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Concatenate, ParamSpec, TypedDict, TypeVar
 
 from hdscan.model.audit import Audited, AuditPlan
@@ -80,6 +80,11 @@ class ScanStore:
     async def due_for_audit(self, after: tuple[int, int] | None, limit: int, *, zeros: bool) -> list[Due]:
         """At most `limit` readings without an audit after a key, in order."""
         return await self._call(self._store.audits.due, after, limit, zeros=zeros)
+
+    @property
+    def assets(self) -> Collection[Asset]:
+        """What the scan reads."""
+        return self._assets.values()
 
     def reading(self, address: Address, symbol: str) -> Reading:
         return Reading(address.index, address.text, self._assets[symbol])

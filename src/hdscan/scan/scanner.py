@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import structlog
@@ -9,11 +10,22 @@ import structlog
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ChainCode, StoreError
 from hdscan.model.scan import Status
-from hdscan.pool.actions import Actions, FinalCheckDone, Halt, Noted, OutageBegan, OutageEnded, Quarantined, Reorged, ShortReply
+from hdscan.pool.actions import (
+    Actions,
+    FinalCheckDone,
+    Halt,
+    Noted,
+    OutageBegan,
+    OutageEnded,
+    Quarantined,
+    Reorged,
+    ShortReply,
+    TokensProved,
+)
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.driver import Driver
 from hdscan.scan.jobs import Job
-from hdscan.scan.phases import AuditPhase, ChunkPhase, FinalCheck, GapPhase, Phase
+from hdscan.scan.phases import AuditPhase, ChunkPhase, GapPhase, Phase, PoolPhase
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 
@@ -40,7 +52,7 @@ class ChainScanner:
         self._jobs: dict[int, Job] = {}
         self._numbers = count()
         # handled one at a time: jobs that ended, events of the pool; None only wakes the scanner after a halt
-        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | TokensProved | None] = asyncio.Queue()
         self._phase: Phase = ChunkPhase(self._store)
         self._unsettled = False  # something was retracted since the last pass over the gaps began
 
@@ -86,8 +98,10 @@ class ChainScanner:
         self.progress.say_end()
 
     async def _phases(self, passes: int, *, retry: bool) -> Halt | None:
-        """Chunks, gaps, audit, final check; whatever was retracted meanwhile is read and audited again."""
-        halt = None if retry else await self._drain(ChunkPhase(self._store))
+        """Proof of the tokens, chunks, gaps, audit, final check; whatever was retracted meanwhile is read and audited again."""
+        halt = await self._drain(PoolPhase(partial(self._driver.begin_token_proof, self._store.assets)))
+        if halt is None and not retry:
+            halt = await self._drain(ChunkPhase(self._store))
         for _ in range(passes):
             halt = halt or await self._fill_gaps()
         if halt is not None:
@@ -100,7 +114,7 @@ class ChainScanner:
                 tolerance = self.chain.head_tolerance
                 halt = await self._drain(AuditPhase(self._store, self._pool, self._size, plan=plan, tolerance=tolerance))
             if halt is None and not self._unsettled:
-                halt = await self._drain(FinalCheck(self._driver.begin_final_check))
+                halt = await self._drain(PoolPhase(self._driver.begin_final_check))
             if halt is not None or not self._unsettled:
                 return halt
         return None
@@ -129,6 +143,10 @@ class ChainScanner:
                 await self._commit(job)
             case Quarantined() | Reorged() as event:
                 await self._retract(Retraction.of(event))
+            case TokensProved(doubts):
+                self._phase.waiting = False
+                for doubt in doubts:
+                    self.progress.say_error(ChainCode.TOKEN, doubt)
             case FinalCheckDone(unheard):
                 self._phase.waiting = False
                 if unheard:
@@ -193,7 +211,7 @@ class ChainScanner:
                 self._inbox.put_nowait(job)
         for event in actions.events:
             match event:
-                case Quarantined() | Reorged() | FinalCheckDone():
+                case Quarantined() | Reorged() | FinalCheckDone() | TokensProved():
                     self._inbox.put_nowait(event)
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)

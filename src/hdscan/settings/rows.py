@@ -131,7 +131,7 @@ class Register(msgspec.Struct):
             same = other.chain == row.chain and family.same_contract(str(other.contract), row.contract)
             if same and other.symbol != row.symbol:
                 raise ConfigError(f"has the contract of '{other.symbol}', and would be counted twice")
-        return Asset(row.chain, row.symbol, row.decimals, row.contract)
+        return Asset(row.chain, row.symbol, row.decimals, row.contract, row.onchain_symbol)
 
     def _endpoint(self, row: EndpointRow) -> Endpoint:
         rows = self._protocols(row)

@@ -81,6 +81,7 @@ class TokenRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbol: Symbol
     contract: str
     decimals: Decimals
+    onchain_symbol: Symbol | None = None
     network: Network | None = None
 
 

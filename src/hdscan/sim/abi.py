@@ -10,6 +10,7 @@ import msgspec
 
 BALANCE_OF = bytes.fromhex("70a08231")
 DECIMALS = bytes.fromhex("313ce567")
+SYMBOL = bytes.fromhex("95d89b41")
 AGGREGATE3 = bytes.fromhex("82ad56cb")
 GET_ETH_BALANCE = bytes.fromhex("4d2301cc")
 GET_BLOCK_NUMBER = bytes.fromhex("42cbb15c")
@@ -30,6 +31,12 @@ class Subcall(msgspec.Struct, frozen=True, gc=False):
 def word(number: int) -> bytes:
     """Write an unsigned integer as one 32-byte word."""
     return number.to_bytes(32, "big")
+
+
+def text(value: str) -> bytes:
+    """Write a string as a function returns it."""
+    data = value.encode()
+    return word(32) + word(len(data)) + data + bytes(-len(data) % 32)
 
 
 def decode_aggregate3(data: bytes) -> list[Subcall]:

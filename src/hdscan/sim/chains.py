@@ -1,5 +1,7 @@
 """The simulated chains, with their mainnet identities, token contracts and block intervals."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from hdscan.model.chain import Asset, Chain, Family, Network
@@ -10,7 +12,8 @@ EPOCH = 1_767_225_600.0  # 2026-01-01 UTC, when every simulated chain is at its 
 class SimChain(msgspec.Struct, frozen=True):
     """A chain, its assets (native first), its `height` at EPOCH and its `interval` in seconds per block.
 
-    The addresses `burnt` hold a coin that nobody can take from there, as they do on the chain that is played.
+    The addresses `burnt` hold a coin that nobody can take from there, as they do on the chain that is played. `contracts` maps
+    the symbol of an asset to the (symbol, decimals) that its contract states, where these are others.
     """
 
     chain: Chain
@@ -18,6 +21,7 @@ class SimChain(msgspec.Struct, frozen=True):
     height: int
     interval: float
     burnt: tuple[str, ...] = ()
+    contracts: Mapping[str, tuple[str, int]] = {}
 
 
 def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str, int]], interval: float = 2.0) -> SimChain:

@@ -95,7 +95,9 @@ class Contracts:
         token = self._tokens.get(target)
         if token is None:
             return True, b""
-        return (True, abi.word(self._world.assets[token].decimals)) if selector == abi.DECIMALS else (False, b"")
+        symbol, decimals = view.contract(token)
+        stated = {abi.DECIMALS: abi.word(decimals), abi.SYMBOL: abi.text(symbol)}.get(data)
+        return (False, b"") if stated is None else (True, stated)
 
     @staticmethod
     def _block_hash(height: int, view: View) -> int:

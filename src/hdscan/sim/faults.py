@@ -38,6 +38,7 @@ class Fault(StrEnum):
     # a well-formed reply that lies about the chain
     STALE = "stale"  # an older head, older balances (half of the true ones)
     WRONG_CHAIN = "wrong_chain"  # another genesis or chain id, other balances (7 more than the true ones)
+    OTHER_DECIMALS = "other_decimals"  # the decimals of tokens, by their contracts, are one more
     # a well-formed reply with the right head that lies about amounts: the share `items` of all readings, always the same ones
     FALSE_ZEROS = "false_zeros"  # zero where there is money
     OLD_VALUES = "old_values"  # half of the true amount, rounded up

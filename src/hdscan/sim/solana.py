@@ -21,7 +21,7 @@ CLOCK = "SysvarC1ock11111111111111111111111111111111"
 SYSVAR_OWNER = "Sysvar1111111111111111111111111111111111111"
 SYSTEM_PROGRAM = "11111111111111111111111111111111"
 RENT_EPOCH = 2**64 - 1
-TOKEN_RENT = 2_039_280
+TOKEN_RENT, MINT_RENT = 2_039_280, 1_461_600
 SLOTS_PER_EPOCH = 432_000
 COMMITMENT_LAG = {"processed": -31, "confirmed": -30, "finalized": 0}
 STATELESS = (  # agave, rpc-client-api/src/custom_error.rs
@@ -50,7 +50,7 @@ class SolanaNode(Speaker):
         for item in envelope.requests:
             if item.method == "getMultipleAccounts" and item.params and isinstance(item.params[0], list):
                 keys += tuple(key for key in item.params[0] if isinstance(key, str))
-        asks = tuple(self._ask(key) for key in keys if key != CLOCK)
+        asks = tuple(self._ask(key) for key in keys if key != CLOCK and key not in self._mints)
         return Call(envelope.methods, max(1, len(keys)), asks, envelope)
 
     def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
@@ -123,6 +123,10 @@ class SolanaNode(Speaker):
             at = self._mints.index(account.mint)
             layout = _token_layout(account, view.amount(account.amount, account.owner, at))
             return _shape(layout, account.program, TOKEN_RENT, options)
+        if key in self._mints:
+            at = self._mints.index(key)
+            lamports = view.amount(self._world.holdings(key).amounts[0] or MINT_RENT, key, 0)
+            return _shape(_mint_layout(view.contract(at)[1]), self._world.program(at), lamports, options)
         lamports = view.held(key, 0)
         return _shape(b"", SYSTEM_PROGRAM, lamports, options) if lamports else None
 
@@ -138,6 +142,11 @@ def _shape(data: bytes, owner: str, lamports: int, options: dict[str, Any]) -> d
         "rentEpoch": RENT_EPOCH,
         "space": len(data),
     }
+
+
+def _mint_layout(decimals: int) -> bytes:
+    """Lay out no mint authority, the supply, decimals, initialized, no freeze authority (spl-token `state.rs`, 82 bytes)."""
+    return bytes(36) + struct.pack("<QBB", 10**15, decimals, 1) + bytes(36)
 
 
 def _token_layout(account: TokenAccount, amount: int) -> bytes:

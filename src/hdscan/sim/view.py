@@ -56,6 +56,11 @@ class View:
         """A block's hash, 64 hexadecimal digits."""
         return sha256(f"{self.identity}{height}{self.branch(height)}".encode()).hexdigest()
 
+    def contract(self, at: int) -> tuple[str, int]:
+        """The symbol and decimals that the contract or mint of the chain's `at`-th asset states, as this node has it."""
+        symbol, decimals = self.world.contract(at)
+        return symbol, decimals + (self._fault is Fault.OTHER_DECIMALS)
+
     def held(self, text: str, at: int) -> int:
         """An address's balance of the chain's `at`-th asset, as this node states it."""
         return self.amount(self.world.holdings(text).amounts[at], text, at)

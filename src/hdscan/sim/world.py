@@ -128,6 +128,15 @@ class ChainWorld:
         """What an address held before the last move."""
         return self._moved(text, self._moves[:-1])
 
+    def contract(self, at: int) -> tuple[str, int]:
+        """The symbol and decimals that the contract or mint of the `at`-th asset states."""
+        asset = self.assets[at]
+        return self.played.contracts.get(asset.symbol, (asset.symbol, asset.decimals))
+
+    def program(self, at: int) -> str:
+        """The token program of the `at`-th asset (Solana): mints take turns."""
+        return PROGRAMS[(at - 1) % len(PROGRAMS)]
+
     def height(self, now: float) -> int:
         """The head (block or slot) at a time in unix seconds."""
         return self.played.height + int((now - EPOCH) / self.played.interval)
@@ -140,8 +149,9 @@ class ChainWorld:
         for owner in self.addresses():
             held = self._holdings(owner)
             for at, mint in mints:
-                for program, amount in split(held.amounts[at], held.noise >> (6 * at)):
-                    accounts[associated_account(owner, mint, program)] = TokenAccount(owner, mint, program, amount)
+                if held.amounts[at] or held.noise >> (6 * at) & 15 == 1:  # some are open and empty
+                    account = TokenAccount(owner, mint, self.program(at), held.amounts[at])
+                    accounts[associated_account(owner, mint, account.program)] = account
         return accounts
 
     @cached_property
@@ -259,13 +269,3 @@ class World:
             for row in chain.truth()
             for symbol, amount in row.amounts.items()
         }
-
-
-def split(amount: int, noise: int) -> list[tuple[str, int]]:
-    """Spread a token amount over the accounts under the two token programs; [] where there is no account at all."""
-    if amount == 0:
-        return [(TOKEN, 0)] if noise & 15 == 1 else []
-    kind = noise & 7
-    if kind == 7 and amount > 1:
-        return [(TOKEN, amount - amount // 2), (TOKEN_2022, amount // 2)]
-    return [(TOKEN_2022 if kind > 4 else TOKEN, amount)]

@@ -14,10 +14,11 @@ _ADD_ASSET = text("INSERT INTO asset (chain, symbol, contract, decimals) VALUES 
 
 
 def normal(asset: Asset) -> Asset:
-    """The asset as it is compared: a contract in hexadecimal is the same in any letter case."""
-    if asset.contract is None or not asset.contract.startswith("0x"):
-        return asset
-    return msgspec.structs.replace(asset, contract=asset.contract.lower())
+    """The asset as it is compared: a contract in hexadecimal is the same in any letter case, whatever it calls itself."""
+    contract = asset.contract
+    if contract is not None and contract.startswith("0x"):
+        contract = contract.lower()
+    return msgspec.structs.replace(asset, contract=contract, onchain_symbol=None)
 
 
 def find(transaction: Transaction, chains: Sequence[Chain], wanted: Iterable[Asset]) -> dict[int, Asset] | None:

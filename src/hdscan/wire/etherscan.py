@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.erc20 import DECIMALS, facts, from_hex
 from hdscan.wire.evm import block_hash, quantity
 from hdscan.wire.failure import NO_CODES, OwnError, decode_reply, failure, or_prose
 from hdscan.wire.http import Request, Response
@@ -107,6 +109,22 @@ def number(response: Response) -> int:
         raise _refusal(response) from None
     refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
     return below_63_bits(value, "the number")
+
+
+def decimals_request(contract: str, chain_id: str) -> Request:
+    """Ask a token's contract for its decimals, through a node behind Etherscan."""
+    return proxy_request("eth_call", chain_id, to=contract, data=f"0x{DECIMALS}", tag="latest")
+
+
+def token_facts(response: Response) -> TokenFacts | ReadError:
+    """Decode the reply to `decimals_request`; raises CallError."""
+    reply = _reply(response)
+    try:
+        data = from_hex(reply.result if isinstance(reply.result, str) else "")
+    except CallError:
+        raise _refusal(response) from None
+    refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
+    return facts(data)
 
 
 def _reply(response: Response) -> _Reply:

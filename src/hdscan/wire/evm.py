@@ -6,6 +6,7 @@ import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.erc20 import EMPTY
 from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import below_63_bits, decode, malformed, refuse_repeats
@@ -90,7 +91,7 @@ def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
         if reading.asset.contract is None:
             return quantity(text)
         if text == "0x":
-            return ReadError(ReadCode.EMPTY, "no data: there is no contract at the token's address")
+            return EMPTY
         if not _WORD.fullmatch(text):
             raise malformed(f"not one 32-byte word but {max(len(text) - 2, 0) // 2} bytes")
         return int(text, 16)

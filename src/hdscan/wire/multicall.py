@@ -5,7 +5,6 @@ The ABI is sliced by hand, since the shapes are fixed: each subcall is (target, 
 names its block, and a list that lost or gained an item does not fit.
 """
 
-from binascii import unhexlify
 from collections.abc import Sequence
 from functools import lru_cache
 from struct import iter_unpack
@@ -13,12 +12,13 @@ from struct import iter_unpack
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
+from hdscan.wire.erc20 import DECIMALS, EMPTY, SYMBOL, facts, returned
 from hdscan.wire.evm import BALANCE_OF, LATEST
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.revert import reverted
 from hdscan.wire.strict import below_63_bits, malformed
-from hdscan.wire.strict import decode as strictly
 
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 AGGREGATE3 = "82ad56cb"
@@ -33,7 +33,6 @@ SHORT, LONG = 160, 192  # bytes of a subcall with 4 and with 36 bytes of calldat
 HEADERS = 4
 LONGEST_REVERT = 4096  # bytes of a subcall's revert that are read
 KNOWN = 256  # blocks below its own whose hash a contract is told (Ethereum Yellow Paper, BLOCKHASH)
-_text = msgspec.json.Decoder(str)
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -49,8 +48,8 @@ def _words(*values: int) -> str:
     return "".join(f"{value:064x}" for value in values)
 
 
-def _short(selector: str) -> str:
-    return f"{MULTICALL3[2:].lower():0>64}{_words(1, 96, 4)}{selector:0<64}"
+def _short(selector: str, target: str = MULTICALL3) -> str:
+    return f"{target[2:].lower():0>64}{_words(1, 96, 4)}{selector:0<64}"
 
 
 _FIRST = _short(GET_BLOCK_NUMBER) + _short(GET_CHAIN_ID) + _short(GET_LAST_BLOCK_HASH)
@@ -90,13 +89,9 @@ def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple
     Hashes that the node doesn't know are left out. Raises CallError MALFORMED for anything that is not exactly the ABI encoding
     of such a list, EMPTY where no contract answered.
     """
-    text = strictly(_text, answer, "the result")
-    if text == "0x":
-        raise CallError(ReadCode.EMPTY, "no data: there is no Multicall3 contract on this chain")
+    data = _returned(answer)
     try:
-        if not text.startswith("0x"):
-            raise ValueError("not hexadecimal data")
-        results = _results(unhexlify(text[2:]), len(former) + count + HEADERS)
+        results = _results(data, len(former) + count + HEADERS)
     except ValueError as error:
         raise malformed(f"aggregate3: {error}") from None
     number, chain_id, last, *items, time = results
@@ -108,51 +103,76 @@ def decode(answer: msgspec.Raw, count: int, former: Sequence[int] = ()) -> tuple
     return Block(number, chain_id, time, hashes), items[len(former) :]
 
 
+def token_call(contracts: Sequence[str], tag: str = LATEST) -> Call:
+    """The eth_call that asks contracts what their tokens are."""
+    items = [_short(selector, contract) for contract in contracts for selector in (DECIMALS, SYMBOL)]
+    offsets = [32 * len(items) + SHORT * n for n in range(len(items))]
+    data = f"0x{AGGREGATE3}{_words(32, len(items), *offsets)}{''.join(items)}"
+    return "eth_call", ({"to": MULTICALL3, "data": data}, tag)
+
+
+def token_facts(answer: msgspec.Raw, count: int) -> list[TokenFacts | ReadError]:
+    """Decode the result of `token_call` for `count` contracts; raises CallError as `decode` does."""
+    data = _returned(answer)
+    try:
+        items = _items(data, 2 * count)
+    except ValueError as error:
+        raise malformed(f"aggregate3: {error}") from None
+    pairs = zip(items[::2], items[1::2], strict=True)
+    return [facts(decimals, symbol if known else b"") if done else _REVERTED for (done, decimals), (known, symbol) in pairs]
+
+
+def _returned(answer: msgspec.Raw) -> bytes:
+    data = returned(answer)
+    if not data:
+        raise CallError(ReadCode.EMPTY, "no data: there is no Multicall3 contract on this chain")
+    return data
+
+
 _WORD_RESULT = bytes.fromhex(_words(1, 64, 32))  # success, offset and length of a result of one word
 _LIST = bytes.fromhex(_words(32))
 _REVERTED = ReadError(ReadCode.REVERTED, "the contract call failed")
-_EMPTY = ReadError(ReadCode.EMPTY, "no data: there is no contract at the token's address")
 
 
 @lru_cache(maxsize=64)
 def _table(count: int) -> bytes:
-    """The item offsets of a list whose every result is one word, as nearly all are."""
-    return bytes.fromhex(_words(*(32 * count + 128 * n for n in range(count))))
+    """The length and item offsets of a list whose every result is one word, as nearly all are."""
+    return _LIST + bytes.fromhex(_words(count, *(32 * count + 128 * n for n in range(count))))
 
 
 def _results(data: bytes, count: int) -> list[int | ReadError]:
-    """Walk the canonical encoding of (bool, bytes)[]; raises ValueError."""
-    if len(data) < 64 + 32 * count or data[:32] != _LIST or int.from_bytes(data[32:64]) != count:
-        raise ValueError(f"not a list of {count} results")
+    """Read a list of (bool, bytes) as amounts; raises ValueError."""
     at = 64 + 32 * count
-    if len(data) == at + 128 * count and data[64:at] == _table(count):
+    if len(data) == at + 128 * count and data[:at] == _table(count):
         heads, words = zip(*iter_unpack("96s32s", data[at:]), strict=True)
         if all(head == _WORD_RESULT for head in heads):
             return [int.from_bytes(word) for word in words]
-    found: list[int | ReadError] = []
+    return [_amount(success, value) for success, value in _items(data, count)]
+
+
+def _items(data: bytes, count: int) -> list[tuple[bool, bytes]]:
+    """Walk the canonical encoding of (bool, bytes)[]; raises ValueError."""
+    at = 64 + 32 * count
+    if len(data) < at or data[:32] != _LIST or int.from_bytes(data[32:64]) != count:
+        raise ValueError(f"not a list of {count} results")
+    found: list[tuple[bool, bytes]] = []
     for slot in range(64, at, 32):
         if int.from_bytes(data[slot : slot + 32]) != at - 64:
             raise ValueError("the items are not where the list says")
         head = data[at : at + 96]
-        if head == _WORD_RESULT and len(data) >= at + 128:
-            found.append(int.from_bytes(data[at + 96 : at + 128]))
-            at += 128
-        else:
-            size, error = _other(head, data[at + 96 : at + 96 + LONGEST_REVERT])
-            found.append(error)
-            at += 96 + (size + 31) // 32 * 32
+        success, offset, size = int.from_bytes(head[:32]), int.from_bytes(head[32:64]), int.from_bytes(head[64:])
+        if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
+            raise ValueError("an item is not (bool, bytes)")
+        found.append((success == 1, data[at + 96 : at + 96 + size]))
+        at += 96 + (size + 31) // 32 * 32
     if at != len(data):
         raise ValueError("the list is cut short or followed by something else")
     return found
 
 
-def _other(head: bytes, rest: bytes) -> tuple[int, ReadError]:
-    """Parse a result that is not one word, by its head and (at least the beginning of) the rest: its size, and its error."""
-    success, offset, size = int.from_bytes(head[:32]), int.from_bytes(head[32:64]), int.from_bytes(head[64:])
-    if len(head) < 96 or success > 1 or offset != 64 or size > 2**20:
-        raise ValueError("an item is not (bool, bytes)")
+def _amount(success: bool, value: bytes) -> int | ReadError:
     if not success:
-        return size, ReadError(ReadCode.REVERTED, f"the contract call {reverted(rest[:size])}") if size else _REVERTED
-    if not size:
-        return size, _EMPTY
-    return size, ReadError(ReadCode.MALFORMED, f"not one 32-byte word but {size} bytes")
+        return ReadError(ReadCode.REVERTED, f"the contract call {reverted(value[:LONGEST_REVERT])}") if value else _REVERTED
+    if len(value) == 32:
+        return int.from_bytes(value)
+    return ReadError(ReadCode.MALFORMED, f"not one 32-byte word but {len(value)} bytes") if value else EMPTY

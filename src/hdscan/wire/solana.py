@@ -1,17 +1,19 @@
 """Solana's getMultipleAccounts: lamports and associated token accounts in one call, with the clock as the last key.
 
 solana.com/docs/rpc/http/getmultipleaccounts. Replies are positional, and items don't name their address: a reply of full
-length counts only with the Clock sysvar in its place, and of a short one only token accounts that name their owner and mint.
+length counts only with the Clock sysvar in its place, and of a short one nothing does. (A token account names its owner, but
+owners can be changed: it may be another one's that was asked for.)
 """
 
 from binascii import a2b_base64
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import MISSING, Missing
+from hdscan.model.provider import MISSING, Missing, TokenFacts
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
@@ -39,21 +41,29 @@ SLICE = 72  # bytes of an account that are asked: mint, owner, amount; the clock
 CLOCK_SIZE = 40
 CLOCK_DRIFT = 150  # slots, about a minute, between a reply's context and its clock
 _PROGRAMS = (TOKEN, TOKEN_2022)
+MINT_SIZE, DECIMALS, INITIALIZED = 82, 44, 45  # bytes of a mint, and where in it
+ACCOUNT_TYPE = 165  # where Token-2022 says what an account with extensions is; 1 is a mint
+
+NONE_PROVED: Mapping[str, str] = MappingProxyType({})
 
 U64 = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A call, and the `keys` to match its reply with, the clock last."""
+    """A call, and the `keys` to match its reply with, the clock last; `programs` are those of proved mints."""
 
     readings: Sequence[Reading]
     keys: Sequence[str]
     commitment: str
+    programs: Mapping[str, str]
 
     @property
     def call(self) -> Call:
-        options = {"commitment": self.commitment, "encoding": "base64", "dataSlice": {"offset": 0, "length": SLICE}}
-        return "getMultipleAccounts", (self.keys, options)
+        return _call(self.keys, self.commitment, SLICE)
+
+    def programs_of(self, reading: Reading) -> Sequence[str | None]:
+        """The token program of each key of a reading, None for the address itself."""
+        return (None,) if reading.asset.contract is None else programs_of(reading.asset.contract, self.programs)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -84,22 +94,37 @@ _number = msgspec.json.Decoder(U64)
 _string = msgspec.json.Decoder(str)
 
 
-def ask(readings: Sequence[Reading], commitment: str) -> Asked:
-    """Lay out a call: a native reading takes one key, a token reading two, one per token program; then the clock."""
+def ask(readings: Sequence[Reading], commitment: str, programs: Mapping[str, str] = NONE_PROVED) -> Asked:
+    """Lay out a call: a key for every reading, two for a token whose program is not in `programs`; then the clock."""
     keys: list[str] = []
     for reading in readings:
         mint = reading.asset.contract
-        keys += [reading.address] if mint is None else token_accounts(reading.address, mint)
-    return Asked(readings, [*keys, CLOCK], commitment)
+        keys += [reading.address] if mint is None else token_accounts(reading.address, mint, programs_of(mint, programs))
+    return Asked(readings, [*keys, CLOCK], commitment, programs)
 
 
-def token_accounts(owner: str, mint: str) -> list[str]:
-    """Derive the associated token accounts of an owner under Token and Token-2022; the owner may be off the curve."""
+def programs_of(mint: str, proved: Mapping[str, str]) -> Sequence[str]:
+    """The token programs under which a mint's accounts may be."""
+    return (proved[mint],) if mint in proved else _PROGRAMS
+
+
+def token_accounts(owner: str, mint: str, programs: Sequence[str] = _PROGRAMS) -> list[str]:
+    """Derive the associated token accounts of an owner under token programs; the owner may be off the curve."""
     from solders.pubkey import Pubkey
     from solders.token.associated import get_associated_token_address
 
-    owner_key, mint_key, *programs = map(Pubkey.from_string, (owner, mint, *_PROGRAMS))
-    return [str(get_associated_token_address(owner_key, mint_key, program)) for program in programs]
+    owner_key, mint_key, *by = map(Pubkey.from_string, (owner, mint, *programs))
+    return [str(get_associated_token_address(owner_key, mint_key, program)) for program in by]
+
+
+def mints_call(mints: Sequence[str], commitment: str) -> Call:
+    """The call for the accounts of mints, and the clock."""
+    return _call([*mints, CLOCK], commitment, ACCOUNT_TYPE + 1)
+
+
+def _call(keys: Sequence[str], commitment: str, length: int) -> Call:
+    options = {"commitment": commitment, "encoding": "base64", "dataSlice": {"offset": 0, "length": length}}
+    return "getMultipleAccounts", (keys, options)
 
 
 def _mint_and_owner(data: bytes) -> tuple[str, str]:
@@ -113,6 +138,23 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
 
     Raises CallError MALFORMED for anything else: too many accounts, no clock at its place, a clock of another time.
     """
+    slot, value = _decoded(answer, len(asked.keys))
+    if len(value) < len(asked.keys):
+        return Found((MISSING,) * len(asked.readings), slot, len(value))
+    _check_clock(value[-1], slot)
+    _check_places(value, asked)
+    accounts = iter(value)
+    return Found(tuple(_outcome(reading, asked.programs_of(reading), accounts) for reading in asked.readings), slot, len(value))
+
+
+def mints(answer: msgspec.Raw, count: int) -> list[TokenFacts | ReadError]:
+    """Decode a reply to `mints_call` for `count` mints; raises CallError MALFORMED, also for a short one."""
+    slot, value = _decoded(answer, count + 1)
+    _check_clock(value[-1] if len(value) > count else None, slot)
+    return [_facts(account) for account in value[:-1]]
+
+
+def _decoded(answer: msgspec.Raw, most: int) -> tuple[int, Sequence[_Account | None]]:
     reply = decode(_accounts, answer, "the result")
     slot, value = reply.context.slot, reply.value
     present = sum(account is not None for account in value)
@@ -120,14 +162,21 @@ def read(answer: msgspec.Raw, asked: Asked) -> Found:
         bytes(answer), {b'"lamports"': present, b'"owner"': present, b'"data"': present, b'"value"': 1, b'"slot"': 1}
     )
     below_63_bits(slot, "the slot")
-    if len(value) > len(asked.keys):
-        raise malformed(f"{len(value)} accounts for {len(asked.keys)} keys")
-    if len(value) < len(asked.keys):
-        return Found(tuple(_identified(value, asked.readings)), slot, len(value))
-    _check_clock(value[-1], slot)
-    _check_places(value, asked.readings)
-    accounts = iter(value)
-    return Found(tuple(_outcome(reading, accounts) for reading in asked.readings), slot, len(value))
+    if len(value) > most:
+        raise malformed(f"{len(value)} accounts for {most} keys")
+    return slot, value
+
+
+def _facts(account: _Account | None) -> TokenFacts | ReadError:
+    if account is None:
+        return ReadError(ReadCode.EMPTY, "there is no mint at the token's address")
+    data = _data(account)
+    plain = len(data) == MINT_SIZE
+    extended = account.owner == TOKEN_2022 and len(data) > ACCOUNT_TYPE and data[ACCOUNT_TYPE] == 1
+    if account.owner not in _PROGRAMS or not (plain or extended) or data[INITIALIZED] != 1:
+        owner = shown(account.owner[:44])
+        return ReadError(ReadCode.EMPTY, f"the token's address is no mint, but an account of program {owner}")
+    return TokenFacts(data[DECIMALS], program=account.owner)
 
 
 def slot(answer: msgspec.Raw) -> int:
@@ -153,16 +202,16 @@ def _check_clock(account: _Account | None, slot: int) -> None:
         raise malformed(f"where the clock belongs stands {error}: the accounts are not in place") from None
 
 
-def _check_places(value: Sequence[_Account | None], readings: Sequence[Reading]) -> None:
+def _check_places(value: Sequence[_Account | None], asked: Asked) -> None:
     """Refuse a reply in which a token account stands in another's place: then its neighbours may be out of place too.
 
     The mint and program of an associated token account never change. Its owner can, but one who was asked for as well looks
     like a shift, and so does the token account of such an owner in place of a wallet.
     """
-    owners = {reading.address for reading in readings}
+    owners = {reading.address for reading in asked.readings}
     accounts = iter(value)
-    for reading in readings:
-        for program in (None,) if reading.asset.contract is None else _PROGRAMS:
+    for reading in asked.readings:
+        for program in asked.programs_of(reading):
             account = next(accounts)
             if account is not None and account.owner in _PROGRAMS and _is_misplaced(account, reading, program, owners):
                 raise malformed("a token account stands in another's place: the accounts are not in place")
@@ -179,18 +228,21 @@ def _is_misplaced(account: _Account, reading: Reading, program: str | None, owne
     return account.owner != program or mint != reading.asset.contract or (owner != reading.address and owner in owners)
 
 
-def _outcome(reading: Reading, accounts: Iterator[_Account | None]) -> int | ReadError:
+def _outcome(reading: Reading, programs: Sequence[str | None], accounts: Iterator[_Account | None]) -> int | ReadError:
+    own = [(next(accounts), program) for program in programs]
     try:
-        if reading.asset.contract is None:
-            account = next(accounts)
-            lamports = 0 if account is None else account.lamports
-            if lamports >= 2**64:
-                raise malformed("more lamports than 64 bits hold")
-            return lamports
-        pair = [(next(accounts), program) for program in _PROGRAMS]
-        return sum(_token_units(account, program, reading) for account, program in pair)
+        return sum(
+            _lamports(account) if program is None else _token_units(account, program, reading) for account, program in own
+        )
     except CallError as error:
         return ReadError(error.fault, error.message)
+
+
+def _lamports(account: _Account | None) -> int:
+    lamports = 0 if account is None else account.lamports
+    if lamports >= 2**64:
+        raise malformed("more lamports than 64 bits hold")
+    return lamports
 
 
 def _token_units(account: _Account | None, program: str, reading: Reading) -> int:
@@ -207,24 +259,6 @@ def _token_units(account: _Account | None, program: str, reading: Reading) -> in
     if _mint_and_owner(data) != (reading.asset.contract, reading.address):
         raise malformed("the associated token account names another mint or owner")
     return int.from_bytes(data[64:72], "little")
-
-
-def _identified(value: Sequence[_Account | None], readings: Sequence[Reading]) -> Iterator[int | Missing]:
-    """Find in a short reply the token accounts that say themselves whose they are.
-
-    Both that were asked must be there, since an absent one looks like a lost one. Nothing counts beside native keys: one of
-    those may itself be a token account of somebody.
-    """
-    units: dict[tuple[str, str | None, str], list[int]] = {}
-    if all(reading.asset.contract for reading in readings):
-        for account in filter(None, value):
-            data = _data(account)
-            if len(data) == SLICE:
-                whose = (account.owner, *_mint_and_owner(data))
-                units.setdefault(whose, []).append(int.from_bytes(data[64:], "little"))
-    for reading in readings:
-        found = [units.get((program, reading.asset.contract, reading.address), []) for program in _PROGRAMS]
-        yield sum(map(sum, found)) if all(len(one) == 1 for one in found) else MISSING
 
 
 def _data(account: _Account) -> bytes:
