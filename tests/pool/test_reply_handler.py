@@ -7,7 +7,7 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Kind, ReadError
-from hdscan.pool.actions import ProveCall, Quarantined, ReadCall, TipCall
+from hdscan.pool.actions import FinalCheckDone, ProveCall, Quarantined, ReadCall, TipCall
 from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import HOUR
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
@@ -302,26 +302,28 @@ def test_what_nobody_else_can_confirm_stays_unread_and_is_no_zero():
 BUSY = failing(ReadCode.SERVER_ERROR, wordless=True)
 
 
-def limit_req(name, allowed, burst=5):
+class LimitReq:
     """Refuses without a word whatever exceeds a rate, as nginx does."""
-    excess, at = 0.0, START
 
-    def behave(asked, now):
-        nonlocal excess, at
-        now_excess = max(0.0, excess - allowed * (now - at)) + 1
-        if now_excess > burst + 1:
-            return BUSY(asked, now)
-        excess, at = now_excess, now
-        return good(name)(asked, now)
+    def __init__(self, allowed, burst):
+        self.allowed, self.burst = allowed, burst
+        self.excess, self.at = 0.0, None
 
-    return behave
+    def __call__(self, answer, now):
+        excess = 0.0 if self.at is None else max(0.0, self.excess - self.allowed * (now - self.at)) + 1
+        if excess > self.burst + 1:
+            return BUSY((), now)
+        self.excess, self.at = excess, now
+        return answer
 
 
 def test_a_host_that_allows_a_third_of_the_configured_rate_is_read_at_nearly_the_allowed_one():
     work = readings(300)
     took = {}
     for rate in (10, 30):
-        world = World(Scripted("a", limit_req("a", 10), capacity=1), rates={"a": rate}).read(work)
+        gate = LimitReq(10, burst=5)
+        a = Scripted("a", lambda asked, now, gate=gate: gate(good("a")(asked, now), now), capacity=1)
+        world = World(a, rates={"a": rate}).read(work)
         world.check(work)
         assert not world.unread()
         assert world.upstreams["a"].breakers[Kind.NATIVE].since is None
@@ -377,3 +379,23 @@ def test_a_reading_that_a_host_never_answers_holds_up_nothing_else():
     assert [result.reading.index for result in world.unread()] == [57]
     assert world.upstreams["a"].breakers[Kind.NATIVE].since is None
     assert world.elapsed < 2 + 10
+
+
+def test_a_question_that_came_too_soon_after_another_is_asked_again_by_itself():
+    gate = LimitReq(20, burst=0)
+    a = Scripted(
+        "a",
+        lambda asked, now: gate(good("a")(asked, now), now),
+        prove=lambda now: gate(100, now),
+        states_head=False,
+        names_blocks=True,
+        latency=0.01,
+    )
+    a.block = lambda height, now: gate(f"block {height}", now)
+    world = World(a, rates={"a": 30}).read(readings(1))
+    world.now += 10
+    world.pool.begin_final_check(world.now)
+    began = world.now
+    world.run()
+    assert FinalCheckDone(()) in world.events
+    assert world.now - began < 3

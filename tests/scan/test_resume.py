@@ -100,7 +100,7 @@ async def test_a_scan_after_a_completed_one_is_a_new_one(tmp_path: Path) -> None
 @played
 async def test_resume_after_an_outage_goes_on_from_the_last_commit(tmp_path: Path) -> None:
     dead = [always(Fault.SERVER_ERROR, first=60)]
-    async with stage(tmp_path, BTC, faults={h.name: dead for h in BTC}, addresses=200, outage_limit=0.4) as on:
+    async with stage(tmp_path, BTC, faults={h.name: dead for h in BTC}, addresses=200) as on:
         await on.scan()
         assert on.result.status is Status.FAILED
         before = committed(on, "btc")

@@ -52,4 +52,4 @@ EFFECTS: dict[ReadCode, Effect] = dict.fromkeys(ReadCode, Effect(failure=True, r
     ReadCode.TOO_LARGE: Effect(readings=Return.HALVED),
 }
 
-OVERLOADED = Effect()  # a host that answered a moment ago refuses without a word: see `Limiter.refused`
+OVERLOADED = Effect(throttles=True)  # a host that answered a moment ago refuses without a word: see `Limiter.refused`

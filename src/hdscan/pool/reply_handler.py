@@ -145,8 +145,6 @@ class ReplyHandler(msgspec.Struct, eq=False):
 
     def failed(self, call: Call, error: CallError, now: float) -> None:
         upstream = call.upstream
-        if isinstance(call, BlockHashCall):
-            self._watch.unanswered(upstream.endpoint)
         if isinstance(call, BlockHashCall | TokenCall) and EFFECTS[error.fault].trust is Trust.DISABLED:
             error = CallError(ReadCode.SERVER_ERROR, error.message)  # this one method may not be served to us
         effect = EFFECTS[error.fault]
@@ -164,11 +162,13 @@ class ReplyHandler(msgspec.Struct, eq=False):
                 self._outbox.events += self._quarantine(upstream.endpoint, error.message, error.fault)
             case Trust.LAGGING:
                 upstream.set_aside(error.message, now)
+        if isinstance(call, BlockHashCall) and not effect.throttles:  # else asked again by itself, not right after the head
+            self._watch.unanswered(upstream.endpoint)
         if isinstance(call, ReadCall):
             self._read_failed(call, effect, ReadError(error.fault, error.message), now)
         elif isinstance(call, TokenCall):
             upstream.end_check()
-            self._proofs.failed(call, error.fault, again=effect.throttles or effect is OVERLOADED)
+            self._proofs.failed(call, error.fault, again=effect.throttles)
         else:
             upstream.fail_check(error.message, now)
 
@@ -183,7 +183,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
         if effect.readings is Return.ANYBODY:
             for pending in batch:
                 pending.record_failure(upstream.name, reason, now)
-                pending.throttled += effect.throttles or effect is OVERLOADED
+                pending.throttled += effect.throttles
                 if pending.throttled > (PATIENCE_OVERLOADED if effect is OVERLOADED else PATIENCE):
                     pending.fail(upstream.name, reason, now)  # it seems to be about this reading, whatever the message
                     pending.failed_in = len(batch)
