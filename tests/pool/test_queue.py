@@ -70,12 +70,22 @@ def test_who_failed_a_reading_does_not_get_it_again_but_others_do():
 
 def test_without_retries_only_new_urgent_and_exempt_work_is_given():
     queue = filled(2)
-    urgent, budget_free, other = failed(3, "x")
+    work = urgent, budget_free, other = failed(3, "a")
+    for pending in work:
+        pending.offer_again()
     urgent.urgent = True
     budget_free.budget_free = True
     queue.give_back([other, budget_free, urgent])
     assert pull(queue, retries=False)[0] is urgent
     assert asked(pull(queue)) == [(2, "BNB")]
+
+
+def test_what_only_others_failed_is_no_retry():
+    queue = WorkQueue()
+    (back,) = failed(1, "x")
+    queue.give_back([back])
+    assert pull(queue, "x", retries=False) == []
+    assert pull(queue, "a", retries=False) == [back]
 
 
 def test_what_came_back_goes_before_what_is_new_and_what_is_urgent_before_all():

@@ -70,7 +70,7 @@ async def costs_little(path: Path, bad: HostSpec, rule: Rule, kinds: int = 1) ->
         return status
 
 
-@pytest.mark.parametrize("protocol", [protocol for protocol in BAD if protocol != "blockchair"])
+@pytest.mark.parametrize("protocol", BAD)
 @played
 async def test_a_host_without_the_state_it_names_is_found_out_at_once(tmp_path: Path, protocol: str) -> None:
     status = await costs_little(tmp_path, BAD[protocol], Rule(faults=(Fault.NODE_STATE,)))

@@ -35,7 +35,7 @@ class PendingReading(msgspec.Struct, eq=False):
     since: float | None = None  # when it first failed, or none could take it, since it was last offered
     answered: bool = False  # a good reply failed it since it was last offered
     failed_twice: bool = False  # all failed it, then something succeeded: a second time it is the reading's fault
-    failed: bool = False  # at least once: to ask again is a retry
+    failed_at: frozenset[str] = frozenset()  # the providers that ever failed it: to ask those again is a retry
     cap: int = NO_CAP  # readings in a call that holds it
     failed_in: int = 1  # readings in the last call that failed as a whole with it
     throttled: int = 0  # calls with it that were throttled
@@ -52,7 +52,8 @@ class PendingReading(msgspec.Struct, eq=False):
         """This provider failed it, or left it out as a zero (ABSENT: to ask again is no retry); it goes to another."""
         if not self.tried:
             self.since = now
-        self.failed = self.failed or error.code is not ReadCode.ABSENT
+        if error.code is not ReadCode.ABSENT:
+            self.failed_at |= {provider}
         self.tried |= {provider}
         self.record_failure(provider, error, now)
 
@@ -75,13 +76,14 @@ class _Lane(NamedTuple):
     kind: Kind
     cap: int
     urgent: bool
-    no_retry: bool
+    budget_free: bool
+    failed_at: frozenset[str]
     separate: bool
     offers: int
     closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
-        in_turn = retries or self.urgent or self.no_retry
+        in_turn = retries or self.urgent or self.budget_free or provider not in self.failed_at
         fits = call is self.kind or (call is Kind.MIXED and not self.separate)
         return provider not in self.closed_to and in_turn and fits
 
@@ -124,9 +126,8 @@ class WorkQueue:
             self._lane(pending).append(pending)
 
     def _lane(self, pending: PendingReading) -> deque[PendingReading]:
-        no_retry = pending.budget_free or not pending.failed
-        closed_to = pending.tried | pending.excluded
-        traits = pending.cap, pending.urgent, no_retry, pending.separate, pending.offers, closed_to
+        closed_to, failed_at = pending.tried | pending.excluded, pending.failed_at
+        traits = pending.cap, pending.urgent, pending.budget_free, failed_at, pending.separate, pending.offers, closed_to
         return self._lanes.setdefault(_Lane(pending.reading.kind, *traits), deque())
 
     def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[PendingReading]:
@@ -146,7 +147,7 @@ class WorkQueue:
         The next time after twice as long, so that what all of them refuse is not asked for without end.
         """
         overdue: list[PendingReading] = []
-        for key in [key for key in self._lanes if not (key.urgent or key.no_retry)]:
+        for key in [key for key in self._lanes if key.failed_at and not (key.urgent or key.budget_free)]:
             lane, before = self._lanes[key], now - patience * 2**key.offers
             while lane and lane[0].tried and lane[0].history[-1].at < before:
                 overdue.append(lane.popleft())

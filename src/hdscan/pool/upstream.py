@@ -195,7 +195,7 @@ class Upstream:
         if permit is None:
             return None
         self.limiter.take(self.cost(batch), now)
-        if all(pending.urgent or pending.budget_free or not pending.failed for pending in batch):
+        if all(pending.urgent or pending.budget_free or self.name not in pending.failed_at for pending in batch):
             self._budget.first()
         else:
             self._budget.retry(now)
