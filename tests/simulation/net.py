@@ -71,7 +71,7 @@ class Line:
 
     def reset(self) -> None:
         """Break the connection."""
-        self._break(ReadCode.UNREACHABLE, "the connection broke")
+        self._break(ReadCode.UNREACHABLE, "the connection broke", wordless=True)
 
     def reply_in_part(self, status: int, body: bytes, *, reset: bool) -> None:
         """Break off in the midst of the body."""
@@ -81,9 +81,9 @@ class Line:
         """Send more than anybody takes."""
         self._break(ReadCode.MALFORMED, "the reply is larger than 8 MiB")
 
-    def _break(self, fault: ReadCode, text: str) -> None:
+    def _break(self, fault: ReadCode, text: str, *, wordless: bool = False) -> None:
         if not self.future.done():
-            self.future.set_exception(CallError(fault, text))
+            self.future.set_exception(CallError(fault, text, wordless=wordless))
 
 
 class Meter:
@@ -268,7 +268,7 @@ class InProcess:
                 await asyncio.sleep(site.plan.connect * self._dice.random())
                 now = loop.time()
             if any(first <= now < last for first, last in site.plan.refuses) and not self._watch.healed:
-                raise CallError(ReadCode.UNREACHABLE, "no connection: Connection refused")
+                raise CallError(ReadCode.UNREACHABLE, "no connection: Connection refused", wordless=True)
             if sent is not None:
                 sent()
             url = urlsplit(join(base_url, request))

@@ -21,6 +21,7 @@ FAILURES = frozenset(
         ReadCode.MISSING,
     }
 )
+LATELY = 4.0  # seconds after a success in which a refusal without a word is overload
 PLAIN = (ReadCode.TIMEOUT, ReadCode.UNREACHABLE, ReadCode.SERVER_ERROR, ReadCode.MALFORMED)
 
 
@@ -88,6 +89,7 @@ class WatchedBreaker(Breaker):
         self._wait = policy.breaker_cooldown
         self._opened = 0.0
         self._calls: list[tuple[float, bool]] = []
+        self._succeeded_at = float("-inf")
 
     def acquire(self, now: float, longest: float | None = None) -> Permit | None:
         """Give a permit, if there is one."""
@@ -109,6 +111,7 @@ class WatchedBreaker(Breaker):
         if (fault := self._end.take()[1]) is not None:
             self._watch.fail("outcome", f"{self._name}: {fault} is taken for a success")
         self._watch.success_at[self._chain] = now - self._offset
+        self._succeeded_at = now
         if self._back(permit):
             if self._is is State.HALF_OPEN:
                 self._wait = self._policy.breaker_cooldown
@@ -122,6 +125,8 @@ class WatchedBreaker(Breaker):
         """Take in a failure."""
         if (fault := self._end.take()[1]) is not None and fault not in FAILURES:
             self._watch.fail("outcome", f"{self._name}: {fault} counts as a failure")
+        if self._end.wordless and self._policy.breaker_threshold >= 3 and 0.0 <= now - self._succeeded_at < LATELY:
+            self._watch.fail("outcome", f"{self._name} answered a moment ago, and a refusal without a word is a failure")
         if self._back(permit):
             if self._is is State.HALF_OPEN:
                 self._wait = min(2 * self._wait, 300.0)
