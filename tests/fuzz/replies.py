@@ -15,6 +15,7 @@ import msgspec
 from solders.pubkey import Pubkey
 
 from hdscan.model.errors import CallError
+from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire import blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana
 from hdscan.wire.failure import NO_CODES, failure
@@ -234,6 +235,36 @@ def _multicall(reply: Response) -> str:
     return _outcomes(found)
 
 
+_TOKENS_CALL = multicall.token_call([str(USDT.contract), "0x" + "1" * 40])
+_TOKENS_BATCH = jsonrpc.encode([_TOKENS_CALL])
+_NAMED = [
+    (True, (18).to_bytes(32)),
+    (True, eth_abi.encode(["string"], ["USDT"])),
+    (True, (6).to_bytes(32)),
+    (True, b"MKR".ljust(32, b"\0")),
+]
+_STATED = "0x" + eth_abi.encode(["(bool,bytes)[]"], [_NAMED]).hex()
+
+
+def _multicall_tokens(reply: Response) -> str:
+    found = multicall.token_facts(jsonrpc.single(reply, _TOKENS_BATCH, evm.CODES), 2)
+    (items,) = eth_abi.decode(["(bool,bytes)[]"], bytes.fromhex(_single_answer(reply, _TOKENS_BATCH)[2:]))
+    assert len(items) == 2 * len(found)
+    for facts, (success, word), (_, symbol) in zip(found, items[::2], items[1::2], strict=True):
+        if isinstance(facts, TokenFacts):
+            assert success
+            assert facts.decimals == int.from_bytes(word)
+            assert facts.symbol is None or facts.symbol.encode() in symbol
+    return _outcomes(found)
+
+
+def _etherscan_decimals(reply: Response) -> str:
+    found = etherscan.token_facts(reply)
+    if isinstance(found, TokenFacts):
+        assert found == TokenFacts(int(reading_of(reply.body)["result"], 16))
+    return _outcomes([found])
+
+
 # -- Solana
 
 _OWNERS = [str(Pubkey(bytes([number]) * 32)) for number in (1, 2, 3)]
@@ -241,6 +272,11 @@ _ASKED = {
     "native": solana.ask([Reading(n, owner, SOL) for n, owner in enumerate(_OWNERS)], "finalized"),
     "token": solana.ask([Reading(n, owner, USDC) for n, owner in enumerate(_OWNERS)], "finalized"),
     "mixed": solana.ask([Reading(0, _OWNERS[0], SOL), Reading(0, _OWNERS[0], USDC)], "finalized"),
+    "proved": solana.ask(
+        [Reading(n, owner, asset) for n, owner in enumerate(_OWNERS) for asset in (SOL, USDC)],
+        "finalized",
+        {str(USDC.contract): solana.TOKEN},
+    ),
 }
 
 
@@ -262,7 +298,8 @@ def _solana_reply(asked: solana.Asked) -> dict[str, Any]:
             value.append(None if number == 1 else _account(solana.SYSTEM, b"", 10**9 + number))
         else:
             value.append(_token_account(solana.TOKEN, reading.address, 500 + number))
-            value.append(None if number else _token_account(solana.TOKEN_2022, reading.address, 7))
+            if len(asked.programs_of(reading)) == 2:
+                value.append(None if number else _token_account(solana.TOKEN_2022, reading.address, 7))
     value.append(_account(solana.SYSVAR, (341_197_247).to_bytes(8, "little") + bytes(32)))
     return {
         "jsonrpc": "2.0",
@@ -283,11 +320,10 @@ def _solana(asked: solana.Asked) -> Callable[[Response], str]:
         whole = len(value) == len(asked.keys)
         at = 0
         for outcome, reading in zip(found.outcomes, asked.readings, strict=True):
-            width = 1 if reading.asset.is_native else 2
+            width = len(asked.programs_of(reading))
             if isinstance(outcome, int):
-                mine = value[at : at + width] if whole else value
-                assert outcome == _held(mine, reading), f"{outcome} is not what the reply says of {reading}"
-                assert whole or not reading.asset.is_native
+                assert whole
+                assert outcome == _held(value[at : at + width], reading), f"{outcome} is not what the reply says of {reading}"
             at += width
         return _outcomes(found.outcomes)
 
@@ -308,6 +344,25 @@ def _held(accounts: Sequence[Any], reading: Reading) -> int:
         if len(data) == 72 and str(Pubkey(data[:32])) == reading.asset.contract and str(Pubkey(data[32:64])) == reading.address:
             held += int.from_bytes(data[64:], "little")
     return held
+
+
+_MINTS = jsonrpc.encode([solana.mints_call([str(USDC.contract), _OWNERS[0]], "finalized")])
+
+
+def _solana_mints(reply: Response) -> str:
+    found = solana.mints(jsonrpc.single(reply, _MINTS, solana.CODES), 2)
+    value = _single_answer(reply, _MINTS)["value"]
+    assert len(value) == len(found) + 1
+    for facts, account in zip(found, value, strict=False):
+        if isinstance(facts, TokenFacts):
+            data = base64.b64decode(account["data"][0])
+            assert (facts.program, facts.decimals, facts.symbol) == (account["owner"], data[44], None)
+    return _outcomes(found)
+
+
+_MINT = _account(solana.TOKEN, bytes(44) + b"\6\1" + bytes(36))
+_EXTENDED = _account(solana.TOKEN_2022, (bytes(44) + b"\11\1").ljust(165, b"\0") + b"\1")
+_CLOCK = _account(solana.SYSVAR, (341_197_247).to_bytes(8, "little") + bytes(32))
 
 
 def _solana_slot(reply: Response) -> str:
@@ -387,6 +442,19 @@ TARGETS = tuple(
             (f"solana-{kind}", _solana(asked), [_dump(_solana_reply(asked)), _dump(_SOLANA["getMultipleAccounts"])])
             for kind, asked in _ASKED.items()
         ),
+        (
+            "solana-mints",
+            _solana_mints,
+            [
+                _said(
+                    solana.mints_call([str(USDC.contract), _OWNERS[0]], "finalized"),
+                    {"context": {"slot": 341_197_247}, "value": each},
+                )
+                for each in ([_MINT, _EXTENDED, _CLOCK], [_MINT, None, _CLOCK])
+            ],
+        ),
+        ("multicall-tokens", _multicall_tokens, [_said(_TOKENS_CALL, _STATED)]),
+        ("etherscan-decimals", _etherscan_decimals, [_dump({"jsonrpc": "2.0", "id": 83, "result": f"0x{18:064x}"})]),
         ("solana-slot", _solana_slot, [_said(("getSlot", ()), 1234)]),
         ("solana-genesis", _solana_genesis, [_said(solana.GENESIS, _SOLANA["getGenesisHash"]["result"])]),
         ("failure", _failure, []),
