@@ -363,3 +363,19 @@ def test_amounts_are_stored_as_decimal_text(store: Store, path: Path) -> None:
     commit(store, scan_id, chunk, whole(chunk, otherwise=said(WEI)))
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT DISTINCT amount, typeof(amount) FROM balance").fetchall() == [(str(WEI), "text")]
+
+
+def test_what_a_contract_calls_itself_makes_no_other_asset(store: Store) -> None:
+    fill(store, 1)
+    scan_id = begin(store, 1, chunk=1)
+    [chunk] = chunks(store, scan_id)
+    named = [
+        msgspec.structs.replace(result, reading=msgspec.structs.replace(result.reading, asset=renamed(result.reading.asset)))
+        for result in whole(chunk)
+    ]
+    commit(store, scan_id, chunk, named)
+    assert {row.state for row in store.balances.rows("bsc")} == {BalanceState.READ}
+
+
+def renamed(asset: Asset) -> Asset:
+    return msgspec.structs.replace(asset, onchain_symbol="USD₮0")
