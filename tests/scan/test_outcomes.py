@@ -43,6 +43,7 @@ async def test_success_is_read_and_counted(tmp_path: Path) -> None:
         status = on.provider("good")
         assert (status.state, set(status.breaker.values())) == ("ready", {"closed"})
         assert status.ok == status.calls == len(on.log("good"))
+        assert status.amounts >= 50
         assert (status.failed, status.throttled, status.last_error) == (0, 0, None)
 
 

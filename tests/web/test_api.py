@@ -196,6 +196,9 @@ def test_metrics_are_openmetrics_and_name_no_address(scanned: Site) -> None:
     read = {tuple(sample.labels.values()): sample.value for sample in families["hdscan_readings"].samples}
     assert read["btc", "read"] == 30
     assert read["bsc", "unread"] == 60
+    assert sum(sample.value for sample in families["hdscan_provider_amounts"].samples) >= sum(
+        count for (_, state), count in read.items() if state == "read"
+    )
     assert {label for family in families.values() for sample in family.samples for label in sample.labels} == {
         *("chain", "state", "provider", "outcome")
     }

@@ -59,6 +59,7 @@ class Metrics(Collector):
         calls = GaugeMetricFamily(
             "hdscan_provider_calls", "Calls of the last scan, by outcome.", labels=["provider", "outcome"]
         )
+        amounts = GaugeMetricFamily("hdscan_provider_amounts", "Amounts that the last scan's calls gave.", labels=["provider"])
         states = GaugeMetricFamily("hdscan_provider_state", "1 for the current state.", labels=["provider", "state"])
         rates = GaugeMetricFamily("hdscan_provider_rate", "Current rate limit in calls per second.", labels=["provider"])
         for each in self._wallet.providers():
@@ -66,5 +67,6 @@ class Metrics(Collector):
                 calls.add_metric([each.name, outcome], getattr(each, outcome))
             for state in ProviderState:
                 states.add_metric([each.name, state.value], each.state is state)
+            amounts.add_metric([each.name], each.amounts)
             rates.add_metric([each.name], each.rate)
-        yield from (calls, states, rates)
+        yield from (calls, amounts, states, rates)
