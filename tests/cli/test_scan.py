@@ -18,10 +18,10 @@ Start = Callable[..., Running]
 SLOW = HostSpec(name="slow", chain="btc", protocols=("esplora",), rate=10, latency=0.002)
 RESULT = ["scan_id", "status", "chains"]
 CHAIN = ["status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"]
-CHAIN += ["audited", "disputed", "unaudited"]
+CHAIN += ["audited", "disputed", "unaudited", "audit_requests"]
 BALANCE = [  # scripts rely on these
     *("chain", "index", "path", "address", "asset", "amount", "unconfirmed", "decimals"),
-    *("height", "observed_at", "source", "state", "error", "answers"),
+    *("height", "observed_at", "source", "state", "error", "answers", "operators", "said_by"),
 ]
 PROVIDER = [
     *("name", "chain", "protocol", "state", "breaker", "rate"),

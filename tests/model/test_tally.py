@@ -8,7 +8,7 @@ from hdscan.model.scan import ChainResult, ChainScan, Status
 from hdscan.model.tally import Tally
 
 COUNTS = {"addresses": 5, "readings": 15, "read": 7, "unread": 3, "funded": 2, "seconds": 1.5, "requests": 9}
-AUDIT = {"audited": 4, "disputed": 1, "unaudited": 2}
+AUDIT = {"audited": 4, "disputed": 1, "unaudited": 2, "audit_requests": 3}
 RECORD = ChainScan(1, "btc", Status.RUNNING, ("BTC",), **COUNTS, **AUDIT)
 
 

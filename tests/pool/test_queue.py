@@ -12,6 +12,7 @@ from tests.pool.virtual import COIN, START, USDT, readings
 
 ERROR = ReadError(ReadCode.TIMEOUT, "late")
 ONE_EACH = {Kind.NATIVE: 1, Kind.TOKEN: 1}
+NOBODY = dict.fromkeys(ONE_EACH, frozenset())
 SOLANA = {Kind.NATIVE: 1, Kind.TOKEN: 2}
 
 
@@ -146,14 +147,34 @@ def test_stuck_is_what_all_who_are_able_have_tried():
     queue = WorkQueue()
     both, one = failed(1, "a", "b"), failed(2, "a")
     queue.give_back(one + both)
-    assert queue.take_stuck({Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset()}) == both
+    assert queue.take_stuck({Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset()}, NOBODY) == both
     assert len(queue) == 2
-    assert queue.take_stuck({Kind.NATIVE: frozenset("a"), Kind.TOKEN: frozenset()}) == one
+    assert queue.take_stuck({Kind.NATIVE: frozenset("a"), Kind.TOKEN: frozenset()}, NOBODY) == one
+
+
+def test_a_question_is_stuck_when_nobody_steady_can_take_it():
+    queue = WorkQueue()
+    question = PendingReading(1, readings(1, COIN)[0], excluded=frozenset("a"))
+    queue.add([question])
+    able = {Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset()}
+    assert queue.take_stuck(able, able) == []
+    assert queue.take_stuck(able, {Kind.NATIVE: frozenset("a"), Kind.TOKEN: frozenset()}) == [question]
+
+
+def test_what_is_withdrawn_is_forgotten_wherever_it_waits():
+    queue = filled(3)
+    queue.give_back(failed(1, "a"))
+    before = len(queue)
+    queue.withdraw({99})
+    assert len(queue) == before
+    queue.withdraw({0})
+    assert len(queue) == 0
+    assert not queue.has_returned
 
 
 def test_new_work_is_stuck_when_nobody_is_able():
     queue = filled(3, COIN, USDT)
-    stuck = queue.take_stuck({Kind.NATIVE: frozenset("a"), Kind.TOKEN: frozenset()})
+    stuck = queue.take_stuck({Kind.NATIVE: frozenset("a"), Kind.TOKEN: frozenset()}, NOBODY)
     assert {item.reading.asset for item in stuck} == {USDT}
     assert len(queue) == 3
 
@@ -208,7 +229,7 @@ def test_whatever_is_pulled_and_given_back_nothing_is_lost_or_doubled(n, steps):
     queue.add(work)
     for provider, kind, units, retries, then in steps:
         if then == "stuck":
-            stuck = queue.take_stuck({Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset("a")})
+            stuck = queue.take_stuck({Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset("a")}, NOBODY)
             for item in stuck:
                 item.offer_again()
             queue.give_back(stuck)
@@ -237,5 +258,5 @@ def test_whatever_is_pulled_and_given_back_nothing_is_lost_or_doubled(n, steps):
     assert left + len(out) == len(work)
     for item in [*work]:
         item.offer_again()
-    rest = queue.take_stuck({Kind.NATIVE: frozenset(), Kind.TOKEN: frozenset()})
+    rest = queue.take_stuck(NOBODY, NOBODY)
     assert Counter(map(id, rest + out)) == Counter(map(id, work))

@@ -11,7 +11,7 @@ from hdscan.model.audit import AuditOutcome
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, Reading, Unread
-from hdscan.scan.audit import Again, Another, AuditCase, chosen, contradiction, sampled
+from hdscan.scan.audit import Again, Another, AuditCase, Court, Jury, chosen, contradiction, sampled
 from hdscan.scan.jobs import AuditJob
 
 COIN = Asset("btc", "BTC", 8)
@@ -30,7 +30,7 @@ def said(source: str, amount: int, height: int | None = 100, at: float = 1.0) ->
 
 def case(first: Balance, *outcomes: Balance | Unread, operators: dict[str, str] = OPERATORS) -> AuditCase:
     """A case with its answers; whoever answers was among those that might be asked."""
-    made = AuditCase(reading(), first, operators, tolerance=2)
+    made = AuditCase(reading(), first, Jury(operators), tolerance=2)
     for outcome in outcomes:
         assert made.question is not None, "nobody is asked any more"
         assert isinstance(outcome, Unread) or outcome.source not in made.excluded()
@@ -131,7 +131,7 @@ def test_the_odd_one_that_does_not_answer_has_not_lost() -> None:
 def test_a_case_whose_answer_is_taken_back_asks_nobody_any_more() -> None:
     made = case(said("a", 5), said("b", 0))
     made.retract()
-    assert AuditJob(cases=[made]).questions() == {}
+    assert AuditJob.of(Court({}, 2), [made]).ask() == {}
     made.take(said("c", 5))
     assert len(made.answers) == 2
 
@@ -156,7 +156,7 @@ Said = st.builds(
 def test_whatever_is_answered_an_audit_ends_after_four_questions_with_an_amount_that_two_operators_gave(
     script: list[Balance | None], operators: dict[str, str]
 ) -> None:
-    made = AuditCase(reading(), said("a", 1), operators, 2)
+    made = AuditCase(reading(), said("a", 1), Jury(operators), 2)
     asked = 0
     while made.question is not None:
         asked += 1
@@ -233,7 +233,7 @@ def found_out(seed: int, percent: float, share: float, lie: Lying) -> tuple[int,
         amounts += false and first.amount != 0
         if not chosen(seed, reading(index), first, percent):
             continue
-        made = AuditCase(reading(index), first, OPERATORS, 2)
+        made = AuditCase(reading(index), first, Jury(OPERATORS), 2)
         while made.question is not None:
             who = next(name for name in ("b", "c", "a") if name not in made.excluded())
             made.take(said(who, first.amount if who == "a" and liar else true))

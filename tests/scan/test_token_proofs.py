@@ -42,7 +42,8 @@ async def test_on_solana_a_token_takes_one_key_once_its_program_is_proved(tmp_pa
         await on.scan()
         on.assert_all_true()
         calls = [entry for name in "ab" for entry in on.log(name) if entry.asks]
-        assert len(calls) <= 500 * 3 / 99 + 4
+        held = sum(int(row.amount or 0) > 0 for row in on.wallet.balances("sol"))  # asked twice
+        assert len(calls) <= (500 * 3 + held) / 99 + 6
         assert max(entry.items for entry in calls) == 100
         assert proofs(on, "sol") == 2
         on.city.reset()

@@ -56,6 +56,11 @@ source = Table(
     "source", metadata, Column("id", sa.Integer, primary_key=True), Column("name", sa.Text, nullable=False, unique=True)
 )
 
+# a set of providers: a JSON list of the ids of sources, in order
+witness = Table(
+    "witness", metadata, Column("id", sa.Integer, primary_key=True), Column("sources", sa.Text, nullable=False, unique=True)
+)
+
 scan = Table("scan", metadata, Column("id", sa.Integer, primary_key=True), Column("began_at", sa.Float(53), nullable=False))
 
 scan_chain = Table(
@@ -110,6 +115,8 @@ def _amounts(name: str) -> Table:
         Column("height", sa.BigInteger),
         Column("observed_at", sa.Float(53), nullable=False),
         Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
+        Column("witness_id", sa.Integer),  # who said this amount since it last changed
+        Column("confirmed_in", sa.Integer),  # the scan in which two operators did
     )
 
 
@@ -142,9 +149,9 @@ scan_audit = Table(
     metadata,
     Column("scan_id", sa.Integer, primary_key=True),
     Column("chain", sa.SmallInteger, primary_key=True),
-    Column("percent", sa.Float(53), nullable=False),  # of the zeros
+    Column("percent", sa.Float(53)),  # of the zeros at least; NULL without a minimum
     Column("seed", sa.BigInteger, nullable=False),
-    *(Column(name, sa.BigInteger, nullable=False) for name in ("audited", "disputed", "unaudited")),
+    *(Column(name, sa.BigInteger, nullable=False) for name in ("audited", "disputed", "unaudited", "audit_requests")),
     sa.ForeignKeyConstraint(["scan_id", "chain"], ["scan_chain.scan_id", "scan_chain.chain"]),
     sqlite_with_rowid=False,
 )

@@ -4,13 +4,31 @@ from pathlib import Path
 
 import pytest
 
-from hdscan.model.audit import Audited, AuditOutcome, AuditPlan
+from hdscan.model.audit import Audited, AuditOutcome, AuditPlan, Standing
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import BalanceState, ChainPlan, ChainScan
 from hdscan.store import Store
 
-from .wallet import NOW, WEI, begin, chunks, commit, dump, failed, fill, known, result, said, whole
+from .wallet import (
+    BITCOIN,
+    BNB,
+    BSC,
+    BTC,
+    NOW,
+    USDT,
+    WEI,
+    begin,
+    chunks,
+    commit,
+    dump,
+    failed,
+    fill,
+    known,
+    result,
+    said,
+    whole,
+)
 
 PLAN = AuditPlan(5.0, 42)
 
@@ -32,6 +50,11 @@ def wallet(store: Store) -> Store:
 def found(index: int, outcome: AuditOutcome, *answers: Balance, symbol: str = "BNB") -> Audited:
     stands = {AuditOutcome.DISPUTED: None, AuditOutcome.CONFIRMED: answers[0], AuditOutcome.UNAUDITED: answers[0]}
     return Audited(result(index, symbol, answers[0]).reading, outcome, answers, stands.get(outcome, answers[-1]))
+
+
+def settle(store: Store, scan_id: int, *each: Audited) -> ChainScan:
+    """Write how disputes ended that were read again."""
+    return store.scans.commit_final(scan_id, "bsc", (), each, now=NOW, seconds=0.5, requests=1)
 
 
 def write(store: Store, scan_id: int, *each: Audited) -> ChainScan:
@@ -57,7 +80,7 @@ def test_a_plan_is_kept_with_its_seed_and_its_percentage_may_change(wallet: Stor
     assert record is not None
     assert (record.audit, record.audited, record.disputed, record.unaudited) == (50.0, 0, 0, 0)
     plain = begin(wallet, 4, chunk=4)
-    assert wallet.audits.plan_of(plain, "bsc") is None
+    assert wallet.audits.plan_of(plain, "bsc") == AuditPlan(None, 0)
 
 
 def test_what_was_read_is_due_in_order_until_it_is_audited(wallet: Store) -> None:
@@ -102,18 +125,19 @@ def test_a_disputed_reading_has_no_amount_and_every_answer(wallet: Store) -> Non
     bnb, usdt = wallet.balances.totals("bsc")
     assert (bnb.amount, bnb.read, bnb.unread, bnb.disputed, bnb.funded) == ("0", 3, 0, 1, 0)
     assert (usdt.read, usdt.disputed) == (4, 0)
-    assert [(d.address.index, d.balance) for d in wallet.audits.disputed(scan_id, "bsc", None, 9)] == [(1, answers[0])]
+    assert [(each.index, symbol) for each, symbol in wallet.scans.disputed(scan_id, "bsc", None, 9)] == [(1, "BNB")]
+    assert wallet.scans.standing(scan_id, "bsc", [result(1, "BNB", said(5)).reading]) == {(1, "BNB"): Standing(None, None)}
     assert not any(row.index == 1 for row in wallet.balances.rows("bsc", "BNB", True))
 
 
 def test_a_dispute_ends_when_operators_agree_or_another_scan_reads_it(wallet: Store) -> None:
     scan_id = scanned(wallet, {(1, "BNB"): said(5), (2, "BNB"): said(6)})
     write(wallet, scan_id, *(found(i, AuditOutcome.DISPUTED, said(4 + i), said(0, NOW, "other")) for i in (1, 2)))
-    record = write(wallet, scan_id, found(1, AuditOutcome.CONFIRMED, said(5), said(5, NOW, "other")))
-    assert (record.read, record.disputed, record.funded) == (7, 1, 1)
+    record = settle(wallet, scan_id, found(1, AuditOutcome.CONFIRMED, said(5), said(5, NOW, "other")))
+    assert (record.read, record.disputed, record.funded, record.audited) == (7, 1, 1, 2)
     assert known(wallet)[1, "BNB"].amount == "5"
-    record = write(wallet, scan_id, found(2, AuditOutcome.UNAUDITED, said(6)))
-    assert record.disputed == 1, "nobody's answer settles nothing"
+    record = wallet.scans.commit_final(scan_id, "bsc", [result(2, "BNB", failed("down"))], now=NOW, seconds=0.5, requests=1)
+    assert (record.disputed, record.unread) == (1, 0), "nobody's answer settles nothing"
     scanned(wallet, {(2, "BNB"): said(6, NOW + 9)}, NOW + 9)
     assert known(wallet)[2, "BNB"].amount == "6"
     assert wallet.balances.totals("bsc")[0].disputed == 0
@@ -158,15 +182,64 @@ def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store
         found(3, AuditOutcome.DISPUTED, said(9, NOW + 9), said(0, NOW, "liar")),
     )
     count = wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED)
-    assert count == 2
+    assert count == 3
     record = wallet.scans.latest("bsc")
     assert record is not None
-    assert (record.read, record.unread, record.disputed, record.audited) == (6, 2, 0, 0)
-    assert {(gap.index, gap.code) for gap in wallet.balances.gaps("bsc")} == {(1, "contradicted"), (3, "contradicted")}
+    assert (record.read, record.unread, record.disputed, record.audited) == (5, 3, 0, 0)
+    assert {(gap.index, gap.code) for gap in wallet.balances.gaps("bsc")} == {(i, "contradicted") for i in (1, 2, 3)}
     rows = known(wallet)
     assert (rows[1, "BNB"].amount, rows[1, "BNB"].state) == ("3", BalanceState.STALE), "what was known before comes back"
     assert (rows[3, "BNB"].amount, rows[3, "BNB"].state) == ("8", BalanceState.STALE)
-    assert (2, "BNB") in due(wallet, scan_id), "what it confirmed is to be audited anew"
+    assert (rows[2, "BNB"].amount, rows[2, "BNB"].state) == ("0", BalanceState.STALE), "what it bore out falls with it"
+    assert wallet.check() == []
+
+
+def test_an_unchanged_amount_or_a_zero_only_loses_the_word_of_a_retracted_source(wallet: Store) -> None:
+    scanned(wallet, {(1, "BNB"): said(3)})
+    scan_id = scanned(wallet, {(1, "BNB"): said(3, NOW + 9)}, NOW + 9)
+    write(
+        wallet,
+        scan_id,
+        found(1, AuditOutcome.CONFIRMED, said(3, NOW + 9), said(3, NOW + 9, "liar")),
+        found(2, AuditOutcome.CONFIRMED, said(0, NOW + 9), said(0, NOW + 9, "liar")),
+    )
+    rows = known(wallet)
+    assert [(rows[i, "BNB"].operators, rows[i, "BNB"].said_by) for i in (1, 2)] == [(2, ("liar", "multicall"))] * 2
+    assert wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED) == 0
+    rows = known(wallet)
+    assert [(rows[i, "BNB"].amount, rows[i, "BNB"].said_by) for i in (1, 2)] == [("3", ("multicall",)), ("0", ("multicall",))]
+    assert {(1, "BNB"), (2, "BNB")} <= set(due(wallet, scan_id)), "to be audited anew"
+    assert wallet.check() == []
+
+
+def test_who_said_an_amount_is_kept_until_it_changes(wallet: Store) -> None:
+    wallet.register([BTC, BSC], [BITCOIN, BNB, USDT], {"multicall": "one", "twin": "one"})
+    scanned(wallet, {(1, "BNB"): said(3)})
+    scanned(wallet, {(1, "BNB"): said(3, NOW + 1, "twin")}, NOW + 1)
+    assert (known(wallet)[1, "BNB"].said_by, known(wallet)[1, "BNB"].operators) == (("multicall", "twin"), 1)
+    scanned(wallet, {(1, "BNB"): said(3, NOW + 2, "other")}, NOW + 2)
+    assert (known(wallet)[1, "BNB"].operators, known(wallet)[1, "BNB"].source) == (2, "other")
+    bnb, usdt = wallet.balances.totals("bsc")
+    assert (bnb.confirmed_funded, bnb.confirmed_zeros, usdt.confirmed_zeros) == (1, 0, 0)
+    scanned(wallet, {(1, "BNB"): said(4, NOW + 3)}, NOW + 3)
+    assert (known(wallet)[1, "BNB"].operators, known(wallet)[1, "BNB"].said_by) == (1, ("multicall",))
+
+
+def test_a_dispute_about_a_known_amount_keeps_it_for_the_next_retraction(wallet: Store) -> None:
+    scanned(wallet, {(1, "BNB"): said(3)})
+    scan_id = begin(wallet, 4, chunk=4, now=NOW + 9)
+    [chunk] = chunks(wallet, scan_id)
+    dispute = found(1, AuditOutcome.DISPUTED, said(0, NOW + 9), said(3, NOW + 9, "liar"))
+    rest = [each for each in whole(chunk, otherwise=said(0, NOW + 9)) if each.reading != dispute.reading]
+    record = wallet.scans.commit_chunk(
+        scan_id, "bsc", chunk, rest, [dispute], worker="here:1", now=NOW, seconds=1.0, requests=1
+    )
+    assert record is not None
+    assert (record.read, record.unread, record.disputed, record.audited) == (7, 0, 1, 1)
+    assert known(wallet)[1, "BNB"].state is BalanceState.DISPUTED
+    assert wallet.check() == []
+    wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED)
+    assert (known(wallet)[1, "BNB"].amount, known(wallet)[1, "BNB"].state) == ("3", BalanceState.STALE)
     assert wallet.check() == []
 
 

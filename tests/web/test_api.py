@@ -116,7 +116,7 @@ def test_totals_are_those_of_the_command_line_whatever_the_page_leaves_out(scann
     totals = {(each["chain"], each["asset"]): each for each in page["totals"]}
     assert totals["bsc", "USDT"] | {"decimals": 18} == {
         **{"chain": "bsc", "asset": "USDT", "decimals": 18, "amount": None, "unconfirmed": None, "stale_amount": "0"},
-        **{"read": 0, "stale": 0, "unread": 30, "funded": None, "disputed": 0},
+        **{"read": 0, "stale": 0, "unread": 30, "funded": None, "disputed": 0, "confirmed_funded": 0, "confirmed_zeros": 0},
     }
     rows = scanned.home.lines("balances", "--jsonl", "--chain", "btc")
     assert totals["btc", "BTC"]["amount"] == str(sum(int(row["amount"]) for row in rows))

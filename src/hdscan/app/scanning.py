@@ -42,6 +42,7 @@ async def engine(settings: Settings, store: Store) -> AsyncIterator[Engine]:
                 settings.scan.chunk,
                 settings.scan.final_passes,
                 worker=f"{socket.gethostname()}:{os.getpid()}",
+                audit=settings.scan.audit,
             ),
             clock=clock,
             jitter=random.random,

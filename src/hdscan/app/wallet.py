@@ -70,7 +70,9 @@ class Wallet:
         self.settings = settings
         self.store = Store.open(settings.db, settings.network, create=create)
         try:
-            self.store.register(list(settings.chains.values()), [a for assets in settings.assets.values() for a in assets])
+            operators = {each.provider_name(name): each.operated_by for each in settings.endpoints for name in each.protocols}
+            assets = [asset for assets in settings.assets.values() for asset in assets]
+            self.store.register(list(settings.chains.values()), assets, operators)
         except BaseException:
             self.store.close()
             raise

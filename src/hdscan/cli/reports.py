@@ -24,7 +24,7 @@ PAGE = 50  # rows of a table for people; the other forms give all
 COUNTS = ("addresses", "readings", "read", "unread", "disputed", "funded", "requests")
 STATUS_COLUMNS = (
     *("chain", "scan_id", "status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"),
-    *("error", "audited", "disputed", "unaudited"),
+    *("error", "audited", "disputed", "unaudited", "audit_requests"),
 )
 CALLS = ("calls", "ok", "failed", "throttled", "amounts")
 

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from hdscan.model.url import host
+
 
 class Cost(StrEnum):
     """What a provider counts against its rate."""
@@ -27,8 +29,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     cost: Cost = Cost.CALL
     batch: int | None = None  # the most items per call
     operator: str | None = None
+    trusted: bool = False  # the user's own: its word alone is enough
     disabled: str | None = None  # why it is off, e.g. a missing key
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
+
+    @property
+    def operated_by(self) -> str:
+        """The operator; a host without one is its own."""
+        return (self.operator or host(self.url)).casefold()
 
     def provider_name(self, protocol: str) -> str:
         """The endpoint's name, followed by the protocol if it has several."""

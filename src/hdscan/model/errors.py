@@ -72,6 +72,7 @@ class ReadCode(StrEnum):
     NOT_SERVED = "not_served"  # the provider does not serve this chain
     WRONG_CHAIN = "wrong_chain"  # the provider serves another chain
     CONTRADICTED = "contradicted"  # other operators agree against the provider
+    UNCONFIRMED = "unconfirmed"  # one operator claims another amount than the known one, and no second could be asked
     REORG = "reorg"  # the block that it was read at was orphaned
     STALE = "stale"  # the provider's head is behind its peers'
     TOO_LARGE = "too_large"  # more items than the provider takes

@@ -39,7 +39,7 @@ class ChainPlan(msgspec.Struct, frozen=True):
     assets: tuple[str, ...]
     addresses: int
     chunk: int
-    audit: AuditPlan | None = None
+    audit: AuditPlan = AuditPlan(None, 0)
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class ChainScan(Tally, frozen=True):
-    """One chain within one scan: `error` is why it failed, `audit` the percentage of zeros to audit, None without an audit."""
+    """One chain within one scan: `error` is why it failed, `audit` the least percentage of zeros to audit, if there is one."""
 
     scan_id: int
     chain: str
@@ -125,6 +125,8 @@ class BalanceRow(msgspec.Struct, frozen=True):
     state: BalanceState
     error: str | None
     answers: tuple[Answer, ...] | None = None  # all answers to a disputed reading
+    operators: int = 0  # that said this amount since it last changed
+    said_by: tuple[str, ...] = ()  # their providers
 
 
 class AssetTotal(msgspec.Struct, frozen=True):
@@ -141,6 +143,8 @@ class AssetTotal(msgspec.Struct, frozen=True):
     unread: int
     funded: int | None
     disputed: int = 0
+    confirmed_funded: int = 0  # of the funded, those that two operators said
+    confirmed_zeros: int = 0  # of the other read rows, those that two operators said
 
     @property
     def addresses(self) -> int:
@@ -203,4 +207,4 @@ class ScanRequest(msgspec.Struct, frozen=True):
     assets: tuple[str, ...] = ()  # none: all of each chain
     restart: bool = False
     retry: bool = False
-    audit: float | None = None  # percentage of zeros, besides everything above zero; None: as planned, or without an audit
+    audit: float | None = None  # percentage of zeros, besides everything held; None: as configured

@@ -16,6 +16,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     audited: int = 0  # readings answered by a second operator, disputed ones among them
     disputed: int = 0
     unaudited: int = 0  # readings that no second operator answered
+    audit_requests: int = 0  # of the HTTP calls, those for audits
 
     @property
     def open(self) -> int:

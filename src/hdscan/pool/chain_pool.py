@@ -4,20 +4,21 @@ Decides synchronously, acts afterwards: `step` returns the actions, `replies` ta
 Pure: `now` (unix seconds) and jitter are arguments.
 """
 
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 
 import msgspec
 
 from hdscan.model.chain import Asset, Chain, Finality
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import TokenFacts
-from hdscan.model.reading import BalanceResult, Reading, Unread
+from hdscan.model.reading import BalanceResult, Kind, Reading, Unread
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.actions import Actions, Call, FinalCheckDone, Halt, Outbox, Quarantined, TokensProved
 from hdscan.pool.chain_watch import ChainWatch, Hashes
 from hdscan.pool.completions import Completions
 from hdscan.pool.dispatcher import Dispatcher
 from hdscan.pool.outage import Outage
+from hdscan.pool.port import Provider
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.reply_handler import ReplyHandler
 from hdscan.pool.token_proofs import TokenProofs
@@ -81,8 +82,19 @@ class ChainPool:
         wanted = (reading for reading in readings if reading.asset.contract not in refused)
         self._queue.add(PendingReading(job, reading, budget_free=budget_free, excluded=excluded) for reading in wanted)
 
-    def operators(self) -> dict[str, str]:
-        return {upstream.name: upstream.provider.operator for upstream in self.upstreams}
+    def withdraw(self, jobs: Collection[int]) -> None:
+        """Ask on about nothing of these jobs; results of calls in flight may still come."""
+        self._queue.withdraw(jobs)
+        self._outage.parked = [pending for pending in self._outage.parked if pending.job not in jobs]
+
+    @property
+    def largest(self) -> int:
+        """Readings in the largest call."""
+        return max((size.limit for upstream in self.upstreams for size in upstream.sizes.values()), default=1)
+
+    def serving(self, kind: Kind) -> list[Provider]:
+        """Every provider that is configured for readings of this kind, whether it can be asked now or not."""
+        return [upstream.provider for upstream in self.upstreams if upstream.serves(kind)]
 
     def contradict(self, provider: str, why: str) -> list[Quarantined]:
         """Two others agree against a provider; the providers that are quarantined for it."""

@@ -4,6 +4,7 @@ A reading is stuck when every able provider has failed it, or none is able. Then
 
     a good reply failed it, or a call begun after its first failure succeeded    it is split, at last unread
     no provider is able to take it, and a call begun since then succeeded        it is unread
+    it asks for a second word                                                    it is split, at last unread
     nothing of the kind                                                          it is parked, and offered again later
 
 A success offers what is parked at once; a reading that all failed before and after a success counts as stuck while
@@ -11,7 +12,7 @@ something succeeds. Where nothing else is under way that could succeed, the last
 call shows whether any provider is alive, a health check would not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,13 +21,11 @@ from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
 from hdscan.pool.actions import OutageBegan, OutageEnded, Outbox
 from hdscan.pool.outage import Outage
-from hdscan.pool.queue import NO_CAP, PendingReading, WorkQueue
+from hdscan.pool.queue import NO_CAP, Able, PendingReading, WorkQueue
 from hdscan.pool.upstreams import Upstreams, why_not_asked
 
 PROBE_JOB = -1
 EXCLUDED = "this question was for another operator"
-
-Able = Mapping[Kind, frozenset[str]]
 
 
 class Completions(msgspec.Struct, eq=False):
@@ -62,7 +61,9 @@ class Completions(msgspec.Struct, eq=False):
         if self._outage.relieved:
             self._outage.relieved = False
             self._relieve(able, now)
-        parked = [pending for pending in self._queue.take_stuck(able) if not self._conclude(pending, able, now)]
+        steady = self._upstreams.steady(now)
+        stuck = self._queue.take_stuck(able, steady)
+        parked = [pending for pending in stuck if not self._conclude(pending, steady if pending.question else able, now)]
         if parked and self._outage.park(parked, now, self._jitter()):
             self._say_outage(now)
 
@@ -100,7 +101,7 @@ class Completions(msgspec.Struct, eq=False):
             each.serves(pending.reading.kind) and each.name not in pending.excluded for each in self._upstreams.in_service
         ):
             self._unread(pending, now, ReadCode.NO_PROVIDER)
-        elif pending.tried and self._alive(pending):
+        elif pending.question or (pending.tried and self._alive(pending)):
             self._split_or_end(pending, able, now)
         else:
             if not pending.tried:

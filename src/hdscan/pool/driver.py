@@ -1,7 +1,7 @@
 """The one place where the pool awaits: makes the calls that `ChainPool.step` decides and reports how they ended."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import assert_never
@@ -33,6 +33,11 @@ class Driver:
     ) -> None:
         """Hand in readings; their results come by `deliver`."""
         self.pool.submit(job, readings, budget_free=budget_free, excluded=excluded)
+        self._news.set()
+
+    def withdraw(self, jobs: Collection[int]) -> None:
+        """Ask on about nothing of these jobs."""
+        self.pool.withdraw(jobs)
         self._news.set()
 
     def begin_final_check(self) -> None:

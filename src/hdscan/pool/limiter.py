@@ -108,6 +108,7 @@ class Limiter:
         self.paused_since: float | None = None
         self._paused_at = 0.0
         self.announced = False  # whether the provider stated the length of the pause
+        self.taken = 0  # units, in this process
         self._next_at = 0.0
         self._spacing = 0.0
         self.hears_sent = False  # whether `sent` is called
@@ -140,9 +141,9 @@ class Limiter:
         """Until when a pause or a quota holds every caller; a limit per minute is a rate that is waited for."""
         return max(now, self.paused_until, *(w.ready_at(cost, now) for w in self.windows if w.seconds > MINUTE))
 
-    def room(self, now: float) -> float:
-        """How many units every window has left; infinite where there is none."""
-        return min((w.room(now) for w in self.windows), default=float("inf"))
+    def room(self, now: float, above: float = 0.0) -> float:
+        """How many units every window longer than `above` seconds has left; infinite where there is none."""
+        return min((w.room(now) for w in self.windows if w.seconds > above), default=float("inf"))
 
     def announced_at(self, now: float) -> bool:
         """Whether every caller is held now by something that was announced: a Retry-After, a quota, a full window."""
@@ -156,6 +157,7 @@ class Limiter:
                 away = min(1.0, abs(1.0 - self.rate / self._refused_rate))
                 self.rate = min(self.ceiling, self.rate * (1.0 + PROBE + APPROACH * away) ** limited)
             self._grown_at = now
+        self.taken += cost
         self._unsent.append((now, cost))
         self._spacing = cost / self.rate
         self._next_at = max(self._next_at, now - SLACK) + self._spacing

@@ -15,6 +15,7 @@ class Provider(Protocol):
     chain: str
     endpoint: str
     operator: str  # runs the endpoint: two providers of one operator confirm nothing to each other
+    trusted: bool  # its word alone is enough
     methods: Mapping[Kind, str]  # the remote method per kind of call; a missing kind cannot be served
     capacity: Mapping[Kind, int]  # units that one call of a kind may hold
     weight: Mapping[Kind, int]  # units that a reading of NATIVE or TOKEN takes (Solana: a token takes two keys)

@@ -14,6 +14,8 @@ NO_CAP = 1 << 30
 REMEMBERED = 12  # attempts of a reading
 KINDS = (Kind.NATIVE, Kind.TOKEN)
 
+Able = Mapping[Kind, frozenset[str]]  # providers, per NATIVE and TOKEN
+
 
 class PendingReading(msgspec.Struct, eq=False):
     """A reading on its way: its job, the failures so far, and how it may be packed.
@@ -41,6 +43,11 @@ class PendingReading(msgspec.Struct, eq=False):
     throttled: int = 0  # calls with it that were throttled
     separate: bool = False  # never again in one call with the other kind
     urgent: bool = False  # fetched again at once: outside the retry budget
+
+    @property
+    def question(self) -> bool:
+        """Whether it asks certain others about what is known already: it need not wait for them."""
+        return bool(self.excluded)
 
     def record_failure(self, provider: str, error: ReadError, now: float) -> None:
         """Remember why this provider did not read it."""
@@ -80,6 +87,7 @@ class _Lane(NamedTuple):
     failed_at: frozenset[str]
     separate: bool
     offers: int
+    question: bool
     closed_to: frozenset[str]
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
@@ -111,6 +119,12 @@ class WorkQueue:
             else:
                 self._fresh.setdefault(pending.reading.asset.symbol, deque()).append(pending)
 
+    def withdraw(self, jobs: Collection[int]) -> None:
+        """Forget the work of these jobs."""
+        self._fresh = {symbol: deque(each for each in queue if each.job not in jobs) for symbol, queue in self._fresh.items()}
+        lanes = ((key, deque(each for each in lane if each.job not in jobs)) for key, lane in self._lanes.items())
+        self._lanes = {key: lane for key, lane in lanes if lane}
+
     def give_front(self, batch: Sequence[PendingReading]) -> None:
         """Work that was taken but not asked, back where it was."""
         for pending in reversed(batch):
@@ -127,17 +141,18 @@ class WorkQueue:
 
     def _lane(self, pending: PendingReading) -> deque[PendingReading]:
         closed_to, failed_at = pending.tried | pending.excluded, pending.failed_at
-        traits = pending.cap, pending.urgent, pending.budget_free, failed_at, pending.separate, pending.offers, closed_to
+        company = pending.cap, pending.urgent, pending.budget_free, failed_at, pending.separate, pending.offers
+        traits = *company, pending.question, closed_to
         return self._lanes.setdefault(_Lane(pending.reading.kind, *traits), deque())
 
-    def take_stuck(self, able: Mapping[Kind, frozenset[str]]) -> list[PendingReading]:
-        """Take out what all `able` providers, named per NATIVE and TOKEN, have tried or are excluded from."""
+    def take_stuck(self, able: Able, steady: Able) -> list[PendingReading]:
+        """Take out what all `able` providers, of questions all `steady` ones, have tried or are excluded from."""
         stuck: list[PendingReading] = []
         for queue in self._fresh.values():
             if queue and not able[queue[0].reading.kind]:
                 stuck += queue
                 queue.clear()
-        for key in [key for key in self._lanes if able[key.kind] <= key.closed_to]:
+        for key in [key for key in self._lanes if (steady if key.question else able)[key.kind] <= key.closed_to]:
             stuck += self._lanes.pop(key)
         return stuck
 
@@ -168,7 +183,10 @@ class WorkQueue:
         # what must not share a call with the other kind goes first, or it would wait behind everything that may
         apart = [key for key in self._lanes if key.separate and provider not in key.closed_to]
         first = [min(apart, key=self._turn).kind] if apart else []
-        return list(dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=self._next_index)]))
+        urgent = {key.kind for key in self._lanes if key.urgent and provider not in key.closed_to}
+        return list(
+            dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=lambda kind: (kind not in urgent, self._next_index(kind)))])
+        )
 
     def pull(self, provider: str, kind: Kind, units: int, weight: Mapping[Kind, int], *, retries: bool) -> list[PendingReading]:
         """The next call for a provider: at most `units` of weight, in order; without `retries` only urgent and new work."""

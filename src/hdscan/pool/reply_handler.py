@@ -117,6 +117,8 @@ class ReplyHandler(msgspec.Struct, eq=False):
         for pending in call.batch:
             pending.blanks[upstream.name] = blank
         call.batch[0].urgent = call.batch[0].urgent or blank.suspect
+        if any(pending.question for pending in call.batch):
+            upstream.disprove(blank, now)  # another has read what a question is about
         return False
 
     def _disprove(self, pending: PendingReading, reader: Upstream, now: float) -> None:

@@ -52,6 +52,11 @@ class Upstreams:
             )
         return found
 
+    def steady(self, now: float) -> dict[Kind, frozenset[str]]:
+        """The names of those that can be asked without waiting for them to recover from failures."""
+        soon = now + self._policy.backoff_max
+        return {kind: frozenset(each.name for each in self.in_service if steady(each, kind, now, soon)) for kind in KINDS}
+
     def longest(self, kind: Kind, now: float) -> float | None:
         """The longest an open breaker may wait: backoff_max where no other can serve this kind of call soon."""
         soon = now + self._policy.backoff_max
@@ -132,6 +137,13 @@ def able(upstream: Upstream, kind: Kind, now: float, longest: float | None, *, h
         return False
     blockage = blocked_for(upstream, kind, now, longest)
     return blockage is None or blockage.until - max(blockage.since, healed_at) <= patience
+
+
+def steady(upstream: Upstream, kind: Kind, now: float, soon: float) -> bool:
+    """Whether a provider neither failed such calls nor its checks lately, and no pause holds it until after `soon`."""
+    if upstream.untrusted_since is not None or not upstream.serves(kind) or upstream.breakers[kind].since is not None:
+        return False
+    return upstream.limiter.quota_until(upstream.least, now) <= soon
 
 
 def why_not_asked(upstream: Upstream, kind: Kind, now: float) -> str:

@@ -11,7 +11,7 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply, TokenFacts
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.model.url import endpoint_identity, host, secrets
+from hdscan.model.url import endpoint_identity, secrets
 from hdscan.provider.canaries import Canaries
 from hdscan.provider.connection import Connection
 from hdscan.wire import jsonrpc
@@ -81,7 +81,8 @@ class Remote(ABC):
         self.name = endpoint.provider_name(link.protocol)
         self.chain = chain.id
         self.endpoint = endpoint_identity(endpoint.url)
-        self.operator = (endpoint.operator or host(endpoint.url)).casefold()
+        self.operator = endpoint.operated_by
+        self.trusted = endpoint.trusted
         self.costs_items = self.counts_items and endpoint.cost is Cost.ITEM
         self.capacity = self._sizes(endpoint)
         self.methods = {kind: method for kind, method in self.methods.items() if kind in self.capacity}

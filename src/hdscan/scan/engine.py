@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Literal
 
 import msgspec
 import structlog
@@ -20,6 +21,7 @@ from hdscan.scan.plan import Plan, chunk_size, make_plan, to_retry
 from hdscan.scan.progress import Progress, summary
 from hdscan.scan.scan_store import ScanStore
 from hdscan.scan.scanner import ChainScanner
+from hdscan.scan.spare import Fellows, Spare
 from hdscan.scan.store_thread import StoreThread
 from hdscan.scan.token_errors import TokenErrors
 from hdscan.store import Store
@@ -31,12 +33,16 @@ _log = structlog.get_logger()
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
-    """The pools' policy, the most addresses in a chunk, the passes over gaps, and this worker's name."""
+    """The pools' policy, the most addresses in a chunk, the passes over gaps, this worker's name, and what is audited.
+
+    `audit` is a minimum in percent of the zeros, beside spare capacity ("spare": no minimum), or "off".
+    """
 
     policy: Policy
     chunk: int
     final_passes: int
     worker: str
+    audit: Literal["spare", "off"] | float = "spare"
 
 
 class Engine:
@@ -97,13 +103,14 @@ class Engine:
                 upstreams=self._fleet.upstreams,
                 largest=self._settings.chunk,
                 now=self._clock(),
+                audit=self._settings.audit,
                 seed=int(self._jitter() * 2**53),
             )
             memory = await thread(self._store.runtime.load)
             self._fleet.restore(memory, self._clock())
-            for record in plan.chains:
-                if record.status.resumable or (plan.retry and to_retry(record)):
-                    self._scanners[record.chain] = await self._scanner(record, thread, memory)
+            due = [each for each in plan.chains if each.status.resumable or (plan.retry and (plan.audit or to_retry(each)))]
+            for record in due:
+                self._scanners[record.chain] = await self._scanner(record, thread, memory, alone=len(due) == 1)
             if self._stopping:
                 self.stop(self._stopping)
             self._look_at_providers()  # changes from here on are events
@@ -140,7 +147,9 @@ class Engine:
             await self._keep(thread)
             self._events.put_nowait(None)
 
-    async def _scanner(self, record: ChainScan, thread: StoreThread, memory: Mapping[str, bytes]) -> ChainScanner:
+    async def _scanner(
+        self, record: ChainScan, thread: StoreThread, memory: Mapping[str, bytes], *, alone: bool
+    ) -> ChainScanner:
         chain, upstreams = self._chains[record.chain], self._fleet.upstreams[record.chain]
         assets = {asset.symbol: asset for asset in self._assets[record.chain] if asset.symbol in record.assets}
         store = ScanStore(
@@ -150,7 +159,24 @@ class Engine:
         pool = self._pool(record, memory)
         progress = Progress(record, store, token_errors, clock=self._clock, emit=self._emit, requests=lambda: pool.requests)
         size = chunk_size(upstreams, list(assets.values()), self._settings.chunk) * len(assets)
-        return ChainScanner(chain, pool, progress, clock=self._clock, size=size)
+        spare = Spare(upstreams, alone=alone, reading=lambda: self._reading(chain.id))
+        return ChainScanner(
+            chain,
+            pool,
+            progress,
+            clock=self._clock,
+            size=size,
+            spare=None if self._settings.audit == "off" else spare,
+            all_read=self._wake,
+        )
+
+    def _reading(self, but: str) -> list[Fellows]:
+        """The providers of the other chains that have not read everything yet."""
+        return [self._fleet.upstreams[chain] for chain, each in self._scanners.items() if each.reading and chain != but]
+
+    def _wake(self) -> None:
+        for scanner in self._scanners.values():
+            scanner.wake()
 
     def _pool(self, record: ChainScan, memory: Mapping[str, bytes]) -> ChainPool:
         """The chain's pool; a resumed scan goes on with what its pool knew."""

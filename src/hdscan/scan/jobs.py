@@ -1,39 +1,88 @@
-"""Jobs: the readings of a chunk, of gaps or of audit cases, and how each is committed and retracted."""
+"""Jobs: the readings of a chunk, of gaps or of an audit, asked until every one has its answers, then committed together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
-from hdscan.model.audit import Audited
+from hdscan.model.audit import Audited, AuditOutcome, Standing
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import Chunk
-from hdscan.scan.audit import AuditCase, contradiction
+from hdscan.scan.audit import AuditCase, Court, contradiction, unconfirmed
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 
+Key = tuple[int, str]  # index and symbol
+Known = Mapping[Key, Standing]
+
 
 class Job(msgspec.Struct, eq=False, kw_only=True):
-    """Readings that are committed together once all have a result."""
+    """Readings that are committed together once all have ended; an answer that needs a second word opens a case."""
 
     gaps: ClassVar[bool] = False  # the scan counts its readings as unread; they do not wait for the retry budget
+    audits: ClassVar[bool] = False  # its readings have amounts
 
+    court: Court
+    known: Known = {}
     number: int = -1  # given when it is submitted
-    readings: list[Reading] = []
-    results: list[BalanceResult] = []
+    readings: Sequence[Reading] = ()  # that it began with
+    fresh: list[Reading] = []  # to be asked of anybody
+    results: list[BalanceResult] = []  # that stand alone
+    cases: dict[Key, AuditCase] = {}
+    questions: list[AuditCase] = []  # cases that have something to ask
+    asked: int = 0  # readings that are on their way
+
+    def __post_init__(self) -> None:
+        self.fresh = list(self.readings)
 
     @property
     def ended(self) -> bool:
-        return len(self.results) == len(self.readings)
+        return not (self.asked or self.fresh or self.questions)
 
-    def questions(self) -> dict[frozenset[str], list[Reading]]:
-        """The readings to submit, by the providers to exclude."""
-        return {frozenset(): self.readings}
+    @property
+    def corroborates(self) -> bool:
+        """Whether nothing but second words is missing."""
+        return len(self.results) + len(self.cases) == len(self.readings)
 
-    def ask_on(self) -> bool:
-        """Whether the results lead to more `questions`."""
-        return False
+    def ask(self) -> dict[frozenset[str], list[Reading]]:
+        """What is to be asked now, by the providers to exclude."""
+        found = {frozenset[str](): self.fresh} if self.fresh else {}
+        for case in self.questions:
+            found.setdefault(case.excluded(), []).append(case.reading)
+        self.asked += len(self.fresh) + len(self.questions)
+        self.fresh, self.questions = [], []
+        return found
+
+    def take(self, result: BalanceResult) -> None:
+        """Take in how a reading ended, which may lead to more to `ask`."""
+        self.asked -= 1
+        key = _key(result.reading)
+        case = self.cases.get(key)
+        if case is None:
+            self._first(key, result)
+            return
+        case.take(result.outcome, result.failed)
+        if case.question is not None:
+            self.questions.append(case)
+        elif case.retracted and not self.audits:
+            del self.cases[key]
+            self.fresh.append(result.reading)
+
+    def _first(self, key: Key, result: BalanceResult) -> None:
+        case = self.court.corroboration(result, self.known.get(key))
+        if case is None:
+            self.results.append(result)
+        else:
+            self.cases[key] = case
+            self.questions.append(case)
+
+    def learn(self, known: Known) -> None:
+        """What is known has changed: answers that stood alone may need a second word now."""
+        self.known = known
+        results, self.results = self.results, []
+        for result in results:
+            self._first(_key(result.reading), result)
 
     async def commit(self, progress: Progress) -> None:
         raise NotImplementedError
@@ -41,23 +90,46 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
     async def keep(self, progress: Progress) -> None:
         """Store the amounts of a job that cannot end; its readings will be asked again."""
         read = [result for result in self.results if isinstance(result.outcome, Balance)]
-        if read:
-            await progress.store.commit_partial(read)
+        decided = [case for case in self._found() if case.amount is not None and case.outcome is not AuditOutcome.UNAUDITED]
+        if read or decided:
+            await progress.store.commit_partial(read, decided)
             if self.gaps:
-                progress.token_errors.record(read, again=True)
+                progress.token_errors.record([*read, *map(_result, decided)], again=True)
 
-    def affected(self, retraction: Retraction) -> list[BalanceResult]:
+    def affected(self, retraction: Retraction) -> int:
+        """How many of its readings a retraction affects."""
+        return len(self._affected(retraction)) + len(self._affected_cases(retraction))
+
+    def _affected(self, retraction: Retraction) -> list[BalanceResult]:
         return [result for result in self.results if retraction.affects(result.outcome)]
 
-    def retract(self, retraction: Retraction) -> list[Reading]:
-        """Drop the affected results; the readings to submit again."""
-        affected = self.affected(retraction)
-        self.results[:] = [result for result in self.results if result not in affected]
-        return [result.reading for result in affected]
+    def _affected_cases(self, retraction: Retraction) -> list[AuditCase]:
+        return [case for case in self.cases.values() if not case.retracted and any(map(retraction.affects, case.answers))]
 
-    def contradictions(self) -> Iterable[tuple[str, str]]:
+    def retract(self, retraction: Retraction) -> None:
+        """Drop what is affected, to be asked again."""
+        affected = self._affected(retraction)
+        self.results[:] = [result for result in self.results if result not in affected]
+        self.fresh += [result.reading for result in affected]
+        for case in self._affected_cases(retraction):
+            if case.question is None:
+                del self.cases[_key(case.reading)]
+                self.fresh.append(case.reading)
+            else:
+                case.retract()  # it begins anew when its question has ended
+
+    def contradictions(self) -> Sequence[tuple[str, str]]:
         """Providers that two others contradict, each with the evidence in a sentence."""
-        return ()
+        return [(audited.lost, contradiction(audited)) for audited in self._found() if audited.lost is not None]
+
+    def _found(self) -> list[Audited]:
+        return [case.result() for case in self.cases.values() if not case.retracted and case.question is None]
+
+    def _results(self) -> tuple[list[BalanceResult], list[Audited]]:
+        """What stands alone, or is not to be stored; and the cases with an amount or a dispute."""
+        found = self._found()
+        claims = [unconfirmed(case) for case in found if case.outcome is AuditOutcome.UNCONFIRMED]
+        return self.results + claims, [case for case in found if case.outcome is not AuditOutcome.UNCONFIRMED]
 
 
 class ChunkJob(Job, kw_only=True):
@@ -66,38 +138,30 @@ class ChunkJob(Job, kw_only=True):
     chunk: Chunk
 
     async def commit(self, progress: Progress) -> None:
-        await progress.commit(partial(progress.store.commit_chunk, self.chunk, self.results), self.results)
+        results, found = self._results()
+        await progress.commit(partial(progress.store.commit_chunk, self.chunk, results, found), results)
 
 
 class GapJob(Job):
-    """Readings that the scan counts as unread."""
+    """Readings that the scan counts as unread or disputed."""
 
     gaps: ClassVar[bool] = True
 
     async def commit(self, progress: Progress) -> None:
-        await progress.commit(partial(progress.store.commit_gaps, self.results), self.results, again=True)
+        results, found = self._results()
+        ended = [*results, *map(_result, found)]
+        await progress.commit(partial(progress.store.commit_gaps, results, found), ended, again=True)
 
 
-class AuditJob(Job, kw_only=True):
-    """Audit cases, asked in rounds until none has a question left."""
+class AuditJob(Job):
+    """Readings that the scan has read, asked of others."""
 
-    cases: list[AuditCase]
+    audits: ClassVar[bool] = True
 
-    def questions(self) -> dict[frozenset[str], list[Reading]]:
-        readings: dict[frozenset[str], list[Reading]] = {}
-        for case in self.cases:
-            if case.question is not None:
-                readings.setdefault(case.excluded(), []).append(case.reading)
-        return readings
-
-    def ask_on(self) -> bool:
-        """Hand the answers to their cases; whether a case has another question."""
-        cases = {_key(case.reading): case for case in self.cases}
-        for result in self.results:
-            cases[_key(result.reading)].take(result.outcome, result.failed)
-        self.readings = [case.reading for case in self.cases if case.question is not None]
-        self.results.clear()
-        return bool(self.readings)
+    @classmethod
+    def of(cls, court: Court, cases: Iterable[AuditCase], **more: Any) -> Self:
+        by_key = {_key(case.reading): case for case in cases}
+        return cls(court=court, cases=by_key, questions=[each for each in by_key.values() if each.question], **more)
 
     async def commit(self, progress: Progress) -> None:
         if found := self._found():
@@ -106,20 +170,31 @@ class AuditJob(Job, kw_only=True):
     async def keep(self, progress: Progress) -> None:
         """Nothing: an audit that has not ended begins anew."""
 
-    def retract(self, retraction: Retraction) -> list[Reading]:
+    def retract(self, retraction: Retraction) -> None:
         """Retract every case with an affected answer; it is audited anew after its reading was read again."""
-        keys = {_key(result.reading) for result in self.affected(retraction)}
-        for case in self.cases:
-            if _key(case.reading) in keys or any(map(retraction.affects, case.answers)):
-                case.retract()
-        return []
+        for case in self._affected_cases(retraction):
+            case.retract()
 
-    def contradictions(self) -> Sequence[tuple[str, str]]:
-        return [(audited.lost, contradiction(audited)) for audited in self._found() if audited.lost is not None]
+
+class SpareJob(AuditJob, kw_only=True):
+    """An audit by spare capacity, which may end at any time; the providers in `leave` are not asked."""
+
+    leave: frozenset[str] = frozenset()
+
+    def ask(self) -> dict[frozenset[str], list[Reading]]:
+        asked: dict[frozenset[str], list[Reading]] = {}
+        for excluded, readings in super().ask().items():
+            asked.setdefault(excluded | self.leave, []).extend(readings)
+        return asked
 
     def _found(self) -> list[Audited]:
-        return [case.result() for case in self.cases if not case.retracted]
+        return [case for case in super()._found() if case.outcome is not AuditOutcome.UNAUDITED]
 
 
-def _key(reading: Reading) -> tuple[int, str]:
+def _key(reading: Reading) -> Key:
     return reading.index, reading.asset.symbol
+
+
+def _result(case: Audited) -> BalanceResult:
+    """A case as the answer that it settled on, or its first one while operators disagree."""
+    return BalanceResult(case.reading, case.amount or case.answers[0])

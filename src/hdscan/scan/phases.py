@@ -1,12 +1,12 @@
 """The phases of a scan: each hands out jobs until none is left."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from array import array
+from collections.abc import Callable, Sequence
+from random import Random
 
-from hdscan.model.audit import AuditPlan
 from hdscan.pool.chain_pool import ChainPool
-from hdscan.scan.audit import AuditCase, chosen
-from hdscan.scan.jobs import AuditJob, ChunkJob, GapJob, Job
+from hdscan.scan.audit import AuditCase, Court, chosen
+from hdscan.scan.jobs import AuditJob, ChunkJob, GapJob, Job, SpareJob
 from hdscan.scan.scan_store import ScanStore
 from hdscan.store import Due
 
@@ -26,8 +26,9 @@ class Phase:
 class ChunkPhase(Phase):
     """The pending chunks, one a job."""
 
-    def __init__(self, store: ScanStore) -> None:
+    def __init__(self, store: ScanStore, court: Court) -> None:
         self._store = store
+        self._court = court
         self._after = -1
 
     async def more(self) -> Sequence[Job] | None:
@@ -35,68 +36,122 @@ class ChunkPhase(Phase):
         if chunk is None:
             return None
         self._after = chunk.seq
-        return [ChunkJob(chunk=chunk, readings=await self._store.readings(chunk))]
+        readings = await self._store.readings(chunk)
+        known = await self._store.standing(readings)
+        return [ChunkJob(court=self._court, chunk=chunk, readings=readings, known=known)]
 
 
 class GapPhase(Phase):
-    """Readings that the scan counts as unread, at most `size` a job."""
+    """Readings that the scan counts as unread or disputed, at most `size` a job."""
 
-    def __init__(self, store: ScanStore, pool: ChainPool, size: int, *, unread: int) -> None:
+    def __init__(self, store: ScanStore, pool: ChainPool, court: Court, size: int) -> None:
         self._store = store
         self._pool = pool
+        self._court = court
         self._size = size
         self._after: tuple[int, str] | None = None
-        self._exhausted = not unread
+        self._sources = [store.gaps, store.disputed]
 
     async def more(self) -> Sequence[Job] | None:
-        if self._exhausted:
+        if not self._sources:
             return None
         if self._after is None and (known := await self._store.any_reading()):
             self._pool.remember(known)
-        readings = await self._store.gaps(self._after, self._size)
-        self._exhausted = len(readings) < self._size
+        readings = await self._sources[0](self._after, self._size)
+        self._after = (readings[-1].index, readings[-1].asset.symbol) if len(readings) == self._size else None
+        if self._after is None:
+            del self._sources[0]
         if not readings:
-            return None
-        self._after = (readings[-1].index, readings[-1].asset.symbol)
-        return [GapJob(readings=readings)]
+            return ()
+        return [GapJob(court=self._court, readings=readings, known=await self._store.standing(readings))]
 
 
 class AuditPhase(Phase):
-    """Audit of the disputed readings, then of the chosen others, at most `size` a job."""
+    """Audit of all that is held and of `percent` of the zeros (None: of what had no second word yet), at most `size` a job."""
 
-    def __init__(self, store: ScanStore, pool: ChainPool, size: int, *, plan: AuditPlan, tolerance: int) -> None:
+    def __init__(
+        self, store: ScanStore, pool: ChainPool, court: Court, size: int, *, percent: float | None = None, seed: int = 0
+    ) -> None:
         self._store = store
         self._pool = pool
+        self._court = court
         self._size = size
-        self._plan = plan
-        self._tolerance = tolerance
-        due = partial(store.due_for_audit, zeros=plan.percent > 0)
-        self._sources: list[Callable[[tuple[int, int] | None, int], Awaitable[list[Due]]]] = [store.disputed, due]
+        self._percent = percent
+        self._seed = seed
         self._after: tuple[int, int] | None = None
+        self._exhausted = False
         self._cases: list[AuditCase] = []
 
-    async def more(self) -> Sequence[Job] | None:
-        if self._sources and len(self._cases) < self._size:
-            page = await self._sources[0](self._after, PAGE)
+    async def more(self) -> Sequence[AuditJob] | None:
+        if not self._exhausted and len(self._cases) < self._size:
+            page = await self._page()
             self._cases += self._chosen(page)
-            self._after = page[-1].key if len(page) == PAGE else None
-            if self._after is None:
-                del self._sources[0]
+            self._exhausted = len(page) < PAGE
+            self._after = page[-1].key if page else None
             return ()
         if not self._cases:
             return None
         cases, self._cases = self._cases[: self._size], self._cases[self._size :]
         self._pool.remember(cases[0].reading)
-        return [AuditJob(cases=cases, readings=[case.reading for case in cases])]
+        return [AuditJob.of(self._court, cases)]
+
+    async def _page(self) -> list[Due]:
+        if self._percent is None:
+            return await self._store.unheard(self._after, PAGE)
+        return await self._store.due_for_audit(self._after, PAGE, zeros=self._percent > 0)
 
     def _chosen(self, page: Sequence[Due]) -> list[AuditCase]:
-        operators = self._pool.operators()
         pairs = ((self._store.reading(due.address, due.symbol), due.balance) for due in page)
         return [
-            AuditCase(reading, balance, operators, self._tolerance)
+            self._court.audit(reading, balance)
             for reading, balance in pairs
-            if chosen(self._plan.seed, reading, balance, self._plan.percent)
+            if self._percent is None or chosen(self._seed, reading, balance, self._percent)
         ]
+
+
+class SparePhase(Phase):
+    """Audit of all that is held, then of the zeros in an order that no provider knows, at most `size` a job.
+
+    `leave` names the providers that are not to be asked for so many readings now.
+    """
+
+    def __init__(
+        self,
+        held: AuditPhase,
+        store: ScanStore,
+        court: Court,
+        size: int,
+        *,
+        assets: int,
+        addresses: int,
+        seed: int,
+        leave: Callable[[int], frozenset[str]],
+    ) -> None:
+        self._held = held
+        self._store = store
+        self._court = court
+        self._size = size
+        self._assets = assets
+        self._left = array("I", range(addresses))
+        self._dice = Random(seed)  # noqa: S311 - no provider learns the seed
+        self._leave = leave
+
+    async def more(self) -> Sequence[Job] | None:
+        while (jobs := await self._held.more()) is not None:
+            if jobs:
+                return [SpareJob.of(self._court, job.cases.values(), leave=self._leave(self._size)) for job in jobs]
+        while self._left:
+            indexes = [self._draw() for _ in range(min(len(self._left), max(1, self._size // self._assets)))]
+            if due := await self._store.due_at(indexes):
+                cases = [self._court.audit(self._store.reading(each.address, each.symbol), each.balance) for each in due]
+                return [SpareJob.of(self._court, cases, leave=self._leave(len(cases)))]
+        return None
+
+    def _draw(self) -> int:
+        """Take a random one of those that are left."""
+        at = self._dice.randrange(len(self._left))
+        self._left[at], self._left[-1] = self._left[-1], self._left[at]
+        return self._left.pop()
 
 
 class PoolPhase(Phase):

@@ -17,11 +17,12 @@ CHUNK_SECONDS = 5.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The chains to scan; with `retry` only their gaps."""
+    """The chains to scan; with `retry` only their gaps, and what an `audit` that was asked for covers."""
 
     scan_id: int
     chains: tuple[ChainScan, ...]
     retry: bool
+    audit: bool = False
 
 
 def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: int) -> int:
@@ -59,29 +60,32 @@ def make_plan(
     upstreams: Mapping[str, Sequence[Upstream]],
     largest: int,
     now: float,
+    audit: str | float = "spare",
     seed: int,
 ) -> Plan:
     """Find or begin the scan that a request means; ScanRefused where there is none.
 
-    `assets` and `upstreams` are per chain, `largest` is addresses per chunk, `seed` selects the zeros of a new audit.
+    `assets` and `upstreams` are per chain, `largest` is addresses per chunk, `audit` is the configured one, and
+    `seed` selects the zeros of a new one.
     """
     chains = _chains(store, request, assets)
     symbols = {symbol.upper() for symbol in request.assets}
-    audit = None if request.audit is None else AuditPlan(request.audit, seed)
+    percent = request.audit if request.audit is not None else None if isinstance(audit, str) else audit
+    minimum = AuditPlan(percent, seed)
     latest = [record for chain in chains if (record := store.scans.latest(chain))]
     wanted = _left_to_retry(latest) if request.retry else [] if request.restart else _unfinished(latest, symbols)
     if wanted:
         records = _newest(wanted, latest, assets)
-        if audit is not None:
+        if request.audit is not None:
             for record in records:
-                store.audits.plan(record.scan_id, record.chain, audit)
-            records = [msgspec.structs.replace(record, audit=audit.percent) for record in records]
-        return Plan(records[0].scan_id, tuple(records), request.retry)
+                store.audits.plan(record.scan_id, record.chain, minimum)
+            records = [msgspec.structs.replace(record, audit=request.audit) for record in records]
+        return Plan(records[0].scan_id, tuple(records), request.retry, request.audit is not None)
     plans = []
     for chain in chains:
         if chosen := [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols]:
             size = chunk_size(upstreams[chain], chosen, largest)
-            plans.append(ChainPlan(chain, tuple(a.symbol for a in chosen), store.addresses.count(chain), size, audit))
+            plans.append(ChainPlan(chain, tuple(a.symbol for a in chosen), store.addresses.count(chain), size, minimum))
     if not plans:
         known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
         raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
@@ -91,8 +95,7 @@ def make_plan(
 
 def to_retry(record: ChainScan) -> bool:
     """Whether a scan that ended has gaps, disputes or audits to try again."""
-    planned = record.audit is not None and not (record.audited or record.unaudited)
-    return bool(record.open or record.unaudited or planned)
+    return bool(record.open or record.unaudited)
 
 
 def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[Asset]]) -> list[str]:

@@ -65,7 +65,7 @@ class Progress:
 
     async def count_rest(self) -> None:
         """Store the time and requests since the last commit; an outage costs both."""
-        await self._count(lambda spent: self.store.commit_gaps((), spent))
+        await self._count(lambda spent: self.store.commit_gaps((), (), spent))
 
     async def _count(self, write: Write) -> bool:
         """Write with what was spent since the last commit; False if another worker had committed the same."""

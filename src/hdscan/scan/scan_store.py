@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Concatenate, ParamSpec, TypedDict, TypeVar
 
-from hdscan.model.audit import Audited, AuditPlan
+from hdscan.model.audit import Audited, AuditPlan, Standing
 from hdscan.model.chain import Address, Asset
 from hdscan.model.events import TokenError
 from hdscan.model.reading import BalanceResult, Reading
@@ -62,20 +62,23 @@ class ScanStore:
 
     async def gaps(self, after: tuple[int, str] | None, limit: int) -> list[Reading]:
         """At most `limit` unread readings after (index, symbol), in order."""
-        gaps = await self._call(self._store.scans.gaps, after, limit)
-        return [self.reading(address, symbol) for address, symbol in gaps]
+        return [self.reading(*each) for each in await self._call(self._store.scans.gaps, after, limit)]
+
+    async def disputed(self, after: tuple[int, str] | None, limit: int) -> list[Reading]:
+        """At most `limit` disputed readings after (index, symbol), in order."""
+        return [self.reading(*each) for each in await self._call(self._store.scans.disputed, after, limit)]
+
+    async def standing(self, readings: Sequence[Reading]) -> dict[tuple[int, str], Standing]:
+        """What is known of readings, by index and symbol; what was never read is left out."""
+        return await self._call(self._store.scans.standing, readings)
 
     async def any_reading(self) -> Reading | None:
         """A reading that this scan could make."""
         found = await self._call(self._store.scans.any_reading)
         return self.reading(*found) if found else None
 
-    async def audit_plan(self) -> AuditPlan | None:
+    async def audit_plan(self) -> AuditPlan:
         return await self._call(self._store.audits.plan_of)
-
-    async def disputed(self, after: tuple[int, int] | None, limit: int) -> list[Due]:
-        """At most `limit` disputed readings after a key, in order."""
-        return await self._call(self._store.audits.disputed, after, limit)
 
     async def due_for_audit(self, after: tuple[int, int] | None, limit: int, *, zeros: bool) -> list[Due]:
         """At most `limit` readings without an audit after a key, in order."""
@@ -85,6 +88,14 @@ class ScanStore:
     def assets(self) -> Collection[Asset]:
         """What the scan reads."""
         return self._assets.values()
+
+    async def unheard(self, after: tuple[int, int] | None, limit: int) -> list[Due]:
+        """At most `limit` readings that no second operator could answer, after a key, in order."""
+        return await self._call(self._store.audits.unheard, after, limit)
+
+    async def due_at(self, indexes: Sequence[int]) -> list[Due]:
+        """The readings of these addresses without an audit."""
+        return await self._call(self._store.audits.due_at, indexes)
 
     def reading(self, address: Address, symbol: str) -> Reading:
         return Reading(address.index, address.text, self._assets[symbol])
@@ -101,19 +112,21 @@ class ScanStore:
     async def set_status(self, status: Status, error: str | None) -> ChainScan:
         return await self._call(self._store.scans.set_status, status, error, self._clock())
 
-    async def commit_chunk(self, chunk: Chunk, results: Sequence[BalanceResult], spent: Spent) -> ChainScan | None:
+    async def commit_chunk(
+        self, chunk: Chunk, results: Sequence[BalanceResult], found: Sequence[Audited], spent: Spent
+    ) -> ChainScan | None:
         """Commit a chunk whole; None where another worker has done so."""
-        return await self._call(self._store.scans.commit_chunk, chunk, results, worker=self._worker, **spent)
+        return await self._call(self._store.scans.commit_chunk, chunk, results, found, worker=self._worker, **spent)
 
-    async def commit_gaps(self, results: Sequence[BalanceResult], spent: Spent) -> ChainScan:
-        return await self._call(self._store.scans.commit_final, results, **spent)
+    async def commit_gaps(self, results: Sequence[BalanceResult], found: Sequence[Audited], spent: Spent) -> ChainScan:
+        return await self._call(self._store.scans.commit_final, results, found, **spent)
 
     async def commit_audit(self, found: Sequence[Audited], spent: Spent) -> ChainScan:
         return await self._call(self._store.audits.commit, found, **spent)
 
-    async def commit_partial(self, results: Sequence[BalanceResult]) -> None:
+    async def commit_partial(self, results: Sequence[BalanceResult], found: Sequence[Audited]) -> None:
         """Keep amounts of a job that did not end; a chunk stays pending."""
-        await self._call(self._store.scans.commit_partial, results, now=self._clock())
+        await self._call(self._store.scans.commit_partial, results, found, now=self._clock())
 
     async def retract(self, it: Retraction) -> int:
         """Turn the affected balances into gaps; how many they were."""

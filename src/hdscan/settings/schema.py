@@ -42,6 +42,7 @@ class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_threshold: Count = 3
     breaker_cooldown: Positive = 30.0
     final_passes: Annotated[int, Meta(ge=0)] = 1
+    audit: Literal["spare", "off"] | Annotated[float, Meta(ge=0, le=100)] = "spare"
     commitment: Commitment = "finalized"
 
 
@@ -108,6 +109,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost: Cost = Cost.CALL
     batch: Count | None = None
     operator: str | None = None
+    trusted: bool = False
     tls: Annotated[str, Meta(pattern=r"^(system|pin|sha256:[0-9a-f]{64})\Z")] = "system"
     network: Network | None = None
 

@@ -1,61 +1,47 @@
 """Audits: which readings are due for one, what they found, and disputes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from hdscan.model.audit import Audited, AuditOutcome, AuditPlan
 from hdscan.model.chain import Address
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import ChainScan
-from hdscan.store import answers, attempts, retractions
+from hdscan.store import attempts, retractions
 from hdscan.store.database import Tables
-from hdscan.store.scan_rows import ScanRows
-from hdscan.store.transaction import ChainKey, Key
+from hdscan.store.scan_rows import ScanRows, alone
+from hdscan.store.transaction import ChainKey
 
 PLAN = text("""
-    INSERT INTO scan_audit (scan_id, chain, percent, seed, audited, disputed, unaudited)
-    VALUES (:scan, :chain, :percent, :seed, 0, 0, 0) ON CONFLICT (scan_id, chain) DO UPDATE SET percent = excluded.percent
+    INSERT INTO scan_audit (scan_id, chain, percent, seed, audited, disputed, unaudited, audit_requests)
+    VALUES (:scan, :chain, :percent, :seed, 0, 0, 0, 0) ON CONFLICT (scan_id, chain) DO UPDATE SET percent = excluded.percent
 """)
 _PLAN_OF = text("SELECT percent, seed FROM scan_audit WHERE scan_id = :scan AND chain = :chain")
-_DUE = text("""
+_UNANSWERED = """
     SELECT a.id, a.text, a.path, t.id AS asset_id, t.symbol, b.amount, b.unconfirmed, b.height, b.observed_at, s.name
-    FROM balance b CROSS JOIN address a JOIN asset t ON t.id = b.asset_id
-    JOIN source s ON s.id = b.source_id
-    LEFT JOIN audit u ON u.address_id = b.address_id AND u.asset_id = b.asset_id AND u.scan_id = b.scan_id
-        AND u.observed_at = b.observed_at AND u.outcome <> 'unaudited'
-    WHERE a.id = b.address_id AND b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan
-        AND u.address_id IS NULL
-        AND (b.address_id > :low OR b.asset_id > :asset) AND (:zeros OR b.amount <> '0' OR b.unconfirmed <> '0')
+    FROM balance b CROSS JOIN address a JOIN asset t ON t.id = b.asset_id JOIN source s ON s.id = b.source_id
+    WHERE a.id = b.address_id AND b.scan_id = :scan AND (b.confirmed_in IS NULL OR b.confirmed_in <> :scan) AND """
+_DUE = text(
+    _UNANSWERED
+    + """b.address_id >= :low AND b.address_id < :high AND (b.address_id > :low OR b.asset_id > :asset)
+        AND (:zeros OR b.amount <> '0' OR b.unconfirmed <> '0') ORDER BY b.address_id, b.asset_id LIMIT :limit
+"""
+)
+_ONLY_UNHEARD = """b.address_id >= :low AND b.address_id < :high AND (b.address_id > :low OR b.asset_id > :asset)
+        AND EXISTS (
+            SELECT 1 FROM audit u WHERE u.address_id = b.address_id AND u.asset_id = b.asset_id AND u.scan_id = :scan
+                AND u.outcome = 'unaudited'
+        )
     ORDER BY b.address_id, b.asset_id LIMIT :limit
-""")
-_DISPUTED = text("""
-    SELECT a.id, a.text, a.path, t.id AS asset_id, t.symbol, d.answers
-    FROM dispute d CROSS JOIN address a JOIN asset t ON t.id = d.asset_id
-    WHERE a.id = d.address_id AND d.address_id >= :low AND d.address_id < :high AND d.scan_id = :scan
-        AND (d.address_id > :low OR d.asset_id > :asset)
-    ORDER BY d.address_id, d.asset_id LIMIT :limit
-""")
-_OUTCOMES = text("""
-    SELECT address_id, asset_id, outcome FROM audit WHERE address_id >= :low AND address_id < :high AND scan_id = :scan
-""")
-_PUT_AUDIT = text("""
-    INSERT INTO audit (address_id, asset_id, scan_id, outcome, observed_at, error, answers)
-    VALUES (:address, :asset, :scan, :outcome, :observed_at, :error, :answers)
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, outcome = excluded.outcome,
-        observed_at = excluded.observed_at, error = excluded.error, answers = excluded.answers
-""")
-_PUT_DISPUTE = text("""
-    INSERT INTO dispute (address_id, asset_id, scan_id, answers) VALUES (:address, :asset, :scan, :answers)
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, answers = excluded.answers
-""")
-_DROP_BALANCE = text("DELETE FROM balance WHERE address_id = :address AND asset_id = :asset")
-_COUNT = text("""
-    UPDATE scan_audit SET audited = audited + :audited, disputed = disputed + :disputed, unaudited = unaudited + :unaudited
-    WHERE scan_id = :scan AND chain = :chain
+"""
+_UNHEARD = text(_UNANSWERED + _ONLY_UNHEARD)
+_DUE_AT = text(_UNANSWERED + "b.address_id IN :addresses").bindparams(bindparam("addresses", expanding=True))
+_CONFIRM = text("""
+    UPDATE balance SET witness_id = :witness, confirmed_in = :scan WHERE address_id = :address AND asset_id = :asset
 """)
 
 
@@ -77,28 +63,31 @@ class Audits(Tables):
             keys = {"scan": scan_id, "chain": transaction.chain(chain).number}
             transaction.execute(PLAN, keys | msgspec.structs.asdict(plan))
 
-    def plan_of(self, scan_id: int, chain: str) -> AuditPlan | None:
-        """How a chain's scan is to be audited, or None."""
+    def plan_of(self, scan_id: int, chain: str) -> AuditPlan:
+        """How a chain's scan is to be audited."""
         with self._read() as transaction:
-            row = transaction.execute(_PLAN_OF, {"scan": scan_id, "chain": transaction.chain(chain).number}).first()
-            return None if row is None else AuditPlan(row.percent, row.seed)
+            row = transaction.execute(_PLAN_OF, {"scan": scan_id, "chain": transaction.chain(chain).number}).one()
+            return AuditPlan(row.percent, row.seed)
+
+    def unheard(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int) -> list[Due]:
+        """At most `limit` readings of a scan that no second operator could answer, after a key."""
+        with self._read() as transaction:
+            key = transaction.chain(chain)
+            return [_due(key, row) for row in transaction.execute(_UNHEARD, _page(key, scan_id, after, limit))]
+
+    def due_at(self, scan_id: int, chain: str, indexes: Sequence[int]) -> list[Due]:
+        """The readings of these addresses that a scan read and no second operator answered in it."""
+        with self._read() as transaction:
+            key = transaction.chain(chain)
+            rows = transaction.execute(_DUE_AT, {"scan": scan_id, "addresses": [key.low + index for index in indexes]})
+            return [_due(key, row) for row in rows]
 
     def due(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int, *, zeros: bool) -> list[Due]:
         """At most `limit` readings of a scan with no audit since, after a key; without `zeros` only funded or pending ones."""
         with self._read() as transaction:
             key = transaction.chain(chain)
-            found = []
-            for row in transaction.execute(_DUE, _page(key, scan_id, after, limit) | {"zeros": zeros}):
-                pending = None if row.unconfirmed is None else int(row.unconfirmed)
-                found.append(_due(key, row, Balance(int(row.amount), pending, row.height, row.observed_at, row.name)))
-            return found
-
-    def disputed(self, scan_id: int, chain: str, after: tuple[int, int] | None, limit: int) -> list[Due]:
-        """At most `limit` readings that a scan left disputed, each with the first answer, after a key."""
-        with self._read() as transaction:
-            key = transaction.chain(chain)
-            rows = transaction.execute(_DISPUTED, _page(key, scan_id, after, limit))
-            return [_due(key, row, answers.decoded(row.answers)[0]) for row in rows]
+            rows = transaction.execute(_DUE, _page(key, scan_id, after, limit) | {"zeros": zeros})
+            return [_due(key, row) for row in rows]
 
     def commit(
         self, scan_id: int, chain: str, found: Sequence[Audited], *, now: float, seconds: float, requests: int
@@ -106,28 +95,29 @@ class Audits(Tables):
         """Write how audits ended; the new totals. A repeated commit changes nothing but time and requests."""
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            by_key = {rows.key(each.reading): each for each in found}
-            before = rows.found(retractions.DISPUTES, by_key).keys()
-            outcomes = rows.found(_OUTCOMES, by_key)
-            gone = {key for key, each in by_key.items() if each.amount is None}
-            new = {
-                key: rows.balance(key, each.amount)
-                for key, each in by_key.items()
-                if each.amount is not None and _is_news(each, was_disputed=key in before)
+            ended = rows.ended((), found)
+            before = rows.counted(ended.cases)
+            news = {
+                key: ended.reads[key]
+                for key, case in ended.cases.items()
+                if case.outcome in (AuditOutcome.MOVED, AuditOutcome.CORRECTED)
             }
-            touched = {key[0] for key in {*new, *gone}}
+            touched = {key[0] for key in {*news, *ended.disputes}}
             funded = -rows.funded_among(touched)
-            rows.put(new, [(address, address + 1) for address in {key[0] for key in new}])
-            transaction.executemany(_DROP_BALANCE, gone)
-            transaction.executemany(_PUT_DISPUTE, [(*key, scan_id, answers.encoded(by_key[key].answers)) for key in gone])
-            transaction.executemany(_PUT_AUDIT, [_row(key, each, scan_id) for key, each in by_key.items()])
-            attempts.keep(rows, {key: each.failed for key, each in by_key.items() if each.failed})
+            rows.put(news, alone(news))
+            rows.dispute(ended.disputes, alone(ended.disputes))
+            agreed = {key: ended.reads[key] for key, case in ended.cases.items() if case.outcome is AuditOutcome.CONFIRMED}
+            said = rows.witnessed(agreed)
+            witnesses = {
+                key: rows.witness(read.sources, str(read.balance.amount), said.get(key)) for key, read in agreed.items()
+            }
+            transaction.executemany(_CONFIRM, [(witness, scan_id, *key) for key, witness in witnesses.items()])
+            attempts.keep(rows, ended.failed)
             funded += rows.funded_among(touched)
-            disputed = len(gone - before) - len(before & new.keys())
-            answered = _answered([each.outcome for each in found]) - _answered(outcomes.values())
-            counts = {"audited": answered, "disputed": disputed, "unaudited": len(by_key) - len(outcomes) - answered}
-            transaction.execute(_COUNT, rows.keys | counts)
-            return rows.add_totals(now=now, seconds=seconds, requests=requests, read=-disputed, funded=funded)
+            after = rows.counted(ended.cases)
+            rows.keep_cases(ended.cases, before, after, requests)
+            read = len(before.disputed) - len(after.disputed)
+            return rows.add_totals(now=now, seconds=seconds, requests=requests, read=read, funded=funded)
 
     def retract(
         self, scan_id: int, chain: str, source: str, error: str, now: float, *, code: ReadCode, height: int | None = None
@@ -148,24 +138,8 @@ def _page(chain: ChainKey, scan_id: int, after: tuple[int, int] | None, limit: i
     return {"low": chain.low + index, "high": chain.high, "asset": asset, "scan": scan_id, "limit": limit}
 
 
-def _due(chain: ChainKey, row: Any, balance: Balance) -> Due:
+def _due(chain: ChainKey, row: Any) -> Due:
     index = row.id - chain.low
+    pending = None if row.unconfirmed is None else int(row.unconfirmed)
+    balance = Balance(int(row.amount), pending, row.height, row.observed_at, row.name)
     return Due((index, row.asset_id), Address(chain.id, index, row.text, row.path), row.symbol, balance)
-
-
-def _is_news(each: Audited, *, was_disputed: bool) -> bool:
-    """Whether the audit changes the stored amount; one that nobody answered settles no dispute."""
-    if each.outcome is AuditOutcome.UNAUDITED:
-        return False
-    return was_disputed or each.outcome in (AuditOutcome.MOVED, AuditOutcome.CORRECTED)
-
-
-def _row(key: Key, each: Audited, scan_id: int) -> tuple[Any, ...]:
-    at = None if each.amount is None else each.amount.observed_at
-    if each.amount is not None and each.outcome is AuditOutcome.CONFIRMED:
-        at = each.answers[0].observed_at  # as the stored balance has it
-    return (*key, scan_id, each.outcome.value, at, each.error, answers.encoded(each.answers))
-
-
-def _answered(outcomes: Iterable[str]) -> int:
-    return sum(outcome != AuditOutcome.UNAUDITED for outcome in outcomes)

@@ -16,12 +16,16 @@ DIALECTS: Mapping[str, Callable[[URL], Dialect]] = {"sqlite": SQLite}
 
 
 class Database:
-    """An engine and its dialect, usable from any thread; `registered` are the assets that reports cover, by id."""
+    """An engine and its dialect, usable from any thread.
+
+    `registered` are the assets that reports cover, by id, and `operators` those of the providers, by name.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.engine = dialect.make_engine()
         self.registered: Mapping[int, Asset] | None = None
+        self.operators: Mapping[str, str] = {}
 
     @classmethod
     def at(cls, url: str, *, create: bool) -> "Database":
@@ -41,7 +45,7 @@ class Database:
         """A view of the database as of one moment; a row that hdscan cannot have written is a StoreError too."""
         try:
             with self._explained(), self.engine.connect() as connection, connection.begin():
-                yield Transaction(connection, self.registered)
+                yield Transaction(connection, self.registered, self.operators)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise StoreError(
                 f"the database {self.dialect.place} holds what hdscan did not write ({type(error).__name__} in a row);"
@@ -54,7 +58,7 @@ class Database:
         with self._explained(), self.engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
-                yield Transaction(connection, self.registered)
+                yield Transaction(connection, self.registered, self.operators)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

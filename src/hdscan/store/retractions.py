@@ -1,11 +1,11 @@
-"""Retractions: a source's answers in a scan become gaps, and what was known before comes back."""
+"""Retractions: a source's answers in a scan become gaps, and so do changes that it bore out; what was known comes back."""
 
 import msgspec
 from sqlalchemy import text
 
 from hdscan.model.errors import ReadCode
 from hdscan.store import answers
-from hdscan.store.scan_rows import END_DISPUTE, ScanRows
+from hdscan.store.scan_rows import COPIED, DROP_BALANCE, END_AUDIT, END_DISPUTE, ScanRows
 from hdscan.store.transaction import escaped
 
 _WHERE = "address_id >= :low AND address_id < :high"
@@ -32,19 +32,27 @@ _END_AUDITS = text(f"""
 """)  # noqa: S608 own constant
 _RESTORE = text(f"""
     UPDATE balance SET amount = e.amount, unconfirmed = e.unconfirmed, height = e.height, observed_at = e.observed_at,
-        source_id = e.source_id, scan_id = e.scan_id
+        source_id = e.source_id, scan_id = e.scan_id, witness_id = e.witness_id, confirmed_in = e.confirmed_in
     FROM earlier AS e WHERE e.address_id = balance.address_id AND e.asset_id = balance.asset_id AND {_RETRACTED}
 """)  # noqa: S608 own constant
+_OWN = text(f"SELECT address_id, asset_id FROM balance WHERE {_WHERE} AND source_id = :source")  # noqa: S608 own constant
 _DROP = text(f"DELETE FROM balance WHERE {_RETRACTED}")  # noqa: S608 own constant
-_RESTORE_ONE = text("""
-    INSERT INTO balance (address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id)
-    SELECT address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id FROM earlier
-    WHERE address_id = :address AND asset_id = :asset
+_RESTORE_ONE = text(f"""
+    INSERT INTO balance ({COPIED}) SELECT {COPIED} FROM earlier WHERE address_id = :address AND asset_id = :asset
+""")  # noqa: S608 own constant
+_CHANGED = text("""
+    SELECT b.address_id, b.asset_id, b.witness_id FROM balance b
+    LEFT JOIN earlier e ON e.address_id = b.address_id AND e.asset_id = b.asset_id
+    WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> coalesce(e.amount, '0')
 """)
-_END_AUDIT = text("DELETE FROM audit WHERE address_id = :address AND asset_id = :asset")
+_UNSAY = text(f"""
+    UPDATE balance SET witness_id = :without, confirmed_in = NULL
+    WHERE {_WHERE} AND scan_id = :scan AND witness_id = :witness AND (:height IS NULL OR height IS NULL OR height >= :height)
+""")  # noqa: S608 own constant
 _RECOUNT = text(f"""
     UPDATE scan_audit SET
-        audited = (SELECT count(*) FROM audit WHERE {_WHERE} AND scan_id = :scan AND outcome <> 'unaudited'),
+        audited = (SELECT count(*) FROM balance WHERE {_WHERE} AND scan_id = :scan AND confirmed_in = :scan)
+            + (SELECT count(*) FROM dispute WHERE {_WHERE} AND scan_id = :scan),
         unaudited = (SELECT count(*) FROM audit WHERE {_WHERE} AND scan_id = :scan AND outcome = 'unaudited'),
         disputed = (SELECT count(*) FROM dispute WHERE {_WHERE} AND scan_id = :scan)
     WHERE scan_id = :scan AND chain = :chain
@@ -58,23 +66,31 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
         given = [each.height for each in answers.decoded(stored) if each.source == source]
         return any(since is None or at is None or at >= since for at in given)
 
-    transaction, low = rows.transaction, rows.chain.low
+    transaction, low, own = rows.transaction, rows.chain.low, rows.transaction.source_ids.get(source)
     scan = rows.keys | rows.chain.bounds
-    which = scan | {"source": transaction.source_ids.get(source), "height": height}
+    which = scan | {"source": own, "height": height}
     providers = msgspec.json.encode({source: error}).decode()
-    count = transaction.execute(_GAPS, which | {"code": code.value, "error": error, "providers": providers}).rowcount
+    like = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
+    votes = {(row[0], row[1]): row[2] for row in transaction.execute(_VOTES, scan | like) if answered(row[2], None)}
+    shared = {key: said - {own} for key, said in transaction.witnesses.items() if own in said and len(said) > 1}
+    heard = [key for key, said in votes.items() if answered(said, height)]
+    # what it bore out falls with it, unless its own; an unchanged amount or a zero needs no second word
+    changed = {key for key, witness in rows.found(_CHANGED, heard).items() if witness in shared}
+    changed -= rows.found(_OWN, changed, source=own).keys()
     disputes = [(address, asset) for address, asset, said in transaction.execute(DISPUTES, scan) if answered(said, height)]
-    transaction.executemany(_GAP, [(*key, rows.id, code.value, error, providers) for key in disputes])
+    count = transaction.execute(_GAPS, which | {"code": code.value, "error": error, "providers": providers}).rowcount
+    again = [*disputes, *changed]
+    transaction.executemany(_GAP, [(*key, rows.id, code.value, error, providers) for key in again])
     for first, stop in rows.ranges(0, rows.chain.high - low, done=False):
         transaction.execute(_UNCOUNT, {"low": low + first, "high": low + stop, "scan": rows.id})
     transaction.execute(_END_AUDITS, which)
-    # audits that it took part in prove nothing
-    like = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
-    votes = [(address, asset) for address, asset, said in transaction.execute(_VOTES, scan | like) if answered(said, None)]
-    transaction.executemany(_END_AUDIT, votes)
+    transaction.executemany(END_AUDIT, votes)  # they prove nothing any more
     transaction.execute(_RESTORE, which)
     transaction.execute(_DROP, which)
-    for statement in (_RESTORE_ONE, END_DISPUTE, _END_AUDIT):
-        transaction.executemany(statement, disputes)
+    transaction.executemany(DROP_BALANCE, changed)
+    for statement in (_RESTORE_ONE, END_DISPUTE, END_AUDIT):
+        transaction.executemany(statement, again)
+    for witness, without in shared.items():
+        transaction.execute(_UNSAY, which | {"witness": witness, "without": transaction.witness_id(without)})
     transaction.execute(_RECOUNT, scan)
-    return count + len(disputes)
+    return count + len(again)

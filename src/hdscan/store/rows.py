@@ -11,7 +11,7 @@ from hdscan.model.times import rfc3339
 from hdscan.store import answers
 from hdscan.store.transaction import ChainKey, Transaction
 
-_REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, g.error"
+_REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, b.witness_id, g.error"
 _DISPUTE = "LEFT JOIN dispute d ON d.address_id = a.id AND d.asset_id"
 _GAP = "LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id"
 ALL = f"""
@@ -28,11 +28,12 @@ GAPS = """
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A chain that a report covers, with its assets and the names of all providers, each by id."""
+    """A chain that a report covers, with its assets and the names of all providers and who said what, each by id."""
 
     chain: ChainKey
     assets: Mapping[int, Asset]
     sources: Mapping[int, str]
+    said_by: Mapping[int | None, tuple[int, tuple[str, ...]]]  # operators, and the names of their providers
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -43,6 +44,9 @@ class Part(msgspec.Struct, frozen=True):
 def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> Iterator[Part]:
     """The chains and current assets that a report covers, in order of registration."""
     sources = {key: name for name, key in transaction.source_ids.items()}
+    said_by: dict[int | None, tuple[int, tuple[str, ...]]] = {
+        key: (transaction.operators(key), names) for key, names in transaction.said_by.items()
+    }
     for key in transaction.chains.values():
         assets = {
             number: each
@@ -50,17 +54,18 @@ def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> It
             if each.chain == key.id and chain in (None, key.id) and (asset is None or each.symbol.upper() == asset.upper())
         }
         if assets:
-            yield Part(key, assets, sources)
+            yield Part(key, assets, sources, said_by)
 
 
 def balance_row(part: Part, row: Sequence[Any]) -> BalanceRow:
     """A row of ALL or FUNDED: read, stale where there is a gap too; without an amount disputed or unread."""
-    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, error, disputed = row
+    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, witness, error, disputed = row
     said = None if disputed is None else answers.shown(disputed)
     if amount is not None:
         state = BalanceState.READ if error is None else BalanceState.STALE
     else:
         state = BalanceState.UNREAD if said is None else BalanceState.DISPUTED
+    operators, names = part.said_by.get(witness, (0, ()))
     return BalanceRow(
         chain=part.chain.id,
         index=key - part.chain.low,
@@ -76,6 +81,8 @@ def balance_row(part: Part, row: Sequence[Any]) -> BalanceRow:
         state=state,
         error=error if said is None else disagreement(said),
         answers=said,
+        operators=operators,
+        said_by=names,
     )
 
 

@@ -1,40 +1,74 @@
 """One chain's scan within a transaction: the rows that its commits, audits and retractions write, and its totals."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import TextClause, text
+from sqlalchemy import Row, TextClause, text
 
+from hdscan.model.audit import Audited, AuditOutcome
 from hdscan.model.errors import StoreError
 from hdscan.model.reading import Attempt, Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
-from hdscan.store import addresses, registry
+from hdscan.store import addresses, answers, registry
 from hdscan.store.transaction import Key, Transaction
 
 COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
+COPIED = "address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in"
 Rows = dict[Key, tuple[Any, ...]]
+DENSE = 50  # addresses to a reading, up to which they are looked up in one range
 
 _ASSETS = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
 _AMOUNTS = """amount = excluded.amount, unconfirmed = excluded.unconfirmed, height = excluded.height,
-    observed_at = excluded.observed_at, source_id = excluded.source_id, scan_id = excluded.scan_id"""
+    observed_at = excluded.observed_at, source_id = excluded.source_id, scan_id = excluded.scan_id,
+    witness_id = excluded.witness_id, confirmed_in = excluded.confirmed_in"""
 _KEEP_EARLIER = text(f"""
-    INSERT INTO earlier (address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id)
-    SELECT address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id FROM balance
+    INSERT INTO earlier ({COPIED}) SELECT {COPIED} FROM balance
     WHERE address_id >= :low AND address_id < :high AND scan_id <> :scan
     ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
 """)  # noqa: S608 own constant
 # a newer scan is newer whatever the clocks say; within a scan the later reading is
 _PUT_BALANCE = text(f"""
-    INSERT INTO balance (address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id)
-    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan)
+    INSERT INTO balance ({COPIED})
+    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan, :witness, :confirmed_in)
     ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
     WHERE excluded.scan_id > balance.scan_id OR excluded.observed_at >= balance.observed_at
 """)  # noqa: S608 own constant
-_DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
+_WITNESSED = text("""
+    SELECT address_id, asset_id, amount, witness_id FROM balance WHERE address_id >= :low AND address_id < :high
+""")
+DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
+OWN_DISPUTES = text(
+    "SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan"
+)
+_PUT_DISPUTE = text("""
+    INSERT INTO dispute (address_id, asset_id, scan_id, answers) VALUES (:address, :asset, :scan, :answers)
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, answers = excluded.answers
+""")
+DROP_BALANCE = text("DELETE FROM balance WHERE address_id = :address AND asset_id = :asset")
+_CONFIRMED = text("""
+    SELECT address_id, asset_id FROM balance
+    WHERE address_id >= :low AND address_id < :high AND scan_id = :scan AND confirmed_in = scan_id
+""")
+_UNAUDITED = text("""
+    SELECT address_id, asset_id FROM audit
+    WHERE address_id >= :low AND address_id < :high AND scan_id = :scan AND outcome = 'unaudited'
+""")
+_PUT_AUDIT = text("""
+    INSERT INTO audit (address_id, asset_id, scan_id, outcome, observed_at, error, answers)
+    VALUES (:address, :asset, :scan, :outcome, :observed_at, :error, :answers)
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, outcome = excluded.outcome,
+        observed_at = excluded.observed_at, error = excluded.error, answers = excluded.answers
+""")
+END_AUDIT = text("DELETE FROM audit WHERE address_id = :address AND asset_id = :asset")
+_COUNT_AUDITS = text("""
+    UPDATE scan_audit SET audited = audited + :audited, disputed = disputed + :disputed, unaudited = unaudited + :unaudited,
+        audit_requests = audit_requests + :requests
+    WHERE scan_id = :scan AND chain = :chain
+""")
 END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
 OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
-_END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
+END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
 _RANGES = text("""
     SELECT first, stop, done_at IS NOT NULL FROM chunk
     WHERE scan_id = :scan AND chain = :chain AND first < :stop AND stop > :first ORDER BY seq
@@ -44,7 +78,9 @@ _FUNDED = text("""
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
         AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
 """)
-_AUDITS = text("SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited FROM scan_audit WHERE scan_id = :scan")
+_AUDITS = text("""
+    SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited, audit_requests FROM scan_audit WHERE scan_id = :scan
+""")
 _COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _RECORD = text(f"SELECT {COLUMNS} FROM scan_chain WHERE scan_id = :scan AND chain = :chain")  # noqa: S608 own constant
@@ -53,6 +89,32 @@ _ADD_TOTALS = text(f"""
         seconds = seconds + :seconds, requests = requests + :requests, updated_at = :now
     WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
 """)  # noqa: S608 own constant
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A balance to store, the providers that said it, and whether two operators did in this scan."""
+
+    balance: Balance
+    sources: frozenset[str]
+    confirmed: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """What readings ended as, by key: balances, rows of `gap` and `dispute`, failed attempts, and cases."""
+
+    reads: dict[Key, Read] = {}
+    unread: Rows = {}
+    disputes: Rows = {}
+    failed: dict[Key, Sequence[Attempt]] = {}
+    cases: dict[Key, Audited] = {}
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Readings as a scan's totals count them: answered by a second operator, disputed, not answered by any other."""
+
+    answered: set[Key] = set()
+    disputed: set[Key] = set()
+    unaudited: set[Key] = set()
 
 
 class ScanRows:
@@ -81,31 +143,32 @@ class ScanRows:
             self._asset_ids[asset] = found
         return self.chain.low + reading.index, self._asset_ids[asset]
 
-    def balance(self, key: Key, balance: Balance) -> tuple[Any, ...]:
-        """A balance as the values of its row."""
-        pending = None if balance.unconfirmed is None else str(balance.unconfirmed)
-        source = self.transaction.source_id(balance.source)
-        return (*key, str(balance.amount), pending, balance.height, balance.observed_at, source, self.id)
-
-    def ended(self, results: Sequence[BalanceResult]) -> tuple[Rows, Rows, dict[Key, Sequence[Attempt]]]:
-        """Results as rows of `balance` and of `gap`, and the failed attempts, by key; StoreError for one twice or foreign."""
-        reads: Rows = {}
-        unread: Rows = {}
-        failed: dict[Key, Sequence[Attempt]] = {}
+    def ended(self, results: Sequence[BalanceResult], found: Sequence[Audited] = ()) -> "Ended":
+        """Results and cases as rows; StoreError for a reading that ended twice or is foreign."""
+        ended = Ended()
         for result in results:
             key, end = self.key(result.reading), result.outcome
             if isinstance(end, Balance):
-                reads[key] = self.balance(key, end)
+                ended.reads[key] = Read(end, frozenset({end.source}))
             else:
                 providers = msgspec.json.encode(end.providers).decode()
-                unread[key] = (*key, self.id, end.code.value, end.message, end.attempts, providers)
+                ended.unread[key] = (*key, self.id, end.code.value, end.message, end.attempts, providers)
             if result.failed:
-                failed[key] = result.failed
-        if len(reads) + len(unread) != len(results) or not reads.keys().isdisjoint(unread):
+                ended.failed[key] = result.failed
+        for case in found:
+            key = self.key(case.reading)
+            ended.cases[key] = case
+            if case.amount is None:
+                ended.disputes[key] = (*key, self.id, answers.encoded(case.answers))
+            else:
+                ended.reads[key] = Read(case.amount, case.sources, case.outcome is not AuditOutcome.UNAUDITED)
+            if case.failed:
+                ended.failed[key] = case.failed
+        if len(ended.reads.keys() | ended.unread.keys() | ended.disputes.keys()) != len(results) + len(found):
             raise StoreError(f"the same reading ended twice in one commit of {self.chain.id}; nothing of it was written")
-        return reads, unread, failed
+        return ended
 
-    def check_whole(self, chunk: Chunk, results: Sequence[BalanceResult]) -> None:
+    def check_whole(self, chunk: Chunk, results: Sequence[BalanceResult | Audited]) -> None:
         """StoreError if a reading of the chunk is lost, a result is foreign, or one is not of the address at its index."""
         known = {each.index: each.text for each in addresses.between(self.transaction, self.chain, chunk.first, chunk.stop)}
         foreign = sum(known.get(result.reading.index) != result.reading.address for result in results)
@@ -116,23 +179,80 @@ class ScanRows:
                 " nothing of it was written"
             )
 
-    def put(self, reads: Rows, ends: Sequence[tuple[int, int]]) -> None:
-        """Store balances that the scan read within these ranges of address ids; their disputes end."""
-        self.transaction.executemany(END_DISPUTE, self.found(_DISPUTES, reads))
-        self.transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
-        self.transaction.executemany(_PUT_BALANCE, reads.values())
+    def put(self, reads: Mapping[Key, "Read"], ends: Sequence[tuple[int, int]]) -> None:
+        """Store balances that the scan read within these ranges of address ids; their disputes end.
 
-    def end_gaps(self, reads: Rows) -> int:
-        """Store balances of readings that were unread; returns how many funded addresses that adds."""
-        rich = {key[0] for key, row in reads.items() if row[2] != "0"}
+        Who said an amount is added to those who said it before, as long as it is the same.
+        """
+        transaction = self.transaction
+        transaction.executemany(END_DISPUTE, self.found(DISPUTES, reads))
+        transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
+        before = self.witnessed(reads)
+        transaction.executemany(_PUT_BALANCE, [self._balance(key, read, before.get(key)) for key, read in reads.items()])
+
+    def _balance(self, key: Key, read: "Read", before: tuple[str, int | None] | None) -> tuple[Any, ...]:
+        balance, amount = read.balance, str(read.balance.amount)
+        pending = None if balance.unconfirmed is None else str(balance.unconfirmed)
+        source = self.transaction.source_id(balance.source)
+        confirmed_in = self.id if read.confirmed else None
+        witness = self.witness(read.sources, amount, before)
+        return (*key, amount, pending, balance.height, balance.observed_at, source, self.id, witness, confirmed_in)
+
+    def witnessed(self, keys: Collection[Key]) -> dict[Key, tuple[str, int | None]]:
+        """The stored amounts of these readings, each with who said it."""
+        rows = self.rows(_WITNESSED, keys)
+        return {key: (row.amount, row.witness_id) for row in rows if (key := (row[0], row[1])) in keys}
+
+    def witness(self, sources: Iterable[str], amount: str, before: tuple[str, int | None] | None) -> int:
+        """The id of those who said an amount, with those who said it before."""
+        said = frozenset(map(self.transaction.source_id, sources))
+        if before is not None and before[0] == amount and before[1] is not None:
+            said |= self.transaction.witnesses[before[1]]
+        return self.transaction.witness_id(said)
+
+    def dispute(self, rows: Rows, ends: Sequence[tuple[int, int]]) -> None:
+        """Store disputes in place of balances, whose earlier amounts are kept."""
+        if rows:
+            self.transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
+            self.transaction.executemany(DROP_BALANCE, rows)
+            self.transaction.executemany(_PUT_DISPUTE, rows.values())
+
+    def end_gaps(self, reads: Mapping[Key, "Read"]) -> int:
+        """Store balances of readings that had no amount; returns how many funded addresses that adds."""
+        rich = {key[0] for key, read in reads.items() if read.balance.amount}
         before = self.funded_among(rich)
         self.put_early(reads)
         return self.funded_among(rich) - before
 
-    def put_early(self, reads: Rows) -> None:
+    def put_early(self, reads: Mapping[Key, "Read"]) -> None:
         """Store balances of readings whose chunk is not done; they count when it is."""
-        self.put(reads, [(address, address + 1) for address in {key[0] for key in reads}])
-        self.transaction.executemany(_END_GAP, reads)
+        self.put(reads, alone(reads))
+        self.transaction.executemany(END_GAP, reads)
+
+    def counted(self, keys: Collection[Key]) -> "Counted":
+        """How the scan's totals count these readings now."""
+        return Counted(*(set(self.found(each, keys)) for each in (_CONFIRMED, OWN_DISPUTES, _UNAUDITED)))
+
+    def keep_cases(self, cases: Mapping[Key, Audited], before: "Counted", after: "Counted", requests: int = 0) -> None:
+        """Keep the evidence of cases, and count what has become of their readings.
+
+        Of an agreement on a zero that was expected, nothing is kept but who agreed.
+        """
+        plain = {key for key, case in cases.items() if case.outcome is AuditOutcome.CONFIRMED and not _tells(case)}
+        self.transaction.executemany(END_AUDIT, plain)
+        self.transaction.executemany(_PUT_AUDIT, [self._evidence(key, cases[key]) for key in cases.keys() - plain])
+        unaudited = {key for key, case in cases.items() if case.outcome is AuditOutcome.UNAUDITED}
+        counts = {
+            "audited": len(after.answered | after.disputed) - len(before.answered | before.disputed),
+            "disputed": len(after.disputed) - len(before.disputed),
+            "unaudited": len((before.unaudited - cases.keys()) | unaudited) - len(before.unaudited),
+            "requests": requests,
+        }
+        self.transaction.execute(_COUNT_AUDITS, self.keys | counts)
+
+    def _evidence(self, key: Key, case: Audited) -> tuple[Any, ...]:
+        at = None if case.amount is None else case.amount.observed_at
+        return (*key, self.id, case.outcome.value, at, case.error, answers.encoded(case.answers))
 
     def add_totals(
         self, *, now: float, seconds: float = 0.0, requests: int = 0, read: int = 0, unread: int = 0, funded: int = 0
@@ -141,13 +261,18 @@ class ScanRows:
         more = {"now": now, "seconds": seconds, "requests": requests, "read": read, "unread": unread, "funded": funded}
         return records(self.transaction, _ADD_TOTALS, self.keys | more)[0]
 
-    def found(self, statement: TextClause, keys: Collection[Key]) -> dict[Key, Any]:
+    def found(self, statement: TextClause, keys: Collection[Key], **values: Any) -> dict[Key, Any]:
         """The last column that a statement selects of these readings, by key (the first two); {} without readings."""
+        return {key: row[-1] for row in self.rows(statement, keys, **values) if (key := (row[0], row[1])) in keys}
+
+    def rows(self, statement: TextClause, keys: Collection[Key], **values: Any) -> Iterator[Row[*tuple[Any, ...]]]:
+        """The rows that a statement selects of these readings and perhaps of others between them."""
         if not keys:
-            return {}
-        bounds = {"low": min(keys)[0], "high": max(keys)[0] + 1, "scan": self.id}
-        rows = self.transaction.execute(statement, bounds)
-        return {key: row[-1] for row in rows if (key := (row[0], row[1])) in keys}
+            return
+        low, high = min(keys)[0], max(keys)[0] + 1
+        ends = [(low, high)] if high - low <= DENSE * len(keys) else alone(keys)
+        for first, stop in ends:
+            yield from self.transaction.execute(statement, values | {"low": first, "high": stop, "scan": self.id})
 
     def ranges(self, first: int, stop: int, *, done: bool) -> list[tuple[int, int]]:
         """The parts of `first` <= index < `stop` whose chunks are done (or are not), neighbours made one."""
@@ -176,6 +301,16 @@ class ScanRows:
         funded = sum(self.funded(low + first, low + stop) for first, stop in done)
         (record,) = records(self.transaction, _RECORD, self.keys)
         return msgspec.structs.replace(record, read=ended - unread - disputed, unread=unread, funded=funded)
+
+
+def _tells(case: Audited) -> bool:
+    """Whether it is more than an agreement on a zero that was expected."""
+    return case.known is not None or any(answer.amount or answer.unconfirmed for answer in case.answers)
+
+
+def alone(keys: Iterable[Key]) -> list[tuple[int, int]]:
+    """The ranges of the addresses of these readings, one by one."""
+    return [(address, address + 1) for address in sorted({key[0] for key in keys})]
 
 
 def records(transaction: Transaction, statement: TextClause, values: dict[str, Any]) -> tuple[ChainScan, ...]:

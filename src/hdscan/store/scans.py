@@ -3,19 +3,31 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import bindparam, text
+from sqlalchemy import TextClause, bindparam, text
 
+from hdscan.model.audit import Audited, Standing
 from hdscan.model.chain import Address
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import TokenError
-from hdscan.model.reading import BalanceResult
+from hdscan.model.reading import BalanceResult, Reading
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.model.times import rfc3339
 from hdscan.store import attempts, audits
 from hdscan.store.database import Tables
 from hdscan.store.dialect import Finding
 from hdscan.store.pages import LIMIT
-from hdscan.store.scan_rows import COLUMNS, OPEN_GAPS, ScanRows, records
+from hdscan.store.scan_rows import (
+    COLUMNS,
+    DISPUTES,
+    END_GAP,
+    OPEN_GAPS,
+    OWN_DISPUTES,
+    Counted,
+    Ended,
+    ScanRows,
+    alone,
+    records,
+)
 from hdscan.store.transaction import Transaction
 
 _NEVER = 2**31  # more than any scan's id
@@ -40,12 +52,18 @@ _PENDING = text("""
     WHERE scan_id = :scan AND chain = :chain AND seq > :after AND done_at IS NULL ORDER BY seq LIMIT :limit
 """)
 # with row values instead, SQLite would scan for the place in the key
-_GAPS = text("""
-    SELECT a.id, a.text, a.path, t.symbol FROM gap g
-    JOIN address a ON a.id = g.address_id JOIN asset t ON t.id = g.asset_id
-    WHERE g.address_id >= :low AND g.address_id < :high AND g.scan_id = :scan
-        AND (g.address_id > :low OR t.symbol > :symbol)
-    ORDER BY g.address_id, t.symbol LIMIT :limit
+_GAPS, _DISPUTED = (
+    text(f"""
+        SELECT a.id, a.text, a.path, t.symbol FROM {table} g
+        JOIN address a ON a.id = g.address_id JOIN asset t ON t.id = g.asset_id
+        WHERE g.address_id >= :low AND g.address_id < :high AND g.scan_id = :scan
+            AND (g.address_id > :low OR t.symbol > :symbol)
+        ORDER BY g.address_id, t.symbol LIMIT :limit
+    """)  # noqa: S608 own constants
+    for table in ("gap", "dispute")
+)
+_STANDING = text("""
+    SELECT address_id, asset_id, amount, height FROM balance WHERE address_id >= :low AND address_id < :high
 """)
 _READ = text("""
     SELECT a.id, a.text, a.path, t.symbol FROM balance b
@@ -146,12 +164,31 @@ class Scans(Tables):
 
     def gaps(self, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int) -> list[tuple[Address, str]]:
         """At most `limit` unread readings of a scan as (address, asset symbol), in the order of index and symbol."""
+        return self._left(_GAPS, scan_id, chain, after, limit)
+
+    def _left(
+        self, statement: TextClause, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int
+    ) -> list[tuple[Address, str]]:
         index, symbol = after or (0, "")
         with self._read() as transaction:
             key = transaction.chain(chain)
             values = {"low": key.low + index, "high": key.high, "symbol": symbol, "scan": scan_id, "limit": limit}
-            rows = transaction.execute(_GAPS, values)
+            rows = transaction.execute(statement, values)
             return [(Address(chain, address - key.low, text, path), symbol) for address, text, path, symbol in rows]
+
+    def disputed(self, scan_id: int, chain: str, after: tuple[int, str] | None, limit: int) -> list[tuple[Address, str]]:
+        """At most `limit` readings that a scan left disputed, as `gaps` gives its unread ones."""
+        return self._left(_DISPUTED, scan_id, chain, after, limit)
+
+    def standing(self, scan_id: int, chain: str, readings: Sequence[Reading]) -> dict[tuple[int, str], Standing]:
+        """What is known of readings, by index and symbol; what was never read is left out."""
+        with self._read() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            keys = {rows.key(reading): (reading.index, reading.asset.symbol) for reading in readings}
+            disputed = rows.found(DISPUTES, keys)
+            known = {(r[0], r[1]): Standing(int(r.amount), r.height) for r in rows.rows(_STANDING, keys)}
+            stands = known | dict.fromkeys(disputed, Standing(None, None))
+            return {keys[key]: each for key, each in stands.items() if key in keys}
 
     def any_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
         """A reading that the scan could make, as (address, asset symbol): its provider can be probed with it."""
@@ -177,6 +214,7 @@ class Scans(Tables):
         chain: str,
         chunk: Chunk,
         results: Sequence[BalanceResult],
+        found: Sequence[Audited] = (),
         *,
         worker: str,
         now: float,
@@ -185,8 +223,9 @@ class Scans(Tables):
     ) -> ChainScan | None:
         """Write a chunk whole: its balances, its unread readings, its mark and the totals, which are returned.
 
-        `seconds` and `requests` are those since the last commit. None, and nothing written, where the chunk was done already;
-        StoreError, and nothing written, unless `results` are the chunk's addresses times the scan's assets, each once.
+        `found` are the readings about which more than one operator was asked; `seconds` and `requests` those since the last
+        commit. None, and nothing written, where the chunk was done already; StoreError, and nothing written, unless both are
+        the chunk's addresses times the scan's assets, each once.
         A failed reading never touches a known balance.
         """
         with self._write() as transaction:
@@ -194,52 +233,75 @@ class Scans(Tables):
             mark = {"seq": chunk.seq, "first": chunk.first, "stop": chunk.stop, "now": now, "worker": worker}
             if transaction.execute(_DONE, rows.keys | mark).rowcount == 0:
                 return None
-            reads, unread, failed = rows.ended(results)
-            rows.check_whole(chunk, results)
+            ended = rows.ended(results, found)
+            rows.check_whole(chunk, [*results, *found])
             low, high = rows.chain.low + chunk.first, rows.chain.low + chunk.stop
-            rows.put(reads, [(low, high)])
+            rows.put(ended.reads, [(low, high)])
+            rows.dispute(ended.disputes, [(low, high)])
             transaction.execute(_END_GAPS, {"low": low, "high": high, "assets": list(rows.assets)})
-            transaction.executemany(_PUT_GAP, unread.values())
-            attempts.keep(rows, failed)
-            more = {"read": len(reads), "unread": len(unread), "funded": rows.funded(low, high)}
+            transaction.executemany(_PUT_GAP, ended.unread.values())
+            attempts.keep(rows, ended.failed)
+            rows.keep_cases(ended.cases, Counted(), rows.counted({**ended.reads, **ended.disputes}))
+            more = {"read": len(ended.reads), "unread": len(ended.unread), "funded": rows.funded(low, high)}
             return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
     def commit_final(
-        self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float, seconds: float, requests: int
+        self,
+        scan_id: int,
+        chain: str,
+        results: Sequence[BalanceResult],
+        found: Sequence[Audited] = (),
+        *,
+        now: float,
+        seconds: float,
+        requests: int,
     ) -> ChainScan:
-        """Write what came of unread readings: an amount, or more attempts and the new reason; the totals.
+        """Write what came of readings without an amount: an amount, a dispute, or more attempts and the reason; the totals.
 
-        Results of any other reading are ignored, so a repeated commit changes nothing but time and requests.
+        Of any other reading nothing is written, so a repeated commit changes nothing but time and requests.
         """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            reads, unread, failed = rows.ended(results)
-            waiting = rows.found(OPEN_GAPS, reads.keys() | unread.keys())
-            late = {key: row for key, row in reads.items() if key in waiting}
-            funded = rows.end_gaps(late)
-            transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in unread.items() if key in waiting])
-            attempts.keep(rows, {key: each for key, each in failed.items() if key in waiting})
-            more = {"read": len(late), "unread": -len(late), "funded": funded}
-            return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
+            read, unread, funded = _settle(rows, rows.ended(results, found))
+            return rows.add_totals(now=now, seconds=seconds, requests=requests, read=read, unread=unread, funded=funded)
 
-    def commit_partial(self, scan_id: int, chain: str, results: Sequence[BalanceResult], *, now: float) -> None:
+    def commit_partial(
+        self, scan_id: int, chain: str, results: Sequence[BalanceResult], found: Sequence[Audited] = (), *, now: float
+    ) -> None:
         """Keep the balances that are there of chunks that did not end; the chunks stay to be done and count nothing.
 
-        Readings that the scan counts as unread are settled as `commit_final` does; errors are ignored.
+        Readings that the scan counts as unread or disputed are settled as `commit_final` does; errors are ignored.
         """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            reads, _, _ = rows.ended(results)
+            ended = rows.ended(
+                [result for result in results if result.error is None], [case for case in found if case.amount is not None]
+            )
+            reads = ended.reads
             if not reads:
                 return
-            waiting = rows.found(OPEN_GAPS, reads)
             low = rows.chain.low
             undone = rows.ranges(min(reads)[0] - low, max(reads)[0] - low + 1, done=False)
-            late = {key: row for key, row in reads.items() if key in waiting}
-            funded = rows.end_gaps(late)
-            in_chunks = (key for key in reads if any(first <= key[0] - low < stop for first, stop in undone))
-            rows.put_early({key: reads[key] for key in in_chunks if key not in waiting})
-            rows.add_totals(now=now, read=len(late), unread=-len(late), funded=funded)
+            read, unread, funded = _settle(rows, ended)
+            rows.put_early({key: each for key, each in reads.items() if any(a <= key[0] - low < b for a, b in undone)})
+            rows.add_totals(now=now, read=read, unread=unread, funded=funded)
+
+
+def _settle(rows: ScanRows, ended: Ended) -> tuple[int, int, int]:
+    """Settle what the scan counts as unread or disputed; how many more are read, unread and funded."""
+    keys = ended.reads.keys() | ended.unread.keys() | ended.disputes.keys()
+    gaps = rows.found(OPEN_GAPS, keys).keys()
+    waiting = gaps | rows.found(OWN_DISPUTES, keys).keys()
+    before = rows.counted(waiting)
+    late = {key: read for key, read in ended.reads.items() if key in waiting}
+    disputes = {key: row for key, row in ended.disputes.items() if key in waiting}
+    funded = rows.end_gaps(late)
+    rows.dispute(disputes, alone(disputes))
+    rows.transaction.executemany(END_GAP, disputes)
+    rows.transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in ended.unread.items() if key in gaps])
+    attempts.keep(rows, {key: each for key, each in ended.failed.items() if key in waiting})
+    rows.keep_cases({key: case for key, case in ended.cases.items() if key in waiting}, before, rows.counted(waiting))
+    return len(late), -len(gaps & (late.keys() | disputes.keys())), funded
 
 
 def _plan(transaction: Transaction, scan_id: int, plan: ChainPlan, now: float) -> None:
@@ -252,8 +314,7 @@ def _plan(transaction: Transaction, scan_id: int, plan: ChainPlan, now: float) -
     transaction.execute(_PLAN, row | {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now})
     transaction.execute(_FORGET_CHUNKS, {"chain": key.number, "scan": scan_id})
     attempts.forget(transaction, key)
-    if plan.audit is not None:
-        transaction.execute(audits.PLAN, {"scan": scan_id, "chain": key.number} | msgspec.structs.asdict(plan.audit))
+    transaction.execute(audits.PLAN, {"scan": scan_id, "chain": key.number} | msgspec.structs.asdict(plan.audit))
     firsts = range(0, plan.addresses, plan.chunk)
     stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
     chunks = enumerate(zip(firsts, stops, strict=True))

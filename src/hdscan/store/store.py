@@ -5,7 +5,7 @@ process at any time, and each sees the database as of one moment. Every call may
 the same call may succeed later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -53,8 +53,10 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def register(self, chains: Sequence[Chain], assets: Sequence[Asset]) -> None:
+    def register(self, chains: Sequence[Chain], assets: Sequence[Asset], operators: Mapping[str, str] | None = None) -> None:
         """Make the configured chains and assets known, and the only ones that this store's reports cover. Idempotent.
+
+        `operators` are by provider; reports count one that is not named as its own.
 
         A symbol with another contract or other decimals is another asset: what was read of the former one stays, apart.
         """
@@ -66,6 +68,7 @@ class Store:
             with self._database.read() as transaction:
                 found = registry.find(transaction, chains, assets)
         self._database.registered = found
+        self._database.operators = operators or {}
 
     def writer_lock(self, command: str) -> AbstractContextManager[None]:
         """Be the only writer; LockedError names the process that is, its command and since when. Freed by any death."""

@@ -1,6 +1,6 @@
 """Exact sums of what is known, per chain and asset."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from sqlalchemy import text
@@ -12,7 +12,7 @@ from hdscan.store.transaction import Transaction
 
 _COUNT = text("SELECT count(*) FROM balance WHERE address_id >= :low AND address_id < :high")
 _GAPPED = text("""
-    SELECT g.asset_id, b.amount FROM gap g
+    SELECT g.asset_id, b.amount, b.witness_id FROM gap g
     LEFT JOIN balance b ON b.address_id = g.address_id AND b.asset_id = g.asset_id
     WHERE g.address_id >= :low AND g.address_id < :high
 """)
@@ -31,14 +31,23 @@ _UNCONFIRMED = text("""
 """)
 
 
+_FUNDED = text("""
+    SELECT asset_id, witness_id, count(*) FROM balance
+    WHERE address_id >= :low AND address_id < :high AND amount <> '0' GROUP BY asset_id, witness_id
+""")
+
+
 def totals(transaction: Transaction, chain: str | None, asset: str | None) -> list[AssetTotal]:
     """Exact sums per asset: summed here, since no database adds integers of 256 bits."""
     found: list[AssetTotal] = []
     for part in chosen(transaction, chain, asset):
         addressed = addresses.count(transaction, part.chain)
         gapped: dict[int, list[str | None]] = defaultdict(list)  # by asset: what was known before, None where nothing was
-        for asset_id, amount in transaction.execute(_GAPPED, part.chain.bounds):
+        confirmed = _confirmed(transaction, part)
+        for asset_id, amount, witness in transaction.execute(_GAPPED, part.chain.bounds):
             gapped[asset_id].append(amount)
+            if amount is not None and transaction.operators(witness) > 1:
+                confirmed[asset_id, amount != "0"] -= 1
         disputed = {key: (count, gaps) for key, count, gaps in transaction.execute(_DISPUTED, part.chain.bounds)}
         known = _known(transaction, part, addressed, gapped, sum(count - gaps for count, gaps in disputed.values()))
         for key, each in part.assets.items():
@@ -60,8 +69,26 @@ def totals(transaction: Transaction, chain: str | None, asset: str | None) -> li
                     unread=addressed - known[key] - in_dispute,
                     funded=len(amounts) - sum(amount > 0 for amount in stale) if read else None,
                     disputed=in_dispute,
+                    confirmed_funded=confirmed[key, True],
+                    confirmed_zeros=confirmed[key, False],
                 )
             )
+    return found
+
+
+def _confirmed(transaction: Transaction, part: Part) -> Counter[tuple[int, bool]]:
+    """How many balances two operators said, by asset and whether they are above zero."""
+    two = [key for key in transaction.witnesses if transaction.operators(key) > 1]
+    found: Counter[tuple[int, bool]] = Counter()
+    for asset, witness, count in transaction.execute(_FUNDED, part.chain.bounds):
+        found[asset, True] += count if witness in two else 0
+    if two:
+        among = ", ".join(f"{key:d}" for key in two)
+        said = f"amount = '0' AND witness_id IN ({among})"
+        counts = ", ".join(f"count(*) FILTER (WHERE asset_id = {key:d} AND {said})" for key in part.assets)
+        query = f"SELECT {counts} FROM balance WHERE address_id >= :low AND address_id < :high"  # noqa: S608 numbers
+        zeros = transaction.execute(text(query), part.chain.bounds).one()
+        found.update({(key, False): count for key, count in zip(part.assets, zeros, strict=True)})
     return found
 
 

@@ -19,6 +19,8 @@ _ASSETS = text(
     "SELECT a.id, c.id AS chain, a.symbol, a.decimals, a.contract FROM asset a JOIN chain c ON c.number = a.chain ORDER BY a.id"
 )
 _SOURCES = text("SELECT name, id FROM source")
+_WITNESSES = text("SELECT id, sources FROM witness")
+_ADD_WITNESS = text("INSERT INTO witness (sources) VALUES (:sources) RETURNING id")
 _ADD_SOURCE = text("""
     INSERT INTO source (name) VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id
 """)
@@ -45,11 +47,17 @@ class ChainKey(msgspec.Struct, frozen=True):
 
 
 class Transaction:
-    """What every query of one transaction is given; `registered` are the assets that reports cover, by id."""
+    """What every query of one transaction is given.
 
-    def __init__(self, connection: Connection, registered: Mapping[int, Asset] | None) -> None:
+    `registered` are the assets that reports cover, by id, and `operators` those of the providers, by name.
+    """
+
+    def __init__(
+        self, connection: Connection, registered: Mapping[int, Asset] | None, operators: Mapping[str, str] | None = None
+    ) -> None:
         self.connection = connection
         self._registered = registered
+        self._operators = operators or {}
 
     def execute(self, statement: TextClause, values: Mapping[str, Any] | None = None) -> CursorResult[*tuple[Any, ...]]:
         return self.connection.execute(statement, values)
@@ -98,6 +106,34 @@ class Transaction:
         if name not in self.source_ids:
             self.source_ids[name] = self.execute(_ADD_SOURCE, {"name": name}).scalar_one()
         return self.source_ids[name]
+
+    @cached_property
+    def witnesses(self) -> dict[int, frozenset[int]]:
+        """Every set of sources that said an amount, by id."""
+        rows = self.execute(_WITNESSES)
+        return {row.id: frozenset(msgspec.json.decode(row.sources, type=list[int])) for row in rows}
+
+    @cached_property
+    def said_by(self) -> dict[int, tuple[str, ...]]:
+        """The names of every set of sources, by id."""
+        names = {key: name for name, key in self.source_ids.items()}
+        return {key: tuple(sorted(names[source] for source in sources)) for key, sources in self.witnesses.items()}
+
+    def operators(self, witness: int | None) -> int:
+        """How many operators a set of sources belongs to."""
+        names = self.said_by.get(witness or 0, ())
+        return len({self._operators.get(name, name) for name in names})
+
+    @cached_property
+    def _witness_ids(self) -> dict[frozenset[int], int]:
+        return {sources: key for key, sources in self.witnesses.items()}
+
+    def witness_id(self, sources: frozenset[int]) -> int:
+        """The id of a set of sources, given when it first occurs."""
+        if sources not in self._witness_ids:
+            key: int = self.execute(_ADD_WITNESS, {"sources": msgspec.json.encode(sorted(sources)).decode()}).scalar_one()
+            self._witness_ids[sources], self.witnesses[key] = key, sources
+        return self._witness_ids[sources]
 
 
 def escaped(plain: str) -> str:

@@ -1,0 +1,39 @@
+"""Spare capacity: how long a chain that has read everything may audit, and which providers it leaves alone meanwhile."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from hdscan.pool.limiter import MINUTE
+from hdscan.pool.upstream import Upstream
+
+Fellows = Sequence[Upstream]  # the providers of a chain
+SHARE = 0.2  # of a chain's own time, where no other is scanned
+
+
+class Spare:
+    """The spare capacity of one chain. Pure: times are unix seconds."""
+
+    def __init__(self, upstreams: Fellows, *, alone: bool, reading: Callable[[], Iterable[Fellows]]) -> None:
+        """`alone`: no other chain is scanned; `reading` gives the providers of the others that have not read everything yet."""
+        self._upstreams = upstreams
+        self._alone = alone
+        self._reading = reading
+        self._until = 0.0
+        self._reserves: dict[str, int] = {}  # by endpoint: what the scan took, which the next one needs again
+
+    def begin(self, seconds: float, now: float) -> None:
+        """The chain has read everything, in so many seconds."""
+        self._until = now + SHARE * seconds if self._alone else now
+        self._reserves = {each.endpoint: each.limiter.taken for each in self._upstreams}
+
+    def until(self) -> float | None:
+        """When it ends; None while another chain reads, which nobody can tell."""
+        return None if any(True for _ in self._reading()) else self._until
+
+    def leave(self, units: int, now: float) -> frozenset[str]:
+        """The providers that are not to be asked for so much: another chain reads there, or the next scan needs the quota."""
+        busy = {each.endpoint for upstreams in self._reading() for each in upstreams}
+        return frozenset(
+            each.name
+            for each in self._upstreams
+            if each.endpoint in busy or each.limiter.room(now, MINUTE) < self._reserves.get(each.endpoint, 0) + units
+        )
