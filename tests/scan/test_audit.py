@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdscan.model.audit import AuditOutcome
+from hdscan.model.audit import Audited, AuditOutcome, Standing
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, Reading, Unread
@@ -82,6 +82,26 @@ def test_a_balance_that_moved_is_the_newest_answer() -> None:
         assert (found.outcome, found.lost) == (AuditOutcome.MOVED, None)
         assert found.amount is not None
         assert (found.amount.amount, found.amount.height) == (7, 301)
+
+
+def test_of_operators_that_never_agree_the_last_is_right_only_where_all_of_them_see_it_move() -> None:
+    known, first = Standing(5, 90), said("a", 1, 100)
+
+    def ended(*outcomes: Balance | Unread) -> Audited:
+        made = AuditCase(reading(), first, Jury(TWO), tolerance=2, known=known)
+        for outcome in outcomes:
+            made.take(outcome)
+        return made.result()
+
+    moving = ended(said("b", 2, 110), said("a", 3, 120))
+    assert (moving.outcome, moving.amount) == (AuditOutcome.MOVED, said("a", 3, 120))
+    for lies in (
+        (said("b", 2, 110), said("a", 1, 120)),  # who repeats an amount did not see the other's
+        (said("b", 2, 110), NOBODY),  # one word each says nothing of a movement between them
+        (said("b", 2, 110), said("a", 3, 111)),  # at about the same block, both cannot be right
+        (said("b", 5, 110), said("a", 3, 120)),  # one sees what was known
+    ):
+        assert (ended(*lies).outcome, ended(*lies).amount) == (AuditOutcome.DISPUTED, None)
 
 
 def test_two_operators_that_stay_apart_dispute() -> None:
