@@ -1,5 +1,7 @@
 """Failing tokens: reported when a failure begins, changes or ends, at most once a second each."""
 
+import msgspec
+
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.events import TokenError
@@ -25,9 +27,9 @@ def counts(errors: TokenErrors, now: float, *, all_of_them: bool = False) -> lis
 
 def test_a_failure_is_reported_once_and_a_change_only_after_a_second() -> None:
     errors = TokenErrors("bsc")
-    errors.record(failed(0, 1), again=False)
+    errors.record(failed(0, 1))
     assert counts(errors, 10.0) == [2]
-    errors.record(failed(2), again=False)
+    errors.record(failed(2))
     assert counts(errors, 10.5) == []
     assert counts(errors, 11.0) == [3]
     assert counts(errors, 20.0) == []
@@ -35,18 +37,19 @@ def test_a_failure_is_reported_once_and_a_change_only_after_a_second() -> None:
 
 def test_what_is_still_due_at_the_end_does_not_wait() -> None:
     errors = TokenErrors("bsc")
-    errors.record(failed(0), again=False)
+    errors.record(failed(0))
     assert counts(errors, 10.0) == [1]
-    errors.record(failed(1), again=False)
+    errors.record(failed(1))
     assert counts(errors, 10.1, all_of_them=True) == [2]
 
 
-def test_a_retry_ends_failures_and_does_not_count_them_twice() -> None:
+def test_a_retry_ends_failures() -> None:
     errors = TokenErrors("bsc")
-    errors.record(failed(0, 1), again=False)
-    errors.record([*failed(0), *read(1)], again=True)
+    errors.record(failed(0, 1))
+    (both,) = errors.current()
+    errors.restate([msgspec.structs.replace(both, addresses=1)])
     assert [each.addresses for each in errors.current()] == [1]
-    errors.record(read(0), again=True)
+    errors.restate([])
     assert errors.current() == ()
     assert counts(errors, 10.0) == [], "a failure that was never reported has no end to report"
 
@@ -60,5 +63,5 @@ def test_failures_of_an_earlier_run_are_not_repeated_and_their_end_is_reported()
 
 def test_the_native_coin_is_no_token() -> None:
     errors = TokenErrors("bsc")
-    errors.record(failed(0, asset=COIN), again=False)
+    errors.record(failed(0, asset=COIN))
     assert errors.current() == ()

@@ -94,7 +94,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         if read or decided:
             await progress.store.commit_partial(read, decided)
             if self.gaps:
-                progress.token_errors.record([*read, *map(_result, decided)], again=True)
+                await progress.recount_token_errors()
 
     def affected(self, retraction: Retraction) -> int:
         """How many of its readings a retraction affects."""
@@ -148,9 +148,7 @@ class GapJob(Job):
     gaps: ClassVar[bool] = True
 
     async def commit(self, progress: Progress) -> None:
-        results, found = self._results()
-        ended = [*results, *map(_result, found)]
-        await progress.commit(partial(progress.store.commit_gaps, results, found), ended, again=True)
+        await progress.commit(partial(progress.store.commit_gaps, *self._results()), again=True)
 
 
 class AuditJob(Job):
@@ -193,8 +191,3 @@ class SpareJob(AuditJob, kw_only=True):
 
 def _key(reading: Reading) -> Key:
     return reading.index, reading.asset.symbol
-
-
-def _result(case: Audited) -> BalanceResult:
-    """A case as the answer that it settled on, or its first one while operators disagree."""
-    return BalanceResult(case.reading, case.amount or case.answers[0])

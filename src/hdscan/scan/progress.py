@@ -58,10 +58,15 @@ class Progress:
         self.record = await self.store.set_status(status, error)
 
     async def commit(self, write: Write, results: Sequence[BalanceResult] = (), *, again: bool = False) -> None:
-        """Write, then report; `again`: the results were counted as unread before."""
+        """Write, then report; `again`: what was written was tried before, and may have ended failures of tokens."""
         if await self._count(write):
-            self.token_errors.record(results, again=again)
+            self.token_errors.record(results)
+            if again:
+                await self.recount_token_errors()
             self.say()
+
+    async def recount_token_errors(self) -> None:
+        self.token_errors.restate(await self.store.token_errors())
 
     async def count_rest(self) -> None:
         """Store the time and requests since the last commit; an outage costs both."""
@@ -82,7 +87,7 @@ class Progress:
         count = await self.store.retract(retraction)
         if count:
             self.record = await self.store.record()
-            self.token_errors.restate(await self.store.token_errors())
+            await self.recount_token_errors()
         return count
 
     async def fail(self, failure: StoreError) -> None:

@@ -21,23 +21,17 @@ class TokenErrors:
         self._said = {token: (float("-inf"), each) for token, each in self._standing.items()}
 
     def restate(self, standing: Iterable[TokenError]) -> None:
-        """Replace the counts by the stored ones, after a retraction."""
+        """Replace the counts by the stored ones, after a retraction or when readings were tried again."""
         over = {token: msgspec.structs.replace(each, addresses=0) for token, each in self._standing.items()}
         self._standing = over | {each.token: each for each in standing}
 
-    def record(self, results: Iterable[BalanceResult], *, again: bool) -> None:
-        """Count committed results; `again`: they were counted as failures before, so an amount ends one."""
+    def record(self, results: Iterable[BalanceResult]) -> None:
+        """Count the failures among results that were committed for the first time."""
         for result in results:
-            token = result.reading.asset.symbol
-            if result.reading.asset.is_native:
-                continue
-            standing = self._standing.get(token)
-            count = standing.addresses if standing else 0
-            if error := result.error:
-                count += not again
+            token, error = result.reading.asset.symbol, result.error
+            if error is not None and not result.reading.asset.is_native:
+                count = 1 + (self._standing[token].addresses if token in self._standing else 0)
                 self._standing[token] = TokenError(self._chain, token, error.message, error.code.value, count, error.providers)
-            elif again and standing:
-                self._standing[token] = msgspec.structs.replace(standing, addresses=max(0, count - 1))
 
     def current(self) -> tuple[TokenError, ...]:
         """One per token that fails now."""
