@@ -194,6 +194,19 @@ def test_what_a_quarantined_source_said_or_confirmed_is_taken_back(wallet: Store
     assert wallet.check() == []
 
 
+def test_what_a_source_bore_out_in_a_chunk_that_did_not_end_falls_with_it_too(wallet: Store) -> None:
+    scanned(wallet, {(1, "BNB"): said(3)})
+    scan_id = begin(wallet, 4, chunk=4, now=NOW + 9)
+    case = found(1, AuditOutcome.CONFIRMED, said(0, NOW + 9), said(0, NOW + 9, "liar"))
+    wallet.scans.commit_partial(scan_id, "bsc", (), [case], now=NOW + 9)
+    [chunk] = chunks(wallet, scan_id)
+    commit(wallet, scan_id, chunk, whole(chunk, otherwise=said(0, NOW + 10)))  # what is known by now needs no second word
+    assert known(wallet)[1, "BNB"].said_by == ("liar", "multicall")
+    assert wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED) == 1
+    assert (known(wallet)[1, "BNB"].amount, known(wallet)[1, "BNB"].state) == ("3", BalanceState.STALE)
+    assert wallet.check() == []
+
+
 def test_an_unchanged_amount_or_a_zero_only_loses_the_word_of_a_retracted_source(wallet: Store) -> None:
     scanned(wallet, {(1, "BNB"): said(3)})
     scan_id = scanned(wallet, {(1, "BNB"): said(3, NOW + 9)}, NOW + 9)

@@ -73,9 +73,9 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
     like = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
     votes = {(row[0], row[1]): row[2] for row in transaction.execute(_VOTES, scan | like) if answered(row[2], None)}
     shared = {key: said - {own} for key, said in transaction.witnesses.items() if own in said and len(said) > 1}
-    heard = [key for key, said in votes.items() if answered(said, height)]
     # what it bore out falls with it, unless its own; an unchanged amount or a zero needs no second word
-    changed = {key for key, witness in rows.found(_CHANGED, heard).items() if witness in shared}
+    news = {(row[0], row[1]) for row in transaction.execute(_CHANGED, scan) if row[2] in shared}
+    changed = {key for key in news if key not in votes or answered(votes[key], height)}
     changed -= rows.found(_OWN, changed, source=own).keys()
     disputes = [(address, asset) for address, asset, said in transaction.execute(DISPUTES, scan) if answered(said, height)]
     count = transaction.execute(_GAPS, which | {"code": code.value, "error": error, "providers": providers}).rowcount
