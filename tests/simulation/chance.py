@@ -62,6 +62,7 @@ def scenario(seed: int) -> Scenario:
         again=not bounded and dice.random() < 0.15,
         bounded=bounded,
     )
+    made = replace(made, scan=replace(scan, audit=Random(f"audit/{seed}").choice(("spare", "spare", "off", 30.0))))
     lies = Random(f"lies/{seed}")
     return made if bounded or lies.random() > 0.35 else _lied_to(lies, made)
 
@@ -222,11 +223,18 @@ def _liar(dice: Random, spec: HostSpec, count: int) -> tuple[Rule, ...]:
 
 
 def _lied_to(dice: Random, plain: Scenario) -> Scenario:
-    """Beside two honest operators or more, one of every chain lies about amounts, often only once balances have moved."""
+    """Beside two honest operators or more, or one that is trusted, one of every chain lies about amounts.
+
+    Often it does so only once balances have moved.
+    """
     hosts = list(plain.hosts)
     for chain in plain.addresses:
-        honest = {host.spec.operator or host.spec.name for host in hosts if host.spec.chain == chain and host.well}
-        for number in range(len(honest), 2):
+        well = [at for at, host in enumerate(hosts) if host.spec.chain == chain and host.well]
+        honest = len({hosts[at].spec.operator or hosts[at].spec.name for at in well})
+        if dice.random() < 0.2:
+            hosts[well[0]] = replace(hosts[well[0]], trusted=True)
+            honest = 2
+        for number in range(honest, 2):
             spec = replace(_spec(dice, chain, number), name=f"{chain}-honest-{number}", operator=None)
             hosts.append(HostPlan(spec, (Rule(faults=_some(dice, WHOLE), share=0.1),)))
         lie = Rule(

@@ -65,10 +65,10 @@ class Ending:
 
     def _check_status(self, record: Any, chain: str) -> None:
         status, error = record.status, record.error or ""
-        full = record.read == record.readings
+        full, ended = record.read == record.readings, record.read + record.unread + record.disputed
         if status is Status.COMPLETED and not full:
             raise Violation("status", f"{chain} is completed with {record.read} of {record.readings} read")
-        if status is Status.COMPLETED_WITH_GAPS and (full or record.read + record.unread != record.readings):
+        if status is Status.COMPLETED_WITH_GAPS and (full or ended != record.readings):
             raise Violation("status", f"{chain} has gaps with {record.read}, {record.unread} of {record.readings}")
         if status is Status.STOPPED and not self.interrupted:
             raise Violation("status", f"{chain} is stopped, and nobody stopped it")

@@ -19,6 +19,7 @@ from hdscan.sim.http import Request, http_date, parse_query
 from hdscan.sim.judge import named
 from hdscan.sim.world import World
 from hdscan.wire import http
+from tests.simulation.beliefs import Said
 from tests.simulation.scenario import HostPlan
 from tests.simulation.watch import Watch
 
@@ -110,15 +111,20 @@ class Site:
             self._early += 1.0 / spec.rate
         self.plan, self.name, self.chain = plan, spec.name, spec.chain
         self.world = world[spec.chain]
-        self.watch = watch
+        self.watch, self.beliefs = watch, watch.beliefs[spec.chain]
         self._for_good = plan.for_good
         self.host = Host(spec, self.world, (*plan.for_good, *plan.rules), seed=seed, clock=clock)
         told = self.host.endpoint
         self.endpoint: Endpoint = msgspec.structs.replace(
-            told, url=f"https://{spec.name}.invalid{told.url}", per_minute=plan.per_minute, per_hour=plan.per_hour
+            told,
+            url=f"https://{spec.name}.invalid{told.url}",
+            per_minute=plan.per_minute,
+            per_hour=plan.per_hour,
+            trusted=plan.trusted,
         )
         self._limits = [(s, n) for s, n in ((60.0, plan.per_minute), (3600.0, plan.per_hour)) if n is not None]
         self.exposed = False  # it stated another chain, and was heard
+        self.false = False  # it was heard to say a false amount, for which it may be out
         self.head_at = float("-inf")  # when it was last heard to name its true head
         self.stale_at = float("-inf")  # and an old one
         self.known_stale = False  # its peers, who were heard too, show that
@@ -201,7 +207,7 @@ class Site:
             self.on_branch |= {(text.lower(), symbol) for text, symbol in named(entry.asks, self.world)}
             self._lied(entry)
         elif entry.answered in AMOUNTS:
-            self._lied(entry)
+            self.beliefs.lie(self._said(entry))
         elif entry.answered == "ok" and _names_block(entry):
             self.block_at = now
         elif entry.answered == "ok" and (aggregate or any(method in HEAD for method in entry.methods)):
@@ -221,17 +227,20 @@ class Site:
             self.stale_at = now
             self.known_stale = self._can_be_judged(now)
         if not self.known_stale:
-            self._lied(entry)
+            (self.beliefs.behind if states_head else self.beliefs.believable).update(self._said(entry))
 
     def _can_be_judged(self, now: float) -> bool:
         """Whether two peers have named their true heads, and we ours shortly before."""
-        others = [site for site in self.watch.sites[self.chain] if site is not self and not site.exposed]
+        others = [s for s in self.watch.sites[self.chain] if s is not self and not (s.exposed or s.false)]
         peers = sum(site.head_at > max(now - FRESH, site.stale_at) for site in others)
         return peers >= 2 and self.stale_at > now - RECENT
 
     def _lied(self, entry: Entry) -> None:
-        for text, symbol in named(entry.asks, self.world):
-            self.watch.believable.add((self.name, text.lower(), symbol))
+        self.beliefs.believable |= self._said(entry)
+
+    def _said(self, entry: Entry) -> set[Said]:
+        self.false = True
+        return {(self.name, text.lower(), symbol) for text, symbol in named(entry.asks, self.world)}
 
 
 def _names_block(entry: Entry) -> bool:

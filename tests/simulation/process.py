@@ -62,7 +62,9 @@ class Process:
             self.fleet,
             life.settings.chains,
             life.settings.assets,
-            EngineSettings(pool_policy, life.settings.scan.chunk, life.settings.scan.final_passes, worker="simulated"),
+            EngineSettings(
+                pool_policy, life.settings.scan.chunk, life.settings.scan.final_passes, "simulated", life.settings.scan.audit
+            ),
             clock=self.clock,
             jitter=Random(f"jitter/{life.scenario.seed}/{life.runs}").random,
             executor=life.disk,

@@ -41,6 +41,7 @@ class HostPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     per_minute: int | None = None
     per_hour: int | None = None
     turned: tuple[Rule, ...] = ()
+    trusted: bool = False
 
     @property
     def well(self) -> bool:

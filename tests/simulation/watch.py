@@ -1,5 +1,6 @@
 """The invariants: who is told what happens at the ports, and says at once what must not."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,10 @@ from hdscan.model.events import ChainProgress, Event, ScanError, ScanTokenError
 from hdscan.model.reading import Reading
 from hdscan.pool.upstream import Upstream
 from hdscan.sim.world import World
+from tests.simulation.beliefs import Beliefs, Stored
 
 BITS = 32
+DISPUTED = "disputed"
 Key = tuple[str, int, str]  # chain, index, symbol
 
 
@@ -34,8 +37,10 @@ class Watch:
         self.healed = False
         self.muted = False  # a process is dead: what is cleared away says nothing
         self.violation: Violation | None = None
-        self.believable: set[tuple[str, str, str]] = set()  # what a liar said when nobody could tell
-        self.committed: set[Key] = set()
+        self.beliefs: dict[str, Beliefs] = {}  # by chain
+        self.excused: set[Key] = set()  # false amounts that are stored, and may be
+        self.committed: dict[Key, str] = {}  # the operator that said what is stored, by reading
+        self._asked: dict[Key, set[str]] = {}  # the operators that this process has asked
         self.history: dict[str, set[tuple[int, int, int]]] = {}
         self.readings = self.calls = self.read_calls = 0
         self.success_at: dict[str, float] = {}
@@ -47,7 +52,8 @@ class Watch:
         self._truth = world.truth()
         self._before: dict[Key, int] = self._truth  # the world moved after the scans up to `_last`
         self._last = self._newest = 0
-        self._known: set[tuple[int, int]] = set()
+        self._stood: dict[tuple[int, int], Stored] = {}  # as last looked at
+        self._known: dict[tuple[int, int], Stored] = {}  # before the scan that is of the present amount
         self._database: sqlite3.Connection | None = None
         self._version = 0
 
@@ -79,13 +85,20 @@ class Watch:
         self.read_calls += 1
         self.readings += len(readings)
         chain = upstream.provider.chain
-        again = [r for r in readings if (chain, r.index, r.asset.symbol) in self.committed]
-        if again and not (len(readings) == 1 and self.probing(chain)):
-            what = f"{again[0].asset.symbol} of {chain} address {again[0].index}"
-            self.fail("again", f"{upstream.name} was asked for {what}, which this scan has committed")
+        if len(readings) == 1 and self.probing(chain):
+            return
+        for reading in readings:
+            key = chain, reading.index, reading.asset.symbol
+            operator = self.beliefs[chain].operators[upstream.name.split("/")[0]]
+            others = self._asked.setdefault(key, set())
+            if operator == self.committed.get(key) and not others - {operator}:
+                what = f"{key[2]} of {chain} address {key[1]}"
+                self.fail("again", f"{upstream.name} was asked for {what}, which this scan has committed by its word")
+            others.add(operator)
 
     def new_run(self) -> None:
         """A new process begins."""
+        self._asked.clear()
         self.success_at.clear()
         self.silent_at.clear()
 
@@ -135,45 +148,74 @@ class Watch:
             database.execute("ROLLBACK")
 
     def _check(self, database: sqlite3.Connection) -> None:
-        sources = dict(database.execute("SELECT id, name FROM source"))
-        balances = {(a, t): (amount, sources[s], scan) for a, t, amount, s, scan in database.execute(_BALANCES)}
+        names = {key: name.split("/")[0] for key, name in database.execute("SELECT id, name FROM source")}
+        words = {key: [names[s] for s in json.loads(said)] for key, said in database.execute("SELECT id, sources FROM witness")}
+        balances = {(a, t): Stored(amount, names[s], words[w], of) for a, t, amount, s, w, of in database.execute(_BALANCES)}
         rows = list(database.execute("SELECT address_id, asset_id, scan_id, code FROM gap"))
         gaps = {(a, t): scan for a, t, scan, _ in rows}
-        taken_back = {(a, t) for a, t, _, code in rows if code in TAKEN_BACK}
-        self._newest = max((scan for _, _, scan in balances.values()), default=0)
-        for (address, asset), (amount, source, scan) in balances.items():
-            chain, index = self._chains[address >> BITS], address & (1 << BITS) - 1
-            symbol = self._assets[asset]
-            true = self.true((chain, index, symbol), scan)
-            if int(amount) != true and (source.split("/")[0], self._addresses[address], symbol) not in self.believable:
-                rule = "false zero" if amount == "0" else "wrong amount"
-                self.fail(rule, f"{symbol} of {chain} address {index} is {true}, but {source} is believed to say {amount}")
-        committed: set[Key] = set()
+        disputes = {(a, t): scan for a, t, scan in database.execute("SELECT address_id, asset_id, scan_id FROM dispute")}
+        self._newest = max((stored.scan for stored in balances.values()), default=0)
+        self.excused = set()
+        for key, stored in balances.items():
+            self._check_amount(key, stored)
+        committed: dict[Key, str] = {}
         for row in database.execute(_TOTALS):
-            self._check_totals(database, row, balances, gaps, committed)
+            self._check_totals(database, row, balances, gaps, disputes, committed)
         self.committed = committed
-        known = set(balances)
-        if lost := self._known - known - taken_back:
+        taken_back = {(a, t) for a, t, _, code in rows if code in TAKEN_BACK} | disputes.keys()
+        if lost := self._stood.keys() - balances.keys() - taken_back:
             self.fail("lost", f"{len(lost)} known balances are gone")
-        self._known = known
+        self._stood = {key: Stored(DISPUTED, "", [], scan) for key, scan in disputes.items()} | balances
+        self._known = {key: known for key, known in self._known.items() if key in self._stood}
         self.trace(f"stored {len(balances)} {len(gaps)}")
 
-    def _check_totals(self, database: Any, row: Any, balances: Any, gaps: Any, committed: set[Key]) -> None:
+    def _check_amount(self, key: tuple[int, int], stored: Stored) -> None:
+        chain, index, symbol = self._chains[key[0] >> BITS], key[0] & (1 << BITS) - 1, self._assets[key[1]]
+        beliefs, before = self.beliefs[chain], self._stood.get(key, stored)
+        true = self.true((chain, index, symbol), stored.scan)
+        if before.scan < stored.scan:
+            self._known[key] = before
+        known = self._known.get(key, before)
+        changed = before.amount != stored.amount
+        news = (changed and before.scan == stored.scan) or (known.amount != stored.amount and known.scan < stored.scan)
+        if news and beliefs.one_word(stored.said):
+            self.fail("one word", f"{symbol} of {chain} address {index}: {known}, {before} is replaced by {stored}")
+        if int(stored.amount) == true:
+            return
+        new = changed or key not in self._stood
+        rule = beliefs.broken(self._addresses[key[0]], symbol, stored, changed=changed, new=new)
+        if rule is not None and (changed or int(stored.amount) != self.true((chain, index, symbol), 0)):
+            self.fail(rule, f"{symbol} of {chain} address {index} is {true}, but {stored} is believed")
+        self.excused.add((chain, index, symbol))
+
+    def held_on_one_word(self) -> dict[str, tuple[int, int]]:
+        """Per chain, how many amounts above zero are the word of one operator, and how many there are."""
+        found: dict[str, tuple[int, int]] = {}
+        for (address, _), stored in self._stood.items():
+            if stored.amount not in ("0", DISPUTED):
+                chain = self._chains[address >> BITS]
+                alone, held = found.get(chain, (0, 0))
+                found[chain] = alone + self.beliefs[chain].one_word(stored.said), held + 1
+        return found
+
+    def _check_totals(self, database: Any, row: Any, balances: Any, gaps: Any, disputes: Any, committed: Any) -> None:
         scan, number, readings, assets, read, unread, funded = row
         chain = self._chains[number]
         done = list(database.execute(_DONE, (scan, number)))
         ended = sum(stop - first for first, stop in done) * len(assets.split(","))
-        if read + unread != ended:
-            self.fail("totals", f"{chain}: {read} read and {unread} unread are not the {ended} readings of its chunks")
-        if read + unread > readings:
-            self.fail("totals", f"{chain}: {read} read and {unread} unread are more than the {readings} planned")
+        disputed = sum(a >> BITS == number and of == scan for (a, _), of in disputes.items())
+        told = f"{chain}: {read} read, {unread} unread and {disputed} disputed"
+        if read + unread + disputed != ended:
+            self.fail("totals", f"{told} are not the {ended} readings of its chunks")
+        if read + unread + disputed > readings:
+            self.fail("totals", f"{told} are more than the {readings} planned")
         inside = {index for first, stop in done for index in range(first, stop)}
         mask, mine, rich = (1 << BITS) - 1, 0, set()
-        for (address, asset), (amount, _, of) in balances.items():
-            if address >> BITS == number and of == scan and address & mask in inside and (address, asset) not in gaps:
+        for (address, asset), stored in balances.items():
+            if address >> BITS == number and stored.scan == scan and address & mask in inside and (address, asset) not in gaps:
                 mine += 1
-                committed.add((chain, address & mask, self._assets[asset]))
-                if amount != "0":
+                committed[chain, address & mask, self._assets[asset]] = self.beliefs[chain].operators[stored.source]
+                if stored.amount != "0":
                     rich.add(address)
         missing = sum(a >> BITS == number and of == scan for (a, _), of in gaps.items())
         if (mine, missing, len(rich)) != (read, unread, funded):
@@ -202,7 +244,7 @@ class Watch:
 
 
 TAKEN_BACK = {ReadCode.WRONG_CHAIN, ReadCode.REORG, ReadCode.CONTRADICTED}
-_BALANCES = "SELECT address_id, asset_id, amount, source_id, scan_id FROM balance"
+_BALANCES = "SELECT address_id, asset_id, amount, source_id, witness_id, scan_id FROM balance"
 _TOTALS = """SELECT scan_id, chain, readings, assets, read, unread, funded FROM scan_chain c
     WHERE scan_id = (SELECT max(scan_id) FROM scan_chain d WHERE d.chain = c.chain)"""
 _DONE = "SELECT first, stop FROM chunk WHERE scan_id = ? AND chain = ? AND done_at IS NOT NULL"
