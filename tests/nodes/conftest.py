@@ -10,14 +10,14 @@ from tests.nodes.process import NODES
 from tests.nodes.table import COMPARED, compared
 
 NEEDS = {
-    "anvil": ("test_anvil.py", ["npm", "libraries"]),
+    "anvil": ("test_anvil*.py", ["npm", "libraries"]),
     "bitcoind and ElectrumX": ("test_bitcoin.py", ["bitcoin", "electrumx-1.16.0", "electrumx-1.20.0", "libraries"]),
     "surfpool": ("test_surfpool.py", ["npm"]),
 }
 MISSING = {
     node: test for node, (test, parts) in NEEDS.items() if not all((NODES / f"{part}.installed").exists() for part in parts)
 }
-collect_ignore = list(MISSING.values())
+collect_ignore_glob = list(MISSING.values())
 
 
 @pytest.fixture(autouse=True)
