@@ -87,6 +87,20 @@ def test_a_small_demo_is_flawless_and_leaves_nothing(tmp_path: Path, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
+def test_of_the_lies_in_a_wild_demo_none_is_stored() -> None:
+    async def play() -> None:
+        async with Demo(DemoRequest(80, 2, "wild")) as demo:
+            await demo.import_addresses()
+            async for _ in demo.wallet.scan():
+                pass
+            report = await demo.reconcile()
+        told = sum(chain.lies_told for chain in report.chains.values())
+        assert told == sum(chain.lies_caught for chain in report.chains.values()) > 0
+        assert report.flawless
+
+    asyncio.run(asyncio.wait_for(play(), 120))
+
+
 def test_an_import_that_is_told_to_end_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 

@@ -380,7 +380,7 @@ def test_a_profile_is_decided_by_the_seed_and_leaves_an_honest_host():
             lying = {
                 host
                 for host, rules in profile.rules.items()
-                if any({Fault.STALE, Fault.WRONG_CHAIN} & set(rule.faults) for rule in rules)
+                if any({Fault.OLD_VALUES, Fault.HIGHER_VALUES} & set(rule.faults) for rule in rules)
             }
             assert name == "wild" or not lying
             for chain in families:
