@@ -141,6 +141,17 @@ def test_of_two_that_contradict_a_third_decides() -> None:
     assert known == {USDT.contract: RIGHT}
 
 
+def test_one_that_is_trusted_is_enough_against_one_but_not_against_two_that_agree() -> None:
+    other = says(TokenFacts(6, "USDT"))
+    known: dict[str, TokenFacts] = {}
+    assert prove(World(host("own", trusted=True), host("b", other), proved=known)) == TokensProved()
+    assert known == {USDT.contract: RIGHT}
+    late = host("own", latency=2.0, trusted=True)
+    world = World(late, host("b", other), host("c", other))
+    prove(world)
+    assert list(refused(world)) == ["USDT"]
+
+
 def test_what_nobody_decides_is_read_and_told_and_asked_for_again() -> None:
     known: dict[str, TokenFacts] = {}
     world = World(host("liar", says(TokenFacts(6, "USDT"))), host("b"), proved=known)

@@ -66,6 +66,7 @@ class Scripted:
         states_head: bool = True,
         names_blocks: bool = False,
         costs_items: bool = False,
+        trusted: bool = False,
         tokens: Callable[[Asset, float], TokenFacts | ReadError | CallError] | None = None,
     ) -> None:
         self.name = name
@@ -79,6 +80,7 @@ class Scripted:
         self.overhead = 0
         self.states_head = states_head
         self.names_blocks = names_blocks
+        self.trusted = trusted
         self.token_units = 1 if tokens else 0
         self.facts = tokens
         self.told: list[tuple[float, tuple[Asset, ...]]] = []

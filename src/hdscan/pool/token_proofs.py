@@ -1,7 +1,8 @@
 """Whether tokens are what their rows say, by what operators say of their contracts, asked once and before any reading.
 
-Two that agree decide, or the only one that can tell. A token on which they differ from its row is refused. What is not decided
-when nobody else can be heard is read as it is configured, and asked for again in the next scan. Pure: `now` is an argument.
+Two that agree decide, or the only one that can tell, or a trusted one. A token on which they differ from its row is refused.
+What is not decided when nobody else can be heard is read as it is configured, and asked for again in the next scan.
+Pure: `now` is an argument.
 """
 
 from collections import Counter
@@ -118,13 +119,15 @@ class TokenProofs:
     def _decided(self, words: dict[str, Word]) -> tuple[Word, list[str]] | None:
         """What enough operators agree on, and who they are."""
         able = {each.provider.operator for each in self._upstreams.in_service if each.provider.token_units}
-        for operator, word in words.items():
-            voices = [other for other, said in words.items() if _agree(word, said)]
-            enough = 1 if able <= {operator} else VOICES
-            if len(voices) >= enough:
-                symbols = Counter(said.symbol for other in voices if (said := words[other]) and said.symbol)
-                symbol = next((symbol for symbol, count in symbols.items() if count >= enough), None)
-                return word and msgspec.structs.replace(word, symbol=symbol), voices
+        lone = {each.provider.operator for each in self._upstreams if each.provider.trusted or len(able) == 1}
+        for enough, deciding in ((VOICES, words.keys()), (1, lone)):
+            for operator in [each for each in words if each in deciding]:
+                voices = [other for other, said in words.items() if _agree(words[operator], said)]
+                if len(voices) >= enough:
+                    symbols = Counter(said.symbol for other in voices if (said := words[other]) and said.symbol)
+                    symbol = next((symbol for symbol, count in symbols.items() if count >= enough), None)
+                    word = words[operator]
+                    return word and msgspec.structs.replace(word, symbol=symbol), voices
         return None
 
     def _take(self, asset: Asset, word: Word, voices: list[str]) -> None:
