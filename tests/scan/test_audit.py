@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hdscan.model.audit import Audited, AuditOutcome, Standing
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
-from hdscan.model.reading import Balance, Reading, Unread
-from hdscan.scan.audit import Again, Another, AuditCase, Court, Jury, chosen, contradiction, sampled
+from hdscan.model.reading import Attempt, Balance, BalanceResult, Kind, Reading, Unread
+from hdscan.scan.audit import Again, Another, AuditCase, Court, Jury, chosen, contradiction, sampled, unconfirmed
 from hdscan.scan.jobs import AuditJob
 
 COIN = Asset("btc", "BTC", 8)
@@ -159,6 +159,116 @@ def test_a_case_whose_answer_is_taken_back_asks_nobody_any_more() -> None:
 def test_a_provider_that_is_configured_no_more_is_its_own_operator() -> None:
     assert case(said("gone", 5)).excluded() == frozenset()
     assert case(said("gone", 5), said("b", 0), NOBODY).excluded() == OPERATORS.keys(), "it cannot be asked again"
+
+
+# -- a changed amount, or a first one above zero
+
+KNOWN = Standing(5, 50)
+
+
+def claim(first: Balance, *outcomes: Balance | Unread, known: Standing | None = KNOWN, trusted: str = "") -> AuditCase:
+    """The case of an answer that would change what is known."""
+    court = Court({Kind.NATIVE: Jury(OPERATORS, frozenset(filter(None, [trusted])))}, 2)
+    made = court.corroboration(BalanceResult(reading(), first), known)
+    assert made is not None
+    for outcome in outcomes:
+        assert made.question is not None, "nobody is asked any more"
+        made.take(outcome)
+    return made
+
+
+def test_what_changes_nothing_and_a_first_zero_need_no_second_word() -> None:
+    court = Court({Kind.NATIVE: Jury(OPERATORS, frozenset({"c"}))}, 2)
+    alone = Court({Kind.NATIVE: Jury({"a": "A", "a2": "A"})}, 2)
+    for first, known, doubted in [
+        (said("a", 5), KNOWN, False),
+        (said("a", 0), None, False),
+        (said("a", 1), None, True),
+        (said("a", 6), KNOWN, True),
+        (said("a", 0), KNOWN, True),
+        (said("a", 0), Standing(None, None), True),  # operators disagreed
+        (said("c", 0), KNOWN, False),  # trusted
+        (NOBODY, KNOWN, False),
+    ]:
+        result = BalanceResult(reading(), first)
+        assert (court.corroboration(result, known) is not None) is doubted, (first, known)
+        if first in (NOBODY, said("a", 0)):
+            assert alone.corroboration(result, known) is None
+
+
+def test_a_change_stands_once_another_operator_states_it_too() -> None:
+    found = claim(said("a", 0), said("b", 0)).result()
+    assert (found.outcome, found.amount, found.sources) == (AuditOutcome.CONFIRMED, said("a", 0), {"a", "b"})
+
+
+def test_a_change_about_which_nobody_answers_is_not_stored_and_says_who_claims_what() -> None:
+    found = claim(said("a", 0), NOBODY).result()
+    assert (found.outcome, found.amount) == (AuditOutcome.UNCONFIRMED, None)
+    end = unconfirmed(found).outcome
+    assert isinstance(end, Unread)
+    assert end.code is ReadCode.UNCONFIRMED
+    assert end.message == "a claims 0 at block 100 where 5 was known, and no second operator could be asked: nobody is left"
+
+
+def test_a_first_amount_about_which_nobody_answers_stands_on_one_word() -> None:
+    found = claim(said("a", 7), NOBODY, known=None).result()
+    assert (found.outcome, found.amount, found.sources) == (AuditOutcome.UNAUDITED, said("a", 7), {"a"})
+
+
+def test_an_answer_of_a_block_long_before_bears_nothing_out() -> None:
+    made = claim(said("a", 0), said("b", 0, 97))
+    assert made.question == Another(frozenset({"A", "B"}))
+    made.take(NOBODY)
+    found = made.result()
+    assert (found.outcome, found.error) == (AuditOutcome.UNCONFIRMED, "b answered of block 97, long before 100")
+    assert claim(said("a", 0), said("b", 0, 98)).result().outcome is AuditOutcome.CONFIRMED
+    assert claim(said("a", 0), said("b", 0, 900)).result().outcome is AuditOutcome.CONFIRMED
+
+
+def test_a_third_decides_about_a_change() -> None:
+    found = claim(said("a", 0), said("b", 5), said("c", 5), said("a", 0, 101)).result()
+    assert (found.outcome, found.lost) == (AuditOutcome.CORRECTED, "a")
+    found = claim(said("a", 0), said("b", 5), said("c", 0), NOBODY).result()
+    assert (found.outcome, found.amount) == (AuditOutcome.CONFIRMED, said("c", 0))
+
+
+def test_operators_that_contradict_each_other_at_one_block_dispute() -> None:
+    assert claim(said("a", 0), said("b", 5), NOBODY, said("a", 0)).result().outcome is AuditOutcome.DISPUTED
+    assert claim(said("a", 4), said("b", 3), said("c", 2)).result().outcome is AuditOutcome.DISPUTED
+
+
+def test_what_moves_all_the_time_is_the_latest_of_answers_that_lie_far_apart() -> None:
+    found = claim(said("a", 4, 100), said("b", 3, 110), said("c", 2, 120)).result()
+    assert (found.outcome, found.amount) == (AuditOutcome.MOVED, said("c", 2, 120))
+    unchanged = claim(said("a", 4, 100), said("b", 5, 110), said("c", 2, 120)).result()
+    assert unchanged.outcome is AuditOutcome.DISPUTED, "one says that nothing has changed"
+    before = claim(said("a", 4, 40), said("b", 3, 110), said("c", 2, 120)).result()
+    assert before.outcome is AuditOutcome.DISPUTED, "one is from before what is known"
+    unknown = claim(said("a", 4, 100), said("b", 3, None), said("c", 2, 120)).result()
+    assert unknown.outcome is AuditOutcome.DISPUTED
+
+
+def test_a_trusted_endpoint_wins_against_one_other() -> None:
+    made = claim(said("a", 0), said("c", 5), trusted="c")
+    assert made.question == Again("a")
+    made.take(said("a", 0, 101))
+    found = made.result()
+    assert (found.outcome, found.lost, found.amount) == (AuditOutcome.CORRECTED, "a", said("c", 5))
+    made = AuditCase(reading(), said("c", 5), Jury(OPERATORS, frozenset({"c"})), 2)
+    made.take(said("a", 0))
+    made.take(NOBODY)
+    assert made.result().amount == said("c", 5)
+
+
+def test_leaving_a_zero_out_bears_a_zero_out() -> None:
+    absent = Unread(ReadCode.ABSENT, "left out", 1, {"b": "left out"})
+    left_out = (Attempt("b", ReadCode.ABSENT, "left out", 2.0),)
+    made = claim(said("a", 0))
+    made.take(absent, left_out)
+    assert (made.result().outcome, made.result().sources) == (AuditOutcome.CONFIRMED, {"a", "b"})
+    made = claim(said("a", 3))
+    made.take(absent, left_out)
+    assert made.result().outcome is AuditOutcome.UNCONFIRMED
 
 
 Said = st.builds(
