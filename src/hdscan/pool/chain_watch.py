@@ -189,7 +189,7 @@ class ChainWatch:
         return known, {endpoint: self.at(endpoint).top for endpoint in sorted(self._unchecked | self.waiting)}, stated
 
     def restore(self, known: Hashes, unchecked: Mapping[str, int], stated: Hashes) -> None:
-        for endpoint in {*known, *unchecked, *stated}:
+        for endpoint in dict.fromkeys([*known, *unchecked, *stated]):
             top = unchecked.get(endpoint, 0)
             self.at(endpoint).restore(known.get(endpoint, {}), stated.get(endpoint, {}), top)
         self._unchecked |= unchecked.keys()
