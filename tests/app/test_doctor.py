@@ -30,8 +30,9 @@ HOSTS = (
 )
 
 
-def settings_of(city: City, path: Path, *more: Endpoint, files: tuple[str, ...] = ()) -> Settings:
-    settings = simulated_settings(WORLD, (*city.endpoints, *more), path / "own" / "wallet.db")
+def settings_of(city: City, path: Path, *more: Endpoint, files: tuple[str, ...] = (), trusted: bool = True) -> Settings:
+    endpoints = [msgspec.structs.replace(each, trusted=trusted) for each in (*city.endpoints, *more)]
+    settings = simulated_settings(WORLD, endpoints, path / "own" / "wallet.db")
     return msgspec.structs.replace(settings, files=files)
 
 
@@ -45,10 +46,12 @@ async def examined(settings: Settings, *, offline: bool = False) -> dict[str, Fi
     return found
 
 
-def run(path: Path, *, faults: Faults = "none", offline: bool = False, wallet: bool = True) -> dict[str, Finding]:
+def run(
+    path: Path, *, faults: Faults = "none", offline: bool = False, wallet: bool = True, trusted: bool = True
+) -> dict[str, Finding]:
     async def play() -> dict[str, Finding]:
         async with City(WORLD, HOSTS, faults=faults) as city:
-            settings = settings_of(city, path)
+            settings = settings_of(city, path, trusted=trusted)
             if wallet:
                 with Wallet(settings) as opened:
                     for name, chain in WORLD.chains.items():
@@ -76,6 +79,13 @@ def test_offline_asks_nobody(tmp_path: Path) -> None:
     found = run(tmp_path, offline=True)
     assert {finding.level for finding in found.values()} == {Level.OK}, found
     assert "plausible" in found["clock"].message
+
+
+def test_a_chain_whose_operator_nobody_can_contradict_is_a_warning(tmp_path: Path) -> None:
+    found = run(tmp_path, offline=True, trusted=False)
+    assert {name for name, finding in found.items() if finding.level is Level.WARN} == {"chain btc", "chain sol"}
+    assert "one operator alone serves it, so nobody can contradict it" in found["chain btc"].message
+    assert "of another operator for btc" in str(found["chain btc"].mend)
 
 
 def test_without_a_database_nothing_is_made(tmp_path: Path) -> None:

@@ -58,6 +58,20 @@ def test_lines_tell_a_chain_now_and_then_and_its_end(capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_only_hears_second_operators_has_no_time_left_but_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    lines, (shown, file) = Lines(), picture(120)
+    for each in (lines, shown):
+        each.take(begun())
+        each.take(progress(ScanProgress, read=150, unread=0, eta=0.0, audited=20))
+    lines.tick()
+    assert capsys.readouterr().err == "bsc: 150 of 150 readings, 0 unread, 20 audited, 12/s, auditing\n"
+    shown._console.print(shown.render())
+    assert "auditing" in file.getvalue()
+    lines.take(progress(ScanProgress, read=147, eta=0.0))
+    lines.tick()
+    assert capsys.readouterr().err == "bsc: 150 of 150 readings, 3 unread, 12/s\n", "what is unread is asked for again"
+
+
 def test_lines_tell_a_token_failure_once_a_kind(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines()
     lines.take(DEAD)

@@ -7,7 +7,9 @@ from tests.cli.conftest import BSC, BTC, SOL, Hdscan, Simulated
 
 def test_all_is_well(hdscan: Hdscan, simulate: Callable[..., Simulated]) -> None:
     simulate(BTC, BSC, SOL)
-    (hdscan.home / "hdscan.toml").chmod(0o600)
+    configuration = hdscan.home / "hdscan.toml"
+    configuration.write_text(configuration.read_text().replace("[[endpoint]]\n", "[[endpoint]]\ntrusted = true\n"))
+    configuration.chmod(0o600)
     done = hdscan("doctor")
     assert done.code == 0, done.out
     assert "✓ ok    provider one  proves to serve btc" in done.out

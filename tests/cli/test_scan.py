@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hdscan.model.scan import BalanceRow, Gap, ProviderStatus, ScanResult
-from hdscan.sim.faults import Fault, Rule
+from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
 from tests.cli.conftest import BSC, BTC, SOL, Hdscan, Running, Simulated
 
@@ -45,7 +45,10 @@ def test_a_scan_reads_the_truth_of_every_chain(hdscan: Hdscan, simulate: Simulat
     done = hdscan.process("scan")
     assert done.code == 0, done.err
     assert "btc: 30 of 30 readings, 0 unread" in done.err
-    assert done.out.splitlines()[0].split() == ["chain", "asset", "total", "funded", "of", "unconfirmed"]
+    share, head, *_ = done.out.splitlines()
+    assert share == "confirmed by two operators: 0 % of what is held, 0 % of the zeros"
+    assert head.split() == ["chain", "asset", "total", "funded", "of", "unconfirmed"]
+    assert "btc: one operator alone serves it, so nobody can contradict it; add an [[endpoint]]" in done.err
     assert "≥" not in done.out
     assert known(hdscan) == truth(simulated, "btc", "bsc", "sol")
 
@@ -101,7 +104,7 @@ def test_what_is_unread_never_looks_like_zero(hdscan: Hdscan, simulate: Simulate
     assert done.code == 3
     assert "hdscan scan --retry" in done.err
     assert "bsc: USDT of" in done.err
-    totals = {line.split()[1]: line for line in hdscan.ok("balances").splitlines()[1:4]}
+    totals = {line.split()[1]: line for line in hdscan.ok("balances").splitlines()[2:5]}
     assert "5 unread" in totals["USDT"]
     assert " 0 USDT" not in totals["USDT"]
     assert "unread" not in totals["BNB"]
@@ -225,7 +228,10 @@ def test_what_operators_disagree_about_is_shown_everywhere_and_ends_with_3(hdsca
     assert f"{count} readings are disputed" in done.err
     assert f"{count} disputed" in done.out
     assert "≥" in done.out
-    assert f"30 readings audited, {count} disputed, 0 not audited" in hdscan("status").out
+    heard = f"btc: a second operator answered 30 of 30 readings, {count} of them disputed"
+    assert heard in done.out
+    assert heard in hdscan("status").out
+    assert "alone" not in done.err, "there are two operators"
     result = hdscan.json("status", "--json")
     assert result["status"] == "completed_with_gaps"
     assert result["chains"]["btc"]["disputed"] == count
@@ -246,6 +252,39 @@ def test_what_operators_disagree_about_is_shown_everywhere_and_ends_with_3(hdsca
     again = hdscan.process("scan", "--retry", "--json")
     assert again.code == 0
     assert known(hdscan) == truth(simulated, "btc")
+
+
+def test_who_said_an_amount_stands_beside_it(hdscan: Hdscan, simulate: Simulate) -> None:
+    simulate(*PAIR, addresses=10, funded=0.5)
+    assert hdscan("scan").code == 0
+    text = hdscan.ok("balances")
+    assert text.startswith("confirmed by two operators: 100 % of what is held, ")
+    head, *rows = text[text.index("chain  index") :].splitlines()
+    assert head.endswith("operators  by")
+    assert rows
+    assert all(row.endswith(("2  liar, honest", "2  honest, liar")) for row in rows)
+
+
+def test_an_amount_that_one_operator_alone_says_to_have_changed_stays_and_the_claim_is_shown(
+    hdscan: Hdscan, simulate: Simulate
+) -> None:
+    simulated = simulate(*PAIR, addresses=10, funded=0.5)
+    assert hdscan("scan").code == 0
+    before = known(hdscan)
+    simulated.set_faults({"liar": (always(Fault.FALSE_ZEROS),), "honest": (always(Fault.SERVER_ERROR),)})
+    done = hdscan("scan")
+    assert done.code == 3
+    rows = {row["index"]: row for row in hdscan.lines("balances", "--jsonl")}
+    stale = {index: row for index, row in rows.items() if row["state"] == "stale"}
+    assert stale
+    assert {("btc", index, "BTC"): int(row["amount"]) for index, row in rows.items()} == before
+    assert f"{len(stale)} amounts changed on one operator's word only, so the earlier ones stay" in done.err
+    assert "readings are unread" not in done.err
+    text = hdscan.ok("balances")
+    assert "One operator alone says that these changed, so the earlier amounts stay" in text
+    for index, row in stale.items():
+        (line,) = [line for line in text.splitlines() if line.startswith(f"btc {index}  {row['address']}  BTC: liar claims 0 ")]
+        assert line.endswith(f"where {row['amount']} was known")
 
 
 @pytest.mark.parametrize("percent", ["-1", "100.5", "many"])

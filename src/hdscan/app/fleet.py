@@ -1,11 +1,13 @@
 """Builds the configured providers: a limiter per endpoint, an upstream per provider."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
+from hdscan.model.reading import Kind
 from hdscan.model.recast import recast
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
@@ -65,6 +67,21 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             provider.sent, provider.held = _told(limiter, clock), _held(limiter, clock)
         upstreams[endpoint.chain] += [Upstream(p, p.protocol, limiter, policy(settings)) for p in providers]
     return Fleet(upstreams, limiters, off, transport.pins, {chain: {} for chain in settings.chains})
+
+
+def unchallenged(upstreams: Sequence[Upstream], assets: Sequence[Asset]) -> str | None:
+    """A sentence about the assets that one operator alone can read, unless its word is enough; None where there are none."""
+    serving = {kind: [each for each in upstreams if each.serves(kind)] for kind in (Kind.NATIVE, Kind.TOKEN)}
+    alone = [asset.symbol for asset in assets if _alone(serving[Kind.NATIVE if asset.is_native else Kind.TOKEN])]
+    if not alone:
+        return None
+    what = "it" if len(alone) == len(assets) else f"its {' and '.join(alone)}"
+    return f"one operator alone serves {what}, so nobody can contradict it"
+
+
+def _alone(upstreams: Sequence[Upstream]) -> bool:
+    operators = {each.provider.operator for each in upstreams}
+    return len(operators) == 1 and not any(each.provider.trusted for each in upstreams)
 
 
 def check_canaries(settings: Settings) -> None:

@@ -197,6 +197,12 @@ class Wallet:
         """Readings that failed in the last scan, with the reasons."""
         return self.store.balances.gaps(chain)
 
+    def unchallenged(self, chain: str) -> str | None:
+        """A sentence where one operator alone serves a chain or some of its assets, unless its word is enough; else None."""
+        from hdscan.app.fleet import idle_fleet, unchallenged
+
+        return unchallenged(idle_fleet(self.settings).upstreams[chain], self.settings.assets[chain])
+
     def explain(self, address: str, chain: str | None = None, asset: str | None = None) -> list[Explained]:
         """Everything known of an address, per chain and asset, and why each provider was or was not asked.
 

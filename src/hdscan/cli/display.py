@@ -41,7 +41,8 @@ def words(progress: ChainProgress) -> str:
     parts += [f"{progress.audited:,} audited"] if progress.audited else []
     parts += [f"{progress.unaudited:,} not audited"] if progress.unaudited else []
     if progress.status is Status.RUNNING:
-        parts += [f"{progress.rate:,.0f}/s"] + ([f"{duration(progress.eta)} left"] if progress.eta is not None else [])
+        left = "auditing" if progress.auditing else f"{duration(progress.eta)} left" if progress.eta else None
+        parts += [f"{progress.rate:,.0f}/s"] + ([left] if left else [])
     else:
         parts += [f"{progress.funded:,} addresses funded", f"{progress.requests:,} requests", duration(progress.seconds)]
         parts.append(progress.status.replace("_", " "))
@@ -180,6 +181,8 @@ class Picture:
             bar = ProgressBar(total=max(progress.readings, 1), completed=progress.ended, width=24 if wide else 10)
             if progress.chain in self._silent:
                 left = Text("no answer", style="yellow")
+            elif progress.auditing:
+                left = Text("auditing")
             elif progress.status is Status.RUNNING:
                 since = time.monotonic() - self._at[progress.chain]
                 left = Text(duration(progress.eta - since) if progress.eta is not None and progress.eta > since else "…")

@@ -12,8 +12,9 @@ from rich.text import Text
 from hdscan.app import Wallet
 from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
-from hdscan.cli.table import show, table, totals_table
-from hdscan.cli.text import STYLES, clean, coins, duration, state_words
+from hdscan.cli.table import confirmed_words, show, table, totals_table
+from hdscan.cli.text import STYLES, audit_words, clean, coins, duration, state_words
+from hdscan.model.errors import ReadCode
 from hdscan.model.recast import recast
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
 from hdscan.model.tally import Tally
@@ -98,9 +99,7 @@ def _show_status(rows: list[StatusRow]) -> None:
         show("Where no scan is running any more, it was killed; go on with: hdscan scan")
     if any(row.unread for row in rows):
         show("See what is unread with: hdscan gaps; try it again with: hdscan scan --retry")
-    for row in rows:
-        if row.audited or row.unaudited:
-            show(f"{row.chain}: {row.audited:,} readings audited, {row.disputed:,} disputed, {row.unaudited:,} not audited")
+    show(*(f"{row.chain}: {words}" for row in rows if (words := audit_words(row))))
 
 
 @app.command("balances", epilog=BALANCES_EPILOG)
@@ -129,21 +128,33 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
     if not totals:
         show("There are no addresses; add some with: hdscan import --chain btc FILE")
         return
-    show(totals_table(totals))
+    show(*([words] if (words := confirmed_words(totals)) else []), totals_table(totals))
     rows = wallet.balances(chain, symbol, funded=True)
-    made = table("chain", "index", "address", "amount", "", "block", "read at", "by", right=("index", "amount", "block"))
+    right = ("index", "amount", "block", "operators")
+    made = table("chain", "index", "address", "amount", "", "block", "read at", "operators", "by", right=right)
     for row in islice(rows, PAGE):
         made.add_row(*_cells(row))
     if made.row_count:
         show("", made)
     if next(rows, None) is not None:
         show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
+    if any(total.stale for total in totals):
+        claims = (gap for gap in wallet.gaps(chain) if gap.code == ReadCode.UNCONFIRMED and symbol in (None, gap.asset))
+        _show_claims(islice(claims, PAGE))
     if any(total.disputed for total in totals):
         disputed = (row for row in wallet.balances(chain, symbol) if row.state is BalanceState.DISPUTED)
         show("", "Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
         show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)))
     if unread := sum(total.unread for total in totals):
         show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
+
+
+def _show_claims(claims: Iterable[Gap]) -> None:
+    said = ((each, each.error.partition(", and no second operator")[0]) for each in claims)
+    lines = [f"{each.chain} {each.index}  {each.address}  {clean(each.asset)}: {clean(text)}" for each, text in said]
+    if lines:
+        head = "One operator alone says that these changed, so the earlier amounts stay; ask again with: hdscan scan --retry"
+        show("", head, "(in base units; why no second operator could be asked: hdscan gaps)", *lines)
 
 
 def _answers(row: BalanceRow) -> str:
@@ -163,7 +174,13 @@ def _cells(row: BalanceRow) -> list[Text | str]:
     unit = row.asset if row.state is BalanceState.READ else f"{row.asset} {row.state}"
     when = row.observed_at[:19].replace("T", " ") if row.observed_at else ""
     height = "" if row.height is None else str(row.height)
-    return [row.chain, str(row.index), row.address, amount, clean(unit), height, when, row.source or ""]
+    operators = Text(str(row.operators), style="yellow" if row.operators < 2 else "")
+    return [row.chain, str(row.index), row.address, amount, clean(unit), height, when, operators, ", ".join(_sources(row))]
+
+
+def _sources(row: BalanceRow) -> list[str]:
+    """Who said an amount, the one first that it was read from."""
+    return list(dict.fromkeys(name for name in (row.source, *row.said_by) if name))
 
 
 @app.command("gaps", epilog=GAPS_EPILOG)

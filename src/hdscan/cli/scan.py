@@ -1,7 +1,7 @@
 """`hdscan scan`: read the balances, show progress, then totals and what could not be read."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -13,7 +13,8 @@ from hdscan.cli.display import Display, display_of
 from hdscan.cli.follow import Interrupt, follow, run
 from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json
-from hdscan.cli.table import show, totals_table
+from hdscan.cli.table import confirmed_words, show, totals_table
+from hdscan.cli.text import audit_words
 from hdscan.model.errors import InputError
 from hdscan.model.events import Event
 from hdscan.model.recast import recast
@@ -28,12 +29,13 @@ EXIT_CODES = {
     Status.RUNNING: FAILED,
     Status.FAILED: FAILED,
 }
+SECOND_OPERATOR = "add an [[endpoint]] of another operator, or mark your own node as trusted"
 EPILOG = """Examples:
 
   hdscan scan                            every chain that has addresses
   hdscan scan --chain btc --asset usdt   some chains, some assets
   hdscan scan --retry                    only what the last scan left unread
-  hdscan scan --audit 5                  ask another operator about all that is held, and 5 % of the zeros
+  hdscan scan --audit 5                  ask another operator at least about all that is held, and 5 % of the zeros
   hdscan scan --watch 3600               again every hour
   hdscan scan --jsonl > events.jsonl     for a program
 
@@ -55,7 +57,7 @@ def scan(
     retry: Annotated[bool, option("--retry", "", "Read only what the last scan left unread.")] = False,
     audit: Annotated[
         float | None,
-        option("--audit", "N", "Ask another operator too, for all non-zero amounts and N % of zeros.", min=0, max=100),
+        option("--audit", "N", "Ask another operator at least for all that is held and N % of zeros.", min=0, max=100),
     ] = None,
     watch: Annotated[float | None, option("--watch", "SECONDS", "Scan again every so many seconds.", min=1)] = None,
     as_json: AsJson = False,
@@ -104,18 +106,31 @@ def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -
             write_json(recast(result, Resulted))
         case _:
             asked = {(record.chain, symbol) for record in wallet.chains() for symbol in record.assets}
-            totals = [total for name in result.chains for total in wallet.totals(name)]
-            show(totals_table(total for total in totals if (total.chain, total.asset) in asked))
-    for line in next_steps(result):
+            totals = [each for name in result.chains for each in wallet.totals(name) if (each.chain, each.asset) in asked]
+            audits = [f"{name}: {words}" for name, chain in result.chains.items() if (words := audit_words(chain))]
+            show(*([words] if (words := confirmed_words(totals)) else []), totals_table(totals), *audits)
+    claims = sum(wallet.store.balances.claims(result.scan_id, name) for name, chain in result.chains.items() if chain.unread)
+    for line in [*_unchallenged(wallet, result.chains), *next_steps(result, claims)]:
         shown.note(line)
 
 
-def next_steps(result: ScanResult) -> list[str]:
-    """What to do after a scan that did not read everything."""
+def _unchallenged(wallet: Wallet, chains: Iterable[str]) -> Iterator[str]:
+    for chain in chains:
+        if words := wallet.unchallenged(chain):
+            yield f"{chain}: {words}; {SECOND_OPERATOR}"
+
+
+def next_steps(result: ScanResult, claims: int = 0) -> list[str]:
+    """What to do after a scan that did not read everything; `claims` of the unread ones keep an amount that one contradicts."""
     lines = []
     if result.status in (Status.STOPPED, Status.FAILED):
         lines.append("not finished; what was read is kept. Go on with: hdscan scan")
-    if unread := sum(chain.unread for chain in result.chains.values()):
+    if claims:
+        lines.append(
+            f"{claims:,} amounts changed on one operator's word only, so the earlier ones stay. Who says what: hdscan gaps."
+            " Ask again: hdscan scan --retry"
+        )
+    if unread := sum(chain.unread for chain in result.chains.values()) - claims:
         lines.append(
             f"{unread:,} readings are unread (they are not zeros). See them: hdscan gaps. Try again: hdscan scan --retry"
         )
@@ -125,5 +140,5 @@ def next_steps(result: ScanResult) -> list[str]:
             " Ask again: hdscan scan --retry"
         )
     if unaudited := sum(chain.unaudited for chain in result.chains.values()):
-        lines.append(f"{unaudited:,} readings are not audited: no other operator could answer. Ask again: hdscan scan --retry")
+        lines.append(f"{unaudited:,} amounts are one operator's word: no other could answer. Ask again: hdscan scan --retry")
     return lines

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.cli.stdout import write
-from hdscan.cli.text import clean, coins
+from hdscan.cli.text import clean, coins, percent
 from hdscan.model.scan import AssetTotal
 
 WIDE = 1000  # columns of a table that goes to a file or a pipe, so that nothing is folded there
@@ -59,6 +59,18 @@ def total_words(total: AssetTotal, width: int = 0) -> str:
     if not amount:
         return " " * width + (", ".join(missing) or "nothing to read")
     return ", ".join([f"{amount.rjust(width)} {clean(total.asset)}", *missing])
+
+
+def confirmed_words(totals: Iterable[AssetTotal]) -> str | None:
+    """Which share of what was read two operators said, counted in readings; None where nothing was read."""
+    every = list(totals)
+    held = sum(each.funded or 0 for each in every)
+    shares = (
+        (sum(each.confirmed_funded for each in every), held, "what is held"),
+        (sum(each.confirmed_zeros for each in every), sum(each.read for each in every) - held, "the zeros"),
+    )
+    parts = [f"{percent(part, whole)} of {what}" for part, whole, what in shares if whole]
+    return f"confirmed by two operators: {', '.join(parts)}" if parts else None
 
 
 def totals_table(totals: Iterable[AssetTotal]) -> Table:

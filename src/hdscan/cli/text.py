@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 
 from hdscan.model.scan import ProviderState, ProviderStatus
+from hdscan.model.tally import Tally
 
 STYLES = {
     ProviderState.READY: "green",
@@ -37,6 +38,23 @@ def duration(seconds: float | None) -> str:
 def clean(text: str) -> str:
     """Untrusted text without control characters, so that a host cannot move the cursor."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def percent(part: int, whole: int) -> str:
+    """A share in whole percent, rounded down, so that 100 % is all of it; "under 1 %" is not none of it."""
+    share = 100 * part // whole
+    return "under 1 %" if part and not share else f"{share} %"
+
+
+def audit_words(tally: Tally) -> str | None:
+    """How many readings a second operator answered, and the audits' share of the requests; None where nobody was asked."""
+    if not (tally.audited or tally.unaudited):
+        return None
+    said = f"a second operator answered {tally.audited:,} of {tally.readings:,} readings"
+    said += f", {tally.disputed:,} of them disputed" if tally.disputed else ""
+    said += f"; none could answer {tally.unaudited:,} more" if tally.unaudited else ""
+    share = f"; {percent(tally.audit_requests, tally.requests)} of the requests were audits" if tally.audit_requests else ""
+    return said + share
 
 
 def state_words(status: ProviderStatus, now: float | None = None) -> str:

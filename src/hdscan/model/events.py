@@ -20,6 +20,11 @@ class ChainProgress(Tally, frozen=True):
     eta: float | None
     error: str | None = None
 
+    @property
+    def auditing(self) -> bool:
+        """Whether everything is read, so that only other operators are asked."""
+        return self.status is Status.RUNNING and self.read == self.readings > 0
+
 
 class ScanProgress(ChainProgress, frozen=True, tag_field="event", tag="scan_progress"):
     """A chunk of a chain was committed."""

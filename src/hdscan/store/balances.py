@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, text
 
 from hdscan.model.audit import AuditOutcome
+from hdscan.model.errors import ReadCode
 from hdscan.model.explain import AuditRecord, Known, Tried
 from hdscan.model.reading import Attempt
 from hdscan.model.scan import AssetTotal, BalanceRow, Gap
@@ -23,6 +24,9 @@ _FUNDED = text(
     FUNDED.format("+") + "b.address_id >= :low AND b.address_id < :high ORDER BY b.address_id, b.asset_id"
 ).bindparams(_ASSETS)
 _GAPS = text(GAPS + "g.address_id >= :low AND g.address_id < :high ORDER BY g.address_id, g.asset_id").bindparams(_ASSETS)
+_CLAIMS = text("""
+    SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan AND code = :code
+""")
 _FIND = text("SELECT id FROM address WHERE chain = :chain AND text = :text")
 _AUDITS = text("""
     SELECT u.asset_id, u.scan_id, u.outcome, u.answers, u.error, u.outcome = 'disputed' OR u.observed_at = b.observed_at
@@ -55,6 +59,12 @@ class Balances(Pages):
             for part in chosen(transaction, chain, None):
                 for row in transaction.execute(query, part.bounds):
                     yield gap_row(part, row)
+
+    def claims(self, scan_id: int, chain: str) -> int:
+        """How many readings of a scan one operator alone says to have changed."""
+        with self._read() as transaction:
+            values = transaction.chain(chain).bounds | {"scan": scan_id, "code": ReadCode.UNCONFIRMED}
+            return int(transaction.execute(_CLAIMS, values).scalar_one())
 
     def known(self, chain: str, address: str) -> list[Known] | None:
         """Everything known of an address, an item per asset of its chain; None if the chain does not have the address."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 from hdscan.app.doctor.clock import Listening, clock_offline, clock_online
 from hdscan.app.doctor.finding import Finding, Level
-from hdscan.app.fleet import check_canaries, make_fleet
+from hdscan.app.fleet import check_canaries, make_fleet, unchallenged
 from hdscan.model.errors import CallError, LockedError, ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.times import rfc3339_seconds
@@ -29,6 +29,7 @@ MENDS = {
 }
 SET_KEY = "set that variable where hdscan runs, or leave this provider out"
 ADD_PROVIDER = "add an [[endpoint]] row for {chain} to hdscan.toml, or fix one of those above"
+SECOND_OPERATOR = "add an [[endpoint]] row of another operator for {chain} to hdscan.toml, or mark your own node as trusted"
 TRY_LATER = "try again later; scans go on with the others meanwhile"
 
 
@@ -143,7 +144,10 @@ class Providers:
         ]
         if not lacking:
             count = len({upstream.provider.endpoint for upstream in upstreams})
-            return Finding(f"chain {chain}", Level.OK, f"{count} of its hosts can be asked; every asset can be read")
+            text = f"{count} of its hosts can be asked; every asset can be read"
+            if alone := unchallenged(self._fleet.upstreams[chain], self._settings.assets[chain]):
+                return Finding(f"chain {chain}", Level.WARN, f"{text}, but {alone}", SECOND_OPERATOR.format(chain=chain))
+            return Finding(f"chain {chain}", Level.OK, text)
         used = self._store is not None and self._store.addresses.count(chain) > 0
         text = f"nobody can be asked now for {', '.join(lacking)}" + ("" if used else "; there are no addresses of it yet")
         return Finding(f"chain {chain}", Level.FAIL if used else Level.WARN, text, ADD_PROVIDER.format(chain=chain))
