@@ -16,7 +16,7 @@ AHEAD = 0.020  # seconds' worth of calls that may be decided before they go out
 UNSENT_FOR = 1.0  # a call that was not sent within this holds back no other: most likely it never will be
 UNSENT = 64  # such calls that are remembered
 RECHECK = 0.005
-CUT = 0.7
+CUT, LEAST, SLOWEST = 0.7, 0.01, 1 / 30  # what a refusal leaves of a rate; the least share of it, and of calls a second
 APPROACH, PROBE = 0.5, 0.005  # by which a cut rate grows a second: far from the rate that was refused last, and at it
 LONGEST_PAUSE = DAY
 OWN_PAUSE, LONGEST_OWN_PAUSE = 1.0, 60.0
@@ -233,7 +233,7 @@ class Limiter:
     def _cut(self, now: float) -> None:
         self._grown_at = now
         self._refused_rate = self.rate
-        self.rate = max(self.rate * CUT, self.ceiling / 1000)
+        self.rate = max(self.rate * CUT, self.ceiling * LEAST, min(self.ceiling, SLOWEST))
 
     def _pause(self, wait: float, now: float, *, announced: bool) -> None:
         if self.paused_since is None:
@@ -252,7 +252,7 @@ class Limiter:
     def restore(self, memory: LimiterMemory, now: float) -> None:
         """Take over what was known before a restart; a clock set back meanwhile makes no pause longer than it was."""
         length = memory.paused_until - memory.paused_at if memory.paused_at else LONGEST_PAUSE
-        self._next_at = min(memory.next_at, now + max(1.0, 1.0 / self.ceiling))
+        self._next_at = min(memory.next_at, now + SLACK + max(1.0, 1.0 / self.ceiling))  # one that left early, and its spacing
         self.announced = memory.announced
         self.paused_until = min(memory.paused_until, now + min(length, LONGEST_PAUSE))
         self._paused_at = min(memory.paused_at, now)
