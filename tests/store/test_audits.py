@@ -207,6 +207,16 @@ def test_what_a_source_bore_out_in_a_chunk_that_did_not_end_falls_with_it_too(wa
     assert wallet.check() == []
 
 
+def test_an_audit_that_ends_after_its_reading_was_taken_back_changes_nothing(wallet: Store) -> None:
+    scan_id = scanned(wallet, {(1, "BNB"): said(5)})
+    write(wallet, scan_id, found(1, AuditOutcome.CONFIRMED, said(5), said(5, NOW, "liar")))
+    assert wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED) == 1
+    for outcome in (AuditOutcome.DISPUTED, AuditOutcome.MOVED, AuditOutcome.CONFIRMED):
+        record = write(wallet, scan_id, found(1, outcome, said(5), said(6, NOW, "other")))
+        assert (record.read, record.unread, record.disputed, record.funded) == (7, 1, 0, 0)
+        assert wallet.check() == []
+
+
 def test_an_unchanged_amount_or_a_zero_only_loses_the_word_of_a_retracted_source(wallet: Store) -> None:
     scanned(wallet, {(1, "BNB"): said(3)})
     scan_id = scanned(wallet, {(1, "BNB"): said(3, NOW + 9)}, NOW + 9)

@@ -13,7 +13,7 @@ from hdscan.model.reading import Balance
 from hdscan.model.scan import ChainScan
 from hdscan.store import attempts, retractions
 from hdscan.store.database import Tables
-from hdscan.store.scan_rows import ScanRows, alone
+from hdscan.store.scan_rows import OPEN_GAPS, ScanRows, alone
 from hdscan.store.transaction import ChainKey
 
 PLAN = text("""
@@ -92,10 +92,14 @@ class Audits(Tables):
     def commit(
         self, scan_id: int, chain: str, found: Sequence[Audited], *, now: float, seconds: float, requests: int
     ) -> ChainScan:
-        """Write how audits ended; the new totals. A repeated commit changes nothing but time and requests."""
+        """Write how audits ended; the new totals. A repeated commit changes nothing but time and requests.
+
+        Nothing is written of a reading whose amount was taken back meanwhile: it is to be read again first.
+        """
         with self._write() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            ended = rows.ended((), found)
+            gone = rows.found(OPEN_GAPS, {rows.key(case.reading) for case in found})
+            ended = rows.ended((), [case for case in found if rows.key(case.reading) not in gone])
             before = rows.counted(ended.cases)
             news = {
                 key: ended.reads[key]
