@@ -229,12 +229,13 @@ def _lied_to(dice: Random, plain: Scenario) -> Scenario:
     """
     hosts = list(plain.hosts)
     for chain in plain.addresses:
-        well = [at for at, host in enumerate(hosts) if host.spec.chain == chain and host.well]
-        honest = len({hosts[at].spec.operator or hosts[at].spec.name for at in well})
-        if dice.random() < 0.2:
-            hosts[well[0]] = replace(hosts[well[0]], trusted=True)
-            honest = 2
-        for number in range(honest, 2):
+        mine = [host for host in hosts if host.spec.chain == chain]
+        honest = [host.spec.operator or host.spec.name for host in mine if host.well]
+        if dice.random() < 0.2 and all(host.well for host in mine if host.spec.operator == honest[0]):
+            own = {host.spec.name for host in mine if honest[0] in (host.spec.operator, host.spec.name)}
+            hosts = [replace(host, trusted=True) if host.spec.name in own else host for host in hosts]
+            honest.append("")
+        for number in range(len(set(honest)), 2):
             spec = replace(_spec(dice, chain, number), name=f"{chain}-honest-{number}", operator=None)
             hosts.append(HostPlan(spec, (Rule(faults=_some(dice, WHOLE), share=0.1),)))
         lie = Rule(

@@ -177,7 +177,10 @@ class Watch:
             self._known[key] = before
         known = self._known.get(key, before)
         changed = before.amount != stored.amount
-        news = (changed and before.scan == stored.scan) or (known.amount != stored.amount and known.scan < stored.scan)
+        news = known.amount != stored.amount and known.scan < stored.scan
+        if known.amount == DISPUTED and stored.amount == "0":
+            news = changed  # when who bore it out is found to lie, it is like a first zero
+        news = news or (changed and before.scan == stored.scan)
         if news and beliefs.one_word(stored.said):
             self.fail("one word", f"{symbol} of {chain} address {index}: {known}, {before} is replaced by {stored}")
         if int(stored.amount) == true:
