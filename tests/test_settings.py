@@ -159,6 +159,12 @@ def test_environment_sets_every_kind_of_key(home: Home) -> None:
     assert settings.scan == ScanSettings(request_timeout=2.5, commitment="confirmed")
 
 
+@pytest.mark.parametrize(("text", "audit"), [("off", "off"), ("spare", "spare"), ("5", 5.0), ("2.5", 2.5)])
+def test_the_audit_is_a_word_or_a_percentage_in_the_environment_as_in_a_file(home: Home, text: str, audit: object) -> None:
+    assert home.load(HDSCAN_SCAN_AUDIT=text).scan.audit == audit
+    assert home.load(f"[scan]\naudit = {text if text[0].isdigit() else repr(text)}\n").scan.audit == audit
+
+
 def test_without_a_home_the_database_has_to_be_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no home directory"):
         load(None, {}, {}, tmp_path, Places())
@@ -377,6 +383,8 @@ def test_http_is_allowed_on_this_machine(home: Home, host: str) -> None:
         ("HDSCAN_SCAN_CHUNKS", "5", "environment: unknown variable HDSCAN_SCAN_CHUNKS; did you mean 'HDSCAN_SCAN_CHUNK'?"),
         ("HDSCAN_SCAN_CHUNK", CANARY, "HDSCAN_SCAN_CHUNK: chunk: expected int, got str"),
         ("HDSCAN_LOG_LEVEL", CANARY, "HDSCAN_LOG_LEVEL: log_level: has to be one of debug, info, warning, error"),
+        ("HDSCAN_SCAN_AUDIT", CANARY, 'HDSCAN_SCAN_AUDIT: audit: has to be "spare", "off" or a number from 0 to 100'),
+        ("HDSCAN_SCAN_AUDIT", "101", 'HDSCAN_SCAN_AUDIT: audit: has to be "spare", "off" or a number from 0 to 100'),
         ("HDSCAN_SCAN_CHUNK", "\udcff", "HDSCAN_SCAN_CHUNK: is not UTF-8 text"),
         ("HDSCAN_DB", CANARY, "db has to be sqlite:///path/to/file or postgresql://…"),
     ],

@@ -243,7 +243,7 @@ def test_what_operators_disagree_about_is_shown_everywhere_and_ends_with_3(hdsca
     assert all(msgspec.json.decode(row["answers"]) for row in cells if row["state"] == "disputed")
     explained = hdscan("explain", disputed[0]["address"]).out
     assert "disputed: there is no amount; operators disagree: " in explained
-    assert "audit of scan 1: disputed" in explained
+    assert "other operators were asked in scan 1: disputed" in explained
     assert "ready  said " in explained
     assert explained.count("liar said ") + explained.count("honest said ") == 3, "every answer once"
     (found,) = hdscan.json("explain", disputed[0]["address"], "--json")
@@ -263,6 +263,9 @@ def test_who_said_an_amount_stands_beside_it(hdscan: Hdscan, simulate: Simulate)
     assert head.endswith("operators  by")
     assert rows
     assert all(row.endswith(("2  liar, honest", "2  honest, liar")) for row in rows)
+    explained = hdscan.ok("explain", rows[0].split()[2])
+    assert "  said by honest, liar: 2 operators\n" in explained.replace("liar, honest", "honest, liar")
+    assert "  other operators were asked in scan 1: confirmed\n" in explained
 
 
 def test_an_amount_that_one_operator_alone_says_to_have_changed_stays_and_the_claim_is_shown(
@@ -285,6 +288,9 @@ def test_an_amount_that_one_operator_alone_says_to_have_changed_stays_and_the_cl
     for index, row in stale.items():
         (line,) = [line for line in text.splitlines() if line.startswith(f"btc {index}  {row['address']}  BTC: liar claims 0 ")]
         assert line.endswith(f"where {row['amount']} was known")
+    explained = hdscan.ok("explain", line.split()[2])
+    assert "claimed, and not believed: liar claims 0 " in explained
+    assert "; claims 0 at block " in next(row for row in explained.splitlines() if row.startswith("  liar"))
 
 
 @pytest.mark.parametrize("percent", ["-1", "100.5", "many"])

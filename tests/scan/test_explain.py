@@ -85,7 +85,7 @@ async def test_a_dispute_is_told_with_all_answers(tmp_path: Path) -> None:
         assert (found.audit.outcome, found.audit.current, found.audit.scan_id) == (AuditOutcome.DISPUTED, True, 1)
         assert found.audit.answers == found.balance.answers
         assert len(found.audit.answers) == 3, "the first was asked again"
-        assert all("when it was audited" in text for text in why(found).values())
+        assert all(" in scan " in text for text in why(found).values())
         calm = next(row.index for row in on.wallet.balances() if row.operators == 2 and row.amount != "0")
         audit = only(on, calm).audit
         assert audit is not None
@@ -112,10 +112,10 @@ async def test_why_somebody_was_not_asked(tmp_path: Path) -> None:
             if (each := only(on, i)).audit and each.audit.answers[0].source == "one" and len(each.audit.answers) == 2
         )
         told = why(found)
-        assert told["two"] == "not asked: it belongs to the operator of one, whose word was checked"
+        assert told["two"] == "not asked: it belongs to the operator of one, and another operator's word was wanted"
         assert told["broken"].startswith("not asked: it is quarantined: ")
         assert told["keyed"] == "not asked: it is off: off until K is set"
-        assert "when it was audited" in told["other"]
+        assert " in scan " in told["other"]
 
 
 @played

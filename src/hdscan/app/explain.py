@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hdscan.app.fleet import idle_fleet
 from hdscan.keys.address import canonical
 from hdscan.model.chain import Chain
-from hdscan.model.errors import InputError
+from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.explain import Explained, Known, ProviderReason
 from hdscan.model.reading import Kind
 from hdscan.model.scan import Answer, ChainScan, ProviderState, ProviderStatus
@@ -66,9 +66,13 @@ def _operator(upstream: Upstream | None) -> str:
 
 def _why(known: Known, kind: Kind, status: ProviderStatus, upstreams: Mapping[str, Upstream]) -> str:
     """What a provider answered, or why it was not asked."""
-    said = [f"said {answer.amount} when it was audited" for answer in _answers(known) if answer.source == status.name]
+    said = [f"said {answer.amount} in scan {scan_id}" for scan_id, answer in _answers(known) if answer.source == status.name]
     if known.balance.source == status.name:
         said.insert(0, "gave the amount that stands")
+    elif status.name in known.balance.said_by and not said:
+        said.append("said the same as who gave the amount that stands")
+    if known.gap is not None and known.gap.code == ReadCode.UNCONFIRMED and status.name in known.gap.providers:
+        said.append(known.gap.providers[status.name])
     failed = [attempt for attempt in known.attempts if attempt.provider == status.name]
     if failed:
         said.append(f"failed {len(failed)} times in the last scan, at last: {failed[-1].error}")
@@ -83,11 +87,13 @@ def _why_not_asked(known: Known, kind: Kind, status: ProviderStatus, upstreams: 
         return f"it cannot read {'native coins' if kind is Kind.NATIVE else 'tokens'}"
     if status.state in OUT:
         return f"it {OUT[status.state]}" + (f": {status.last_error}" if status.last_error else "")
-    first = next(iter(_answers(known)), None)
+    _, first = next(_answers(known), (0, None))
     if first is not None and upstream is not None and _operator(upstreams.get(first.source)) == upstream.provider.operator:
-        return f"it belongs to the operator of {first.source}, whose word was checked"
+        return f"it belongs to the operator of {first.source}, and another operator's word was wanted"
     return "others answered first" if known.balance.source or known.balance.answers else "this was not scanned yet"
 
 
-def _answers(known: Known) -> Iterator[Answer]:
-    yield from known.audit.answers if known.audit is not None else ()
+def _answers(known: Known) -> Iterator[tuple[int, Answer]]:
+    """What operators said when several were asked, with the scan in which that was."""
+    if known.audit is not None:
+        yield from ((known.audit.scan_id, answer) for answer in known.audit.answers)

@@ -12,6 +12,8 @@ from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, settings_of
 from hdscan.cli.stdout import Form, form, write_rows
 from hdscan.cli.table import show, table
 from hdscan.cli.text import clean, coins
+from hdscan.model.audit import AuditOutcome
+from hdscan.model.errors import ReadCode
 from hdscan.model.explain import AuditRecord, Explained
 from hdscan.model.scan import Answer, BalanceRow
 
@@ -24,6 +26,16 @@ EPILOG = """Examples:
   hdscan explain bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu --json | jq '.[].attempts'
 
 Attempts are those of the chain's last scan that failed, at most the latest 12 of each asset."""
+
+
+OUTCOMES = {
+    AuditOutcome.CONFIRMED: "confirmed",
+    AuditOutcome.MOVED: "moved, two of them state a later amount",
+    AuditOutcome.CORRECTED: "corrected, two of them agree against the first",
+    AuditOutcome.DISPUTED: "disputed",
+    AuditOutcome.UNAUDITED: "unaudited, none could answer",
+    AuditOutcome.UNCONFIRMED: "unconfirmed, none could answer, so the earlier amount stays",
+}
 
 
 @app.command("explain", epilog=EPILOG)
@@ -53,12 +65,15 @@ def _parts(row: Explained) -> Iterator[Text | Table | str]:
     place = f" ({balance.path})" if balance.path else ""
     yield Text(f"{balance.chain} {balance.index}  {balance.address}{place}  {clean(balance.asset)}", style="bold")
     yield f"  {_state(balance)}"
+    if balance.amount is not None:
+        yield f"  {_operators(balance)}"
     if row.scan_id is not None and row.status is not None:
         yield f"  last scan of {balance.chain}: {row.scan_id}, {row.status.replace('_', ' ')}"
     for answer in balance.answers or ():
         yield f"  {_said(answer, balance)}"
     if row.gap is not None:
-        yield f"  could not be read by the last scan: {clean(row.gap.error)} ({row.gap.code}, {row.gap.attempts} tries)"
+        head = "claimed, and not believed" if row.gap.code == ReadCode.UNCONFIRMED else "could not be read by the last scan"
+        yield f"  {head}: {clean(row.gap.error)} ({row.gap.code}, {row.gap.attempts} tries)"
     if row.audit is not None:
         yield f"  {_audit(row.audit)}"
         for answer in row.audit.answers if row.audit.answers != balance.answers else ():
@@ -81,6 +96,11 @@ def _state(balance: BalanceRow) -> str:
     return f"{balance.state}: {held}{block}, {str(balance.observed_at)[:19].replace('T', ' ')}, by {balance.source}"
 
 
+def _operators(balance: BalanceRow) -> str:
+    said = f"said by {', '.join(balance.said_by)}"
+    return f"{said}: {balance.operators} operators" if balance.operators > 1 else f"{said}: one operator's word alone"
+
+
 def _said(answer: Answer, balance: BalanceRow) -> str:
     block = "" if answer.height is None else f" at block {answer.height}"
     when = answer.observed_at[:19].replace("T", " ")
@@ -88,6 +108,6 @@ def _said(answer: Answer, balance: BalanceRow) -> str:
 
 
 def _audit(audit: AuditRecord) -> str:
-    words = {"unaudited": "not audited: no other operator could answer"}.get(audit.outcome, audit.outcome.value)
     about = "" if audit.current else ", about an earlier reading"
-    return f"audit of scan {audit.scan_id}: {words}{about}" + (f" ({clean(audit.error)})" if audit.error else "")
+    why = f" ({clean(audit.error)})" if audit.error else ""
+    return f"other operators were asked in scan {audit.scan_id}{about}: {OUTCOMES[audit.outcome]}{why}"

@@ -163,6 +163,8 @@ def _reason(message: str) -> str:
     name = key.group(1) if key else path
     if name == "tls" and "regex" in text:
         return "tls: has to be system, pin, or sha256: and the 64 hexadecimal digits of a certificate's fingerprint"
+    if name == "audit":
+        return 'audit: has to be "spare", "off" or a number from 0 to 100'
     if "regex" in text:
         return f"{name}: holds characters that cannot stand there, or too many of them"
     if name in CHOICES:
