@@ -22,10 +22,12 @@ def _fill(store: Store, path: Path, addresses: int) -> None:
     store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)))
     store.scans.begin([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), addresses, 1_000)], 0.0)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO source VALUES (1, 'node')")
+        connection.execute("INSERT INTO source VALUES (1, 'node'), (2, 'other')")
+        connection.execute("INSERT INTO witness VALUES (1, '[1]'), (2, '[2]'), (3, '[1,2]')")
         connection.execute(
-            "INSERT INTO balance SELECT a.id, t.id, CASE WHEN (a.id + t.id) % ? THEN '0' ELSE a.id || '000' END,"
-            " NULL, 7, 1.8e9, 1, 1 FROM address a CROSS JOIN asset t",
+            "INSERT INTO balance (address_id, asset_id, amount, height, observed_at, source_id, scan_id, witness_id)"
+            " SELECT a.id, t.id, CASE WHEN (a.id + t.id) % ? THEN '0' ELSE a.id || '000' END, 7, 1.8e9, 1, 1, 1 + a.id % 3"
+            " FROM address a CROSS JOIN asset t",
             [FUNDED],
         )
 

@@ -82,13 +82,13 @@ def _confirmed(transaction: Transaction, part: Part) -> Counter[tuple[int, bool]
     found: Counter[tuple[int, bool]] = Counter()
     for asset, witness, count in transaction.execute(_FUNDED, part.chain.bounds):
         found[asset, True] += count if witness in two else 0
-    if two:
+    if two:  # all of them but the funded ones are zeros: no amount has to be looked at
+        counts = ", ".join(f"count(*) FILTER (WHERE asset_id = {key:d})" for key in part.assets)
         among = ", ".join(f"{key:d}" for key in two)
-        said = f"amount = '0' AND witness_id IN ({among})"
-        counts = ", ".join(f"count(*) FILTER (WHERE asset_id = {key:d} AND {said})" for key in part.assets)
-        query = f"SELECT {counts} FROM balance WHERE address_id >= :low AND address_id < :high"  # noqa: S608 numbers
-        zeros = transaction.execute(text(query), part.chain.bounds).one()
-        found.update({(key, False): count for key, count in zip(part.assets, zeros, strict=True)})
+        where = f"address_id >= :low AND address_id < :high AND witness_id IN ({among})"
+        query = f"SELECT {counts} FROM balance WHERE {where}"  # noqa: S608 numbers
+        said = transaction.execute(text(query), part.chain.bounds).one()
+        found.update({(key, False): count - found[key, True] for key, count in zip(part.assets, said, strict=True)})
     return found
 
 
