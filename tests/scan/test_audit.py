@@ -62,6 +62,12 @@ def test_a_difference_is_put_to_a_third_operator() -> None:
     assert made.excluded() == {"a", "a2", "b"}
 
 
+def test_a_first_provider_that_has_fallen_behind_is_asked_again_once() -> None:
+    made = case(said("a", 5), said("b", 0), said("a", 5, height=90), operators=TWO)
+    assert made.question is None
+    assert made.result().outcome is AuditOutcome.DISPUTED
+
+
 def test_with_two_operators_the_first_provider_is_asked_again() -> None:
     made = case(said("a", 5), said("b", 0), operators=TWO)
     assert made.question == Again("a")

@@ -166,7 +166,7 @@ class AuditCase:
         heard = self._heard()
         if self._jury.others(heard):
             self.question = Another(heard)
-        elif len(self.answers) == 2:
+        elif len(self.answers) == 2 and self._jury.operator(self.answers[0].source) not in self._outdated:
             self.question = Again(self.answers[0].source)
 
     def _decide(self, last: Balance) -> None:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from hdscan.model.audit import Audited, AuditOutcome, Standing
-from hdscan.model.reading import Balance, BalanceResult, Reading
+from hdscan.model.errors import ReadCode
+from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import Chunk
 from hdscan.scan.audit import AuditCase, Court, contradiction, unconfirmed
 from hdscan.scan.progress import Progress
@@ -15,6 +16,8 @@ from hdscan.scan.retraction import Retraction
 
 Key = tuple[int, str]  # index and symbol
 Known = Mapping[Key, Standing]
+
+TOO_LATE = Unread(ReadCode.UNAVAILABLE, "no second operator answered in time", 0, {})
 
 
 class Job(msgspec.Struct, eq=False, kw_only=True):
@@ -32,6 +35,8 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
     cases: dict[Key, AuditCase] = {}
     questions: list[AuditCase] = []  # cases that have something to ask
     asked: int = 0  # readings that are on their way
+    heard_at: float = 0.0  # when it was begun, or a reading of it ended
+    waits_since: float = 0.0  # when it was begun, or the last reading ended before nothing but second words was missing
 
     def __post_init__(self) -> None:
         self.fresh = list(self.readings)
@@ -44,6 +49,18 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
     def corroborates(self) -> bool:
         """Whether nothing but second words is missing."""
         return len(self.results) + len(self.cases) == len(self.readings)
+
+    @property
+    def questions_only(self) -> bool:
+        """Whether it can do without everything that it still asks for."""
+        return self.audits or (self.corroborates and not any(case.retracted for case in self.cases.values()))
+
+    def give_up(self) -> None:
+        """End every question without an answer; it must not be asked any more."""
+        self.questions, self.asked = [], 0
+        for case in self.cases.values():
+            while case.question is not None:
+                case.take(TOO_LATE)
 
     def ask(self) -> dict[frozenset[str], list[Reading]]:
         """What is to be asked now, by the providers to exclude."""

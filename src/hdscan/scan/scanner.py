@@ -35,7 +35,8 @@ from hdscan.scan.spare import Spare
 
 IN_FLIGHT = 4  # jobs, those apart that wait for nothing but second words
 MOST_IN_FLIGHT = 16  # jobs
-GRACE = 5.0  # seconds in which the least audit has to end
+GRACE = 5.0  # seconds in which the least audit has to end, and that a job may keep others from beginning for second words
+PATIENCE = 15.0  # seconds without any answer, after which second words are waited for no longer
 ROUNDS = 8  # times that what was retracted is read again
 BY_USER = Halt("stopped by its user")
 
@@ -217,12 +218,32 @@ class ChainScanner:
                     self._submit(job)
             if not self._jobs and self._inbox.empty() and not phase.waiting:
                 return BY_USER if self._stopping else None
-            if halt := await self._next():
+            patience = min(map(self._patience, self._jobs.values()), default=None)
+            if halt := await self._next(patience):
                 return halt
+            for job in list(self._jobs.values()):
+                if self._patience(job) <= 0:
+                    await self._let_go(job)
 
     def _has_room(self) -> bool:
         begun = sum(not job.corroborates for job in self._jobs.values())
         return begun < IN_FLIGHT and len(self._jobs) < MOST_IN_FLIGHT
+
+    def _patience(self, job: Job) -> float:
+        """The seconds that a job's second words may still take: so that no operator holds up a scan that others can do."""
+        if not job.questions_only:
+            return PATIENCE
+        until = job.heard_at + PATIENCE
+        if not job.audits and len(self._jobs) >= MOST_IN_FLIGHT:
+            until = min(until, job.waits_since + GRACE)
+        return until - self._clock()
+
+    async def _let_go(self, job: Job) -> None:
+        """Commit a job without the second words that are missing; those are asked for again at the end."""
+        self._driver.withdraw([job.number])
+        del self._jobs[job.number]
+        job.give_up()
+        await self._settle(job)
 
     async def _next(self, seconds: float | None = None) -> Halt | None:
         """Handle the next item of the inbox, or none within `seconds`; a Halt if the pool or the user has ended the scan."""
@@ -255,6 +276,7 @@ class ChainScanner:
 
     def _submit(self, job: Job) -> None:
         job.number = next(self._numbers)
+        job.heard_at = job.waits_since = self._clock()
         self._jobs[job.number] = job
         self._ask(job)
 
@@ -301,6 +323,9 @@ class ChainScanner:
         heard: dict[int, Job] = {}
         for number, result in actions.ended:
             if (job := self._jobs.get(number)) is not None:  # otherwise it was withdrawn
+                job.heard_at = self._clock()
+                if not job.questions_only:
+                    job.waits_since = job.heard_at
                 job.take(result)
                 heard[number] = job
         for job in heard.values():
