@@ -188,7 +188,7 @@ class Site:
         if entry.paused_until is not None:
             self._refused(entry.paused_until, now)
         elif entry.status == 503:
-            pass  # which begins no pause, or one that the next refusal decides on
+            self._refused(self.paused_until, now)  # which begins no pause, or one that the next refusal decides on
         elif began > self._refused_at and entry.answered in THROTTLED:  # not on the wire when the last pause began
             self._refused(now + OWN_PAUSE, now)
         elif began > self._refused_at and entry.answered == Fault.QUOTA:

@@ -177,10 +177,9 @@ class Watch:
             self._known[key] = before
         known = self._known.get(key, before)
         changed = before.amount != stored.amount
-        news = known.amount != stored.amount and known.scan < stored.scan
-        if known.amount == DISPUTED and stored.amount == "0":
-            news = changed  # when who bore it out is found to lie, it is like a first zero
-        news = news or (changed and before.scan == stored.scan)
+        # where who bore it out is found to lie, a zero that was disputed stands as a first one does
+        news = known.amount != stored.amount and (changed or known.amount != DISPUTED or stored.amount != "0")
+        news = (news and known.scan < stored.scan) or (changed and before.scan == stored.scan)
         if news and beliefs.one_word(stored.said):
             self.fail("one word", f"{symbol} of {chain} address {index}: {known}, {before} is replaced by {stored}")
         if int(stored.amount) == true:
