@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from hdscan.cli.text import coins
 from hdscan.model.scan import BalanceRow, Gap, ProviderStatus, ScanResult
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
@@ -286,8 +287,8 @@ def test_an_amount_that_one_operator_alone_says_to_have_changed_stays_and_the_cl
     text = hdscan.ok("balances")
     assert "One operator alone says that these changed, so the earlier amounts stay" in text
     for index, row in stale.items():
-        (line,) = [line for line in text.splitlines() if line.startswith(f"btc {index}  {row['address']}  BTC: liar claims 0 ")]
-        assert line.endswith(f"where {row['amount']} was known")
+        (line,) = [line for line in text.splitlines() if line.startswith(f"btc {index}  {row['address']}  liar claims 0 BTC ")]
+        assert line.endswith(f" where {coins(row['amount'], 8)} BTC was known")
     explained = hdscan.ok("explain", line.split()[2])
     assert "claimed, and not believed: liar claims 0 " in explained
     assert "; claims 0 at block " in next(row for row in explained.splitlines() if row.startswith("  liar"))

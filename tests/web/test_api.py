@@ -200,7 +200,7 @@ def test_metrics_are_openmetrics_and_name_no_address(scanned: Site) -> None:
         count for (_, state), count in read.items() if state == "read"
     )
     assert {label for family in families.values() for sample in family.samples for label in sample.labels} == {
-        *("chain", "state", "provider", "outcome")
+        *("chain", "state", "provider", "outcome", "asset", "amount")
     }
     for chain in scanned.simulated.world.chains.values():
         assert not [address for address in chain.addresses() if address.lower() in text.lower()]

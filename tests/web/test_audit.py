@@ -13,6 +13,7 @@ from tests.cli.conftest import Hdscan
 from tests.web.test_api import Site, site
 
 PAIR = tuple(HostSpec(name=name, chain="btc", protocols=("esplora",), rate=500, latency=0.002) for name in ("liar", "honest"))
+KINDS = ("state", "outcome", "amount")  # the label that says what a sample counts
 LIES = {"liar": (Rule(faults=(Fault.FALSE_ZEROS,), items=0.7),)}
 
 
@@ -50,7 +51,7 @@ def test_states_scans_and_metrics_tell_of_the_audit(disputed: Site) -> None:
     assert (scan["audit"], scan["audited"], scan["disputed"]) == (100, 30, chain["disputed"])
     text = disputed.server.get("/metrics").body.decode()
     samples: dict[tuple[str, str], Any] = {
-        (sample.name, sample.labels.get("state") or sample.labels.get("outcome", "")): sample.value
+        (sample.name, next((sample.labels[name] for name in KINDS if name in sample.labels), "")): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
         if sample.labels.get("chain") == "btc"
@@ -58,6 +59,10 @@ def test_states_scans_and_metrics_tell_of_the_audit(disputed: Site) -> None:
     assert samples["hdscan_readings", "disputed"] == chain["disputed"]
     assert samples["hdscan_readings", "pending"] == 0
     assert samples["hdscan_audits", "answered"] == 30
+    assert samples["hdscan_audit_requests", ""] == chain["audit_requests"]
+    (total,) = disputed.server.get("/api/v1/balances?chain=btc&limit=1").json["totals"]
+    assert samples["hdscan_confirmed_readings", "above_zero"] == total["confirmed_funded"]
+    assert samples["hdscan_confirmed_readings", "zero"] == total["confirmed_zeros"] > 0
 
 
 @pytest.mark.parametrize("percent", [-1, 100.5, "much", []])

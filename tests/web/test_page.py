@@ -109,6 +109,30 @@ def test_disputed_readings_are_shown_and_retried(context: BrowserContext, site: 
     watched.assert_nothing_wrong()
 
 
+def test_what_two_operators_confirm_and_what_one_alone_claims_is_told_apart(
+    context: BrowserContext, site: Callable[..., Site]
+) -> None:
+    here = site(BTC, SLOW, addresses=60, funded=0.5)
+    watched = opened(context, here)
+    page, rows = watched.page, seen(watched.page, "balances-row")
+    expect(seen(page, "confirmed")).to_be_hidden()
+    page.evaluate("import('/static/api.js').then(({ post }) => post('scans', { audit: 100 }))")
+    expect(chain(page, "btc", "status")).to_have_text("auditing")
+    expect(chain(page, "btc", "status")).to_have_text("completed")
+    expect(chain(page, "btc", "audited")).to_contain_text("60 answered by a second operator; audits took ")
+    expect(seen(page, "confirmed")).to_have_text("Confirmed by two operators: 100 % of what is held, 100 % of the zeros")
+    expect(rows.locator('[data-testid="said"]', has_text=re.compile("^and btc-(one|two)$"))).to_have_count(50)
+    here.set_faults({"btc-one": (always(Fault.FALSE_ZEROS),), "btc-two": (always(Fault.SERVER_ERROR),)})
+    seen(page, "start").click()
+    expect(chain(page, "btc", "status")).to_have_text("completed with gaps")
+    stale = rows.and_(page.locator('[data-state="stale"]')).first
+    claim = re.compile("^btc-one claims 0 BTC at block [0-9]+ where [0-9.]+ BTC was known$")
+    expect(stale.locator('[data-f="error"]')).to_have_text(claim)
+    expect(stale.locator('[data-f="amount"]')).to_contain_text(re.compile("[1-9]"))
+    expect(seen(page, "gap-row").first).to_contain_text("unconfirmed")
+    watched.assert_nothing_wrong()
+
+
 def test_after_a_kill_and_a_restart_the_page_is_right_again_without_a_reload(
     context: BrowserContext, site: Callable[..., Site]
 ) -> None:

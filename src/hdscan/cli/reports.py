@@ -1,6 +1,6 @@
 """The read-only commands status, balances, gaps and providers; they also work during a scan."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from hdscan.app import Wallet
 from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
 from hdscan.cli.table import confirmed_words, show, table, totals_table
-from hdscan.cli.text import STYLES, audit_words, clean, coins, duration, state_words
+from hdscan.cli.text import STYLES, audit_words, claim_words, clean, coins, duration, state_words
 from hdscan.model.errors import ReadCode
 from hdscan.model.recast import recast
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
@@ -140,7 +140,7 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
     if any(total.stale for total in totals):
         claims = (gap for gap in wallet.gaps(chain) if gap.code == ReadCode.UNCONFIRMED and symbol in (None, gap.asset))
-        _show_claims(islice(claims, PAGE))
+        _show_claims(islice(claims, PAGE), {(total.chain, total.asset): total.decimals for total in totals})
     if any(total.disputed for total in totals):
         disputed = (row for row in wallet.balances(chain, symbol) if row.state is BalanceState.DISPUTED)
         show("", "Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
@@ -149,12 +149,14 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
 
 
-def _show_claims(claims: Iterable[Gap]) -> None:
-    said = ((each, each.error.partition(", and no second operator")[0]) for each in claims)
-    lines = [f"{each.chain} {each.index}  {each.address}  {clean(each.asset)}: {clean(text)}" for each, text in said]
-    if lines:
-        head = "One operator alone says that these changed, so the earlier amounts stay; ask again with: hdscan scan --retry"
-        show("", head, "(in base units; why no second operator could be asked: hdscan gaps)", *lines)
+def _show_claims(claims: Iterable[Gap], decimals: Mapping[tuple[str, str], int]) -> None:
+    said = ((each, claim_words(each.error, decimals[each.chain, each.asset], each.asset)) for each in claims)
+    if lines := [f"{each.chain} {each.index}  {each.address}  {clean(words)}" for each, words in said]:
+        show(
+            "",
+            "One operator alone says that these changed, so the earlier amounts stay. Why no other could be asked: hdscan gaps",
+        )
+        show(*lines)
 
 
 def _answers(row: BalanceRow) -> str:

@@ -1,5 +1,6 @@
 """Formats numbers, times and untrusted text for people."""
 
+import re
 import time
 from datetime import datetime
 
@@ -21,6 +22,12 @@ def coins(base_units: str | int, decimals: int) -> str:
     digits = str(abs(number)).rjust(decimals + 1, "0")
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
     return ("-" if number < 0 else "") + whole + (f".{fraction}" if fraction else "")
+
+
+def claim_words(error: str, decimals: int, asset: str) -> str:
+    """Who claims what in the error of an unconfirmed claim, in whole coins, without why nobody could confirm it."""
+    claim = error.partition(", and no second operator")[0]
+    return re.sub(r"(?<= claims )\d+|(?<= where )\d+", lambda amount: f"{coins(amount[0], decimals)} {asset}", claim)
 
 
 def duration(seconds: float | None) -> str:

@@ -62,7 +62,7 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class StartScan(ScanRequest, frozen=True, forbid_unknown_fields=True):
-    """What to scan; `audit` is the percentage of zeros to audit, besides everything above zero."""
+    """What to scan; `audit` is the least percentage of the zeros to audit, besides everything that is held."""
 
     audit: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
 
@@ -235,7 +235,8 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
 def make_app(wallet: Wallet, hub: Hub, scans: Scans, ping_after: float = PING_AFTER) -> Litestar:
     """The application; an event stream sends a ping after `ping_after` seconds without an event."""
     given = {"wallet": wallet, "hub": hub, "scans": scans, "ping_after": ping_after}
-    given |= {"totals": TotalsCache(wallet, hub), "metered": Metrics(wallet, hub), "searches": asyncio.Semaphore(SEARCHES)}
+    totals = TotalsCache(wallet, hub)
+    given |= {"totals": totals, "metered": Metrics(wallet, hub, totals), "searches": asyncio.Semaphore(SEARCHES)}
     return Litestar(
         [Router("/api/v1", route_handlers=[Scanning, Holdings]), healthz, readyz, metrics, dashboard],
         dependencies={name: _always(value) for name, value in given.items()},

@@ -10,14 +10,16 @@ from prometheus_client.registry import Collector
 from hdscan.app import Wallet
 from hdscan.model.scan import ProviderState
 from hdscan.web.hub import Hub
+from hdscan.web.totals_cache import TotalsCache
 
 
 class Metrics(Collector):
     """Collects all metrics when asked."""
 
-    def __init__(self, wallet: Wallet, hub: Hub) -> None:
+    def __init__(self, wallet: Wallet, hub: Hub, totals: TotalsCache) -> None:
         self._wallet = wallet
         self._hub = hub
+        self._totals = totals
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -39,6 +41,7 @@ class Metrics(Collector):
         addresses = GaugeMetricFamily("hdscan_addresses", "Addresses in the last scan.", labels=["chain"])
         funded = GaugeMetricFamily("hdscan_funded_addresses", "Addresses with an amount above zero.", labels=["chain"])
         requests = GaugeMetricFamily("hdscan_scan_requests", "HTTP calls of the last scan.", labels=["chain"])
+        audit_requests = GaugeMetricFamily("hdscan_audit_requests", "Those of them that were audits.", labels=["chain"])
         for name, chain in snapshot.chains.items():
             for state in ("read", "unread", "disputed"):
                 readings.add_metric([name, state], getattr(chain, state))
@@ -48,12 +51,21 @@ class Metrics(Collector):
             addresses.add_metric([name], chain.addresses)
             funded.add_metric([name], chain.funded)
             requests.add_metric([name], chain.requests)
-        yield from (readings, audits, addresses, funded, requests)
+            audit_requests.add_metric([name], chain.audit_requests)
+        yield from (readings, audits, addresses, funded, requests, audit_requests, self._confirmed())
         yield from self._providers()
         yield CounterMetricFamily("hdscan_events", "Events published by this process.", value=self._hub.seq)
         yield GaugeMetricFamily(
             "hdscan_event_clients", "Clients connected to the event stream.", value=len(self._hub.subscriptions)
         )
+
+    def _confirmed(self) -> Metric:
+        labels = ["chain", "asset", "amount"]
+        confirmed = GaugeMetricFamily("hdscan_confirmed_readings", "Readings whose amount two operators stated.", labels=labels)
+        for each in self._totals.of(None, None):
+            confirmed.add_metric([each.chain, each.asset, "above_zero"], each.confirmed_funded)
+            confirmed.add_metric([each.chain, each.asset, "zero"], each.confirmed_zeros)
+        return confirmed
 
     def _providers(self) -> Iterator[Metric]:
         calls = GaugeMetricFamily(

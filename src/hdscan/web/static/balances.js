@@ -93,13 +93,27 @@ function update(row, item, digits) {
     height: item.height === null ? "" : String(item.height),
     at: item.observed_at ? h("time", { datetime: item.observed_at }, clock(item.observed_at)) : "",
     source: item.source ?? "",
+    said: item.amount === null ? "" : saidBy(item),
     state: badge(item.state),
-    error: item.error ?? "",
+    error: claimed(item),
   });
   row.dataset.state = item.state;
   const button = row.querySelector("button");
   button.value = item.address;
   button.setAttribute("aria-label", `Copy ${item.address}`);
+}
+
+/** Who else said an amount: a mark, and their names. */
+function saidBy({ operators, said_by, source }) {
+  const others = said_by.filter((name) => name !== source).join(", ");
+  return operators > 1 ? badge("confirmed", `and ${others}`) : badge("alone", "one operator");
+}
+
+/** An error, or of an unconfirmed claim who claims what, in whole coins; the rest stands under what could not be read. */
+function claimed({ error, asset, decimals }) {
+  const [claim, rest] = (error ?? "").split(", and no second operator");
+  if (rest === undefined) return claim;
+  return claim.replace(/(?<= claims )\d+|(?<= where )\d+/g, (amount) => `${coins(amount, decimals)} ${asset}`);
 }
 
 async function copy(button) {

@@ -51,6 +51,23 @@ export function clock(time, { day = true } = {}) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${hours}`;
 }
 
+/** A share in whole percent, rounded down, so that 100 % is all of it. */
+export function percent(part, whole) {
+  const share = Math.floor((100 * part) / whole);
+  return part && !share ? "under 1 %" : `${share} %`;
+}
+
+/** Which share of what was read two operators said, or "" where nothing was read. */
+export function confirmedWords(totals) {
+  const sum = (each) => totals.reduce((so, total) => so + each(total), 0);
+  const held = sum((total) => total.funded ?? 0);
+  const shares = [
+    [sum((total) => total.confirmed_funded), held, "what is held"],
+    [sum((total) => total.confirmed_zeros), sum((total) => total.read) - held, "the zeros"],
+  ].filter(([, whole]) => whole);
+  return shares.map(([part, whole, what]) => `${percent(part, whole)} of ${what}`).join(", ");
+}
+
 /** All addresses of a total, whatever became of them. */
 export function addressesOf(total) {
   return total.read + total.stale + total.unread + total.disputed;

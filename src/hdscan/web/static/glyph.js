@@ -25,6 +25,7 @@ const SHAPES = {
 // state: [shape, tone]
 const STATES = {
   running: ["arc", "live"],
+  auditing: ["arc", "live"],
   completed: ["check", "good"],
   completed_with_gaps: ["warning", "warn"],
   stopped: ["square", "calm"],
@@ -38,6 +39,8 @@ const STATES = {
   disabled: ["slash", "calm"],
   unused: ["hollow", "calm"],
   read: ["check", "good"],
+  confirmed: ["check", "good"],
+  alone: ["hollow", "calm"],
   stale: ["clock", "warn"],
   unread: ["dashed", "warn"],
   disputed: ["apart", "bad"],

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { addressesOf, coins, count, many, openWords, signed } from "./format.js";
+import { addressesOf, coins, confirmedWords, count, many, openWords, signed } from "./format.js";
 import { paced } from "./pace.js";
 import { amount, bar, fractionDigits, instead } from "./picture.js";
 import { on, setTotals, store } from "./store.js";
@@ -38,6 +38,8 @@ class Holdings extends HTMLElement {
     keyed(this.list, totals, (each) => `${each.chain} ${each.asset}`, make, (row, total) => update(row, total, digits));
     this.querySelector(".loading").hidden = true;
     this.querySelector(".legend").hidden = !totals.length;
+    const words = confirmedWords(totals);
+    put(this, { confirmed: words && `Confirmed by two operators: ${words}` });
     this.querySelector(".empty").hidden = totals.length > 0;
   }
 }

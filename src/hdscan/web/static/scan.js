@@ -3,9 +3,9 @@
 import { ApiError, post } from "./api.js";
 import { announce, h, keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { clock, count, duration, many, openWords, perSecond, words } from "./format.js";
+import { clock, count, duration, many, openWords, percent, perSecond, words } from "./format.js";
 import { bar } from "./picture.js";
-import { chainNames, isResumable } from "./state.js";
+import { chainNames, isAuditing, isResumable } from "./state.js";
 import { on, store } from "./store.js";
 
 class Scan extends HTMLElement {
@@ -128,18 +128,21 @@ function makeChain(chain) {
 
 function updateChain(row, chain) {
   const running = chain.status === "running";
+  const auditing = isAuditing(chain);
+  const share = chain.audit_requests ? `; audits took ${percent(chain.audit_requests, chain.requests)} of the requests` : "";
   put(row, {
     chain: chain.chain,
-    status: badge(chain.status),
+    status: badge(auditing ? "auditing" : chain.status),
     bar: bar(["read", "unread", "disputed"].map((kind) => [kind, chain[kind]]), chain.readings || 1, readWords(chain)),
     read: count(chain.read),
     readings: count(chain.readings),
     unread: count(chain.unread),
     disputed: chain.disputed ? [h("b", {}, count(chain.disputed)), " disputed"] : "",
+    audited: chain.audited ? [h("b", {}, count(chain.audited)), ` answered by a second operator${share}`] : "",
     funded: count(chain.funded),
     first: running && !chain.read && !openWords(chain) ? "reading the first chunk" : "",
     rate: running && chain.rate ? perSecond(chain.rate) : "–",
-    eta: running && chain.eta !== null ? duration(chain.eta) : "–",
+    eta: running && chain.eta ? duration(chain.eta) : "–",
     seconds: duration(chain.seconds),
     requests: count(chain.requests),
     scan: `scan ${chain.scan_id}`,

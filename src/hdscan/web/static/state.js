@@ -56,6 +56,11 @@ export function isResumable(chain) {
   return chain?.status === "stopped" || chain?.status === "failed";
 }
 
+/** Whether a chain has read everything, so that only other operators are asked. */
+export function isAuditing(chain) {
+  return chain.status === "running" && chain.readings > 0 && chain.read === chain.readings;
+}
+
 /** The names of all chains, in order, from totals, providers and scans, as some appear in only one of them. */
 export function chainNames(state, totals) {
   const named = [...(totals ?? []), ...state.providers].map((each) => each.chain);
