@@ -62,6 +62,12 @@ def test_a_difference_is_put_to_a_third_operator() -> None:
     assert made.excluded() == {"a", "a2", "b"}
 
 
+def test_a_provider_whose_answer_moves_on_has_not_lost() -> None:
+    """An address that moves in every block: honest hosts are always some blocks apart."""
+    found = case(said("a", 5), said("b", 6), said("c", 6), said("a", 7, height=101)).result()
+    assert (found.outcome, found.lost) == (AuditOutcome.MOVED, None)
+
+
 def test_a_first_provider_that_has_fallen_behind_is_asked_again_once() -> None:
     made = case(said("a", 5), said("b", 0), said("a", 5, height=90), operators=TWO)
     assert made.question is None

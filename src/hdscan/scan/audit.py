@@ -158,8 +158,12 @@ class AuditCase:
                 self._ask_on()
             case 3 if self._agreed is None:
                 self._decide(answer)
-            case 3 | 4 if self._contradicts(answer):
+            case 3 | 4 if self._contradicts(answer) and answer.amount in self._said_by(answer.source):
                 self._lost = answer.source
+
+    def _said_by(self, provider: str) -> set[int]:
+        """What a provider said before its last answer: one whose word changes reads a balance that moves."""
+        return {each.amount for each in self.answers[:-1] if each.source == provider}
 
     def _ask_on(self) -> None:
         """Ask an operator that was not heard; where there is none and two differ, the first provider again."""
