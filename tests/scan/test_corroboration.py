@@ -1,11 +1,14 @@
 """No operator is believed alone: a changed amount, or a first one above zero, stands only with a second word."""
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from hdscan.model.endpoint import Cost
+from hdscan.model.events import ScanProgress
 from hdscan.model.scan import BalanceState, Status
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
@@ -189,3 +192,21 @@ async def test_a_host_that_is_far_behind_bears_nothing_out(tmp_path: Path) -> No
         await on.scan()
         after = amounts(on)
         assert all(amount in (before[key], None) for key, amount in after.items())
+
+
+@played
+async def test_a_chunk_waits_seconds_for_its_second_words_and_they_come_later(tmp_path: Path) -> None:
+    """A second operator that is slow delays no commit."""
+    hosts = (multicall("fast"), host("slow", "bsc", rate=4.0, cost=Cost.ITEM, batch=1, published_batch=1))
+    async with stage(tmp_path, hosts, addresses=40, chunk=20) as on:
+        seen: list[tuple[float, int]] = []
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await on.scan(lambda event: seen.append((clock() - began, event.read)) if isinstance(event, ScanProgress) else None)
+        on.assert_all_true()
+        held = list(on.wallet.balances(funded=True))
+        assert len(held) / 4.0 > 12, "the slow one needs so many seconds"
+        assert next(at for at, read in seen if read == 120) < 8
+        assert {row.operators for row in held} == {2}
+        assert on.result.chains["bsc"].unaudited == 0
+        assert on.wallet.store.check() == []

@@ -25,6 +25,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
 
     gaps: ClassVar[bool] = False  # the scan counts its readings as unread; they do not wait for the retry budget
     audits: ClassVar[bool] = False  # its readings have amounts
+    hasty: ClassVar[bool] = False  # it is committed within seconds, without second words that are slow
 
     court: Court
     known: Known = {}
@@ -150,7 +151,9 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
 
 
 class ChunkJob(Job, kw_only=True):
-    """A chunk, committed whole or not at all."""
+    """A chunk, committed whole or not at all; soon, so that little is read again after a crash."""
+
+    hasty: ClassVar[bool] = True
 
     chunk: Chunk
 

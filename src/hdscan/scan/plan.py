@@ -10,7 +10,7 @@ from hdscan.model.errors import ScanRefused
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ChainPlan, ChainScan, ScanRequest
 from hdscan.pool.upstream import Upstream
-from hdscan.scan.scanner import IN_FLIGHT
+from hdscan.scan.runner import IN_FLIGHT
 from hdscan.store import Store
 
 CHUNK_SECONDS = 5.0

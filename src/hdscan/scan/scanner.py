@@ -4,43 +4,30 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import count
-
-import structlog
 
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ChainCode, StoreError
 from hdscan.model.scan import Status
 from hdscan.pool.actions import (
-    Actions,
     FinalCheckDone,
     Halt,
-    Noted,
-    OutageBegan,
-    OutageEnded,
     Quarantined,
     Reorged,
-    ShortReply,
     TokensProved,
 )
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
-from hdscan.pool.driver import Driver
 from hdscan.pool.queue import KINDS
 from hdscan.scan.audit import Court, Jury
 from hdscan.scan.jobs import Job
 from hdscan.scan.phases import AuditPhase, ChunkPhase, GapPhase, Phase, PoolPhase, SparePhase
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
+from hdscan.scan.runner import IN_FLIGHT, Runner
 from hdscan.scan.spare import Spare
 
-IN_FLIGHT = 4  # jobs, those apart that wait for nothing but second words
-MOST_IN_FLIGHT = 16  # jobs
-GRACE = 5.0  # seconds in which the least audit has to end, and that a job may keep others from beginning for second words
-PATIENCE = 15.0  # seconds without any answer, after which second words are waited for no longer
+GRACE = 5.0  # seconds in which the least audit has to end
 ROUNDS = 8  # times that what was retracted is read again
 BY_USER = Halt("stopped by its user")
-
-_log = structlog.get_logger()
 
 
 class ChainScanner:
@@ -73,14 +60,10 @@ class ChainScanner:
         self._all_read = all_read
         self._court = _court(pool, chain.head_tolerance)
         self.reading = True  # there is something that it has not read yet
-        self._driver = Driver(pool, clock, self._deliver)
+        self._runner = Runner(pool, progress, clock)
+        self._driver = self._runner.driver
         self._running: asyncio.Task[Halt] | None = None  # the driver
-        self._jobs: dict[int, Job] = {}
-        self._numbers = count()
-        # handled one at a time: jobs that ended, events of the pool; None only wakes the scanner after a halt
-        self._inbox: asyncio.Queue[Job | Quarantined | Reorged | FinalCheckDone | TokensProved | None] = asyncio.Queue()
         self._phase = Phase()
-        self._unsettled = False  # something was retracted since the last pass over the gaps began
 
     def memory(self) -> tuple[int, PoolMemory]:
         """The scan's id and what its pool needs to resume it."""
@@ -88,12 +71,12 @@ class ChainScanner:
 
     def wake(self) -> None:
         """Have it look whether there is spare capacity still."""
-        self._inbox.put_nowait(None)
+        self._runner.wake()
 
     def stop(self) -> None:
         """Begin no more work, commit what has ended, and end as STOPPED."""
         self._stopping = True
-        self._inbox.put_nowait(None)
+        self._runner.wake()
 
     # -- phases
 
@@ -103,14 +86,14 @@ class ChainScanner:
         Does not raise for providers or the disk: the chain then ends FAILED and can be resumed.
         """
         self._running = driver = asyncio.create_task(self._driver.run())
-        driver.add_done_callback(lambda _: self._inbox.put_nowait(None))
+        driver.add_done_callback(lambda _: self._runner.wake())
         try:
             await self.progress.set_status(Status.RUNNING)
             self.progress.say()
             halt = await self._phases(max(passes, 1) if retry else passes, retry=retry)
             await _cancel(driver)
-            await self._retract_rest()
-            for job in self._jobs.values():  # none, unless it was halted
+            await self._runner.retract_rest()
+            for job in self._runner.jobs.values():  # none, unless it was halted
                 await job.keep(self.progress)
             await self.progress.count_rest()
             if halt is None:
@@ -133,7 +116,7 @@ class ChainScanner:
         halt = await self._drain(PoolPhase(partial(self._driver.begin_token_proof, self._store.assets)))
         if halt is None and not retry:
             halt = await self._drain(ChunkPhase(self._store, self._court))
-        for _ in range(passes):
+        for _ in range(max(passes, self._runner.late)):
             halt = halt or await self._fill_gaps()
             if halt is None and self.progress.record.unaudited:
                 halt = await self._drain(AuditPhase(self._store, self._pool, self._court, self._size))
@@ -142,19 +125,19 @@ class ChainScanner:
         plan = await self._store.audit_plan()
         spare = None if retry else self._spare
         for _ in range(ROUNDS):
-            if self._unsettled:
+            if self._runner.unsettled:
                 halt = await self._fill_gaps()
             if halt is None and plan.percent is not None:
                 halt = await self._drain(self._audit(self._size, plan.percent, plan.seed))
-            if halt is None and not self._unsettled:
+            if halt is None and not self._runner.unsettled:
                 halt = await self._drain(PoolPhase(self._driver.begin_final_check))
             self._end_reading()
-            if halt is None and not self._unsettled and spare is not None:
+            if halt is None and not self._runner.unsettled and spare is not None:
                 if not await self._use(spare, plan.seed):
                     return None
                 spare = None
                 continue
-            if halt is not None or not self._unsettled:
+            if halt is not None or not self._runner.unsettled:
                 return halt
         return None
 
@@ -186,64 +169,38 @@ class ChainScanner:
         while not (self._stopping or self._running.done()):
             now, until = self._clock(), spare.until()
             over = until is not None and now >= until
-            if until is not None and over and (handed - len(self._jobs) >= least or now >= until + GRACE):
+            if until is not None and over and (handed - len(self._runner.jobs) >= least or now >= until + GRACE):
                 break
-            while len(self._jobs) < IN_FLIGHT and not (over and handed >= least) and (jobs := await phase.more()) is not None:
+            while (
+                len(self._runner.jobs) < IN_FLIGHT
+                and not (over and handed >= least)
+                and (jobs := await phase.more()) is not None
+            ):
                 for job in jobs:
-                    self._submit(job)
+                    self._runner.submit(job)
                     handed += 1
-            if not self._jobs:
+            if not self._runner.jobs:
                 break
             await self._next(None if until is None else (until + GRACE if over else until) - now)
-        await self._withdraw()
+        await self._runner.withdraw()
         return bool(handed) and not self._stopping and not self._running.done()
 
-    async def _withdraw(self) -> None:
-        """Ask on about nothing; what has been decided is kept."""
-        self._driver.withdraw(self._jobs.keys())
-        for job in self._jobs.values():
-            await self._settle(job)
-        self._jobs.clear()
-
     async def _fill_gaps(self) -> Halt | None:
-        self._unsettled = False
+        self._runner.unsettled = False
         return await self._drain(GapPhase(self._store, self._pool, self._court, self._size))
 
     async def _drain(self, phase: Phase) -> Halt | None:
         """Keep a few jobs of a phase in flight until all have ended; a Halt if the pool or the user ends it first."""
         self._phase = phase
         while True:
-            while self._has_room() and not self._stopping and (jobs := await phase.more()) is not None:
+            await self._runner.let_go()
+            while self._runner.has_room and not self._stopping and (jobs := await phase.more()) is not None:
                 for job in jobs:
-                    self._submit(job)
-            if not self._jobs and self._inbox.empty() and not phase.waiting:
+                    self._runner.submit(job)
+            if not self._runner.jobs and self._runner.inbox.empty() and not phase.waiting:
                 return BY_USER if self._stopping else None
-            patience = min(map(self._patience, self._jobs.values()), default=None)
-            if halt := await self._next(patience):
+            if halt := await self._next(self._runner.patience):
                 return halt
-            for job in list(self._jobs.values()):
-                if self._patience(job) <= 0:
-                    await self._let_go(job)
-
-    def _has_room(self) -> bool:
-        begun = sum(not job.corroborates for job in self._jobs.values())
-        return begun < IN_FLIGHT and len(self._jobs) < MOST_IN_FLIGHT
-
-    def _patience(self, job: Job) -> float:
-        """The seconds that a job's second words may still take: so that no operator holds up a scan that others can do."""
-        if not job.questions_only:
-            return PATIENCE
-        until = job.heard_at + PATIENCE
-        if not job.audits and len(self._jobs) >= MOST_IN_FLIGHT:
-            until = min(until, job.waits_since + GRACE)
-        return until - self._clock()
-
-    async def _let_go(self, job: Job) -> None:
-        """Commit a job without the second words that are missing; those are asked for again at the end."""
-        self._driver.withdraw([job.number])
-        del self._jobs[job.number]
-        job.give_up()
-        await self._settle(job)
 
     async def _next(self, seconds: float | None = None) -> Halt | None:
         """Handle the next item of the inbox, or none within `seconds`; a Halt if the pool or the user has ended the scan."""
@@ -251,12 +208,12 @@ class ChainScanner:
         item = None
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                item = await self._inbox.get()
+                item = await self._runner.inbox.get()
         match item:
             case Job() as job:
-                await self._commit(job)
+                await self._runner.commit(job)
             case Quarantined() | Reorged() as event:
-                await self._retract(Retraction.of(event))
+                await self._runner.retract(Retraction.of(event))
             case TokensProved(doubts):
                 self._phase.waiting = False
                 for doubt in doubts:
@@ -268,83 +225,9 @@ class ChainScanner:
                     self.progress.say_error(ChainCode.UNAVAILABLE, f"{text}; what it said of {self.chain.id} stands")
         if not self._running.done() and not self._stopping:
             return None
-        for job in list(self._jobs.values()):
-            await self._commit(job)
+        for job in list(self._runner.jobs.values()):
+            await self._runner.commit(job)
         return BY_USER if self._stopping else self._running.result()
-
-    # -- jobs
-
-    def _submit(self, job: Job) -> None:
-        job.number = next(self._numbers)
-        job.heard_at = job.waits_since = self._clock()
-        self._jobs[job.number] = job
-        self._ask(job)
-
-    def _ask(self, job: Job) -> None:
-        for excluded, readings in job.ask().items():
-            self._driver.submit(job.number, readings, budget_free=job.gaps, excluded=excluded)
-
-    async def _commit(self, job: Job) -> None:
-        """Commit a job that has ended."""
-        if job.ended and job.number in self._jobs:
-            await self._settle(job)
-            del self._jobs[job.number]
-
-    async def _settle(self, job: Job) -> None:
-        await job.commit(self.progress)
-        for provider, evidence in job.contradictions():
-            for event in self._pool.contradict(provider, evidence):
-                self._inbox.put_nowait(event)
-
-    async def _retract(self, retraction: Retraction) -> None:
-        """Read again what is affected: in flight at once, committed balances as gaps."""
-        self._unsettled = True
-        in_flight = sum(job.affected(retraction) for job in self._jobs.values())
-        for job in self._jobs.values():
-            job.retract(retraction)
-        committed = await self.progress.retract(retraction)
-        for job in self._jobs.values():
-            if committed and job.readings:
-                job.learn(await self._store.standing(job.readings))
-            self._ask(job)
-        more = f"; {committed} balances that it gave are read again" if committed else ""
-        if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported
-            self.progress.say_error(ChainCode(retraction.code), retraction.reason + more)
-
-    async def _retract_rest(self) -> None:
-        """Apply the retractions that arrived while the scan was ending."""
-        while not self._inbox.empty():
-            if isinstance(event := self._inbox.get_nowait(), Quarantined | Reorged):
-                await self._retract(Retraction.of(event))
-
-    # -- out of the pool
-
-    def _deliver(self, actions: Actions) -> None:
-        heard: dict[int, Job] = {}
-        for number, result in actions.ended:
-            if (job := self._jobs.get(number)) is not None:  # otherwise it was withdrawn
-                job.heard_at = self._clock()
-                if not job.questions_only:
-                    job.waits_since = job.heard_at
-                job.take(result)
-                heard[number] = job
-        for job in heard.values():
-            self._ask(job)
-            if job.ended:
-                self._inbox.put_nowait(job)
-        for event in actions.events:
-            match event:
-                case Quarantined() | Reorged() | FinalCheckDone() | TokensProved():
-                    self._inbox.put_nowait(event)
-                case ShortReply(provider, requested, received):
-                    _log.warning("short_reply", provider=provider, requested=requested, received=received)
-                case Noted(text):
-                    self.progress.say_error(ChainCode.CANARY, text)
-                case OutageEnded():
-                    _log.info("chain_answers_again", chain=self.chain.id)
-                case OutageBegan(seconds):
-                    text = f"no provider of {self.chain.id} answers; the same work is offered again in {seconds:.1f} s"
-                    self.progress.say_error(ChainCode.UNAVAILABLE, text, outage=True)
 
 
 def _court(pool: ChainPool, tolerance: int) -> Court:

@@ -1,0 +1,163 @@
+"""A chain's jobs in flight: asked through the pool, committed when they have ended, and retracted where need be.
+
+Second words that are slow are asked for again at the end of the scan, so that no chunk is committed late.
+"""
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+
+import structlog
+
+from hdscan.model.errors import ChainCode
+from hdscan.pool.actions import (
+    Actions,
+    FinalCheckDone,
+    Noted,
+    OutageBegan,
+    OutageEnded,
+    Quarantined,
+    Reorged,
+    ShortReply,
+    TokensProved,
+)
+from hdscan.pool.chain_pool import ChainPool
+from hdscan.pool.driver import Driver
+from hdscan.scan.jobs import Job
+from hdscan.scan.progress import Progress
+from hdscan.scan.retraction import Retraction
+
+IN_FLIGHT = 4  # jobs, those apart that wait for nothing but second words
+MOST_IN_FLIGHT = 16  # jobs
+HASTE = 5.0  # seconds that a chunk waits for second words
+SILENCE = 15.0  # seconds without any answer, after which nothing waits for second words
+
+Item = Job | Quarantined | Reorged | FinalCheckDone | TokensProved | None  # None only wakes
+
+_log = structlog.get_logger()
+
+
+class Runner:
+    """Runs jobs on a pool; what is to be handled one at a time comes into `inbox`: jobs that ended, events of the pool."""
+
+    def __init__(self, pool: ChainPool, progress: Progress, clock: Callable[[], float]) -> None:
+        self.driver = Driver(pool, clock, self._deliver)
+        self.jobs: dict[int, Job] = {}
+        self.inbox: asyncio.Queue[Item] = asyncio.Queue()
+        self.late = False  # some chunk did not wait for all its second words
+        self.unsettled = False  # something was retracted since the last pass over the gaps began
+        self._pool = pool
+        self._progress = progress
+        self._store = progress.store
+        self._chain = progress.record.chain
+        self._clock = clock
+        self._numbers = count()
+
+    def wake(self) -> None:
+        self.inbox.put_nowait(None)
+
+    @property
+    def has_room(self) -> bool:
+        begun = sum(not job.corroborates for job in self.jobs.values())
+        return begun < IN_FLIGHT and len(self.jobs) < MOST_IN_FLIGHT
+
+    def submit(self, job: Job) -> None:
+        job.number = next(self._numbers)
+        job.heard_at = job.waits_since = self._clock()
+        self.jobs[job.number] = job
+        self._ask(job)
+
+    def _ask(self, job: Job) -> None:
+        for excluded, readings in job.ask().items():
+            self.driver.submit(job.number, readings, budget_free=job.gaps, excluded=excluded)
+
+    async def commit(self, job: Job) -> None:
+        """Commit a job that has ended."""
+        if job.ended and job.number in self.jobs:
+            await self._settle(job)
+            del self.jobs[job.number]
+
+    async def _settle(self, job: Job) -> None:
+        await job.commit(self._progress)
+        for provider, evidence in job.contradictions():
+            for event in self._pool.contradict(provider, evidence):
+                self.inbox.put_nowait(event)
+
+    @property
+    def patience(self) -> float | None:
+        """The seconds until the next job has waited long enough for second words."""
+        return min(map(self._patience, self.jobs.values()), default=None)
+
+    async def let_go(self) -> None:
+        """Commit the jobs that have waited long enough for second words."""
+        for job in list(self.jobs.values()):
+            if self._patience(job) <= 0:
+                self.driver.withdraw([job.number])
+                del self.jobs[job.number]
+                job.give_up()
+                self.late = self.late or job.hasty
+                await self._settle(job)
+
+    def _patience(self, job: Job) -> float:
+        """The seconds that a job's second words may still take: no operator holds up a scan that others can do."""
+        if not job.questions_only:
+            return SILENCE
+        until = min(job.heard_at + SILENCE, job.waits_since + HASTE if job.hasty else float("inf"))
+        return until - self._clock()
+
+    async def withdraw(self) -> None:
+        """Ask on about nothing; what has been decided is kept."""
+        self.driver.withdraw(self.jobs.keys())
+        for job in self.jobs.values():
+            await self._settle(job)
+        self.jobs.clear()
+
+    async def retract(self, retraction: Retraction) -> None:
+        """Read again what is affected: in flight at once, committed balances as gaps."""
+        self.unsettled = True
+        in_flight = sum(job.affected(retraction) for job in self.jobs.values())
+        for job in self.jobs.values():
+            job.retract(retraction)
+        committed = await self._progress.retract(retraction)
+        for job in self.jobs.values():
+            if committed and job.readings:
+                job.learn(await self._store.standing(job.readings))
+            self._ask(job)
+        more = f"; {committed} balances that it gave are read again" if committed else ""
+        if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported
+            self._progress.say_error(ChainCode(retraction.code), retraction.reason + more)
+
+    async def retract_rest(self) -> None:
+        """Apply the retractions that arrived while the scan was ending."""
+        while not self.inbox.empty():
+            if isinstance(event := self.inbox.get_nowait(), Quarantined | Reorged):
+                await self.retract(Retraction.of(event))
+
+    def _deliver(self, actions: Actions) -> None:
+        heard: dict[int, Job] = {}
+        for number, result in actions.ended:
+            if (job := self.jobs.get(number)) is not None:  # otherwise it was withdrawn
+                job.heard_at = self._clock()
+                if not job.questions_only:
+                    job.waits_since = job.heard_at
+                job.take(result)
+                heard[number] = job
+        for job in heard.values():
+            self._ask(job)
+            if job.ended:
+                self.inbox.put_nowait(job)
+            elif job.hasty and job.questions_only and job.waits_since == job.heard_at:
+                self.wake()  # its patience begins
+        for event in actions.events:
+            match event:
+                case Quarantined() | Reorged() | FinalCheckDone() | TokensProved():
+                    self.inbox.put_nowait(event)
+                case ShortReply(provider, requested, received):
+                    _log.warning("short_reply", provider=provider, requested=requested, received=received)
+                case Noted(text):
+                    self._progress.say_error(ChainCode.CANARY, text)
+                case OutageEnded():
+                    _log.info("chain_answers_again", chain=self._chain)
+                case OutageBegan(seconds):
+                    text = f"no provider of {self._chain} answers; the same work is offered again in {seconds:.1f} s"
+                    self._progress.say_error(ChainCode.UNAVAILABLE, text, outage=True)
