@@ -115,3 +115,26 @@ def test_a_wallet_that_cannot_be_opened_gives_its_database_back(tmp_path: Path, 
     with pytest.raises(StoreError):
         Wallet(configure(f"sqlite:///{tmp_path}/wallet.db"))
     assert len(closed) == 1
+
+
+ENDPOINT = '[[endpoint]]\nname = "{0}"\nchain = "sol"\nprotocol = "solana-rpc"\nurl = "https://{0}.example"\nrate = 1\n{1}\n'
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "alone"),
+    [
+        ([""], "it"),
+        (['operator = "Acme"', 'operator = "ACME"'], "it"),
+        (["", "batch = 1"], "its USDC and USDT"),  # a call of one key holds no token's
+        (["", ""], None),
+        (["trusted = true"], None),
+    ],
+)
+def test_a_wallet_knows_where_nobody_can_contradict_an_operator(
+    tmp_path: Path, endpoints: list[str], alone: str | None
+) -> None:
+    toml = tmp_path / "hdscan.toml"
+    toml.write_text("".join(ENDPOINT.format(f"host{number}", more) for number, more in enumerate(endpoints)))
+    words = None if alone is None else f"one operator alone serves {alone}, so nobody can contradict it"
+    with Wallet(configure(f"sqlite:///{tmp_path / 'wallet.db'}", toml)) as wallet:
+        assert wallet.unchallenged("sol") == words

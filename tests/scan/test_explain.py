@@ -86,6 +86,11 @@ async def test_a_dispute_is_told_with_all_answers(tmp_path: Path) -> None:
         assert found.audit.answers == found.balance.answers
         assert len(found.audit.answers) == 3, "the first was asked again"
         assert all(" in scan " in text for text in why(found).values())
+        empty = next(row for row in on.wallet.balances() if row.operators == 2 and (row.amount, row.unconfirmed) == ("0", "0"))
+        assert only(on, empty.index).audit is None, "of a zero that was expected only who agreed is kept"
+        told = why(only(on, empty.index))
+        assert told.pop(str(empty.source)) == "gave the amount that stands"
+        assert set(told.values()) == {"said the same as who gave the amount that stands"}
         calm = next(row.index for row in on.wallet.balances() if row.operators == 2 and row.amount != "0")
         audit = only(on, calm).audit
         assert audit is not None
