@@ -91,7 +91,7 @@ _ADD_TOTALS = text(f"""
 """)  # noqa: S608 own constant
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A balance to store, the providers that said it, and whether two operators did in this scan."""
 
     balance: Balance
@@ -146,10 +146,11 @@ class ScanRows:
     def ended(self, results: Sequence[BalanceResult], found: Sequence[Audited] = ()) -> "Ended":
         """Results and cases as rows; StoreError for a reading that ended twice or is foreign."""
         ended = Ended()
+        said: dict[str, frozenset[str]] = {}  # one for all that a source said alone
         for result in results:
             key, end = self.key(result.reading), result.outcome
             if isinstance(end, Balance):
-                ended.reads[key] = Read(end, frozenset({end.source}))
+                ended.reads[key] = Read(end, said.get(end.source) or said.setdefault(end.source, frozenset({end.source})))
             else:
                 providers = msgspec.json.encode(end.providers).decode()
                 ended.unread[key] = (*key, self.id, end.code.value, end.message, end.attempts, providers)

@@ -241,7 +241,7 @@ class Scans(Tables):
             transaction.execute(_END_GAPS, {"low": low, "high": high, "assets": list(rows.assets)})
             transaction.executemany(_PUT_GAP, ended.unread.values())
             attempts.keep(rows, ended.failed)
-            rows.keep_cases(ended.cases, Counted(), rows.counted({**ended.reads, **ended.disputes}))
+            rows.keep_cases(ended.cases, Counted(), rows.counted(ended.cases))
             more = {"read": len(ended.reads), "unread": len(ended.unread), "funded": rows.funded(low, high)}
             return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
 
