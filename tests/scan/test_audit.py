@@ -192,6 +192,8 @@ def claim(first: Balance, *outcomes: Balance | Unread, known: Standing | None = 
 def test_what_changes_nothing_and_a_first_zero_need_no_second_word() -> None:
     court = Court({Kind.NATIVE: Jury(OPERATORS, frozenset({"c"}))}, 2)
     alone = Court({Kind.NATIVE: Jury({"a": "A", "a2": "A"})}, 2)
+    assert court.contested
+    assert not alone.contested, "nobody could contradict it: no time is spent on audits"
     for first, known, doubted in [
         (said("a", 5), KNOWN, False),
         (said("a", 0), None, False),

@@ -225,6 +225,11 @@ class Court(msgspec.Struct, frozen=True):
     juries: Mapping[Kind, Jury]
     tolerance: int
 
+    @property
+    def contested(self) -> bool:
+        """Whether any operator could contradict another."""
+        return any(len(set(jury.operators.values())) > 1 for jury in self.juries.values())
+
     def corroboration(self, result: BalanceResult, known: Standing | None) -> AuditCase | None:
         """The case of an answer that needs a second word, or None."""
         reading, first = result.reading, result.outcome

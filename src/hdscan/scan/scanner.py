@@ -123,7 +123,7 @@ class ChainScanner:
         if halt is not None:
             return halt
         plan = await self._store.audit_plan()
-        spare = None if retry else self._spare
+        spare = self._spare if self._court.contested and not retry else None
         for _ in range(ROUNDS):
             if self._runner.unsettled:
                 halt = await self._fill_gaps()
