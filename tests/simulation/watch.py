@@ -165,6 +165,7 @@ class Watch:
         taken_back = {(a, t) for a, t, _, code in rows if code in TAKEN_BACK} | disputes.keys()
         if lost := self._stood.keys() - balances.keys() - taken_back:
             self.fail("lost", f"{len(lost)} known balances are gone")
+        self._known |= {key: stood for key in disputes if (stood := self._stood.get(key)) and stood.amount != DISPUTED}
         self._stood = {key: Stored(DISPUTED, "", [], scan) for key, scan in disputes.items()} | balances
         self._known = {key: known for key, known in self._known.items() if key in self._stood}
         self.trace(f"stored {len(balances)} {len(gaps)}")
@@ -173,13 +174,13 @@ class Watch:
         chain, index, symbol = self._chains[key[0] >> BITS], key[0] & (1 << BITS) - 1, self._assets[key[1]]
         beliefs, before = self.beliefs[chain], self._stood.get(key, stored)
         true = self.true((chain, index, symbol), stored.scan)
-        if before.scan < stored.scan:
+        if before.scan < stored.scan and before.amount != DISPUTED:
             self._known[key] = before
         known = self._known.get(key, before)
-        changed = before.amount != stored.amount
+        changed = before.amount != stored.amount and before.scan <= stored.scan  # else what was known before has come back
         # where who bore it out is found to lie, a zero that was disputed stands as a first one does
-        news = known.amount != stored.amount and (changed or known.amount != DISPUTED or stored.amount != "0")
-        news = (news and known.scan < stored.scan) or (changed and before.scan == stored.scan)
+        stays = known.amount in (stored.amount, DISPUTED if stored.amount == "0" else stored.amount)
+        news = changed or (not stays and known.scan < stored.scan)
         if news and beliefs.one_word(stored.said):
             self.fail("one word", f"{symbol} of {chain} address {index}: {known}, {before} is replaced by {stored}")
         if int(stored.amount) == true:
