@@ -33,8 +33,9 @@ def check_amounts(life: Any) -> None:
 
 
 def check_bound(life: Any) -> None:
-    """No more calls than three times what could do, and most of what is held is the word of two operators."""
-    least = sum(_fewest_calls(life, chain, count) for chain, count in life.scenario.addresses.items())
+    """No more calls than three times what could do for two words each; most of what is held has two operators' word."""
+    words = {chain: 1 + beliefs.many for chain, beliefs in life.watch.beliefs.items()}
+    least = sum(words[chain] * _fewest_calls(life, chain, count) for chain, count in life.scenario.addresses.items())
     if life.watch.read_calls > 3 * least + 12:
         raise Violation("work", f"{life.watch.read_calls} calls were made where {least} could do")
     life.watch.committed_now()

@@ -210,13 +210,18 @@ class Site:
             self.beliefs.lie(self._said(entry))
         elif entry.answered == "ok" and _names_block(entry):
             self.block_at = now
-        elif entry.answered == "ok" and (aggregate or any(method in HEAD for method in entry.methods)):
+        elif entry.answered == "ok" and (aggregate or self._names_head(entry)):
             self.head_at = now
             if aggregate and began > self.orphaned_at and BLOCK_HASH in body:
                 self.block_at = now
             self.known_stale = False
             for peer in self.watch.sites[self.chain]:
                 peer.known_stale = peer.known_stale or peer._can_be_judged(now)
+
+    def _names_head(self, entry: Entry) -> bool:
+        """Whether it was asked for its head, or for balances; an answer of what tokens are is not taken for one."""
+        proves = "getMultipleAccounts" in entry.methods and not entry.asks
+        return any(method in HEAD for method in entry.methods) and not proves
 
     def _refused(self, until: float, now: float) -> None:
         self.paused_until = max(self.paused_until, until)
