@@ -116,6 +116,17 @@ async def test_the_quota_that_the_next_scan_needs_is_left_alone(tmp_path: Path) 
         assert on.result.chains["btc"].audit_requests <= 4, "checks alone"
 
 
+@played
+async def test_a_resumed_scan_leaves_the_quota_of_a_whole_one(tmp_path: Path) -> None:
+    for resumed in (False, True):
+        async with stage(tmp_path, (host("a"), host("b")), addresses=100, audit="spare") as on:
+            for name in "ab":
+                limit(on, name, 100)  # too few for another whole scan, enough for another half
+            await on.scan(None if resumed else on.stop_after(4))
+            assert on.result.scan_id == 1
+    assert on.result.chains["btc"].audit_requests <= 4, "checks alone"
+
+
 def test_who_serves_a_chain_that_still_reads_or_lacks_quota_is_left_alone() -> None:
     now = 1_700_000_000.0
     shared, short, free = Limiter(10.0), Limiter(10.0, [(HOUR, 100)]), Limiter(10.0, [(MINUTE, 5), (HOUR, 1000)])
@@ -136,6 +147,8 @@ def test_who_serves_a_chain_that_still_reads_or_lacks_quota_is_left_alone() -> N
     reading.clear()
     assert spare.until() == now, "the slowest has ended"
     assert spare.leave(21, now) == {"short"}
+    spare.begin(60.0, now, runs=1.5)
+    assert spare.leave(1, now) == {"short"}, "what an earlier run of the scan took is needed again, too"
     alone = Spare(mine, alone=True, reading=lambda: ())
     alone.begin(60.0, now)
     assert alone.until() == now + 12.0

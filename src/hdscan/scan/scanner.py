@@ -154,7 +154,7 @@ class ChainScanner:
         assert self._running is not None
         record, size = self.progress.record, max(1, self._size // 10, self._pool.largest)
         least = len({operator for jury in self._court.juries.values() for operator in jury.operators.values()})
-        spare.begin(record.seconds, self._clock())
+        spare.begin(record.seconds, self._clock(), runs=record.requests / max(1, self._pool.requests))
         self._phase = phase = SparePhase(
             self._audit(size, 0.0, seed),
             self._store,

@@ -1,6 +1,7 @@
 """Spare capacity: how long a chain that has read everything may audit, and which providers it leaves alone meanwhile."""
 
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 
 from hdscan.pool.limiter import MINUTE
 from hdscan.pool.upstream import Upstream
@@ -20,10 +21,10 @@ class Spare:
         self._until = 0.0
         self._reserves: dict[str, int] = {}  # by endpoint: what the scan took, which the next one needs again
 
-    def begin(self, seconds: float, now: float) -> None:
-        """The chain has read everything, in so many seconds."""
+    def begin(self, seconds: float, now: float, *, runs: float = 1.0) -> None:
+        """The chain has read everything, in so many seconds; it took `runs` times the calls of this process."""
         self._until = now + SHARE * seconds if self._alone else now
-        self._reserves = {each.endpoint: each.limiter.taken for each in self._upstreams}
+        self._reserves = {each.endpoint: ceil(each.limiter.taken * runs) for each in self._upstreams}
 
     def until(self) -> float | None:
         """When it ends; None while another chain reads, which nobody can tell."""
