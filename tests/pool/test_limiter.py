@@ -460,6 +460,9 @@ def test_a_learned_rate_survives_a_restart_within_what_is_configured_then() -> N
         again = Limiter(configured)
         again.restore(limiter.memory(), NOW + took + 100)
         assert again.rate == min(limiter.rate, configured)
+    later = Limiter(30)
+    later.restore(limiter.memory(), NOW + took + 3600)
+    assert later.rate == 30, "an hour after the last refusal it is tried anew"
     fresh = Limiter(30)
     fresh.restore(Limiter(20).memory(), NOW)
     assert fresh.rate == 30, "nothing was learned"

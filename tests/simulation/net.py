@@ -33,6 +33,7 @@ IDENTITY = ("eth_chainId", "getGenesisHash", "/block-height/0")
 FIRST = "/block-height/0"
 BLOCKS = ("eth_getBlockByNumber", "/block-height/")
 HEAD = ("eth_blockNumber", "getSlot", "/blocks/tip/height", "getMultipleAccounts")
+OVERLOAD = (502, 503, 504, 509, 529)
 AGGREGATE3 = b"0x82ad56cb"
 BLOCK_HASH = b"ee82ac5e"  # of a block that an earlier reply named, asked for in the same call
 THROTTLED = ("rate", "paused", Fault.THROTTLED_BARE, Fault.THROTTLED_TEXT, Fault.BUSY_TEXT, Fault.CHALLENGE)
@@ -187,7 +188,7 @@ class Site:
         """The client has got the reply to a call."""
         if entry.paused_until is not None:
             self._refused(entry.paused_until, now)
-        elif entry.status == 503:
+        elif entry.status in OVERLOAD:
             self._refused(self.paused_until, now)  # which begins no pause, or one that the next refusal decides on
         elif began > self._refused_at and entry.answered in THROTTLED:  # not on the wire when the last pause began
             self._refused(now + OWN_PAUSE, now)

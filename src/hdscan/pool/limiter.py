@@ -258,7 +258,7 @@ class Limiter:
         self._paused_at = min(memory.paused_at, now)
         if self.paused_until > now:
             self.paused_since = now
-        if memory.rate is not None:
+        if memory.rate is not None and now - memory.paused_at < HOUR:  # what it refused longer ago says little of today
             self.rate = min(memory.rate, self.ceiling)
             self._refused_rate, self._grown_at = memory.refused_rate or self.rate, now
         for window in self.windows:
