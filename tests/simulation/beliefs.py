@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Stored(NamedTuple):
-    """An amount as it is stored: the host that said it, those that have said it since it last changed, and the scan."""
+    """An amount as it is stored: the host that said it, those that said it in that scan, and the scan."""
 
     amount: str
     source: str

@@ -115,7 +115,7 @@ def _amounts(name: str) -> Table:
         Column("height", sa.BigInteger),
         Column("observed_at", sa.Float(53), nullable=False),
         Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
-        Column("witness_id", sa.Integer),  # who said this amount since it last changed
+        Column("witness_id", sa.Integer),  # who said this amount in the scan that read it
         Column("confirmed_in", sa.Integer),  # the scan in which two operators did
     )
 

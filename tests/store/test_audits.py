@@ -235,16 +235,16 @@ def test_an_unchanged_amount_or_a_zero_only_loses_the_word_of_a_retracted_source
     assert wallet.check() == []
 
 
-def test_who_said_an_amount_is_kept_until_it_changes(wallet: Store) -> None:
+def test_who_said_an_amount_is_who_said_it_in_the_scan_that_read_it(wallet: Store) -> None:
     wallet.register([BTC, BSC], [BITCOIN, BNB, USDT], {"multicall": "one", "twin": "one"})
-    scanned(wallet, {(1, "BNB"): said(3)})
-    scanned(wallet, {(1, "BNB"): said(3, NOW + 1, "twin")}, NOW + 1)
+    scan_id = scanned(wallet, {(1, "BNB"): said(3)})
+    write(wallet, scan_id, found(1, AuditOutcome.CONFIRMED, said(3), said(3, NOW, "twin")))
     assert (known(wallet)[1, "BNB"].said_by, known(wallet)[1, "BNB"].operators) == (("multicall", "twin"), 1)
-    scanned(wallet, {(1, "BNB"): said(3, NOW + 2, "other")}, NOW + 2)
-    assert (known(wallet)[1, "BNB"].operators, known(wallet)[1, "BNB"].source) == (2, "other")
+    write(wallet, scan_id, found(1, AuditOutcome.CONFIRMED, said(3), said(3, NOW, "other")))
+    assert (known(wallet)[1, "BNB"].operators, known(wallet)[1, "BNB"].source) == (2, "multicall")
     bnb, usdt = wallet.balances.totals("bsc")
     assert (bnb.confirmed_funded, bnb.confirmed_zeros, usdt.confirmed_zeros) == (1, 0, 0)
-    scanned(wallet, {(1, "BNB"): said(4, NOW + 3)}, NOW + 3)
+    scanned(wallet, {(1, "BNB"): said(3, NOW + 3)}, NOW + 3)
     assert (known(wallet)[1, "BNB"].operators, known(wallet)[1, "BNB"].said_by) == (1, ("multicall",))
 
 

@@ -125,7 +125,7 @@ class BalanceRow(msgspec.Struct, frozen=True):
     state: BalanceState
     error: str | None
     answers: tuple[Answer, ...] | None = None  # all answers to a disputed reading
-    operators: int = 0  # that said this amount since it last changed
+    operators: int = 0  # that said this amount in the scan that read it
     said_by: tuple[str, ...] = ()  # their providers
 
 

@@ -103,6 +103,7 @@ class WorkQueue:
         self._fresh: dict[str, deque[PendingReading]] = {}
         self._lanes: dict[_Lane, deque[PendingReading]] = {}
         self._first = self._last = 0
+        self._withdrawn: set[int] = set()  # jobs
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values())) + sum(map(len, self._fresh.values()))
@@ -120,21 +121,25 @@ class WorkQueue:
                 self._fresh.setdefault(pending.reading.asset.symbol, deque()).append(pending)
 
     def withdraw(self, jobs: Collection[int]) -> None:
-        """Forget the work of these jobs."""
+        """Forget the work of these jobs, also what comes back later."""
+        self._withdrawn.update(jobs)
         self._fresh = {symbol: deque(each for each in queue if each.job not in jobs) for symbol, queue in self._fresh.items()}
         lanes = ((key, deque(each for each in lane if each.job not in jobs)) for key, lane in self._lanes.items())
         self._lanes = {key: lane for key, lane in lanes if lane}
 
+    def _wanted(self, work: Iterable[PendingReading]) -> Iterable[PendingReading]:
+        return (pending for pending in work if pending.job not in self._withdrawn)
+
     def give_front(self, batch: Sequence[PendingReading]) -> None:
         """Work that was taken but not asked, back where it was."""
-        for pending in reversed(batch):
+        for pending in self._wanted(reversed(batch)):
             self._first -= 1
             pending.order = self._first
             self._lane(pending).appendleft(pending)
 
     def give_back(self, work: Iterable[PendingReading]) -> None:
         """Work that came back from a call, behind what came back before; urgent work is taken first."""
-        for pending in work:
+        for pending in self._wanted(work):
             self._last += 1
             pending.order = self._last
             self._lane(pending).append(pending)

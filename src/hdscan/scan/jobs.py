@@ -126,9 +126,8 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
 
     def retract(self, retraction: Retraction) -> None:
         """Drop what is affected, to be asked again."""
-        affected = self._affected(retraction)
-        self.results[:] = [result for result in self.results if result not in affected]
-        self.fresh += [result.reading for result in affected]
+        self.fresh += [result.reading for result in self._affected(retraction)]
+        self.results[:] = [result for result in self.results if not retraction.affects(result.outcome)]
         for case in self._affected_cases(retraction):
             if case.question is None:
                 del self.cases[_key(case.reading)]

@@ -107,10 +107,10 @@ class Runner:
 
     async def withdraw(self) -> None:
         """Ask on about nothing; what has been decided is kept."""
-        self.driver.withdraw(self.jobs.keys())
-        for job in self.jobs.values():
+        jobs, self.jobs = self.jobs, {}
+        self.driver.withdraw(jobs.keys())
+        for job in jobs.values():
             await self._settle(job)
-        self.jobs.clear()
 
     async def retract(self, retraction: Retraction) -> None:
         """Read again what is affected: in flight at once, committed balances as gaps."""

@@ -25,6 +25,7 @@ from hdscan.scan.retraction import Retraction
 from hdscan.scan.runner import IN_FLIGHT, Runner
 from hdscan.scan.spare import Spare
 
+RECHECK = 1.0  # seconds between looks whether two operators can be asked
 GRACE = 5.0  # seconds in which the least audit has to end
 ROUNDS = 8  # times that what was retracted is read again
 BY_USER = Halt("stopped by its user")
@@ -153,7 +154,6 @@ class ChainScanner:
         """Audit by spare capacity; False where nothing came of it, or the chain is not to be asked any more."""
         assert self._running is not None
         record, size = self.progress.record, max(1, self._size // 10, self._pool.largest)
-        least = len({operator for jury in self._court.juries.values() for operator in jury.operators.values()})
         spare.begin(record.seconds, self._clock(), runs=record.requests / max(1, self._pool.requests))
         self._phase = phase = SparePhase(
             self._audit(size, 0.0, seed),
@@ -169,19 +169,18 @@ class ChainScanner:
         while not (self._stopping or self._running.done()):
             now, until = self._clock(), spare.until()
             over = until is not None and now >= until
-            if until is not None and over and (handed - len(self._runner.jobs) >= least or now >= until + GRACE):
+            if until is not None and over and (handed - len(self._runner.jobs) >= spare.least or now >= until + GRACE):
                 break
-            while (
-                len(self._runner.jobs) < IN_FLIGHT
-                and not (over and handed >= least)
-                and (jobs := await phase.more()) is not None
-            ):
+            able = spare.operators(size, now) > 1
+            wanted = able and not (over and handed >= spare.least)
+            while wanted and len(self._runner.jobs) < IN_FLIGHT and (jobs := await phase.more()) is not None:
                 for job in jobs:
                     self._runner.submit(job)
                     handed += 1
-            if not self._runner.jobs:
+            if not self._runner.jobs and (able or until is not None):
                 break
-            await self._next(None if until is None else (until + GRACE if over else until) - now)
+            left = float("inf") if until is None else (until + GRACE if over else until) - now
+            await self._next(min(left, float("inf") if able else RECHECK))
         await self._runner.withdraw()
         return bool(handed) and not self._stopping and not self._running.done()
 
@@ -207,7 +206,7 @@ class ChainScanner:
         assert self._running is not None
         item = None
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if seconds == float("inf") else seconds):
                 item = await self._runner.inbox.get()
         match item:
             case Job() as job:

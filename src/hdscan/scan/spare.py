@@ -26,9 +26,19 @@ class Spare:
         self._until = now + SHARE * seconds if self._alone else now
         self._reserves = {each.endpoint: ceil(each.limiter.taken * runs) for each in self._upstreams}
 
+    @property
+    def least(self) -> int:
+        """How many batches are asked in any case: one for every operator, where no other chain is scanned."""
+        return len({each.provider.operator for each in self._upstreams}) if self._alone else 0
+
     def until(self) -> float | None:
         """When it ends; None while another chain reads, which nobody can tell."""
         return None if any(True for _ in self._reading()) else self._until
+
+    def operators(self, units: int, now: float) -> int:
+        """How many operators may be asked for so much."""
+        leave = self.leave(units, now)
+        return len({each.provider.operator for each in self._upstreams if each.name not in leave})
 
     def leave(self, units: int, now: float) -> frozenset[str]:
         """The providers that are not to be asked for so much: another chain reads there, or the next scan needs the quota."""

@@ -111,11 +111,8 @@ class Audits(Tables):
             rows.put(news, alone(news))
             rows.dispute(ended.disputes, alone(ended.disputes))
             agreed = {key: ended.reads[key] for key, case in ended.cases.items() if case.outcome is AuditOutcome.CONFIRMED}
-            said = rows.witnessed(agreed)
-            witnesses = {
-                key: rows.witness(read.sources, str(read.balance.amount), said.get(key)) for key, read in agreed.items()
-            }
-            transaction.executemany(_CONFIRM, [(witness, scan_id, *key) for key, witness in witnesses.items()])
+            said = [(transaction.said_by_all(read.sources), scan_id, *key) for key, read in agreed.items()]
+            transaction.executemany(_CONFIRM, said)
             attempts.keep(rows, ended.failed)
             funded += rows.funded_among(touched)
             after = rows.counted(ended.cases)

@@ -34,8 +34,9 @@ _PUT_BALANCE = text(f"""
     ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
     WHERE excluded.scan_id > balance.scan_id OR excluded.observed_at >= balance.observed_at
 """)  # noqa: S608 own constant
-_WITNESSED = text("""
-    SELECT address_id, asset_id, amount, witness_id FROM balance WHERE address_id >= :low AND address_id < :high
+_EARLY = text("""
+    SELECT address_id, asset_id, amount, witness_id FROM balance
+    WHERE address_id >= :low AND address_id < :high AND scan_id = :scan
 """)
 DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high")
 OWN_DISPUTES = text(
@@ -181,35 +182,24 @@ class ScanRows:
             )
 
     def put(self, reads: Mapping[Key, "Read"], ends: Sequence[tuple[int, int]]) -> None:
-        """Store balances that the scan read within these ranges of address ids; their disputes end.
-
-        Who said an amount is added to those who said it before, as long as it is the same.
-        """
+        """Store balances that the scan read within these ranges of address ids; their disputes end."""
         transaction = self.transaction
         transaction.executemany(END_DISPUTE, self.found(DISPUTES, reads))
         transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
-        before = self.witnessed(reads)
-        transaction.executemany(_PUT_BALANCE, [self._balance(key, read, before.get(key)) for key, read in reads.items()])
+        early = {(row[0], row[1]): row for row in self.rows(_EARLY, reads)}  # of a chunk that did not end
+        transaction.executemany(_PUT_BALANCE, [self._balance(key, read, early.get(key)) for key, read in reads.items()])
 
-    def _balance(self, key: Key, read: "Read", before: tuple[str, int | None] | None) -> tuple[Any, ...]:
-        balance, amount = read.balance, str(read.balance.amount)
+    def _balance(self, key: Key, read: "Read", early: Any) -> tuple[Any, ...]:
+        """The row; who bore a change out earlier in the scan is still among those who said it."""
+        balance = read.balance
         pending = None if balance.unconfirmed is None else str(balance.unconfirmed)
-        source = self.transaction.source_id(balance.source)
+        source, witness = self.transaction.source_id(balance.source), self.transaction.said_by_all(read.sources)
+        if early is not None and early.amount == str(balance.amount):
+            witness = self.transaction.witness_id(
+                self.transaction.witnesses[early.witness_id] | self.transaction.witnesses[witness]
+            )
         confirmed_in = self.id if read.confirmed else None
-        witness = self.witness(read.sources, amount, before)
-        return (*key, amount, pending, balance.height, balance.observed_at, source, self.id, witness, confirmed_in)
-
-    def witnessed(self, keys: Collection[Key]) -> dict[Key, tuple[str, int | None]]:
-        """The stored amounts of these readings, each with who said it."""
-        rows = self.rows(_WITNESSED, keys)
-        return {key: (row.amount, row.witness_id) for row in rows if (key := (row[0], row[1])) in keys}
-
-    def witness(self, sources: Iterable[str], amount: str, before: tuple[str, int | None] | None) -> int:
-        """The id of those who said an amount, with those who said it before."""
-        said = frozenset(map(self.transaction.source_id, sources))
-        if before is not None and before[0] == amount and before[1] is not None:
-            said |= self.transaction.witnesses[before[1]]
-        return self.transaction.witness_id(said)
+        return (*key, str(balance.amount), pending, balance.height, balance.observed_at, source, self.id, witness, confirmed_in)
 
     def dispute(self, rows: Rows, ends: Sequence[tuple[int, int]]) -> None:
         """Store disputes in place of balances, whose earlier amounts are kept."""

@@ -58,6 +58,7 @@ class Transaction:
         self.connection = connection
         self._registered = registered
         self._operators = operators or {}
+        self._named: dict[frozenset[str], int] = {}
 
     def execute(self, statement: TextClause, values: Mapping[str, Any] | None = None) -> CursorResult[*tuple[Any, ...]]:
         return self.connection.execute(statement, values)
@@ -127,6 +128,12 @@ class Transaction:
     @cached_property
     def _witness_ids(self) -> dict[frozenset[int], int]:
         return {sources: key for key, sources in self.witnesses.items()}
+
+    def said_by_all(self, names: frozenset[str]) -> int:
+        """The id of the set of these providers."""
+        if names not in self._named:
+            self._named[names] = self.witness_id(frozenset(map(self.source_id, names)))
+        return self._named[names]
 
     def witness_id(self, sources: frozenset[int]) -> int:
         """The id of a set of sources, given when it first occurs."""
