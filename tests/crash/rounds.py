@@ -36,6 +36,7 @@ ENVIRON = {
     "HDSCAN_SCAN_BACKOFF_MAX": "0.4",
     "HDSCAN_SCAN_BREAKER_COOLDOWN": "0.1",
     "HDSCAN_SCAN_FINAL_PASSES": "1",
+    "HDSCAN_SCAN_AUDIT": "off",  # what is committed is to be asked no more
 }
 ENDS = {0: "ended first", 3: "ended first", -signal.SIGKILL: "killed", -signal.SIGXFSZ: "killed in a write"}
 JOURNAL = 680_000  # bytes, a little more than what a round's write-ahead log grows to
@@ -267,7 +268,7 @@ def _check_counts(store: Store, record: ChainScan) -> None:
 
 
 def _settled(arena: Arena) -> set[Reading]:
-    """What a resumed scan has no reason to ask: the readings of done chunks but for those that are unread."""
+    """What a resumed scan has no reason to ask: what done chunks read, but for amounts without a second word."""
     settled: set[Reading] = set()
     with arena.store() as store:
         for name in arena.world.chains:
@@ -282,4 +283,5 @@ def _settled(arena: Arena) -> set[Reading]:
             # what answered before is asked as a probe, where nothing is left but what fails
             if known := store.scans.any_reading(record.scan_id, name):
                 settled.discard((name, known[0].text.lower(), known[1]))
-        return settled - {(gap.chain, gap.address.lower(), gap.asset) for gap in store.balances.gaps()}
+        one_word = (row for row in store.balances.rows(funded=True) if row.operators == 1)
+        return settled - {(row.chain, row.address.lower(), row.asset) for row in (*store.balances.gaps(), *one_word)}
