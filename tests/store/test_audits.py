@@ -217,6 +217,17 @@ def test_an_audit_that_ends_after_its_reading_was_taken_back_changes_nothing(wal
         assert wallet.check() == []
 
 
+def test_the_latest_of_answers_that_all_differed_falls_with_one_of_them(wallet: Store) -> None:
+    scanned(wallet, {(1, "BNB"): said(3)})
+    scan_id = scanned(wallet, {}, NOW + 9)
+    answers = said(5, NOW + 9, "liar"), said(6, NOW + 9), said(7, NOW + 9, "other")
+    write(wallet, scan_id, found(1, AuditOutcome.MOVED, *answers))
+    assert known(wallet)[1, "BNB"].said_by == ("other",)
+    assert wallet.audits.retract(scan_id, "bsc", "liar", "it lies", NOW, code=ReadCode.CONTRADICTED) == 1
+    assert (known(wallet)[1, "BNB"].amount, known(wallet)[1, "BNB"].state) == ("3", BalanceState.STALE)
+    assert wallet.check() == []
+
+
 def test_an_unchanged_amount_or_a_zero_only_loses_the_word_of_a_retracted_source(wallet: Store) -> None:
     scanned(wallet, {(1, "BNB"): said(3)})
     scan_id = scanned(wallet, {(1, "BNB"): said(3, NOW + 9)}, NOW + 9)

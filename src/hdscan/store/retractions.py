@@ -3,6 +3,7 @@
 import msgspec
 from sqlalchemy import text
 
+from hdscan.model.audit import AuditOutcome
 from hdscan.model.errors import ReadCode
 from hdscan.store import answers
 from hdscan.store.scan_rows import COPIED, DROP_BALANCE, END_AUDIT, END_DISPUTE, ScanRows
@@ -18,7 +19,8 @@ _ON_GAP = """ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded
 DISPUTES = text(f"SELECT address_id, asset_id, answers FROM dispute WHERE {_WHERE} AND scan_id = :scan")  # noqa: S608 own constant
 # a prefilter: LIKE ignores the case of ASCII letters
 _VOTES = text(f"""
-    SELECT address_id, asset_id, answers FROM audit WHERE {_WHERE} AND scan_id = :scan AND answers LIKE :said ESCAPE '!'
+    SELECT address_id, asset_id, answers, outcome FROM audit
+    WHERE {_WHERE} AND scan_id = :scan AND answers LIKE :said ESCAPE '!'
 """)  # noqa: S608 own constant
 _GAPS = text(f"""
     {_INTO_GAP} SELECT address_id, asset_id, :scan, :code, :error, 1, :providers FROM balance WHERE {_RETRACTED} {_ON_GAP}
@@ -71,10 +73,15 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
     which = scan | {"source": own, "height": height}
     providers = msgspec.json.encode({source: error}).decode()
     like = {"said": f"%{escaped(msgspec.json.encode(source).decode())}%"}
-    votes = {(row[0], row[1]): row[2] for row in transaction.execute(_VOTES, scan | like) if answered(row[2], None)}
+    cases = {(row[0], row[1]): row for row in transaction.execute(_VOTES, scan | like) if answered(row.answers, None)}
+    votes = {key: row.answers for key, row in cases.items()}
+    moving = {key for key, row in cases.items() if row.outcome == AuditOutcome.MOVED}
     shared = {key: said - {own} for key, said in transaction.witnesses.items() if own in said and len(said) > 1}
-    # what it bore out falls with it, unless its own; an unchanged amount or a zero needs no second word
-    news = {(row[0], row[1]) for row in transaction.execute(_CHANGED, scan) if row[2] in shared}
+    # what it bore out falls with it, unless its own, and so does the latest of answers that all differed, its own among them;
+    # an unchanged amount or a zero needs no second word
+    alone = {key for key, said in transaction.witnesses.items() if len(said) == 1}
+    changes = {(row[0], row[1]): row.witness_id for row in transaction.execute(_CHANGED, scan)}
+    news = {key for key, by in changes.items() if by in shared or (key in moving and by in alone)}
     changed = {key for key in news if key not in votes or answered(votes[key], height)}
     changed -= rows.found(_OWN, changed, source=own).keys()
     disputes = [(address, asset) for address, asset, said in transaction.execute(DISPUTES, scan) if answered(said, height)]
