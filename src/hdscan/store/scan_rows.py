@@ -8,14 +8,14 @@ from sqlalchemy import Row, TextClause, text
 
 from hdscan.model.audit import Audited, AuditOutcome
 from hdscan.model.errors import StoreError
-from hdscan.model.reading import Attempt, Balance, BalanceResult, Reading
+from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, answers, registry
+from hdscan.store.ended import Counted, Ended, Read, Rows
 from hdscan.store.transaction import Key, Transaction
 
 COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
 COPIED = "address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in"
-Rows = dict[Key, tuple[Any, ...]]
 DENSE = 50  # addresses to a reading, up to which they are looked up in one range
 
 _ASSETS = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
@@ -92,32 +92,6 @@ _ADD_TOTALS = text(f"""
 """)  # noqa: S608 own constant
 
 
-class Read(msgspec.Struct, frozen=True, gc=False):
-    """A balance to store, the providers that said it, and whether two operators did in this scan."""
-
-    balance: Balance
-    sources: frozenset[str]
-    confirmed: bool = False
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """What readings ended as, by key: balances, rows of `gap` and `dispute`, failed attempts, and cases."""
-
-    reads: dict[Key, Read] = {}
-    unread: Rows = {}
-    disputes: Rows = {}
-    failed: dict[Key, Sequence[Attempt]] = {}
-    cases: dict[Key, Audited] = {}
-
-
-class Counted(msgspec.Struct, frozen=True):
-    """Readings as a scan's totals count them: answered by a second operator, disputed, not answered by any other."""
-
-    answered: set[Key] = set()
-    disputed: set[Key] = set()
-    unaudited: set[Key] = set()
-
-
 class ScanRows:
     """The rows of one chain's scan; `assets` are those that it reads, by id. StoreError where there is no such scan."""
 
@@ -144,7 +118,7 @@ class ScanRows:
             self._asset_ids[asset] = found
         return self.chain.low + reading.index, self._asset_ids[asset]
 
-    def ended(self, results: Sequence[BalanceResult], found: Sequence[Audited] = ()) -> "Ended":
+    def ended(self, results: Sequence[BalanceResult], found: Sequence[Audited] = ()) -> Ended:
         """Results and cases as rows; StoreError for a reading that ended twice or is foreign."""
         ended = Ended()
         said: dict[str, frozenset[str]] = {}  # one for all that a source said alone
@@ -181,7 +155,7 @@ class ScanRows:
                 " nothing of it was written"
             )
 
-    def put(self, reads: Mapping[Key, "Read"], ends: Sequence[tuple[int, int]]) -> None:
+    def put(self, reads: Mapping[Key, Read], ends: Sequence[tuple[int, int]]) -> None:
         """Store balances that the scan read within these ranges of address ids; their disputes end."""
         transaction = self.transaction
         transaction.executemany(END_DISPUTE, self.found(DISPUTES, reads))
@@ -189,7 +163,7 @@ class ScanRows:
         early = {(row[0], row[1]): row for row in self.rows(_EARLY, reads)}  # of a chunk that did not end
         transaction.executemany(_PUT_BALANCE, [self._balance(key, read, early.get(key)) for key, read in reads.items()])
 
-    def _balance(self, key: Key, read: "Read", early: Any) -> tuple[Any, ...]:
+    def _balance(self, key: Key, read: Read, early: Any) -> tuple[Any, ...]:
         """The row; who bore a change out earlier in the scan is still among those who said it."""
         balance = read.balance
         pending = None if balance.unconfirmed is None else str(balance.unconfirmed)
@@ -208,23 +182,23 @@ class ScanRows:
             self.transaction.executemany(DROP_BALANCE, rows)
             self.transaction.executemany(_PUT_DISPUTE, rows.values())
 
-    def end_gaps(self, reads: Mapping[Key, "Read"]) -> int:
+    def end_gaps(self, reads: Mapping[Key, Read]) -> int:
         """Store balances of readings that had no amount; returns how many funded addresses that adds."""
         rich = {key[0] for key, read in reads.items() if read.balance.amount}
         before = self.funded_among(rich)
         self.put_early(reads)
         return self.funded_among(rich) - before
 
-    def put_early(self, reads: Mapping[Key, "Read"]) -> None:
+    def put_early(self, reads: Mapping[Key, Read]) -> None:
         """Store balances of readings whose chunk is not done; they count when it is."""
         self.put(reads, alone(reads))
         self.transaction.executemany(END_GAP, reads)
 
-    def counted(self, keys: Collection[Key]) -> "Counted":
+    def counted(self, keys: Collection[Key]) -> Counted:
         """How the scan's totals count these readings now."""
         return Counted(*(set(self.found(each, keys)) for each in (_CONFIRMED, OWN_DISPUTES, _UNAUDITED)))
 
-    def keep_cases(self, cases: Mapping[Key, Audited], before: "Counted", after: "Counted", requests: int = 0) -> None:
+    def keep_cases(self, cases: Mapping[Key, Audited], before: Counted, after: Counted, requests: int = 0) -> None:
         """Keep the evidence of cases, and count what has become of their readings.
 
         Of an agreement on a zero that was expected, nothing is kept but who agreed.

@@ -15,6 +15,7 @@ from hdscan.model.times import rfc3339
 from hdscan.store import attempts, audits
 from hdscan.store.database import Tables
 from hdscan.store.dialect import Finding
+from hdscan.store.ended import Counted, Ended
 from hdscan.store.pages import LIMIT
 from hdscan.store.scan_rows import (
     COLUMNS,
@@ -22,8 +23,6 @@ from hdscan.store.scan_rows import (
     END_GAP,
     OPEN_GAPS,
     OWN_DISPUTES,
-    Counted,
-    Ended,
     ScanRows,
     alone,
     records,
