@@ -1,9 +1,11 @@
-"""How the tests run in parallel (`make test`), and the table of what was read of real nodes."""
+"""How the tests run in parallel (`make test`), what each leaves behind, and the table of what was read of real nodes."""
 
 import os
 import re
+from collections.abc import Iterator
 
 import pytest
+import structlog
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.nodes.table import COMPARED, Line, table
@@ -12,6 +14,14 @@ WORKERS_PER_CORE = 2  # most tests wait for processes that they have begun
 # fixtures that take seconds are shared by a module; of those on bitcoind, by the tests of one host
 TOGETHER = re.compile(r"(tests/nodes/test_bitcoin).*(\[e[\w. ]+)|(tests/nodes/\w+|tests/web/test_stream_kill)")
 _lines: list[Line] = []
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """Logging as it was before the test: commands that run within this process configure it."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def pytest_xdist_auto_num_workers() -> int:
