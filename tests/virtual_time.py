@@ -4,7 +4,10 @@ Clients and servers have to be in this process. The machine's clocks go along fo
 """
 
 import asyncio
+import fcntl
 import selectors
+import struct
+import termios
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
@@ -14,6 +17,8 @@ from unittest import mock
 
 SETTLE = 0.001  # real seconds for the kernel to deliver what was sent
 SOON = 0.01  # virtual seconds without I/O after which it is given them first, and again whenever they have doubled
+LONG = 0.5  # virtual seconds without I/O after which what was sent and has not arrived is waited for once
+PROBE = 0.3  # real seconds in which the kernel asks a receiver that was full for its window again (RFC 9293, 3.8.6.1)
 
 
 class _SkippingSelector(selectors.DefaultSelector):
@@ -32,14 +37,23 @@ class _SkippingSelector(selectors.DefaultSelector):
             return ready
         if not ready and (self.working or timeout is None):
             ready = super().select(None)
-        elif not ready and self.now + timeout - self._heard > self._settle_at:
-            ready = super().select(SETTLE)
+        while not ready and timeout is not None and self.now + timeout - self._heard > self._settle_at:
+            owed = self._settle_at >= LONG > self._settle_at / 2 and any(map(_unsent, self.get_map()))
+            ready = super().select(PROBE if owed else SETTLE)
             self._settle_at *= 2
         if ready:
             self._heard, self._settle_at = self.now, SOON
         elif timeout is not None:
             self.now += timeout
         return ready
+
+
+def _unsent(file: int) -> bool:
+    """Whether the kernel still holds bytes of this socket that its peer has not taken."""
+    try:
+        return struct.unpack("i", fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4)))[0] > 0
+    except OSError:  # no socket
+        return False
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
