@@ -17,7 +17,8 @@ from hdscan.model.reading import Balance, Reading
 from hdscan.pool.actions import Actions
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
 from hdscan.provider.transport import AioTransport
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation

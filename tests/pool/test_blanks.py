@@ -11,7 +11,7 @@ from hdscan.model.provider import MISSING, Reply
 from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.blanks import Blanks
 from hdscan.pool.breaker import State
-from hdscan.pool.upstream import Policy
+from hdscan.pool.policy import Policy
 from tests.pool.virtual import COIN, USDT, Scripted, World, balance, during, good, readings
 
 REVERTED = ReadError(ReadCode.REVERTED, "the contract call failed")

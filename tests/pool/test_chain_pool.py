@@ -11,7 +11,7 @@ from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.actions import Quarantined, ShortReply
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.effects import Trust
-from hdscan.pool.upstream import Policy
+from hdscan.pool.policy import Policy
 from tests.pool.virtual import CHAIN, COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 

@@ -7,7 +7,7 @@ from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.actions import OutageBegan, OutageEnded
 from hdscan.pool.limiter import DAY, HOUR, MINUTE
-from hdscan.pool.upstream import Policy
+from hdscan.pool.policy import Policy
 from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
 
 NATIVE = {Kind.NATIVE: "n"}

@@ -15,7 +15,8 @@ from hdscan.pool.actions import Halt, ReadCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.limiter import Limiter
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
 from tests.pool.virtual import CHAIN, START, Scripted, balance, good, readings
 
 

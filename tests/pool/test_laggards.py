@@ -4,7 +4,7 @@ import pytest
 
 from hdscan.model.provider import Head
 from hdscan.pool.chain_watch import ChainWatch, Lagging, RolledBack
-from hdscan.pool.upstream import Policy
+from hdscan.pool.policy import Policy
 from hdscan.pool.upstreams import Upstreams
 
 NOW = 1_700_000_000.0

@@ -1,8 +1,8 @@
 """While nobody answers: waits that double, the same work again, and a clock that stops the chain."""
 
 from hdscan.pool.outage import Outage
+from hdscan.pool.policy import Policy
 from hdscan.pool.queue import PendingReading
-from hdscan.pool.upstream import Policy
 from tests.pool.virtual import readings
 
 NOW = 1_700_000_000.0

@@ -8,8 +8,9 @@ from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.dispatcher import needs_check
 from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import DAY, MINUTE, Limiter
+from hdscan.pool.policy import Policy
 from hdscan.pool.queue import PendingReading
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import able as serves_soon
 from hdscan.pool.upstreams import blocked, why_not_asked
 from tests.pool.virtual import COIN, START, USDT, Scripted, good, readings

@@ -3,7 +3,8 @@
 from hdscan.model.reading import Kind
 from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import DAY, Limiter
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import NEVER, Upstreams
 from tests.pool.test_upstream import begin, open_breaker, put
 from tests.pool.virtual import START, Scripted, good

@@ -13,7 +13,8 @@ from hdscan.model.reading import Balance, BalanceResult, Kind, ReadError, Readin
 from hdscan.pool.actions import BlockHashCall, Call, Event, Halt, ProveCall, ReadCall, TipCall, TokenCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
 
 CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
 COIN = Asset("bsc", "BNB", 18)

@@ -8,7 +8,8 @@ import msgspec
 from hdscan.model.events import ScanComplete, ScanProgress
 from hdscan.model.scan import Status
 from hdscan.pool.limiter import HOUR, MINUTE, Limiter
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
 from hdscan.scan.spare import Spare
 from hdscan.sim.faults import Fault, Rule
 from tests.pool.virtual import Scripted, good

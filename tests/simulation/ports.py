@@ -6,7 +6,8 @@ from typing import Any
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import Reading
 from hdscan.pool.breaker import Breaker, Permit, State
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
 from tests.simulation.watch import Watch
 
 FAILURES = frozenset(

@@ -11,8 +11,9 @@ from hdscan.model.reading import Kind
 from hdscan.model.recast import recast
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH, Limiter
+from hdscan.pool.policy import Policy
 from hdscan.pool.retry_after import retry_after
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.upstream import Upstream
 from hdscan.provider.build import build
 from hdscan.provider.canaries import Canaries
 from hdscan.provider.remote import Transport

@@ -18,11 +18,12 @@ from hdscan.pool.chain_watch import ChainWatch, Hashes
 from hdscan.pool.completions import Completions
 from hdscan.pool.dispatcher import Dispatcher
 from hdscan.pool.outage import Outage
+from hdscan.pool.policy import Policy
 from hdscan.pool.port import Provider
 from hdscan.pool.queue import PendingReading, WorkQueue
 from hdscan.pool.reply_handler import ReplyHandler
 from hdscan.pool.token_proofs import TokenProofs
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams
 
 

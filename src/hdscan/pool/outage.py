@@ -1,8 +1,8 @@
 """What a chain does while no provider answers: wait, offer the same work again, and in the end stop."""
 
 from hdscan.pool.budget import backoff
+from hdscan.pool.policy import Policy
 from hdscan.pool.queue import PendingReading
-from hdscan.pool.upstream import Policy
 
 
 class Outage:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from math import ceil
 
-import msgspec
-
 from hdscan.model.reading import Kind
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.model.times import rfc3339_seconds
@@ -14,6 +12,7 @@ from hdscan.pool.breaker import Breaker, Permit, State
 from hdscan.pool.budget import RetryBudget
 from hdscan.pool.effects import Trust
 from hdscan.pool.limiter import Limiter
+from hdscan.pool.policy import Policy
 from hdscan.pool.port import Provider
 from hdscan.pool.queue import PendingReading
 
@@ -21,16 +20,6 @@ ANSWER_TIME = 5.0  # a provider that answers within this reaches its rate
 FEWEST, MOST = 2, 32  # calls in flight
 STALE_RECHECK = 10.0
 MOST_LOST = 2  # audits: with so many a provider is not trusted any more
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """The settings of [scan] that the pool obeys; seconds, and failures for `breaker_threshold`."""
-
-    backoff_base: float = 1.0
-    backoff_max: float = 30.0
-    outage_limit: float = 600.0
-    breaker_threshold: int = 3
-    breaker_cooldown: float = 30.0
 
 
 _SHOWN = {

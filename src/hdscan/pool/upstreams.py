@@ -7,8 +7,9 @@ import msgspec
 from hdscan.model.reading import Kind
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.breaker import State
+from hdscan.pool.policy import Policy
 from hdscan.pool.queue import KINDS
-from hdscan.pool.upstream import Policy, Upstream
+from hdscan.pool.upstream import Upstream
 
 NEVER = float("inf")
 

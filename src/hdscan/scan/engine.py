@@ -15,7 +15,7 @@ from hdscan.model.events import Event, ProviderChanged, ScanComplete, ScanState
 from hdscan.model.recast import recast
 from hdscan.model.scan import ChainScan, ProviderStatus, ScanRequest, ScanResult
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
-from hdscan.pool.upstream import Policy
+from hdscan.pool.policy import Policy
 from hdscan.scan.fleet import Fleet, remembered
 from hdscan.scan.plan import Plan, chunk_size, make_plan, to_retry
 from hdscan.scan.progress import Progress, summary

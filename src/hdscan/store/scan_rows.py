@@ -12,9 +12,9 @@ from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, answers, registry
 from hdscan.store.ended import Counted, Ended, Read, Rows
+from hdscan.store.records import COLUMNS, records
 from hdscan.store.transaction import Key, Transaction
 
-COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
 COPIED = "address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in"
 DENSE = 50  # addresses to a reading, up to which they are looked up in one range
 
@@ -78,9 +78,6 @@ _FUNDED = text("""
     SELECT count(DISTINCT b.address_id) FROM balance b
     WHERE b.address_id >= :low AND b.address_id < :high AND b.scan_id = :scan AND b.amount <> '0'
         AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
-""")
-_AUDITS = text("""
-    SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited, audit_requests FROM scan_audit WHERE scan_id = :scan
 """)
 _COUNT_GAPS = text("SELECT count(*) FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 _COUNT_DISPUTES = text("SELECT count(*) FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
@@ -276,26 +273,3 @@ def _tells(case: Audited) -> bool:
 def alone(keys: Iterable[Key]) -> list[tuple[int, int]]:
     """The ranges of the addresses of these readings, one by one."""
     return [(address, address + 1) for address in sorted({key[0] for key in keys})]
-
-
-def records(transaction: Transaction, statement: TextClause, values: dict[str, Any]) -> tuple[ChainScan, ...]:
-    """The records of the rows, of COLUMNS, that a statement returns."""
-    rows = transaction.execute(statement, values).all()
-    chains = {key.number: key.id for key in transaction.chains.values()}
-    audits = {
-        (each.scan_id, each.chain): each._asdict()
-        for scan_id in {row.scan_id for row in rows}
-        for each in transaction.execute(_AUDITS, {"scan": scan_id})
-    }
-    return tuple(
-        msgspec.convert(
-            {
-                **audits.get((row.scan_id, row.chain), {}),
-                **row._asdict(),
-                "chain": chains[row.chain],
-                "assets": tuple(transaction.assets[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
-            },
-            ChainScan,
-        )
-        for row in rows
-    )

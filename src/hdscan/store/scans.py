@@ -7,38 +7,30 @@ from sqlalchemy import TextClause, bindparam, text
 
 from hdscan.model.audit import Audited, Standing
 from hdscan.model.chain import Address
-from hdscan.model.errors import InputError, StoreError
+from hdscan.model.errors import InputError
 from hdscan.model.events import TokenError
 from hdscan.model.reading import BalanceResult, Reading
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.model.times import rfc3339
-from hdscan.store import attempts, audits
+from hdscan.store import attempts
 from hdscan.store.database import Tables
 from hdscan.store.dialect import Finding
 from hdscan.store.ended import Counted, Ended
 from hdscan.store.pages import LIMIT
+from hdscan.store.plans import write_plan
+from hdscan.store.records import COLUMNS, records
 from hdscan.store.scan_rows import (
-    COLUMNS,
     DISPUTES,
     END_GAP,
     OPEN_GAPS,
     OWN_DISPUTES,
     ScanRows,
     alone,
-    records,
 )
-from hdscan.store.transaction import Transaction
 
 _NEVER = 2**31  # more than any scan's id
 
 _BEGIN = text("INSERT INTO scan (began_at) VALUES (:now) RETURNING id")
-_PLAN = text("""
-    INSERT INTO scan_chain
-        (scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, updated_at)
-    VALUES (:scan, :chain, :status, :assets, :addresses, :readings, 0, 0, 0, 0, 0, :now)
-""")
-_CHUNK = text("INSERT INTO chunk (scan_id, chain, seq, first, stop) VALUES (:scan, :chain, :seq, :first, :stop)")
-_FORGET_CHUNKS = text("DELETE FROM chunk WHERE chain = :chain AND scan_id < :scan")
 _LATEST = text(f"SELECT {COLUMNS} FROM scan_chain WHERE chain = :chain ORDER BY scan_id DESC LIMIT 1")  # noqa: S608 own constant
 _SCAN = text(f"SELECT {COLUMNS} FROM scan_chain WHERE scan_id = :scan ORDER BY chain")  # noqa: S608 own constant
 _RECORDS = text("SELECT id, began_at FROM scan WHERE id < :before ORDER BY id DESC LIMIT :limit")
@@ -107,7 +99,7 @@ class Scans(Tables):
         with self._write() as transaction:
             scan_id: int = transaction.execute(_BEGIN, {"now": now}).scalar_one()
             for plan in plans:
-                _plan(transaction, scan_id, plan, now)
+                write_plan(transaction, scan_id, plan, now)
             return scan_id
 
     def latest(self, chain: str) -> ChainScan | None:
@@ -301,20 +293,3 @@ def _settle(rows: ScanRows, ended: Ended) -> tuple[int, int, int]:
     attempts.keep(rows, {key: each for key, each in ended.failed.items() if key in waiting})
     rows.keep_cases({key: case for key, case in ended.cases.items() if key in waiting}, before, rows.counted(waiting))
     return len(late), -len(gaps & (late.keys() | disputes.keys())), funded
-
-
-def _plan(transaction: Transaction, scan_id: int, plan: ChainPlan, now: float) -> None:
-    key = transaction.chain(plan.chain)
-    by_symbol = {asset.symbol: number for number, asset in transaction.current.items() if asset.chain == plan.chain}
-    if missing := [symbol for symbol in plan.assets if symbol not in by_symbol]:
-        raise StoreError(f"the database does not know the asset {missing[0]} of {plan.chain}; add it to the configuration")
-    assets = [by_symbol[symbol] for symbol in plan.assets]
-    row = {"scan": scan_id, "chain": key.number, "status": Status.RUNNING.value, "assets": msgspec.json.encode(assets).decode()}
-    transaction.execute(_PLAN, row | {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now})
-    transaction.execute(_FORGET_CHUNKS, {"chain": key.number, "scan": scan_id})
-    attempts.forget(transaction, key)
-    transaction.execute(audits.PLAN, {"scan": scan_id, "chain": key.number} | msgspec.structs.asdict(plan.audit))
-    firsts = range(0, plan.addresses, plan.chunk)
-    stops = (min(first + plan.chunk, plan.addresses) for first in firsts)
-    chunks = enumerate(zip(firsts, stops, strict=True))
-    transaction.executemany(_CHUNK, [(scan_id, key.number, seq, *ends) for seq, ends in chunks])

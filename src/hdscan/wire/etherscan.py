@@ -1,6 +1,7 @@
 """Etherscan's API V2, the shape that BscScan had: balancemulti, tokenbalance, proxy (docs.etherscan.io)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from hdscan.wire.strict import below_63_bits, decode, malformed, read_decimal, r
 from hdscan.wire.words import message
 
 MOST = 20
+T = TypeVar("T")
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -102,13 +104,7 @@ def token_balance(response: Response) -> int | ReadError:
 
 def number(response: Response) -> int:
     """Decode the chain id or block number of a proxy reply; raises CallError."""
-    reply = _reply(response)
-    try:
-        value = quantity(reply.result if isinstance(reply.result, str) else "")
-    except CallError:
-        raise _refusal(response) from None
-    refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
-    return below_63_bits(value, "the number")
+    return below_63_bits(_proxied(response, quantity), "the number")
 
 
 def decimals_request(contract: str, chain_id: str) -> Request:
@@ -118,13 +114,18 @@ def decimals_request(contract: str, chain_id: str) -> Request:
 
 def token_facts(response: Response) -> TokenFacts | ReadError:
     """Decode the reply to `decimals_request`; raises CallError."""
+    return facts(_proxied(response, from_hex))
+
+
+def _proxied(response: Response, read: Callable[[str], T]) -> T:
+    """What a node's result says; where it can't be read, the reply is a refusal."""
     reply = _reply(response)
     try:
-        data = from_hex(reply.result if isinstance(reply.result, str) else "")
+        value = read(reply.result if isinstance(reply.result, str) else "")
     except CallError:
         raise _refusal(response) from None
     refuse_repeats(response.body, {b'"status"': 1, b'"result"': 1})
-    return facts(data)
+    return value
 
 
 def _reply(response: Response) -> _Reply:
