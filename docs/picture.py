@@ -20,7 +20,7 @@ from rich.text import Text
 DOCS = Path(__file__).parent
 COLUMNS, ROWS = 100, 40
 COMMAND = ["demo"]
-HALFWAY = 0.5  # of the screens that were drawn
+HALFWAY = 0.25  # of the screens that were drawn: later ones audit what was read
 CONTROL = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n]+)")
 
 
