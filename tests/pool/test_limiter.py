@@ -445,6 +445,18 @@ def test_what_was_in_flight_when_a_pause_began_is_overload_and_counts_for_nothin
     assert limiter.rate == pytest.approx(7)
 
 
+def test_a_refusal_in_words_is_not_cut_short_by_one_without_before_it() -> None:
+    limiter = Limiter(10)
+    limiter.succeeded(NOW)
+    limiter.take(1, NOW)
+    limiter.take(1, NOW + 0.1)
+    assert limiter.refused(NOW, NOW + 0.2, THRESHOLD)
+    rate = limiter.rate
+    limiter.throttled(NOW + 0.3, None)
+    assert limiter.paused_until == pytest.approx(NOW + 0.3 + OWN_PAUSE)
+    assert limiter.rate == rate, "both are of one overload"
+
+
 def test_a_clock_set_back_makes_no_dead_host_overloaded_for_good() -> None:
     limiter, now = Limiter(10), NOW
     limiter.succeeded(now)

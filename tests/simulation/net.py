@@ -189,7 +189,7 @@ class Site:
         if entry.paused_until is not None:
             self._refused(entry.paused_until, now)
         elif entry.status in OVERLOAD:
-            self._refused(self.paused_until, now)  # which begins no pause, or one that the next refusal decides on
+            self.overloaded(now)
         elif began > self._refused_at and entry.answered in THROTTLED:  # not on the wire when the last pause began
             self._refused(now + OWN_PAUSE, now)
         elif began > self._refused_at and entry.answered == Fault.QUOTA:
@@ -218,6 +218,10 @@ class Site:
             self.known_stale = False
             for peer in self.watch.sites[self.chain]:
                 peer.known_stale = peer.known_stale or peer._can_be_judged(now)
+
+    def overloaded(self, now: float) -> None:
+        """The client was refused without a word, which begins no pause, or one that the next refusal decides on."""
+        self._refused(self.paused_until, now)
 
     def _names_head(self, entry: Entry) -> bool:
         """Whether it was asked for its head, or for balances; an answer of what tokens are is not taken for one."""
@@ -297,6 +301,8 @@ class InProcess:
             return response
         except CallError as error:
             self._watch.trace(f"{loop.time():.6f} {site.name} since {began:.6f}: {error.fault}")
+            if error.wordless:
+                site.overloaded(loop.time())
             raise
         finally:
             timer.cancel()

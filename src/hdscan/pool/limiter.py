@@ -184,7 +184,7 @@ class Limiter:
                 self._cut(now)
             if retry_after is None:
                 self._own_pause = min(self._own_pause * 2, LONGEST_OWN_PAUSE)
-        elif retry_after is None:
+        elif retry_after is None and self._refusals != 1:  # a first refusal without a word left out a few turns only
             return  # its call was in flight when this pause began
         self._pause(wait, now, announced=quota or retry_after is not None)
 
