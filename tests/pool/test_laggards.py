@@ -44,6 +44,20 @@ def test_an_endpoint_is_not_its_own_peer():
     assert watch(x=10**9, p=10**9).lag("x", 1) == 0
 
 
+def test_a_peer_that_falls_further_than_any_chain_is_undone_still_shows_how_far_it_had_come():
+    found = watch(p=900_000, q=900_000)
+    say(found, "q", 900, 10)  # a reply that broke off
+    say(found, "q", 900, 20)
+    assert found.lag("x", 899_988) == 12
+    say(found, "q", 899_000, 30)
+    assert found.lag("x", 899_988) == 12
+    say(found, "q", 899_001, 40)
+    assert found.lag("x", 899_988) == 0, "its chain was undone"
+    say(found, "q", 900, 50)
+    say(found, "q", 900, 700)
+    assert found.lag("x", 880_000) == 0, "so long ago that nobody remembers"
+
+
 def test_an_endpoint_of_another_chain_is_no_peer():
     found = watch(p=100, q=100)
     found.forget("q")

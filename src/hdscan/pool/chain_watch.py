@@ -111,7 +111,7 @@ class ChainWatch:
 
         The second-highest, so that one lying leader makes nobody lag; with fewer than two peers nobody does.
         """
-        others = (chain.height for name, chain in self._chains.items() if name != endpoint)
+        others = (chain.reached for name, chain in self._chains.items() if name != endpoint)
         peers = sorted(height for height in others if height is not None)
         if len(peers) < 2 or head >= peers[-2] - self._tolerance:
             return 0

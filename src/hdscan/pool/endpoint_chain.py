@@ -11,6 +11,8 @@ from itertools import takewhile
 
 KEPT = 50  # hashes, tips
 EVERY = 20.0  # seconds between two checks, however often the head is named
+DEEPEST = 1_000  # blocks, which no chain undoes: a head that fell further is a late node's, or not a head
+REMEMBERED = 600.0  # seconds for which it shows all the same how far the chain had come
 
 
 class EndpointChain:
@@ -18,13 +20,14 @@ class EndpointChain:
 
     def __init__(self) -> None:
         self.height: int | None = None  # its head
+        self.reached: int | None = None  # how far the chain had come, by which its peers are judged
         self.named_at: float | None = None  # when it last named its head
         self.top = 0  # the highest head that it named
         self.low = False  # its head is below one that it named before
         self.reorged_at = float("-inf")
         self.known: dict[int, str] = {}
         self.unlinked: dict[int, str] = {}  # stated, but not proven to be on one chain with the known ones
-        self._top_at = 0.0
+        self._top_at = self._reached_at = 0.0
         self._todo: list[int] = []
         self._checked: tuple[int, float] | None = None  # the head at the last check, and when that was
         self._tips: list[int] = []  # at every check, in order
@@ -41,6 +44,8 @@ class EndpointChain:
         if height > self.top:
             self.top, self._top_at = height, now
         self.height, self.named_at = height, now
+        if self.reached is None or height > self.reached - DEEPEST or now - self._reached_at > REMEMBERED:
+            self.reached, self._reached_at = height, now
         return fell
 
     def roll_back(self) -> tuple[int, int]:
@@ -52,7 +57,7 @@ class EndpointChain:
 
     def forget_head(self) -> None:
         """It serves another chain: its head counts no more."""
-        self.height, self.named_at, self.top, self._top_at, self.low = None, None, 0, 0.0, False
+        self.height, self.reached, self.named_at, self.top, self._top_at, self.low = None, None, None, 0, 0.0, False
 
     def head(self, height: int, blocks: Mapping[int, str], now: float) -> int | None:
         """It named its head and hashes of that chain; the lowest height that is not on its chain any more, if any."""
