@@ -13,6 +13,7 @@ from hdscan.app.fleet import make_fleet
 from hdscan.app.scanning import steady_clock
 from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.reading import Balance, Reading
 from hdscan.pool.actions import Actions
 from hdscan.pool.chain_pool import ChainPool
@@ -41,12 +42,12 @@ class Recorder(AioTransport):
 
     def __init__(self) -> None:
         super().__init__(60.0)
-        self.sent: list[tuple[str, Request]] = []
+        self.sent: list[tuple[Endpoint, Request]] = []
 
-    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
+    async def send(self, endpoint: Endpoint, request: Request, sent: Callable[[], None] | None = None) -> Response:
         """As AioTransport."""
-        self.sent.append((base_url, request))
-        return await super().send(base_url, request, sent)
+        self.sent.append((endpoint, request))
+        return await super().send(endpoint, request, sent)
 
 
 async def _pooled(chain: Chain, upstreams: Sequence[Upstream], work: list[Reading]) -> float:
@@ -73,13 +74,13 @@ async def _pooled(chain: Chain, upstreams: Sequence[Upstream], work: list[Readin
     return spent
 
 
-async def _bare(transport: AioTransport, requests: list[tuple[str, Request]]) -> float:
+async def _bare(transport: AioTransport, requests: list[tuple[Endpoint, Request]]) -> float:
     """CPU seconds of sending the same requests and reading the replies' bytes."""
     todo = iter(requests)
 
     async def worker() -> None:
-        for url, request in todo:
-            await transport.send(url, request)
+        for endpoint, request in todo:
+            await transport.send(endpoint, request)
 
     cpu = process_time()
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))

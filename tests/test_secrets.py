@@ -18,7 +18,8 @@ PASSPHRASE = "canary-passphrase"
 ZPUB = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
 # what a URL holds: in its path, in its query, as its user
 IN_PATH, IN_QUERY, IN_USER = "canarypath0123456789abcd", "canary/query+0123456789=", "canaryuser0123456789"
-SECRETS = (MNEMONIC, PASSPHRASE, ZPUB, IN_PATH, IN_QUERY, quote(IN_QUERY, safe=""), IN_USER, TOKEN)
+IN_HEADER, IN_FILE = "canaryheader0123456789", "canaryfile0123456789"
+SECRETS = (MNEMONIC, PASSPHRASE, ZPUB, IN_PATH, IN_QUERY, quote(IN_QUERY, safe=""), IN_USER, IN_HEADER, IN_FILE, TOKEN)
 
 CONFIG = """
 [scan]
@@ -41,7 +42,7 @@ class Echo(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", "0"))
         asked = self.rfile.read(length) if length else b"{}"
         number = msgspec.json.decode(asked).get("id", 1) if asked.startswith(b"{") else 1
-        said = f"{self.path} {unquote(self.path)} {self.headers.get('authorization', '')} are no good key"
+        said = f"{self.path} {unquote(self.path)} {self.headers} are no good key".replace("\n", " ")
         rpc = {"jsonrpc": "2.0", "id": number, "error": {"code": -32000, "message": said, "data": said}}
         answers = (
             (403, said),
@@ -87,10 +88,12 @@ def configured(port: int) -> str:
         "bsc-scan": ("etherscan", f"http://127.0.0.1:{port}/v2/api?chainid=56&{query}"),
         "bsc-many": ("evm-multicall", f"http://{IN_USER}:{IN_PATH}@127.0.0.1:{port}/"),
         "sol": ("solana-rpc", f"http://{IN_USER}@127.0.0.1:{port}/?{query}"),
+        "sol-head": ("solana-rpc", f"http://127.0.0.1:{port}/"),
         "sol-away": ("solana-rpc", f"http://127.0.0.1:9/{IN_PATH}?{query}"),
     }
     return CONFIG + "".join(
         f'[[endpoint]]\nname = "{name}"\nchain = "{name[:3]}"\nprotocol = "{protocol}"\nurl = "{url}"\nrate = 20\n'
+        + (f'headers = {{ X-Key = "{IN_HEADER}", Authorization = "Bearer ${{file:key}}" }}\n' if name == "sol-head" else "")
         for name, (protocol, url) in rows.items()
     )
 
@@ -104,6 +107,7 @@ def test_no_key_and_no_mnemonic_comes_out_anywhere(tmp_path: Path) -> None:
 
     with echoing() as port:
         (tmp_path / "hdscan.toml").write_text(configured(port))
+        (tmp_path / "key").write_text(IN_FILE)
         debug = ("--log-level", "debug")
         run(*debug, "derive", "--chain", "btc", "--xpub", "-", "--count", "3", stdin=ZPUB)
         for chain in ("bsc", "sol"):

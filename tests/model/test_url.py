@@ -3,7 +3,7 @@
 import pytest
 
 from hdscan.model.errors import ConfigError
-from hdscan.model.url import check_url, endpoint_identity, origin, secrets
+from hdscan.model.url import check_url, endpoint_identity, origin, secrets, without_user
 
 KEY = "0123456789abcdef"
 WITH_KEYS = [
@@ -50,6 +50,15 @@ def test_short_path_segments_and_other_queries_are_no_keys() -> None:
 
 def test_what_stands_in_many_a_reply_by_chance_is_no_key() -> None:
     assert secrets("https://a:b@h.example/?authuser=0") == ()
+
+
+def test_user_and_password_become_a_header_in_utf_8() -> None:
+    assert without_user("https://us%3Aer:p%C3%A4ss%40@h.example:1/x?y=1") == (
+        "https://h.example:1/x?y=1",
+        "Basic dXM6ZXI6cMOkc3NA",
+    )
+    assert without_user("https://user@h.example/") == ("https://h.example/", "Basic dXNlcjo=")
+    assert without_user("https://h.example/@x") == ("https://h.example/@x", None)
 
 
 @pytest.mark.parametrize(

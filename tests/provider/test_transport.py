@@ -6,21 +6,27 @@ import traceback
 import zlib
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ConfigError, ReadCode
 from hdscan.provider.transport import MOST_BYTES, PER_HOST, AioTransport, join
 from hdscan.wire.http import Request, Response
-from tests.provider.server import HANG, RESET, Asked, http, serving
+from tests.provider.server import HANG, RESET, Asked, endpoint, http, serving
 
 KEY = "canary-0123456789abcdef"
 SECRET = f"/v2/{KEY}?apikey={KEY}"
 
 
+def row(url: str) -> Endpoint:
+    return endpoint("esplora", url)
+
+
 def exchange(handler: Callable[[Asked], bytes], request: Request = Request(), timeout: float = 2.0) -> Response:  # noqa: B008 - frozen
     async def run() -> Response:
         async with serving(handler) as server, AioTransport(timeout) as transport:
-            return await transport.send(server.url + SECRET, request)
+            return await transport.send(row(server.url + SECRET), request)
 
     return asyncio.run(run())
 
@@ -51,6 +57,26 @@ def test_path_query_body_and_headers_travel() -> None:
     assert asked.headers["user-agent"].startswith("hdscan/")
     assert asked.headers["accept-encoding"] == "gzip"
     assert exchange(lambda _: http("x")).body == b"x"
+
+
+def test_headers_of_the_row_and_user_and_password_travel() -> None:
+    seen: list[Asked] = []
+
+    async def run() -> None:
+        async with serving(lambda asked: seen.append(asked) or http("ok")) as server, AioTransport(2.0) as transport:
+            url = server.url.replace("//", "//us%40er:p%C3%A4ss@")
+            keyed = msgspec.structs.replace(row(url), headers=(("TRON-PRO-API-KEY", KEY), ("User-Agent", "mine")))
+            await transport.send(keyed, Request())
+            await transport.send(keyed, Request(body=b"{}"))
+            await transport.send(row(server.url), Request())
+
+    asyncio.run(run())
+    for asked in seen[:2]:
+        assert asked.headers["tron-pro-api-key"] == KEY
+        assert asked.headers["user-agent"] == "mine"
+        assert asked.headers["authorization"] == "Basic dXNAZXI6cMOkc3M="
+    assert seen[1].headers["content-type"] == "application/json"
+    assert not {"tron-pro-api-key", "authorization"} & set(seen[2].headers), "another row's keys stay its own"
 
 
 def test_the_requests_query_replaces_the_bases() -> None:
@@ -99,7 +125,7 @@ def test_a_refused_connection_is_unreachable() -> None:
             url = server.url
         async with AioTransport(2.0) as transport:
             with pytest.raises(CallError) as caught:
-                await transport.send(url + SECRET, Request())
+                await transport.send(row(url + SECRET), Request())
             assert (caught.value.fault, caught.value.wordless) == (ReadCode.UNREACHABLE, True)
             assert KEY not in str(caught.value)
 
@@ -110,7 +136,7 @@ def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     async def run() -> None:
         async with AioTransport(5.0) as transport:
             with pytest.raises(CallError) as caught:
-                await transport.send("https://nobody.invalid" + SECRET, Request())
+                await transport.send(row("https://nobody.invalid" + SECRET), Request())
             assert caught.value.fault in (ReadCode.UNREACHABLE, ReadCode.TIMEOUT)
             assert KEY not in str(caught.value)
 
@@ -127,7 +153,7 @@ def test_a_host_without_tls_is_unreachable() -> None:
         url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with AioTransport(2.0) as transport:
             with pytest.raises(CallError) as caught:
-                await transport.send(url + SECRET, Request())
+                await transport.send(row(url + SECRET), Request())
         assert caught.value.fault is ReadCode.UNREACHABLE
         assert "TLS" in caught.value.message
         assert KEY not in str(caught.value)
@@ -190,7 +216,7 @@ def test_plain_http_is_for_this_machine_only(url: str) -> None:
     async def run() -> None:
         async with AioTransport(2.0) as transport:
             with pytest.raises(ConfigError) as caught:
-                await transport.send(url, Request())
+                await transport.send(row(url), Request())
             assert KEY not in str(caught.value)
 
     asyncio.run(run())
@@ -216,7 +242,7 @@ def test_a_host_sees_a_limited_number_of_connections() -> None:
         listener = await asyncio.start_server(talk, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with AioTransport(10.0) as transport:
-            await asyncio.gather(*(transport.send(url, Request()) for _ in range(3 * PER_HOST)))
+            await asyncio.gather(*(transport.send(row(url), Request()) for _ in range(3 * PER_HOST)))
         listener.close()
         await listener.wait_closed()
 
@@ -234,11 +260,11 @@ def test_cancelling_a_call_leaves_the_transport_usable() -> None:
             return next(replies)
 
         async with serving(handler) as server, AioTransport(5.0) as transport:
-            call = asyncio.create_task(transport.send(server.url, Request()))
+            call = asyncio.create_task(transport.send(row(server.url), Request()))
             await arrived.wait()
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            assert (await transport.send(server.url, Request())).body == b"second"
+            assert (await transport.send(row(server.url), Request())).body == b"second"
 
     asyncio.run(run())

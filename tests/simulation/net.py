@@ -270,13 +270,13 @@ class InProcess:
         self._dice = dice
         self.pins: dict[str, str] = {}
 
-    async def dial(self, url: str, tls: str) -> Connection:
+    async def dial(self, endpoint: Endpoint) -> Connection:
         """Refuse: no host of these worlds speaks in lines."""
-        raise AssertionError(f"{url} is not dialled in these worlds")
+        raise AssertionError(f"{endpoint.name} is not dialled in these worlds")
 
-    async def send(self, base_url: str, request: http.Request, sent=None) -> http.Response:  # type: ignore[no-untyped-def]
+    async def send(self, endpoint: Endpoint, request: http.Request, sent=None) -> http.Response:  # type: ignore[no-untyped-def]
         """Exchange a request for its reply, or for the CallError that AioTransport makes of what happened."""
-        site, loop = self._sites[base_url], asyncio.get_running_loop()
+        site, loop = self._sites[endpoint.url], asyncio.get_running_loop()
         began = now = loop.time()
         site.begins(now)
         line = Line(loop, self._clock)
@@ -290,7 +290,7 @@ class InProcess:
                 raise CallError(ReadCode.UNREACHABLE, "no connection: Connection refused", wordless=True)
             if sent is not None:
                 sent()
-            url = urlsplit(join(base_url, request))
+            url = urlsplit(join(endpoint.url, request))
             site.host.serve(Request(request.method, url.path, parse_query(url.query), request.body or b""), line)
             entry = site.host.log.pop()
             asks = ",".join(address for address, _ in entry.asks)

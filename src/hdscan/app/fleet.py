@@ -29,10 +29,10 @@ class Offline:
     def __init__(self) -> None:
         self.pins: dict[str, str] = {}
 
-    async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
+    async def send(self, endpoint: Endpoint, request: Any, sent: Callable[[], None] | None = None) -> Any:
         raise AssertionError("a provider that is only listed was asked")
 
-    async def dial(self, url: str, tls: str) -> Any:
+    async def dial(self, endpoint: Endpoint) -> Any:
         raise AssertionError("a provider that is only listed was dialled")
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hdscan.model.url import host
+from hdscan.model.url import Headers, endpoint_identity, host, secrets
 
 
 class Cost(StrEnum):
@@ -14,7 +14,7 @@ class Cost(StrEnum):
     ITEM = "item"
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     """A host and key: owns rate, quota and pause, which all its protocols share; an unpublished limit is None."""
 
     name: str
@@ -31,12 +31,23 @@ class Endpoint(msgspec.Struct, frozen=True):
     operator: str | None = None
     trusted: bool = False  # the user's own: its word alone is enough
     disabled: str | None = None  # why it is off, e.g. a missing key
+    headers: Headers = ()  # sent with every request; their values are keys
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
 
     @property
     def operated_by(self) -> str:
         """The operator; a host without one is its own."""
         return (self.operator or host(self.url)).casefold()
+
+    @property
+    def identity(self) -> str:
+        """Endpoints with the same one share rate, quota and pause."""
+        return endpoint_identity(self.url, self.headers)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Its keys, in every form in which a host may repeat them."""
+        return secrets(self.url, self.headers)
 
     def provider_name(self, protocol: str) -> str:
         """The endpoint's name, followed by the protocol if it has several."""

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
-from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
 from hdscan.model.errors import ConfigError
 
 KEY_NAMES = re.compile("key|token|secret|auth|pass", re.IGNORECASE)  # dkey, x-api-key, access_token …
 KEY_LENGTH = 16  # a path segment or query value this long is a key
 SHORTEST_KEY = 6  # anything shorter occurs in replies by chance
+
+Headers = tuple[tuple[str, str], ...]  # names and values
 
 
 def origin(url: str) -> str:
@@ -29,24 +31,34 @@ def host(url: str) -> str:
     return _host(parts)
 
 
-def secrets(url: str) -> tuple[str, ...]:
+def secrets(url: str, headers: Headers = ()) -> tuple[str, ...]:
     """The keys in a URL: userinfo, query values with a telling name or of KEY_LENGTH, path segments of KEY_LENGTH.
 
-    Each is given decoded and in every encoding; userinfo also as it is sent (RFC 7617).
+    The values of all headers are keys too, with their scheme ("Bearer …") and without. Each is given decoded and in every
+    encoding; userinfo also as it is sent (RFC 7617).
     """
     parts = urlsplit(url)
     found = [part for part in (parts.username, parts.password) if part]
-    if found:
-        user, password = (unquote(part or "") for part in (parts.username, parts.password))
-        found.append(b64encode(f"{user}:{password}".encode()).decode())
+    found += [credentials.removeprefix("Basic ") for credentials in (without_user(url)[1],) if credentials]
     found += [value for name, value in parse_qsl(parts.query) if KEY_NAMES.search(name) or len(value) >= KEY_LENGTH]
     found += [segment for segment in parts.path.split("/") if len(segment) >= KEY_LENGTH]
+    found += [form for _, value in headers for form in (value, value.partition(" ")[2])]
     return tuple(dict.fromkeys(form for key in found if len(key) >= SHORTEST_KEY for form in _forms(key)))
 
 
-def endpoint_identity(url: str) -> str:
-    """Host, port and a digest of the key: rows with the same identity share rate, quota and pause."""
-    keys = secrets(url)
+def without_user(url: str) -> tuple[str, str | None]:
+    """A URL without its user and password, and the Authorization header that stands for them (RFC 7617), if any."""
+    parts = urlsplit(url)
+    credentials, found, place = parts.netloc.rpartition("@")
+    if not found:
+        return url, None
+    user, _, password = (unquote(part) for part in credentials.partition(":"))
+    return urlunsplit(parts._replace(netloc=place)), "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def endpoint_identity(url: str, headers: Headers = ()) -> str:
+    """Host, port and a digest of the keys: rows with the same identity share rate, quota and pause."""
+    keys = secrets(url, headers)
     digest = sha256(chr(0).join(keys).encode()).hexdigest()[:12]
     return f"{host(url)}#{digest}" if keys else host(url)
 

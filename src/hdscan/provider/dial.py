@@ -8,6 +8,7 @@ from socket import gaierror
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.url import check_url
 
@@ -16,14 +17,14 @@ SYSTEM, PIN, EXACT = "system", "pin", "sha256:"
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
-async def dial(url: str, tls: str, known: str | None, make: Callable[[], P]) -> tuple[P, str | None]:
+async def dial(endpoint: Endpoint, known: str | None, make: Callable[[], P]) -> tuple[P, str | None]:
     """Connect to ssl://host:port or tcp://host:port; return the made protocol and the certificate's SHA-256 in hex.
 
-    `tls` is the policy of `Endpoint.tls`, `known` the fingerprint seen first, None before that. Raises CallError UNREACHABLE.
+    `known` is the fingerprint seen first, None before that. Raises CallError UNREACHABLE.
     Nothing is sent to a host whose certificate is refused.
     """
-    check_url(url, lines=True)
-    parts = urlsplit(url)
+    check_url(endpoint.url, lines=True)
+    parts, tls = urlsplit(endpoint.url), endpoint.tls
     assert parts.hostname is not None
     assert parts.port is not None
     secure = parts.scheme == "ssl"

@@ -30,7 +30,6 @@ class Electrum(Remote):
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
-        self._tls = link.endpoint.tls
         self._connection: Connection | None = None
         self._dialling = asyncio.Lock()
         self._tip_asked_at = 0.0
@@ -86,14 +85,14 @@ class Electrum(Remote):
         """The open connection, or a new one, greeted and with its certificate remembered; made one at a time."""
         async with self._dialling:
             if self._connection is None or not self._connection.usable:
-                connection = await self._transport.dial(self._url, self._tls)
+                connection = await self._transport.dial(self._row)
                 try:
                     hello = await self._talk(connection, [electrum.HELLO])
                     electrum.check_version(jsonrpc.single(*hello, electrum.CODES))
                 except BaseException:
                     connection.close()
                     raise
-                if connection.fingerprint is not None and self._tls != SYSTEM:
+                if connection.fingerprint is not None and self._row.tls != SYSTEM:
                     self._transport.pins[self.endpoint] = connection.fingerprint
                 self._connection = connection
             return self._connection

@@ -11,7 +11,6 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Missing, Reply, TokenFacts
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
-from hdscan.model.url import endpoint_identity, secrets
 from hdscan.provider.canaries import Canaries
 from hdscan.provider.connection import Connection
 from hdscan.wire import jsonrpc
@@ -33,13 +32,13 @@ class Transport(Protocol):
     seconds: float
     pins: dict[str, str]
 
-    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
-        """Exchange one request below a base URL for its reply; CallError TIMEOUT, UNREACHABLE or MALFORMED (size, no HTTP).
+    async def send(self, endpoint: Endpoint, request: Request, sent: Callable[[], None] | None = None) -> Response:
+        """Exchange one request below an endpoint's url for its reply; CallError TIMEOUT, UNREACHABLE or MALFORMED (size).
 
         `sent` is called when the request goes out, which is later than now where a connection has to be made.
         """
 
-    async def dial(self, url: str, tls: str) -> Connection:
+    async def dial(self, endpoint: Endpoint) -> Connection:
         """Connect to ssl://host:port or tcp://host:port; raises CallError UNREACHABLE, also for a refused certificate."""
 
 
@@ -80,7 +79,7 @@ class Remote(ABC):
         self.protocol = link.protocol
         self.name = endpoint.provider_name(link.protocol)
         self.chain = chain.id
-        self.endpoint = endpoint_identity(endpoint.url)
+        self.endpoint = endpoint.identity
         self.operator = endpoint.operated_by
         self.trusted = endpoint.trusted
         self.costs_items = self.counts_items and endpoint.cost is Cost.ITEM
@@ -96,8 +95,8 @@ class Remote(ABC):
         self.sent: Callable[[], None] | None = None
         self.held: Callable[[str, str | None], None] | None = None
         self._chain = chain
-        self._url = endpoint.url
-        self._secrets = tuple(secret.encode() for secret in secrets(endpoint.url))
+        self._row = endpoint
+        self._secrets = tuple(secret.encode() for secret in endpoint.secrets)
         self._transport = link.transport
         self._clock = link.clock
 
@@ -145,7 +144,7 @@ class Remote(ABC):
         return msgspec.structs.replace(reply, outcomes=tuple(outcomes), note=note)
 
     async def ask(self, request: Request) -> Response:
-        response = await self._transport.send(self._url, request, self.sent)
+        response = await self._transport.send(self._row, request, self.sent)
         if self.held is not None and response.status == 200 and (wait := response.headers.get("retry-after")) is not None:
             self.held(wait, response.headers.get("date"))
         body = response.body

@@ -11,10 +11,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
 import aiohttp
+import msgspec
 from yarl import URL
 
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.url import check_url, endpoint_identity
+from hdscan.model.url import check_url, without_user
 from hdscan.provider.connection import MOST_BYTES, Connection
 from hdscan.provider.dial import dial
 from hdscan.wire.http import Request, Response
@@ -33,6 +35,7 @@ class AioTransport:
     def __init__(self, request_timeout: float) -> None:
         self.seconds = request_timeout
         self.pins: dict[str, str] = {}
+        self._ways: dict[Endpoint, _Way] = {}
         self._dialled: WeakSet[Connection] = WeakSet()
         self._session: aiohttp.ClientSession | None = None
 
@@ -61,11 +64,11 @@ class AioTransport:
             connection.close()
         await asyncio.sleep(0)  # closed transports are released in the loop's next iteration
 
-    async def send(self, base_url: str, request: Request, sent: Callable[[], None] | None = None) -> Response:
-        check_url(base_url)
+    async def send(self, endpoint: Endpoint, request: Request, sent: Callable[[], None] | None = None) -> Response:
         assert self._session is not None, "the transport is not open"
-        url = URL(join(base_url, request), encoded=True)
-        headers = {"Content-Type": request.content} if request.body is not None else None
+        way = self._ways.get(endpoint) or self._way(endpoint)
+        url = URL(join(way.base_url, request), encoded=True)
+        headers = way.headers if request.body is None else way.headers | {"Content-Type": request.content}
         try:
             async with self._session.request(
                 request.method, url, data=request.body, headers=headers, allow_redirects=False, trace_request_ctx=sent
@@ -77,11 +80,26 @@ class AioTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CallError(ReadCode.UNREACHABLE, _reason(error), wordless=_wordless(error)) from None
 
-    async def dial(self, url: str, tls: str) -> Connection:
-        connection, fingerprint = await dial(url, tls, self.pins.get(endpoint_identity(url)), Connection)
+    async def dial(self, endpoint: Endpoint) -> Connection:
+        connection, fingerprint = await dial(endpoint, self.pins.get(endpoint.identity), Connection)
         connection.fingerprint = fingerprint
         self._dialled.add(connection)
         return connection
+
+    def _way(self, endpoint: Endpoint) -> "_Way":
+        """Decide once how an endpoint is asked."""
+        check_url(endpoint.url)
+        base_url, authorization = without_user(endpoint.url)
+        headers = dict(endpoint.headers) | ({"Authorization": authorization} if authorization else {})
+        self._ways[endpoint] = way = _Way(base_url, headers)
+        return way
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How an endpoint is asked: below which URL, and with which headers."""
+
+    base_url: str
+    headers: dict[str, str]
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -13,8 +13,9 @@ from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.protocol import PROTOCOLS, Protocol
-from hdscan.settings.rows import VARIABLE, Register, Rows
+from hdscan.settings.rows import Register, Rows
 from hdscan.settings.schema import ROWS, LogLevel, ScanSettings, TopLevel, did_you_mean, parse
+from hdscan.settings.variables import names
 
 TABLES = ("scan", *ROWS)
 SCAN_VARIABLES = {f"HDSCAN_SCAN_{key.upper()}": key for key in ScanSettings.__struct_fields__}
@@ -93,8 +94,7 @@ def load(
     paths = _paths(config, user, environ, cwd)
     catalogue = files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8")
     layers = [_layer(tomllib.loads(catalogue), "catalogue.toml"), *(_read(path) for path in paths)]
-    urls = [row.url for layer in layers for _, row in layer.rows.endpoint]
-    layers.append(_environment(environ, {name for url in urls for name in VARIABLE.findall(url)}))
+    layers.append(_environment(environ, {name for layer in layers for _, row in layer.rows.endpoint for name in names(row)}))
     layers.append(Layer(_given(TopLevel, {key: value for key, value in flags.items() if value is not None}, "flags"), {}))
 
     top = TopLevel(**{key: value for layer in layers for key, value in layer.top.items()})
@@ -104,7 +104,7 @@ def load(
     db = top.db or _default_db(user, top.network)
     if not db.startswith(("sqlite:///", "postgresql://")):  # not repeated, as it may hold a password
         raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
-    register = Register(top.network, environ, protocols, scan.commitment)
+    register = Register(top.network, environ, cwd, protocols, scan.commitment)
     for layer in layers:
         register.add(layer.rows)
     return Settings(
@@ -166,7 +166,7 @@ def _given(kind: type[T], raw: Any, where: str, *, strict: bool = True, known: t
     return {key: getattr(values, key) for key in raw}
 
 
-def _environment(environ: Mapping[str, str], used_in_urls: set[str]) -> Layer:
+def _environment(environ: Mapping[str, str], used_in_rows: set[str]) -> Layer:
     """The HDSCAN_* variables; an unknown one is an error, like an unknown key."""
     top: dict[str, Any] = {}
     scan: dict[str, Any] = {}
@@ -175,7 +175,7 @@ def _environment(environ: Mapping[str, str], used_in_urls: set[str]) -> Layer:
             top |= _given(TopLevel, {TOP_VARIABLES[name]: text}, name, strict=False)
         elif name in SCAN_VARIABLES and text:
             scan |= _given(ScanSettings, {SCAN_VARIABLES[name]: text}, name, strict=False)
-        elif name.startswith("HDSCAN_") and name not in VARIABLES and name not in used_in_urls:
+        elif name.startswith("HDSCAN_") and name not in VARIABLES and name not in used_in_rows:
             raise ConfigError(f"environment: unknown variable {name}{did_you_mean(name, VARIABLES)}")
     return Layer(top, scan)
 

@@ -1,8 +1,8 @@
 """Combine the rows of all files into chains, tokens and endpoints; later files win."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -12,10 +12,10 @@ from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.model.protocol import PROTOCOLS, Protocol
-from hdscan.model.url import check_url
+from hdscan.model.url import check_url, without_user
+from hdscan.settings.headers import read_headers
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
-
-VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+from hdscan.settings.variables import Expander
 
 PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 
@@ -37,6 +37,7 @@ class Register(msgspec.Struct):
 
     network: Network
     environ: Mapping[str, str]
+    cwd: Path
     protocols: Mapping[str, Protocol]
     commitment: str
     chains: dict[str, Chain] = {}
@@ -135,20 +136,26 @@ class Register(msgspec.Struct):
 
     def _endpoint(self, row: EndpointRow) -> Endpoint:
         rows = self._protocols(row)
-        unset = [name for name in VARIABLE.findall(row.url) if not self.environ.get(name)]
-        url = row.url if unset else VARIABLE.sub(lambda match: self.environ[match.group(1)], row.url)
-        if not unset:
+        keys = Expander(self.environ, self.cwd)
+        url, headers = keys.url(row.url), read_headers(row.headers or {}, keys)
+        if off := keys.missing:
+            url = row.url
+        else:
             check_url(url, lines=rows[0].lines)
+        if headers and rows[0].lines:
+            raise ConfigError("headers are for hosts that speak HTTP only")
+        if any(name.lower() == "authorization" for name, _ in headers) and without_user(url)[1]:
+            raise ConfigError("headers cannot set Authorization where the url has a user and password")
         if row.tls != "system" and not url.startswith("ssl://"):
             raise ConfigError("tls is for electrum hosts with a url of ssl:// only")
         for other in self.endpoints.values():
             if other.name == row.name and other.chain != row.chain:
                 raise ConfigError(f"'{row.name}' is the name of an endpoint of {other.chain}; names are unique")
-            if other.name != row.name and other.chain == row.chain and other.url == url:
+            if other.name != row.name and other.chain == row.chain and (other.url, other.headers) == (url, headers):
                 raise ConfigError(f"has the url of '{other.name}'; one host has one rate: give one row a list of protocols")
         same = {key: getattr(row, key) for key in Endpoint.__struct_fields__ if hasattr(row, key)}
-        off = f"off until {' and '.join(unset)} is set in the environment" if unset else None
-        return Endpoint(**same | {"url": url, "protocols": tuple(each.name for each in rows), "disabled": off})
+        made = {"url": url, "headers": headers, "protocols": tuple(each.name for each in rows), "disabled": off}
+        return Endpoint(**same | made)
 
     def _protocols(self, row: EndpointRow) -> tuple[Protocol, ...]:
         family = self._known(row.chain).family

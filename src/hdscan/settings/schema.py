@@ -110,6 +110,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Count | None = None
     operator: str | None = None
     trusted: bool = False
+    headers: dict[str, str] | None = None
     tls: Annotated[str, Meta(pattern=r"^(system|pin|sha256:[0-9a-f]{64})\Z")] = "system"
     network: Network | None = None
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hdscan.model.chain import Chain
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.url import origin
 from hdscan.settings.load import Settings
 
@@ -23,7 +24,7 @@ def shown(settings: Settings) -> dict[str, Any]:
         "scan": msgspec.to_builtins(settings.scan),
         "chain": [_chain(chain) for chain in settings.chains.values()],
         "token": [msgspec.to_builtins(asset) for assets in settings.assets.values() for asset in assets if not asset.is_native],
-        "endpoint": [msgspec.to_builtins(each) | {"url": origin(each.url)} for each in settings.endpoints],
+        "endpoint": [_endpoint(each) for each in settings.endpoints],
     }
 
 
@@ -35,13 +36,20 @@ def show(settings: Settings) -> str:
     for table, value in values.items():
         for row in value if isinstance(value, list) else [value] if isinstance(value, dict) else []:
             lines += ["", f"[[{table}]]" if isinstance(value, list) else f"[{table}]"]
-            lines += [_line(key, each) for key, each in row.items() if each is not None]
+            lines += [_line(key, each) for key, each in row.items() if each is not None and each != {}]
     return "\n".join(lines) + "\n"
 
 
 def template() -> str:
     """The hdscan.toml that `config init` writes: every key, explained and commented out."""
     return files("hdscan").joinpath("settings/template.toml").read_text(encoding="utf-8")
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    """An endpoint without its keys."""
+    headers = dict.fromkeys((name for name, _ in endpoint.headers), "[key]")
+    row: dict[str, Any] = msgspec.to_builtins(endpoint)
+    return row | {"url": origin(endpoint.url), "headers": headers}
 
 
 def _chain(chain: Chain) -> dict[str, Any]:
@@ -56,6 +64,8 @@ def _chain(chain: Chain) -> dict[str, Any]:
 
 def _line(key: str, value: Any) -> str:
     """A key and its value as TOML; JSON's strings, numbers, booleans and lists are TOML's too."""
+    if isinstance(value, dict):
+        return f"{key} = {{ {', '.join(_line(json.dumps(name), each) for name, each in value.items())} }}"
     return f"{key} = {json.dumps(value, ensure_ascii=False)}"
 
 

@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from hdscan.app.doctor.finding import Finding, Level
+from hdscan.model.endpoint import Endpoint
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.retry_after import http_date
 from hdscan.provider.transport import AioTransport
@@ -48,9 +49,9 @@ class Listening(AioTransport):
         self._now = clock
 
     # requests and replies are types of `wire`, which app does not import
-    async def send(self, base_url: str, request: Any, sent: Callable[[], None] | None = None) -> Any:
+    async def send(self, endpoint: Endpoint, request: Any, sent: Callable[[], None] | None = None) -> Any:
         asked = self._now()
-        response = await super().send(base_url, request, sent)
+        response = await super().send(endpoint, request, sent)
         received = self._now()
         said = http_date(response.headers.get("date", ""), received)
         if said is not None:

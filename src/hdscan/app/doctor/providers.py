@@ -21,13 +21,13 @@ MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.NOT_SERVED, ReadCode.BAD_KEY}  #
 MENDS = {
     ReadCode.WRONG_CHAIN: "correct the `url` or the `chain` of its [[endpoint]] row",
     ReadCode.NOT_SERVED: "correct the `url` or the `chain` of its [[endpoint]] row, or remove it",
-    ReadCode.BAD_KEY: "correct the key in the `url` of its [[endpoint]] row, or the variable that the url names",
+    ReadCode.BAD_KEY: "correct the key in its [[endpoint]] row, or the variable or file that the row names",
     ReadCode.THROTTLED: "lower its `rate` if this comes again; is anything else using this host from here?",
     ReadCode.QUOTA: "wait for its allowance to be renewed, or add another provider for this chain",
     ReadCode.UNREACHABLE: "check the network, the firewall and its `url`; scans go on with the others meanwhile",
     ReadCode.TIMEOUT: "check the network; scans go on with the others meanwhile",
 }
-SET_KEY = "set that variable where hdscan runs, or leave this provider out"
+SET_KEY = "set that variable or write that file where hdscan runs, or leave this provider out"
 ADD_PROVIDER = "add an [[endpoint]] row for {chain} to hdscan.toml, or fix one of those above"
 SECOND_OPERATOR = "add an [[endpoint]] row of another operator for {chain} to hdscan.toml, or mark your own node as trusted"
 TRY_LATER = "try again later; scans go on with the others meanwhile"
