@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
 
+import aiohttp
 import uvloop
+from yarl import URL
 
 from bench.table import row
 from hdscan.app.demo import simulated_settings
@@ -20,7 +22,7 @@ from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
 from hdscan.pool.policy import Policy
 from hdscan.pool.upstream import Upstream
-from hdscan.provider.transport import AioTransport
+from hdscan.provider.transport import PER_HOST, AioTransport
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
 from hdscan.wire.http import Request, Response
@@ -74,17 +76,22 @@ async def _pooled(chain: Chain, upstreams: Sequence[Upstream], work: list[Readin
     return spent
 
 
-async def _bare(transport: AioTransport, requests: list[tuple[Endpoint, Request]]) -> float:
-    """CPU seconds of sending the same requests and reading the replies' bytes."""
-    todo = iter(requests)
+async def _bare(requests: list[tuple[Endpoint, Request]]) -> float:
+    """CPU seconds of sending the same requests by aiohttp's session and reading the replies' bytes."""
+    todo = iter([(str(URL(row.url + each.path).update_query(each.query)), each) for row, each in requests])
+    json = {"Content-Type": "application/json"}
 
-    async def worker() -> None:
-        for endpoint, request in todo:
-            await transport.send(endpoint, request)
+    async def worker(session: aiohttp.ClientSession) -> None:
+        for url, each in todo:
+            async with session.request(each.method, url, data=each.body, headers=json if each.body else None) as reply:
+                assert await reply.read()
+                assert reply.status == 200
 
-    cpu = process_time()
-    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-    return process_time() - cpu
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        cpu = process_time()
+        await asyncio.gather(*(worker(session) for _ in range(IN_FLIGHT)))
+        return process_time() - cpu
 
 
 async def _measure(protocol: str, chain: str, addresses: int) -> None:
@@ -95,8 +102,8 @@ async def _measure(protocol: str, chain: str, addresses: int) -> None:
         texts = list(sim.world[chain].addresses())
         work = [Reading(index, text, asset) for index, text in enumerate(texts) for asset in assets]
         cpu = await _pooled(settings.chains[chain], make_fleet(settings, transport, steady_clock()).upstreams[chain], work)
-        requests = list(transport.sent)
-        bare = await _bare(transport, requests)
+        requests = transport.sent
+        bare = await _bare(requests)
     row(
         f"{protocol}: {len(work):,} readings, {len(requests):,} calls",
         f"{len(work) / cpu:,.0f} /s per core",

@@ -11,7 +11,8 @@ import pytest
 
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ConfigError, ReadCode
-from hdscan.provider.transport import MOST_BYTES, PER_HOST, AioTransport, join
+from hdscan.provider.connection import MOST_BYTES
+from hdscan.provider.transport import PER_HOST, AioTransport
 from hdscan.wire.http import Request, Response
 from tests.provider.server import HANG, RESET, Asked, endpoint, http, serving
 
@@ -77,12 +78,6 @@ def test_headers_of_the_row_and_user_and_password_travel() -> None:
         assert asked.headers["authorization"] == "Basic dXNAZXI6cMOkc3M="
     assert seen[1].headers["content-type"] == "application/json"
     assert not {"tron-pro-api-key", "authorization"} & set(seen[2].headers), "another row's keys stay its own"
-
-
-def test_the_requests_query_replaces_the_bases() -> None:
-    request = Request(query={"chainid": "56"})
-    assert join("https://h/api?chainid=1&apikey=k%2Fx", request) == "https://h/api?apikey=k%2Fx&chainid=56"
-    assert join("https://u:p@h:8545/", Request(path="/x")) == "https://u:p@h:8545/x"
 
 
 def test_a_hanging_host_times_out() -> None:

@@ -22,7 +22,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A reply: `headers` with lower-case names, `body` after decompression."""
+    """A reply: `headers` that are looked up by lower-case names, `body` after decompression."""
 
     status: int
     headers: Mapping[str, str]
