@@ -24,6 +24,7 @@ LATE = {  # the imports within functions, so that a command starts without what 
     "cli/__init__.py": {"hdscan.app", "hdscan.cli.log", "hdscan.cli.text"},  # to report an error; --help has none
     "cli/demo.py": {"hdscan.cli.serve"},  # the web server: --serve alone
     "cli/stdout.py": {"hdscan.app.spreadsheet"},  # --csv alone; --help writes without the database
+    "cli/tokens.py": {"hdscan.app.token_proof", "hdscan.cli.follow"},  # the network: `tokens add` alone
     "store/migrate.py": {"alembic", "alembic.config"},  # only a database to create or migrate needs it
     "store/sqlite.py": {"filelock"},  # only a writer needs it
     "wire/solana.py": {"solders.pubkey", "solders.token.associated"},  # 20 ms; a list of providers needs none of it

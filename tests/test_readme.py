@@ -21,10 +21,12 @@ import hdscan
 from hdscan.app import Imported, wallet
 from hdscan.app.demo import DemoReport
 from hdscan.app.doctor import Checkup
+from hdscan.app.tokens import Token
 from hdscan.cli import app, lazy
 from hdscan.cli.deriving import Derived
 from hdscan.cli.reports import StatusRow
 from hdscan.model import events
+from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ReadCode
 from hdscan.model.explain import Explained
@@ -43,11 +45,17 @@ PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in [ROOT 
 CLI, PROVIDERS = PAGES["docs/cli.md"], PAGES["docs/providers.md"]
 POLYGON = evm_chain(137, "polygon", "POL", {"USDT": ("0xc2132D05D31c914a87C6611C10748AEb04B58e8F", 6)})
 CHAINS = (BTC, BSC, SOL, POLYGON)
+UNKNOWN = (  # tokens that the pages add
+    Asset("bsc", "TWT", 18, "0x4B0F1812e5Df2A09796481Ff14017e6005508003"),
+    Asset("bsc", "DAI", 18, "0x1AF3F329e8BE154074D8769D1FFa4eE058B1DBc3"),
+    Asset("sol", "HNT", 8, "hntyVP6YFm1Hg25TN9WGLqM12b8TQmcknKrdu1oxWux"),
+)
 EVM = ("evm-multicall", "evm-rpc")
 HOSTS = tuple(  # they bear all pages at once, each at the rate that they publish
     HostSpec(name=f"{chain}-host", chain=chain, protocols=protocols, rate=500, hidden_rate=1e6, burst=1e3, latency=0.002)
     for chain, protocols in {"btc": ("esplora",), "bsc": EVM, "sol": ("solana-rpc",), "polygon": EVM}.items()
 )
+SECOND = tuple(msgspec.structs.replace(host, name=f"{host.name}-2") for host in HOSTS if host.chain in ("bsc", "sol"))
 LINES = HostSpec(name="btc-lines", chain="btc", protocols=("electrum",), rate=500, hidden_rate=1e6, burst=1e3, tls=True)
 SPANS = {"per_minute": "a minute", "per_hour": "an hour", "per_day": "a day", "per_month": "a month"}
 NONE = "\N{EN DASH}"  # in a cell of a table
@@ -92,8 +100,12 @@ def first_cells(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulated]:
-    """A host per chain, all well."""
-    running = Simulated(Config(addresses=20, hosts=(*HOSTS, LINES), chains=CHAINS))
+    """A host per chain, and a second one where pages prove tokens, all well."""
+    chains = tuple(
+        msgspec.structs.replace(each, assets=(*each.assets, *(asset for asset in UNKNOWN if asset.chain == each.chain.id)))
+        for each in CHAINS
+    )
+    running = Simulated(Config(addresses=20, hosts=(*HOSTS, *SECOND, LINES), chains=chains))
     yield running
     running.close()
 
@@ -260,6 +272,7 @@ SHAPES = {
     "gaps": Gap,
     "explain": Explained,
     "providers": ProviderStatus,
+    "tokens": Token,
     "demo": DemoReport,
     "doctor": Checkup,
 }

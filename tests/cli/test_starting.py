@@ -40,6 +40,8 @@ def used(hdscan: Hdscan) -> Hdscan:
         "providers",
         f"explain {BTC_ADDRESS}",
         "import --chain btc list.txt",
+        "tokens",
+        "tokens --csv",
         "config show",
         "config show --json",
     ],

@@ -26,6 +26,7 @@ COMMANDS = {
     "gaps": Row("reports", "List what the last scan could not read, with every provider's reason."),
     "explain": Row("explain", "Show what is known of an address, and why each provider was or was not asked."),
     "providers": Row("reports", "Show every provider as last seen: state, breaker, rate, pause, counts, last error."),
+    "tokens": Row("tokens", "List the tokens that are read, add one, or take one out."),
     "serve": Row("serve", "Serve the dashboard and the HTTP API."),
     "demo": Row("demo", "Scan simulated chains through faulty providers, and compare with the truth."),
     "doctor": Row("doctor", "Check database, permissions, clock and providers, and say how to fix what is wrong."),

@@ -122,7 +122,7 @@ class TokenProofs:
         lone = {each.provider.operator for each in self._upstreams if each.provider.trusted or len(able) == 1}
         for enough, deciding in ((VOICES, words.keys()), (1, lone)):
             for operator in [each for each in words if each in deciding]:
-                voices = [other for other, said in words.items() if _agree(words[operator], said)]
+                voices = [other for other, said in words.items() if agree(words[operator], said)]
                 if len(voices) >= enough:
                     symbols = Counter(said.symbol for other in voices if (said := words[other]) and said.symbol)
                     symbol = next((symbol for symbol, count in symbols.items() if count >= enough), None)
@@ -152,7 +152,8 @@ def mismatch(asset: Asset, word: Word) -> str | None:
     return None
 
 
-def _agree(one: Word, other: Word) -> bool:
+def agree(one: Word, other: Word) -> bool:
+    """Whether two words say the same, as far as both say anything of the symbol."""
     if one is None or other is None:
         return one is other
     same_symbol = None in (one.symbol, other.symbol) or one.symbol == other.symbol

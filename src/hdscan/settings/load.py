@@ -27,7 +27,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything configured: `assets` are per chain, its own coin first; `files` are those that were read."""
+    """Everything configured: `assets` are per chain, its own coin first; `files` are those that were read, the strongest last.
+
+    `token_files` has the file of every token by chain and symbol, None for a built-in one.
+    """
 
     network: Network
     db: str
@@ -38,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     assets: Mapping[str, tuple[Asset, ...]]
     endpoints: tuple[Endpoint, ...]
     files: tuple[str, ...]
+    token_files: Mapping[tuple[str, str], str | None] = {}
 
     def chain(self, name: str) -> Chain:
         """The configured chain of this id; InputError lists those there are."""
@@ -117,6 +121,7 @@ def load(
         assets=register.assets(),
         endpoints=register.known_endpoints(),
         files=tuple(str(path) for path in paths),
+        token_files=register.token_files,
     )
 
 
@@ -131,7 +136,7 @@ def _paths(config: Path | None, user: Places, environ: Mapping[str, str], cwd: P
 
 def _read(path: Path) -> Layer:
     try:
-        return _layer(tomllib.loads(path.read_text(encoding="utf-8-sig")), str(path))
+        return _layer(tomllib.loads(path.read_text(encoding="utf-8-sig")), str(path), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -141,11 +146,11 @@ def _read(path: Path) -> Layer:
         raise ConfigError(f"{path}: is not valid TOML, at {place.rstrip(')')}") from None
 
 
-def _layer(raw: Mapping[str, Any], where: str) -> Layer:
+def _layer(raw: Mapping[str, Any], where: str, file: str | None = None) -> Layer:
     top = _given(TopLevel, {key: value for key, value in raw.items() if key not in TABLES}, where, known=TABLES)
     rows: dict[str, Any] = {table: _rows(kind, raw, table, where) for table, kind in ROWS.items()}
     scan = _given(ScanSettings, raw.get("scan", {}), f"{where}: [scan]")
-    return Layer(top, scan, Rows(top.get("catalogue", "replaced"), **rows))
+    return Layer(top, scan, Rows(file, top.get("catalogue", "replaced"), **rows))
 
 
 def _rows(kind: type[T], raw: Mapping[str, Any], table: str, where: str) -> tuple[tuple[str, T], ...]:

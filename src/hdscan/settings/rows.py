@@ -23,8 +23,9 @@ R = TypeVar("R", ChainRow, TokenRow, CanaryRow, EndpointRow)
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """The rows of one file, each with its place for errors."""
+    """The rows of one file, each with its place for errors; `file` is None for the built-in ones."""
 
+    file: str | None = None
     catalogue: Catalogue = "replaced"
     chain: tuple[tuple[str, ChainRow], ...] = ()
     token: tuple[tuple[str, TokenRow], ...] = ()
@@ -42,6 +43,7 @@ class Register(msgspec.Struct):
     commitment: str
     chains: dict[str, Chain] = {}
     tokens: dict[tuple[str, str], Asset] = {}
+    token_files: dict[tuple[str, str], str | None] = {}
     canaries: dict[str, tuple[str, ...]] = {}
     endpoints: dict[str, Endpoint] = {}
 
@@ -55,6 +57,7 @@ class Register(msgspec.Struct):
         for where, token in self._own(rows.token, "chain", "symbol"):
             with _at(where):
                 self.tokens[token.chain, token.symbol] = self._token(token)
+            self.token_files[token.chain, token.symbol] = rows.file
         for where, canary in self._own(rows.canary, "chain", "address"):
             with _at(where):
                 chain_id = self._known(canary.chain).id

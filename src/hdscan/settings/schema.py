@@ -23,7 +23,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 Prefix = Annotated[str, Meta(pattern=r"^[a-z]{1,20}\Z")]
 Version = Annotated[int, Meta(ge=0, le=255)]
 Symbol = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,32}\Z")]
-
+OnchainSymbol = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,64}\Z")]
 
 Commitment = Literal["finalized", "confirmed"]  # of Solana
 ReadAt = Literal["latest", "safe", "finalized"]  # block tags of EVM chains
@@ -82,7 +82,7 @@ class TokenRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbol: Symbol
     contract: str
     decimals: Decimals
-    onchain_symbol: Symbol | None = None
+    onchain_symbol: OnchainSymbol | None = None
     network: Network | None = None
 
 

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from hdscan.app.asking import database_file
 from hdscan.app.doctor.clock import clock_offline
-from hdscan.app.doctor.files import database_file, database_state, permissions
+from hdscan.app.doctor.files import database_state, permissions
 from hdscan.app.doctor.finding import Checkup, Finding, Level, checkup
 from hdscan.app.doctor.providers import Providers
 from hdscan.app.scanning import steady_clock

@@ -10,11 +10,6 @@ from hdscan.app.doctor.finding import Finding, Level
 from hdscan.store import Store
 
 
-def database_file(url: str) -> Path | None:
-    """The file of a SQLite URL, else None."""
-    return Path(url.removeprefix("sqlite:///")).expanduser() if url.startswith("sqlite:///") else None
-
-
 def database_state(store: Store | None, path: Path | None) -> Iterator[Finding]:
     """Check the database; `store` is None if it does not exist yet."""
     if store is not None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from hdscan.app.asking import PATIENCE, ask
 from hdscan.app.doctor.clock import Listening, clock_offline, clock_online
 from hdscan.app.doctor.finding import Finding, Level
 from hdscan.app.fleet import check_canaries, make_fleet, unchallenged
@@ -10,12 +11,10 @@ from hdscan.model.errors import CallError, LockedError, ReadCode
 from hdscan.model.reading import Kind
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.limiter import DAY, HOUR, MINUTE, MONTH
-from hdscan.pool.retry_after import retry_after
 from hdscan.pool.upstream import Upstream
 from hdscan.settings import Settings
 from hdscan.store import Store
 
-PATIENCE = 10.0  # seconds: for a limiter's turn, and for a reply
 PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day", MONTH: "month"}
 MISCONFIGURED = {ReadCode.WRONG_CHAIN, ReadCode.NOT_SERVED, ReadCode.BAD_KEY}  # other faults may be temporary
 MENDS = {
@@ -93,24 +92,20 @@ class Providers:
 
     async def _ask(self, upstream: Upstream, turn: asyncio.Lock) -> Finding:
         """Ask a provider to prove its chain when its limiter allows; one at a time per endpoint."""
+
+        async def proved() -> float:
+            began = self._clock()
+            await upstream.provider.prove()
+            return self._clock() - began
+
         async with turn:
-            began = self._clock()
-            ready = upstream.limiter.ready_at(1, began)
-            if ready - began > PATIENCE:
-                return self._limits(upstream)
-            await asyncio.sleep(max(0.0, ready - began))
-            upstream.limiter.take(1, self._clock())
-            began = self._clock()
             try:
-                await upstream.provider.prove()
+                seconds = await ask(upstream, 1, self._clock, proved)
             except CallError as error:
-                return self._trouble(upstream, error)
-            return self._limits(upstream, f"proves to serve {upstream.provider.chain} in {self._clock() - began:.2f} s; ")
+                return self._limits(upstream) if error.fault is ReadCode.UNAVAILABLE else self._trouble(upstream, error)
+            return self._limits(upstream, f"proves to serve {upstream.provider.chain} in {seconds:.2f} s; ")
 
     def _trouble(self, upstream: Upstream, error: CallError) -> Finding:
-        if error.fault in (ReadCode.THROTTLED, ReadCode.QUOTA):
-            wait = retry_after(error.retry_after, error.date, self._clock())
-            upstream.limiter.throttled(self._clock(), wait, quota=error.fault is ReadCode.QUOTA)
         self._failed.add(upstream.name)
         level = Level.FAIL if error.fault in MISCONFIGURED else Level.WARN
         return Finding(f"provider {upstream.name}", level, f"{error.fault}: {error.message}", MENDS.get(error.fault, TRY_LATER))
