@@ -68,6 +68,7 @@ class Scripted:
         names_blocks: bool = False,
         costs_items: bool = False,
         trusted: bool = False,
+        gathers: bool = False,
         tokens: Callable[[Asset, float], TokenFacts | ReadError | CallError] | None = None,
     ) -> None:
         self.name = name
@@ -82,6 +83,7 @@ class Scripted:
         self.states_head = states_head
         self.names_blocks = names_blocks
         self.trusted = trusted
+        self.gathers = gathers
         self.token_units = 1 if tokens else 0
         self.facts = tokens
         self.told: list[tuple[float, tuple[Asset, ...]]] = []

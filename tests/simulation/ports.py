@@ -52,6 +52,7 @@ class Observed:
         self.name, self.chain, self.endpoint, self.operator = real.name, real.chain, real.endpoint, real.operator
         self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
         self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
+        self.gathers = real.gathers
         self.names_blocks, self.token_units = real.names_blocks, real.token_units
         self.tokens, self.trusted = real.tokens, real.trusted
         self.prove, self.tip, self.block_hash = real.prove, real.tip, real.block_hash

@@ -159,7 +159,7 @@ class ChainPool:
         elif self._proofs.active:
             wake_at = min(self._wake_at(now), self._proofs.wake_at(now))
         # while everything is in flight no time counts, and a provider that hangs leaves its readings to others
-        self._outage_counts = self._has_work and self._held_until(now) <= now
+        self._outage_counts = self._has_work and self._held_until(now) <= now and not self.upstreams.gathered
         return self._outbox.actions(calls, wake_at, halt)
 
     def rest(self) -> Actions:
@@ -176,7 +176,7 @@ class ChainPool:
     def _wake_at(self, now: float) -> float:
         """When something may be possible that is not now, at most backoff_max from now."""
         times = [now + self._policy.backoff_max, now + self._outage.time_left, self._outage.until]
-        times.append(self._dispatcher.introductions_end(now))
+        times += [self._dispatcher.introductions_end(now), self._dispatcher.gathers_until(now)]
         for upstream in self.upstreams.in_service:
             openings = [self.upstreams.next_opening(upstream, now, (kind,)) for kind in upstream.breakers]
             times += [*openings, upstream.check_at, upstream.limiter.ready_at(1, now)]

@@ -7,11 +7,12 @@ from hdscan.pool.chain_watch import ChainWatch
 from hdscan.pool.effects import Trust
 from hdscan.pool.queue import WorkQueue, kind_of
 from hdscan.pool.upstream import Upstream
-from hdscan.pool.upstreams import Upstreams
+from hdscan.pool.upstreams import Upstreams, asked_first
 
 INTRODUCTION = 3.0  # seconds that the first provider waits for the last
 JUDGED = 3  # endpoints among which one can be seen to lag
 TIP_AGE = 20.0
+GATHER = 1.0  # seconds without new work after which a call that takes all there is begins
 
 
 class Dispatcher(msgspec.Struct, eq=False):
@@ -21,6 +22,8 @@ class Dispatcher(msgspec.Struct, eq=False):
     _watch: ChainWatch
     _queue: WorkQueue
     _began: float | None = None
+    _waiting: int = 0  # readings in the queue
+    _grew_at: float = 0.0
 
     def checks(self, now: float, *, final: bool = False) -> list[CheckCall]:
         """Proofs, and questions for a head or a block, that are due: one question per endpoint, whatever the protocol.
@@ -76,8 +79,17 @@ class Dispatcher(msgspec.Struct, eq=False):
         silent = any(self._watch.at(each.endpoint).height is None and not each.check_failed for each in service)
         return self._began + INTRODUCTION if judged and silent else now
 
+    def gathers_until(self, now: float) -> float:
+        """Until when a call that takes as long however much it reads waits for more."""
+        waiting, self._waiting = self._waiting, len(self._queue)
+        if self._waiting > waiting:
+            self._grew_at = now
+        return self._grew_at + GATHER if self._waiting < self._upstreams.at_once(now) else now
+
     def _read(self, upstream: Upstream, now: float) -> ReadCall | None:
         if not upstream.trusted or upstream.full or self._awaits_head(upstream):
+            return None
+        if upstream.provider.gathers and self.gathers_until(now) > now:
             return None
         if upstream.limiter.ready_at(upstream.least, now) > now:
             return None
@@ -89,7 +101,8 @@ class Dispatcher(msgspec.Struct, eq=False):
             if breaker is None or not breaker.allows(now, self._upstreams.longest(wanted, now)):
                 continue
             units = int(min(upstream.sizes[wanted].at(now), most))
-            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries)
+            fresh = asked_first(upstream) or not self._upstreams.reserved(wanted, now)
+            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries, fresh=fresh)
             if not batch:
                 continue
             kind = kind_of(batch)

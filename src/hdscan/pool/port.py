@@ -21,6 +21,7 @@ class Provider(Protocol):
     weight: Mapping[Kind, int]  # units that a reading of NATIVE or TOKEN takes (Solana: a token takes two keys)
     costs_items: bool  # the endpoint counts units, not calls, against its rate
     overhead: int  # units that it counts for a call beside its readings (Solana: the clock)
+    gathers: bool  # a call takes minutes however much it reads: one at a time, which waits for all that comes
     states_head: bool  # every reply names its own height, so that no tip call is needed
     names_blocks: bool  # `block_hash` can be asked
     token_units: int  # units that a token takes in a call of `tokens`; 0 where that cannot be asked

@@ -193,8 +193,13 @@ class WorkQueue:
             dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=lambda kind: (kind not in urgent, self._next_index(kind)))])
         )
 
-    def pull(self, provider: str, kind: Kind, units: int, weight: Mapping[Kind, int], *, retries: bool) -> list[PendingReading]:
-        """The next call for a provider: at most `units` of weight, in order; without `retries` only urgent and new work."""
+    def pull(
+        self, provider: str, kind: Kind, units: int, weight: Mapping[Kind, int], *, retries: bool, fresh: bool = True
+    ) -> list[PendingReading]:
+        """The next call for a provider: at most `units` of weight, in order.
+
+        Without `retries` only urgent and new work, without `fresh` nothing that nobody was asked for yet.
+        """
         batch: list[PendingReading] = []
         cap, left = NO_CAP, units
 
@@ -214,7 +219,7 @@ class WorkQueue:
                 pass
             if not lane:
                 del self._lanes[key]
-        queues = [q for q in self._fresh.values() if q and kind in (Kind.MIXED, q[0].reading.kind)]
+        queues = [q for q in self._fresh.values() if fresh and q and kind in (Kind.MIXED, q[0].reading.kind)]
         # addresses in step: an address's native coin and tokens in one call
         while queues and take(queue := min(queues, key=lambda q: q[0].reading.index)):
             if not queue:

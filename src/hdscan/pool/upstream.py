@@ -99,8 +99,9 @@ class Upstream:
 
     @property
     def full(self) -> bool:
-        """Whether as many calls are in flight as its rate needs."""
-        return self._in_flight >= max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
+        """Whether as many calls are in flight as its rate needs, or the one that holds all."""
+        needed = max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
+        return self._in_flight >= (1 if self.provider.gathers else needed)
 
     @property
     def check_at(self) -> float:

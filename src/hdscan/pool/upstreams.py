@@ -21,6 +21,7 @@ class Upstreams:
         self._upstreams = sorted(upstreams, key=lambda s: -max(s.provider.capacity.values()))
         self._policy = policy
         self._off = off
+        self._first = [each for each in self._upstreams if asked_first(each)]
 
     def __iter__(self) -> Iterator[Upstream]:
         return iter(self._upstreams)
@@ -58,6 +59,24 @@ class Upstreams:
         soon = now + self._policy.backoff_max
         return {kind: frozenset(each.name for each in self.in_service if steady(each, kind, now, soon)) for kind in KINDS}
 
+    def reserved(self, kind: Kind, now: float) -> bool:
+        """Whether new readings for this kind of call are kept for those that are asked first, as one of them can take them."""
+        kinds = KINDS if kind is Kind.MIXED else (kind,)
+        return any(self._serves_soon(each, each_kind, now) for each in self._first for each_kind in kinds)
+
+    def at_once(self, now: float) -> int:
+        """Readings that the one call of a provider that gathers would take now, 0 where there is none."""
+        sizes = ((each, kind, size) for each in self._first if each.provider.gathers for kind, size in each.sizes.items())
+        return max((size.at(now) for each, kind, size in sizes if self._serves_soon(each, kind, now)), default=0)
+
+    def _serves_soon(self, upstream: Upstream, kind: Kind, now: float) -> bool:
+        return not upstream.trust.out and steady(upstream, kind, now, now + self._policy.backoff_max)
+
+    @property
+    def gathered(self) -> bool:
+        """Whether a call that takes minutes is under way."""
+        return any(each.provider.gathers and each.full for each in self._first)
+
     def longest(self, kind: Kind, now: float) -> float | None:
         """The longest an open breaker may wait: backoff_max where no other can serve this kind of call soon."""
         soon = now + self._policy.backoff_max
@@ -89,6 +108,11 @@ class Upstreams:
             why = each.why or each.last_error or (blockage.reason if blockage else "not asked")
             named.append(f"{each.name}: {why}")
         return "; ".join([*named, *self._off]) or "none is configured"
+
+
+def asked_first(upstream: Upstream) -> bool:
+    """Whether new readings go to it rather than to others: the user's own, or one whose call takes all of them."""
+    return upstream.provider.trusted or upstream.provider.gathers
 
 
 class Blockage(msgspec.Struct, frozen=True):

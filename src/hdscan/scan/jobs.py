@@ -47,6 +47,11 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         return not (self.asked or self.fresh or self.questions)
 
     @property
+    def size(self) -> int:
+        """How many readings it holds."""
+        return len(self.readings) or len(self.cases)
+
+    @property
     def corroborates(self) -> bool:
         """Whether nothing but second words is missing."""
         return len(self.results) + len(self.cases) == len(self.readings)

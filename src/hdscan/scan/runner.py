@@ -27,8 +27,8 @@ from hdscan.scan.jobs import Job
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 
-IN_FLIGHT = 4  # jobs, those apart that wait for nothing but second words
-MOST_IN_FLIGHT = 16  # jobs
+IN_FLIGHT = 4  # jobs, those apart that wait for nothing but second words; more where one call takes more
+MOST_IN_FLIGHT = 16  # jobs, likewise
 HASTE = 5.0  # seconds that a chunk waits for second words
 SILENCE = 15.0  # seconds without any answer, after which nothing waits for second words
 
@@ -59,7 +59,9 @@ class Runner:
     @property
     def has_room(self) -> bool:
         begun = sum(not job.corroborates for job in self.jobs.values())
-        return begun < IN_FLIGHT and len(self.jobs) < MOST_IN_FLIGHT
+        if begun < IN_FLIGHT and len(self.jobs) < MOST_IN_FLIGHT:
+            return True
+        return sum(job.size for job in self.jobs.values()) < self._pool.upstreams.at_once(self._clock())
 
     def submit(self, job: Job) -> None:
         job.number = next(self._numbers)
