@@ -17,6 +17,7 @@ LATE = {  # the imports within functions, so that a command starts without what 
     "app/wallet.py": {  # scanner, protocols and wallycore: reading needs none of them
         "hdscan.app.explain",
         "hdscan.app.fleet",
+        "hdscan.app.planning",
         "hdscan.app.scanning",
         "hdscan.keys.listing",
         "hdscan.scan.progress",

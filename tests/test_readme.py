@@ -30,6 +30,7 @@ from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ReadCode
 from hdscan.model.explain import Explained
+from hdscan.model.forecast import ChainEntry, Forecast
 from hdscan.model.scan import BalanceRow, Gap, ProviderState, ProviderStatus, ScanResult
 from hdscan.pool.port import Provider
 from hdscan.settings import load
@@ -266,6 +267,8 @@ def test_every_option_is_documented_and_no_other(name: str) -> None:
 SHAPES = {
     "import": Imported,
     "derive": Derived,
+    "plan": Forecast,
+    "chains": ChainEntry,
     "scan": ScanResult,
     "status": StatusRow,
     "balances": BalanceRow,

@@ -13,7 +13,9 @@ from tests.cli.conftest import Hdscan
 COMMANDS = [
     "import",
     "derive",
+    "plan",
     "scan",
+    "chains",
     "status",
     "balances",
     "gaps",

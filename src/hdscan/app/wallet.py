@@ -26,6 +26,7 @@ import msgspec
 from hdscan.model.chain import BadLine, Chain
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
+from hdscan.model.forecast import Forecast
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRequest, ScanResult, Status
 from hdscan.provider.registry import REGISTRY
 from hdscan.settings import Settings, load
@@ -142,6 +143,12 @@ class Wallet:
                             yield event
                 finally:
                     self.result, self._engine = engine.result, None
+
+    def plan(self, request: ScanRequest | None = None) -> Forecast:
+        """What the scan that a request means will take; nothing is asked. ScanRefused as by `scan`."""
+        from hdscan.app.planning import plan
+
+        return plan(self.settings, self.store, request or ScanRequest(), time.time())
 
     @contextmanager
     def held(self, command: str) -> Iterator[None]:

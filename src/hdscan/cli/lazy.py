@@ -20,6 +20,7 @@ class Row(NamedTuple):
 COMMANDS = {
     "import": Row("importing", "Add addresses from a file: one a line, or CSV with an 'address' column."),
     "derive": Row("deriving", "Add addresses derived from an extended public key or a mnemonic."),
+    "plan": Row("planning", "Show what the next scan will ask of whom, and how long it takes; nothing is asked."),
     "scan": Row("scan", "Read the balance of every address; resumes a scan that did not end."),
     "status": Row("reports", "Show how far the last scan of every chain is."),
     "balances": Row("reports", "Show what is held: totals per asset, then the addresses that hold something."),
@@ -27,6 +28,7 @@ COMMANDS = {
     "explain": Row("explain", "Show what is known of an address, and why each provider was or was not asked."),
     "providers": Row("reports", "Show every provider as last seen: state, breaker, rate, pause, counts, last error."),
     "tokens": Row("tokens", "List the tokens that are read, add one, or take one out."),
+    "chains": Row("planning", "List the chains with their hosts, keys that help, and what 1,000 addresses take."),
     "serve": Row("serve", "Serve the dashboard and the HTTP API."),
     "demo": Row("demo", "Scan simulated chains through faulty providers, and compare with the truth."),
     "doctor": Row("doctor", "Check database, permissions, clock and providers, and say how to fix what is wrong."),

@@ -12,6 +12,7 @@ from hdscan.cli.call import FAILED, INTERRUPTED, OK, UNREAD, Call
 from hdscan.cli.display import Display, display_of
 from hdscan.cli.follow import Interrupt, follow, run
 from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, option, settings_of
+from hdscan.cli.planning import first_line
 from hdscan.cli.stdout import Form, form, write_json
 from hdscan.cli.table import confirmed_words, show, totals_table
 from hdscan.cli.text import audit_words
@@ -77,6 +78,7 @@ def scan(
         for name in asset or ():
             settings.asset(name, chain)
         request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry, audit)
+        shown.note(first_line(wallet.plan(request)))
         return run(_scan(wallet, request, shown, as_form, watch))
 
 

@@ -31,6 +31,7 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     operator: str | None = None
     trusted: bool = False  # the user's own: its word alone is enough
     disabled: str | None = None  # why it is off, e.g. a missing key
+    lacks: tuple[str, ...] = ()  # environment variables that would switch it on
     headers: Headers = ()  # sent with every request; their values are keys
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
 

@@ -100,8 +100,12 @@ class Upstream:
     @property
     def full(self) -> bool:
         """Whether as many calls are in flight as its rate needs, or the one that holds all."""
-        needed = max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
-        return self._in_flight >= (1 if self.provider.gathers else needed)
+        return self._in_flight >= self.slots
+
+    @property
+    def slots(self) -> int:
+        """Calls in flight at most."""
+        return 1 if self.provider.gathers else max(FEWEST, min(MOST, ceil(self.limiter.ceiling * ANSWER_TIME)))
 
     @property
     def check_at(self) -> float:

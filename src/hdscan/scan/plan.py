@@ -14,6 +14,7 @@ from hdscan.scan.runner import IN_FLIGHT
 from hdscan.store import Store
 
 CHUNK_SECONDS = 5.0
+FUNDED = 0.1  # of the addresses that were never read, for want of knowing: those take second words
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -23,6 +24,15 @@ class Plan(msgspec.Struct, frozen=True):
     chains: tuple[ChainScan, ...]
     retry: bool
     audit: bool = False
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What is left to read of a chain: readings by kind, and the share of them that will need a second word."""
+
+    chain: str
+    addresses: int
+    left: dict[Kind, float]
+    doubts: float
 
 
 def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: int) -> int:
@@ -68,29 +78,69 @@ def make_plan(
     `assets` and `upstreams` are per chain, `largest` is addresses per chunk, `audit` is the configured one, and
     `seed` selects the zeros of a new one.
     """
-    chains = _chains(store, request, assets)
-    symbols = {symbol.upper() for symbol in request.assets}
     percent = request.audit if request.audit is not None else None if isinstance(audit, str) else audit
     minimum = AuditPlan(percent, seed)
-    latest = [record for chain in chains if (record := store.scans.latest(chain))]
-    wanted = _left_to_retry(latest) if request.retry else [] if request.restart else _unfinished(latest, symbols)
-    if wanted:
-        records = _newest(wanted, latest, assets)
+    records, chosen = _meant(store, request, assets)
+    if records:
         if request.audit is not None:
             for record in records:
                 store.audits.plan(record.scan_id, record.chain, minimum)
             records = [msgspec.structs.replace(record, audit=request.audit) for record in records]
         return Plan(records[0].scan_id, tuple(records), request.retry, request.audit is not None)
     plans = []
-    for chain in chains:
-        if chosen := [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols]:
-            size = chunk_size(upstreams[chain], chosen, largest)
-            plans.append(ChainPlan(chain, tuple(a.symbol for a in chosen), store.addresses.count(chain), size, minimum))
-    if not plans:
-        known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
-        raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
+    for chain, read in chosen.items():
+        size = chunk_size(upstreams[chain], read, largest)
+        plans.append(ChainPlan(chain, tuple(a.symbol for a in read), store.addresses.count(chain), size, minimum))
     scan_id = store.scans.begin(plans, now)
     return Plan(scan_id, store.scans.scan(scan_id), retry=False)
+
+
+def outlook(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[Asset]]) -> list[Outlook]:
+    """What the scan that a request means has left to read; ScanRefused as by `make_plan`, but nothing is begun."""
+    records, chosen = _meant(store, request, assets)
+    if records:
+        return [_rest(record, assets[record.chain], retry=request.retry) for record in records]
+    found = []
+    for chain, read in chosen.items():
+        count, before = store.addresses.count(chain), store.scans.latest(chain)
+        new = max(0, count - before.addresses) / count if before and before.read else 1.0
+        found.append(whole(chain, count, read, FUNDED * new))
+    return found
+
+
+def whole(chain: str, addresses: int, assets: Sequence[Asset], doubts: float = FUNDED) -> Outlook:
+    """A scan of so many addresses from the beginning."""
+    return Outlook(chain, addresses, _by_kind(assets, addresses * len(assets)), doubts)
+
+
+def _rest(record: ChainScan, assets: Sequence[Asset], *, retry: bool) -> Outlook:
+    """What is left of a scan, or with `retry` of its gaps."""
+    read = [asset for asset in assets if asset.symbol in record.assets]
+    left = record.open if retry else record.readings - record.ended
+    doubts = record.funded / record.ended if record.ended else FUNDED
+    return Outlook(record.chain, record.addresses, _by_kind(read, left), min(1.0, doubts))
+
+
+def _by_kind(assets: Sequence[Asset], readings: int) -> dict[Kind, float]:
+    native = sum(asset.is_native for asset in assets) * readings / max(1, len(assets))
+    return {Kind.NATIVE: native, Kind.TOKEN: readings - native}
+
+
+def _meant(
+    store: Store, request: ScanRequest, assets: Mapping[str, Sequence[Asset]]
+) -> tuple[list[ChainScan], dict[str, list[Asset]]]:
+    """The scan to go on with, or else the assets per chain that a new one reads."""
+    chains = _chains(store, request, assets)
+    symbols = {symbol.upper() for symbol in request.assets}
+    latest = [record for chain in chains if (record := store.scans.latest(chain))]
+    wanted = _left_to_retry(latest) if request.retry else [] if request.restart else _unfinished(latest, symbols)
+    if wanted:
+        return _newest(wanted, latest, assets), {}
+    chosen = {chain: [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols] for chain in chains}
+    if not any(chosen.values()):
+        known = ", ".join(sorted({a.symbol for chain in chains for a in assets[chain]}))
+        raise ScanRefused(f"none of the chains to scan has an asset {', '.join(request.assets)}; they have {known}")
+    return [], {chain: read for chain, read in chosen.items() if read}
 
 
 def to_retry(record: ChainScan) -> bool:

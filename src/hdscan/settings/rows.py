@@ -158,7 +158,7 @@ class Register(msgspec.Struct):
                 raise ConfigError(f"has the url of '{other.name}'; one host has one rate: give one row a list of protocols")
         same = {key: getattr(row, key) for key in Endpoint.__struct_fields__ if hasattr(row, key)}
         made = {"url": url, "headers": headers, "protocols": tuple(each.name for each in rows), "disabled": off}
-        return Endpoint(**same | made)
+        return Endpoint(**same | made, lacks=keys.unset)
 
     def _protocols(self, row: EndpointRow) -> tuple[Protocol, ...]:
         family = self._known(row.chain).family

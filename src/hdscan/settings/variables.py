@@ -29,6 +29,11 @@ class Expander:
         unset = [f"off until {' and '.join(self._unset)} is set in the environment"] if self._unset else []
         return "; ".join([*unset, *(f"off: {why}" for why in self._unread)]) or None
 
+    @property
+    def unset(self) -> tuple[str, ...]:
+        """The variables that were not found."""
+        return tuple(dict.fromkeys(self._unset))
+
     def text(self, template: str, what: str, quoted: int = 0) -> str:
         """The text with its keys; those before the position `quoted` are percent-encoded. ConfigError begins with `what`."""
         if "${" in VARIABLE.sub("", template):

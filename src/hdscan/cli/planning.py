@@ -1,0 +1,84 @@
+"""`hdscan plan` and `hdscan chains`: what a scan will ask of whom and how long it takes, before anybody is asked."""
+
+import time
+
+import typer
+
+from hdscan.app import ScanRequest, Wallet
+from hdscan.app.planning import chains
+from hdscan.cli.options import AsJson, Assets, Chains, settings_of
+from hdscan.cli.stdout import Form, write_json, write_rows
+from hdscan.cli.table import show, table
+from hdscan.model.forecast import ChainEntry, ChainForecast, Forecast
+
+app = typer.Typer(add_completion=False)
+
+PER = {"hour": "an hour", "day": "a day", "month": "a month"}
+
+PLAN_EPILOG = """Examples:
+
+  hdscan plan
+  hdscan plan --chain btc
+  hdscan plan --json | jq .seconds
+
+Quotas count what earlier scans used. The forecast takes every host at its limit, or at the rate that was learned."""
+
+CHAINS_EPILOG = """Examples:
+
+  hdscan chains
+  hdscan chains --json | jq '.[] | {chain, seconds}'"""
+
+
+@app.command("plan", epilog=PLAN_EPILOG)
+def plan(context: typer.Context, *, chain: Chains = None, asset: Assets = None, as_json: AsJson = False) -> None:
+    """Show what the next scan will ask of whom, and how long it takes; nothing is asked."""
+    settings = settings_of(context)
+    for name in chain or ():
+        settings.chain(name)
+    assets = tuple(settings.asset(name, chain) for name in asset or ())
+    with Wallet(settings, create=False) as wallet:
+        found = wallet.plan(ScanRequest(tuple(chain or ()), assets))
+    if as_json:
+        write_json(found)
+        return
+    made = table("chain", "addresses", "readings", "calls", "takes", right=("addresses", "readings", "calls"))
+    for each in found.chains:
+        made.add_row(each.chain, f"{each.addresses:,}", f"{each.readings:,}", f"{each.calls:,}", each.verdict)
+    if len(found.chains) > 1:
+        made.add_row("all", f"{found.addresses:,}", f"{found.readings:,}", f"{found.calls:,}", found.verdict)
+    asked = table("chain", "provider", "calls", "readings", "quotas", right=("calls", "readings"))
+    for each in found.chains:
+        for provider in each.providers:
+            quotas = ", ".join(f"{q.used + q.takes:,} of {q.limit:,} {PER[q.per]}" for q in provider.quotas)
+            asked.add_row(each.chain, provider.name, f"{provider.calls:,}", f"{provider.readings:,}", quotas)
+    show(made, "", asked, *(line for each in found.chains for line in _hints(each)))
+
+
+def _hints(found: ChainForecast) -> list[str]:
+    if found.key is None:
+        return []
+    return ["", f"{found.chain}: set {' and '.join(found.key.variables)} in the environment to ask {found.key.endpoint}"]
+
+
+def first_line(found: Forecast) -> str:
+    """A forecast in the line that a scan begins with."""
+    parts = [f"{each.chain} {each.readings:,} readings, {each.verdict}" for each in found.chains]
+    return "plan: " + " | ".join(parts)
+
+
+@app.command("chains", epilog=CHAINS_EPILOG)
+def list_chains(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the chains with their hosts, keys that help, and what 1,000 addresses take."""
+    found = chains(settings_of(context), time.time())
+    if as_json:
+        write_rows(found, ChainEntry, Form.JSON)
+        return
+    made = table("chain", "assets", "hosts", "1,000 addresses", "calls", right=("calls",))
+    for each in found:
+        asked = ", ".join(host.name for host in each.hosts if host.off is None)
+        made.add_row(each.chain, ", ".join(each.assets), asked or "none", each.verdict, f"{each.calls:,}")
+    lacking = [(each.chain, host) for each in found for host in each.hosts if host.variables]
+    keys = table("chain", "host", "is off until this is set")
+    for name, host in lacking:
+        keys.add_row(name, host.name, " and ".join(host.variables))
+    show(made, *(("", keys) if lacking else ()))

@@ -1,0 +1,92 @@
+"""`hdscan plan` and `hdscan chains`: what a scan takes, said before anybody is asked."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hdscan.sim.world import World
+from tests.cli.conftest import Hdscan
+
+HOST = """
+[[endpoint]]
+name = "{name}"
+chain = "btc"
+protocol = "esplora"
+url = "{url}"
+rate = {rate}
+"""
+
+
+def host(name: str, rate: float, more: str = "", key: str | None = None) -> str:
+    """A host of its own at a port where nobody is."""
+    path = "/api" if key is None else f"/${{{key}}}"
+    return HOST.format(name=name, rate=rate, url=f"http://127.0.0.1:{len(name)}{path}") + more + "\n"
+
+
+@pytest.fixture
+def wallet(hdscan: Hdscan) -> Hdscan:
+    """1,000 addresses and nobody to ask yet."""
+    addresses = World(seed=5, addresses={"btc": 1000})["btc"].addresses()
+    (hdscan.home / "list.txt").write_text("\n".join(addresses))
+    hdscan.ok("import", "--chain", "btc", "list.txt")
+    return hdscan
+
+
+def configure(wallet: Hdscan, *hosts: str) -> None:
+    Path(wallet.home / "hdscan.toml").write_text("".join(hosts))
+
+
+def test_a_plan_names_calls_quotas_and_time(wallet: Hdscan) -> None:
+    configure(wallet, host("quick", 10.0, "per_hour = 300"), host("slow", 2.0))
+    (chain,) = wallet.json("plan", "--json")["chains"]
+    assert chain["readings"] == 1000
+    assert 300 < chain["seconds"] < 400
+    quick, slow = chain["providers"]
+    assert quick["calls"] == 300
+    assert quick["quotas"] == [{"per": "hour", "limit": 300, "used": 0, "takes": 300}]
+    assert 700 <= slow["calls"] < 800  # second words too
+    assert chain["limit"] == "quick's hour"
+    text = wallet.ok("plan")
+    assert re.search(r"about \d min: quick's hour is the limit", text)
+    assert "300 of 300 an hour" in text
+
+
+def test_the_key_that_helps_most_is_named(wallet: Hdscan) -> None:
+    lacking = (
+        host("little", 2.0, key="LITTLE"),
+        host("much", 50.0, key="MUCH"),
+    )
+    configure(wallet, host("one", 2.0), *lacking)
+    found = wallet.json("plan", "--json")["chains"][0]
+    assert found["key"]["endpoint"] == "much"
+    assert found["key"]["variables"] == ["MUCH"]
+    assert found["verdict"] == "about 8 min: a key for much makes it 20 s"
+    assert "set MUCH in the environment to ask much" in wallet.ok("plan")
+    listed = next(each for each in wallet.json("chains", "--json") if each["chain"] == "btc")
+    assert {each["name"]: each["variables"] for each in listed["hosts"]} == {"one": [], "little": ["LITTLE"], "much": ["MUCH"]}
+    assert listed["key"]["endpoint"] == "much"
+    assert "MUCH" in wallet.ok("chains")
+
+
+def test_what_does_not_fit_says_when_it_goes_on(wallet: Hdscan) -> None:
+    configure(wallet, host("one", 10.0, "per_day = 400"))
+    found = wallet.json("plan", "--json")
+    assert not found["fits"]
+    assert found["chains"][0]["fitting"] == pytest.approx(400, rel=0.02)
+    assert found["chains"][0]["goes_on_at"]
+    assert re.search(
+        r"does not fit now: 4\d\d of 1,000 readings until .* UTC, goes on at \d{4}-\d\d-\d\d \d\d:\d\d UTC",
+        found["chains"][0]["verdict"],
+    )
+
+
+def test_nothing_is_asked_or_begun(wallet: Hdscan) -> None:
+    wallet.ok("plan")
+    assert wallet.json("status", "--json") is None
+
+
+def test_a_plan_without_addresses_says_what_to_do(hdscan: Hdscan) -> None:
+    done = hdscan("plan")
+    assert done.code == 1
+    assert "hdscan import" in done.err
