@@ -76,12 +76,14 @@ def of(settings: Settings, chain: str) -> list[Endpoint]:
 # what is built in
 
 
-def test_nothing_configured_scans_three_chains_with_usdc_and_usdt(home: Home) -> None:
+def test_nothing_configured_knows_the_chains_that_are_built_in(home: Home) -> None:
     settings = home.load()
     assert {id: chain.family for id, chain in settings.chains.items()} == {
         "btc": Family.BITCOIN,
         "bsc": Family.EVM,
         "sol": Family.SOLANA,
+        "ltc": Family.BITCOIN,
+        "doge": Family.BITCOIN,
     }
     assert [asset.symbol for asset in settings.assets["btc"]] == ["BTC"]
     assert {asset.symbol: asset.decimals for asset in settings.assets["bsc"]} == {"BNB": 18, "USDC": 18, "USDT": 18}
@@ -107,7 +109,7 @@ def test_canaries_are_built_in_and_not_those_of_another_chain_of_the_same_name(h
 
 def test_testnet_takes_the_testnet_rows_and_a_database_of_its_own(home: Home) -> None:
     main, test = home.load(), home.load('network = "testnet"')
-    assert set(test.chains) == {"btc", "bsc", "sol"}
+    assert set(test.chains) == {*main.chains, "btc-testnet4", "btc-signet"}
     assert all(chain.network is Network.TESTNET for chain in test.chains.values())
     assert all(main.chains[id].identity != test.chains[id].identity for id in main.chains)
     assert {each.url for each in main.endpoints}.isdisjoint(each.url for each in test.endpoints)

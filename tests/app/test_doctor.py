@@ -113,6 +113,20 @@ def test_a_dead_host_is_a_warning_as_long_as_another_can_be_asked(tmp_path: Path
     assert found["chain btc"].level is Level.FAIL
 
 
+def test_a_chain_without_addresses_is_left_alone_where_another_has_some(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with City(WORLD, HOSTS) as city:
+            settings = settings_of(city, tmp_path)
+            with Wallet(settings) as opened:
+                await opened.import_addresses("btc", WORLD["btc"].addresses())
+            found = await examined(settings)
+            assert found["chains"] == Finding("chains", Level.OK, "no addresses of bsc, sol: no provider of theirs is asked")
+            assert [name for name in found if name.startswith(("provider", "chain "))] == ["provider btc-a", "chain btc"]
+            assert [name for name, host in city.hosts.items() if host.log] == ["btc-a"]
+
+    asyncio.run(asyncio.wait_for(play(), 30))
+
+
 def test_a_chain_without_addresses_only_warns(tmp_path: Path) -> None:
     found = run(tmp_path, faults={"btc-a": [always(Fault.RESET)]}, wallet=False)
     assert found["chain btc"].level is Level.WARN

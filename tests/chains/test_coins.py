@@ -1,5 +1,6 @@
-"""Another coin is a row: what it takes, derives and keeps is what its own wallets show."""
+"""Another coin is a row, built in or not: what it takes, derives and keeps is what its own wallets show."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 import wallycore
 
 from hdscan.chains import Script, family_of
+from hdscan.chains.bitcoin import script_pubkey
 from hdscan.keys.address import canonical
 from hdscan.keys.derive import from_extended, from_mnemonic
+from hdscan.keys.secret import recognise
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 from hdscan.settings import load, show
@@ -19,7 +22,7 @@ COINS = vectors("coins")
 MNEMONIC = vectors("accounts")["mnemonic"]
 ZPUB = vectors("accounts")["accounts"][1]["account"]
 LITECOIN = """[[chain]]
-id = "ltc"
+id = "own-ltc"
 family = "bitcoin"
 symbol = "LTC"
 genesis = "12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2"
@@ -30,7 +33,7 @@ p2sh = [0x32, 0x05]
 supply = 84_000_000
 """
 DOGECOIN = """[[chain]]
-id = "doge"
+id = "own-doge"
 family = "bitcoin"
 symbol = "DOGE"
 genesis = "1a91e3dace36e2be3bf030a65679fe821aa1d6ef92e7c9902eb318182c355691"
@@ -48,15 +51,60 @@ def row(tmp_path: Path, text: str) -> Chain:
     return list(settings.chains.values())[-1]
 
 
+def built_in(chain: str, network: str = "mainnet") -> Chain:
+    return load(None, {"network": network}, {}, Path("/nowhere"), Places(data=Path("/nowhere"))).chains[chain]
+
+
 @pytest.fixture(params=["ltc", "doge"])
-def coin(request: pytest.FixtureRequest, tmp_path: Path) -> Chain:
-    return row(tmp_path, LITECOIN if request.param == "ltc" else DOGECOIN)
+def coin(request: pytest.FixtureRequest) -> Chain:
+    return built_in(request.param)
+
+
+def test_what_is_built_in_is_what_a_row_says(tmp_path: Path) -> None:
+    for chain, text in (("ltc", LITECOIN), ("doge", DOGECOIN)):
+        own = row(tmp_path, text)
+        assert (own.params, own.identity) == (built_in(chain).params, built_in(chain).identity)
 
 
 def test_a_coin_derives_the_published_addresses(coin: Chain) -> None:
     for script, (path, address) in COINS[coin.id]["derived"].items():
         assert list(from_mnemonic(coin, MNEMONIC, "", Script(script), 0).addresses(0, 1)) == [(address, path)]
         assert canonical(coin, address) == address
+
+
+@pytest.mark.parametrize("key", COINS["keys"], ids=lambda key: f"{key['chain']}-{key['network']}-{key['script']}")
+def test_a_coin_s_own_extended_keys_are_read(key: Any) -> None:
+    chain, script = built_in(key["chain"], key["network"]), Script(key["script"])
+    public, (first, second) = key["public"], key["addresses"]
+    for deriver in (from_extended(chain, public, script, 0), from_mnemonic(chain, MNEMONIC, "", script, 0)):
+        assert list(deriver.addresses(0, 2)) == [(first, key["path"].format(0)), (second, key["path"].format(1))]
+    assert first == canonical(chain, first)
+    for other in (BTC, BSC) if public.startswith(("L", "M", "d", "t")) else ():
+        with pytest.raises(KeyFault, match=f"a {public[:4]} is of another coin than {other.id}"):
+            from_extended(other, public, None, 0)
+    with pytest.raises(KeyFault, match="extended private key"):
+        from_extended(chain, key["private"], script, 0)
+    assert "private key" in str(recognise(key["private"]))
+    assert "extended public key" in str(recognise(public))
+
+
+def test_a_coin_s_key_has_the_coin_s_own_script_where_it_names_none() -> None:
+    keys = {each["public"][:4]: each["public"] for each in COINS["keys"]}
+    assert from_extended(built_in("ltc"), keys["Ltub"], None, 0).script is Script.P2WPKH
+    assert from_extended(built_in("ltc"), keys["Mtub"], None, 0).script is Script.P2SH_P2WPKH
+    assert from_extended(built_in("doge"), keys["dgub"], None, 0).script is Script.P2PKH
+
+
+def test_an_address_of_both_is_read_as_the_chain_s_own() -> None:
+    address = "3MSvaVbVFFLML86rt5eqgA9SvW23upaXdY"
+    assert canonical(built_in("ltc"), address) != canonical(BTC, address) == address
+    assert script_pubkey(built_in("ltc"), address) == script_pubkey(BTC, address)
+
+
+def test_the_test_networks_of_bitcoin_are_chains_of_their_own() -> None:
+    chains = [built_in(name, "testnet") for name in ("btc", "btc-testnet4", "btc-signet")]
+    assert len({chain.identity for chain in chains}) == 3
+    assert len({next(from_mnemonic(chain, MNEMONIC, "", None, 0).addresses(0, 1)) for chain in chains}) == 1
 
 
 def test_a_coin_keeps_one_form_of_an_address(coin: Chain) -> None:
@@ -69,9 +117,9 @@ def test_a_coin_s_default_script_is_the_best_that_it_has(tmp_path: Path) -> None
     litecoin, dogecoin = row(tmp_path, LITECOIN), row(tmp_path, DOGECOIN)
     assert from_mnemonic(litecoin, MNEMONIC, "", None, 0).script is Script.P2WPKH
     assert from_mnemonic(dogecoin, MNEMONIC, "", None, 0).script is Script.P2PKH
-    with pytest.raises(InputError, match="doge has no p2wpkh addresses"):
+    with pytest.raises(InputError, match="own-doge has no p2wpkh addresses"):
         from_mnemonic(dogecoin, MNEMONIC, "", Script.P2WPKH, 0)
-    with pytest.raises(KeyFault, match="a zpub is of p2wpkh addresses, which doge does not have"):
+    with pytest.raises(KeyFault, match="a zpub is of p2wpkh addresses, which own-doge does not have"):
         from_extended(dogecoin, ZPUB, None, 0)
 
 
@@ -139,7 +187,7 @@ def test_the_parameters_are_shown_as_they_are_stated(tmp_path: Path) -> None:
     text = show(load(None, {}, {}, tmp_path, Places(data=tmp_path)))
     assert 'slip44 = 2\nhrps = ["ltc"]\np2pkh = [48]\np2sh = [50, 5]\nsupply = 84000000\n' in text
     assert "slip44 = 61" in text
-    assert text.count("hrps") == 1
+    assert len(re.findall(r'id = "own-ltc"', text)) == 1
 
 
 @pytest.mark.parametrize("chain", [BTC, BSC, SOL], ids=["btc", "bsc", "sol"])

@@ -123,7 +123,7 @@ def test_filters_narrow_and_symbols_have_no_case(hdscan: Hdscan, simulate: Simul
     assert {row["index"]: int(row["amount"]) for row in rows} == {
         index: amount for (_, index, symbol), amount in amounts.items() if symbol == "USDT" and amount
     }
-    for call in (("scan", "--asset", "DOGE"), ("balances", "--asset", "DOGE"), ("balances", "--chain", "doge")):
+    for call in (("scan", "--asset", "XMR"), ("balances", "--asset", "XMR"), ("balances", "--chain", "xmr")):
         done = hdscan(*call)
         assert done.code == 2
         assert "not configured" in done.err

@@ -34,7 +34,7 @@ QUICK = ScanSettings(
     final_passes=1,
     audit="off",  # most tests count what is asked
 )
-FAMILIES = {"btc": ("esplora",), "bsc": ("evm-rpc",), "sol": ("solana-rpc",)}
+FAMILIES = {"btc": ("esplora",), "ltc": ("electrum",), "doge": ("electrum",), "bsc": ("evm-rpc",), "sol": ("solana-rpc",)}
 
 T = TypeVar("T", bound=msgspec.Struct)
 

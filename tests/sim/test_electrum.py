@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hdscan.model.endpoint import Cost
-from hdscan.sim.chains import EPOCH, MAINNET
+from hdscan.sim.chains import BTC, EPOCH, MAINNET
 from hdscan.sim.city import City
 from hdscan.sim.electrum import BALANCE, HEADER, script_hash
 from hdscan.sim.faults import Fault, Rule, always, script
@@ -51,7 +51,7 @@ class Talk:
         return await self.hear()
 
     async def balances(self, *indices: int) -> Any:
-        hashes = [script_hash(self.world.address(index)) for index in indices]
+        hashes = [script_hash(self.world.address(index), self.world.chain) for index in indices]
         self.say([{"jsonrpc": "2.0", "id": at, "method": BALANCE, "params": [each]} for at, each in enumerate(hashes)])
         return await self.hear()
 
@@ -103,7 +103,8 @@ def test_balances_are_known_by_script_hash(tls: bool) -> None:
 
 def test_every_kind_of_address_has_its_script_hash() -> None:
     first = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
-    assert script_hash(first) == "8b01df4e368ea28f8dc0423bcf7a4923e3a12d307c875e47a0cfbf90b5c39161"  # the protocol's example
+    example = "8b01df4e368ea28f8dc0423bcf7a4923e3a12d307c875e47a0cfbf90b5c39161"  # the protocol's
+    assert script_hash(first, BTC.chain) == example
     explicit = {first: {"BTC": 5}, "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy": {"BTC": 6}}
 
     async def story(talk: Talk) -> None:

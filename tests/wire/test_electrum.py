@@ -66,6 +66,15 @@ def test_the_first_blocks_hash_is_worked_out_from_its_header() -> None:
     assert electrum.block_hash(raw(RECORDED["header"].replace("29ab5f49", "29ab5f48"))) != RECORDED["genesis"]
 
 
+def test_a_merged_mined_block_s_hash_does_not_cover_the_other_chain_s_proof() -> None:
+    merged = "04016200" + RECORDED["header"][8:]
+    alone = electrum.block_hash(raw(merged))
+    assert electrum.block_hash(raw(merged + "00" * 400)) == alone != RECORDED["genesis"]
+    for no_proof in (merged + "0", merged + "zz", merged + "00" * 50_001, RECORDED["header"] + "00" * 400):
+        with pytest.raises(CallError):
+            electrum.block_hash(raw(no_proof))
+
+
 @pytest.mark.parametrize("header", ["", "00", "zz" * 80, RECORDED["genesis"], RECORDED["header"] + "00", None, 5])
 def test_what_is_no_header_proves_nothing(header: object) -> None:
     with pytest.raises(CallError) as caught:

@@ -22,7 +22,7 @@ def read_extended_key(argument: str) -> str:
             "--xpub takes an extended public key; words on a command line can be seen by others, so treat them as exposed: "
             "a mnemonic is read with --seed-stdin or --seed-file only"
         )
-    if re.match(r"\s*[a-zA-Z]prv", key):
+    if re.match(r"\s*(?:[a-zA-Z]prv|[LMt]tpv|[dt]gpv)", key):
         raise KeyFault(
             "that is a private extended key, and hdscan needs only the public one (xpub, ypub, zpub); "
             "treat it as exposed if it stood on a command line"

@@ -49,6 +49,8 @@ def from_extended(chain: Chain, key: str, script: Script | None, branch: int) ->
     if family_of(chain).only_hardened:
         raise KeyFault("Solana has no extended public keys (ed25519 has hardened children only): use --seed-stdin or an import")
     known = parse(key)
+    if known.coin is not None and known.coin != family_of(chain).params(chain).coin_type:
+        raise KeyFault(f"a {known.prefix} is of another coin than {chain.id}")
     if scripts := family_of(chain).purposes(chain):
         if known.network is not chain.network:
             raise KeyFault(f"a {known.prefix} is of {known.network}, and this is {chain.network}")

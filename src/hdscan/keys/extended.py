@@ -1,4 +1,4 @@
-"""Reads extended public keys (BIP-32, SLIP-0132) and refuses private ones, without repeating either."""
+"""Reads extended public keys (BIP-32, SLIP-0132, and the coins' own) and refuses private ones, without repeating either."""
 
 import msgspec
 import wallycore
@@ -15,13 +15,15 @@ HARDENED = 0x80000000
 class ExtendedKey(msgspec.Struct, frozen=True):
     """An extended public key.
 
-    `prefix` is how it begins (`zpub`), `script` the script that this implies (None for `xpub` and `tpub`), `child` the index of
-    its last step, with HARDENED added if hardened, and `wally` libwally's key.
+    `prefix` is how it begins (`zpub`), `script` the script that this implies (None for `xpub` and `tpub`), `coin` the coin type
+    (SLIP-0044; None where many coins have the prefix), `child` the index of its last step, with HARDENED added if hardened, and
+    `wally` libwally's key.
     """
 
     prefix: str
     network: Network
     script: Script | None
+    coin: int | None
     depth: int
     child: int
     wally: object
@@ -32,13 +34,19 @@ class ExtendedKey(msgspec.Struct, frozen=True):
 
 # SLIP-0132; the upper-case forms are of multisig wallets, whose addresses need the cosigners' keys
 _PUBLIC = {
-    0x0488B21E: ("xpub", Network.MAINNET, None),
-    0x049D7CB2: ("ypub", Network.MAINNET, Script.P2SH_P2WPKH),
-    0x04B24746: ("zpub", Network.MAINNET, Script.P2WPKH),
-    0x043587CF: ("tpub", Network.TESTNET, None),
-    0x044A5262: ("upub", Network.TESTNET, Script.P2SH_P2WPKH),
-    0x045F1CF6: ("vpub", Network.TESTNET, Script.P2WPKH),
+    0x0488B21E: ("xpub", Network.MAINNET, None, None),
+    0x049D7CB2: ("ypub", Network.MAINNET, Script.P2SH_P2WPKH, None),
+    0x04B24746: ("zpub", Network.MAINNET, Script.P2WPKH, None),
+    0x043587CF: ("tpub", Network.TESTNET, None, None),
+    0x044A5262: ("upub", Network.TESTNET, Script.P2SH_P2WPKH, None),
+    0x045F1CF6: ("vpub", Network.TESTNET, Script.P2WPKH, None),
+    0x019DA462: ("Ltub", Network.MAINNET, None, 2),  # Litecoin
+    0x01B26EF6: ("Mtub", Network.MAINNET, Script.P2SH_P2WPKH, 2),
+    0x0436F6E1: ("ttub", Network.TESTNET, None, 1),
+    0x02FACAFD: ("dgub", Network.MAINNET, None, 3),  # Dogecoin
+    0x0432A9A8: ("tgub", Network.TESTNET, None, 1),
 }
+_BEGINNINGS = ("pub", "tub", "gub")  # after the first character
 _MULTISIG = {0x0295B43F: "Ypub", 0x02AA7ED3: "Zpub", 0x024289EF: "Upub", 0x02575483: "Vpub"}
 _REFUSAL = (
     "this is an extended private key, and hdscan only watches: give the public one (xpub, ypub, zpub), "
@@ -49,17 +57,17 @@ _REFUSAL = (
 def parse(text: str) -> ExtendedKey:
     """Read an extended public key. Raises KeyFault, which never repeats it, if it is private or invalid."""
     text = text.strip()
-    if text[1:4] == "prv":  # as the version bytes of every private key make it begin
+    if text[1:4] in ("prv", "tpv", "gpv"):  # as the version bytes of every private key make it begin
         raise KeyFault(_REFUSAL)
     if not (data := base58check(text)):
         damaged = "the extended public key has a wrong checksum: mistyped or cut off"
-        raise KeyFault(damaged if text[1:4] == "pub" else _other_form(text))
+        raise KeyFault(damaged if text[1:4] in _BEGINNINGS else _other_form(text))
     version = int.from_bytes(data[:4])
     if version in _MULTISIG:
         raise KeyFault(f"a {_MULTISIG[version]} is one key of a multisig wallet; its addresses cannot be derived from it alone")
     if len(data) != 78 or version not in _PUBLIC:
         raise KeyFault(_other_form(text))
-    prefix, network, script = _PUBLIC[version]
+    prefix, network, script, coin = _PUBLIC[version]
     depth, parent, child = data[4], data[5:9], int.from_bytes(data[9:13])
     if depth == 0 and (child or any(parent)):
         raise KeyFault("the extended public key is not valid: a key of depth 0 has no parent")
@@ -67,10 +75,10 @@ def parse(text: str) -> ExtendedKey:
         key = wallycore.bip32_key_unserialize(wallycore.BIP32_VER_MAIN_PUBLIC.to_bytes(4) + data[4:])
     except ValueError:
         raise KeyFault("the extended public key is not valid: it is not a point of secp256k1") from None
-    return ExtendedKey(prefix, network, script, depth, child, key)
+    return ExtendedKey(prefix, network, script, coin, depth, child, key)
 
 
 def _other_form(text: str) -> str:
-    if text[1:4] == "pub":
+    if text[1:4] in _BEGINNINGS:
         return "this is an extended public key of another coin"
-    return recognise(text) or "this is not an extended public key (xpub, ypub, zpub, tpub, upub or vpub)"
+    return recognise(text) or "this is not an extended public key (xpub, ypub, zpub, tpub, upub or vpub, or a coin's own)"

@@ -7,7 +7,7 @@ _SECRETS = tuple(
     (re.compile(pattern), what)
     for pattern, what in (
         (
-            rf"[a-zA-Z]prv{_B58}{{30,}}",
+            rf"(?:[a-zA-Z]prv|[LMt]tpv|[dt]gpv){_B58}{{30,}}",
             "an extended private key: hdscan needs none; keep it away from programs that only watch",
         ),
         (rf"[569KLQTc]{_B58}{{50,51}}", "a private key (WIF): hdscan needs none; keep it away from programs that only watch"),
@@ -16,7 +16,7 @@ _SECRETS = tuple(
         (r"(?:0[xX])?[0-9a-fA-F]{128}", "a seed or a private key (128 hexadecimal digits), not an address"),
         (rf"{_B58}{{86,88}}", "a private key or a signature (64 bytes of base58), not an address"),
         (r"\[\s*\d{1,3}\s*(?:,\s*\d{1,3}\s*){31,}\]?", "a private key (a list of bytes): hdscan needs none; give the address"),
-        (rf"[a-zA-Z]pub{_B58}{{30,}}", "an extended public key: `hdscan derive` makes addresses of it"),
+        (rf"(?:[a-zA-Z]pub|[LMt]tub|[dt]gub){_B58}{{30,}}", "an extended public key: `hdscan derive` makes addresses of it"),
         (r"[^\W\d_]{2,8}(?:[\s,;]+[^\W\d_]{2,8}){11,23}", "a mnemonic: `hdscan derive --seed-stdin` makes addresses of it"),
     )
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hdscan.model.chain import Asset, Chain, Family, Network
+from hdscan.model.chain import Asset, Chain, ChainParams, Family, Network
 
 EPOCH = 1_767_225_600.0  # 2026-01-01 UTC, when every simulated chain is at its `height`
 
@@ -13,7 +13,8 @@ class SimChain(msgspec.Struct, frozen=True):
     """A chain, its assets (native first), its `height` at EPOCH and its `interval` in seconds per block.
 
     The addresses `burnt` hold a coin that nobody can take from there, as they do on the chain that is played. `contracts` maps
-    the symbol of an asset to the (symbol, decimals) that its contract states, where these are others.
+    the symbol of an asset to the (symbol, decimals) that its contract states, where these are others. The headers of a chain
+    that is `merged` with another's mining are followed by the proof of it.
     """
 
     chain: Chain
@@ -22,6 +23,7 @@ class SimChain(msgspec.Struct, frozen=True):
     interval: float
     burnt: tuple[str, ...] = ()
     contracts: Mapping[str, tuple[str, int]] = {}
+    merged: bool = False
 
 
 def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str, int]], interval: float = 2.0) -> SimChain:
@@ -39,6 +41,23 @@ BTC = SimChain(
     930_000,
     600.0,
     ("1CounterpartyXXXXXXXXXXXXXXXUWLpVr", "1BitcoinEaterAddressDontSendf59kuE"),
+)
+LTC_GENESIS = "12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2"
+LTC_PARAMS = ChainParams(2, ("ltc",), (0x30,), (0x32, 0x05), 84_000_000 * 10**8)
+LTC = SimChain(
+    Chain("ltc", Family.BITCOIN, Network.MAINNET, "LTC", 8, LTC_GENESIS, 2, params=LTC_PARAMS),
+    (Asset("ltc", "LTC", 8),),
+    3_000_000,
+    150.0,
+)
+DOGE_GENESIS = "1a91e3dace36e2be3bf030a65679fe821aa1d6ef92e7c9902eb318182c355691"
+DOGE = SimChain(
+    Chain("doge", Family.BITCOIN, Network.MAINNET, "DOGE", 8, DOGE_GENESIS, 3, params=ChainParams(3, (), (0x1E,), (0x16,))),
+    (Asset("doge", "DOGE", 8),),
+    6_000_000,
+    60.0,
+    ("DDogepartyxxxxxxxxxxxxxxxxxxw1dfzr",),
+    merged=True,
 )
 BSC_TOKENS = {
     "USDC": ("0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d", 18),

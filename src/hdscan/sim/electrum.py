@@ -7,7 +7,7 @@ import hashlib
 from functools import cached_property
 from typing import Any
 
-from hdscan.model.chain import Network
+from hdscan.model.chain import Chain
 from hdscan.sim.family import script
 from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
@@ -21,11 +21,18 @@ BUSY = RpcError(1, "the server is temporarily unavailable, try again later")
 STATELESS = RpcError(-32603, "internal server error")
 DAEMON = RpcError(2, "daemon error: DaemonError({'code': -28, 'message': 'Loading block index…'})")
 HEX = set("0123456789abcdef")
-MERKLE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"  # of the first block on every network
-FIRST_BLOCKS = {  # by hash, the header after its merkle root (Bitcoin Core, chainparams.cpp)
-    "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f": "29ab5f49ffff001d1dac2b7c",
-    "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943": "dae5494dffff001d1aa4ae18",
+MERKLE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"  # of the first block of Bitcoin's older networks
+FIRST_BLOCKS = {  # by hash, the merkle root and the rest of the header (chainparams.cpp of each coin)
+    "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f": MERKLE + "29ab5f49ffff001d1dac2b7c",
+    "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943": MERKLE + "dae5494dffff001d1aa4ae18",
+    "12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2": (
+        "d9ced4ed1130f7b7faad9be25323ffafa33232a17c3edf6cfd97bee6bafbdd97b9aa8e4ef0ff0f1ecd513f7c"
+    ),
+    "1a91e3dace36e2be3bf030a65679fe821aa1d6ef92e7c9902eb318182c355691": (
+        "696ad20e2dd4365c7459b4a4a5af743d5e92c6da3229e6532cd605f6533f2a5b24a6a152f0ff0f1e67860100"
+    ),
 }
+MERGED = "04016200"  # the version of a block of Dogecoin's that is mined with Litecoin's: the proof follows its header
 
 
 class Electrum(Speaker):
@@ -81,13 +88,13 @@ class Electrum(Speaker):
 
     @cached_property
     def _by_hash(self) -> dict[str, str]:
-        network = self._world.chain.network
-        return {script_hash(address, network): address for address in self._world.addresses()}
+        chain = self._world.chain
+        return {script_hash(address, chain): address for address in self._world.addresses()}
 
 
-def script_hash(address: str, network: Network = Network.MAINNET) -> str:
+def script_hash(address: str, chain: Chain) -> str:
     """SHA-256 of an address's scriptPubKey, reversed."""
-    return hashlib.sha256(script(address, network)).digest()[::-1].hex()
+    return hashlib.sha256(script(address, chain)).digest()[::-1].hex()
 
 
 def _text(request: RpcRequest) -> str:
@@ -99,6 +106,6 @@ def _header(view: View, height: int) -> Any:
     if height > view.head:
         return RpcError(1, f"height {height} out of range")
     if height:
-        return hashlib.blake2b(f"{height}/{view.branch(height)}".encode(), digest_size=40).hexdigest() * 2
-    rest = FIRST_BLOCKS.get(view.identity, "00" * 12)
-    return "01000000" + "00" * 32 + MERKLE + rest
+        invented = hashlib.blake2b(f"{height}/{view.branch(height)}".encode(), digest_size=38).hexdigest() * 2
+        return f"{MERGED}{invented}{'00' * 400}" if view.world.played.merged else f"01000000{invented}"
+    return "01000000" + "00" * 32 + FIRST_BLOCKS.get(view.identity, MERKLE + "00" * 12)

@@ -70,7 +70,7 @@ class ChainWorld:
     def __init__(self, played: SimChain, seed: int, count: int, funded: float = 0.1, explicit: Explicit | None = None) -> None:
         self.chain, self.assets, self.played = played.chain, played.assets, played
         self.family = played.chain.family
-        self.form, self._network = FAMILIES[self.family], played.chain.network
+        self.form = FAMILIES[self.family]
         self.count = count
         self._key = hashlib.blake2b(f"{seed}/{played.chain.id}".encode(), digest_size=32).digest()
         self._length = self.form.key_length
@@ -94,7 +94,7 @@ class ChainWorld:
             return self._explicit_texts[index - self.count]
         number = index.to_bytes(8, "big")
         tag = self._tag(number)
-        return self.form.encode(tag + self._mask(tag, number), self._network)
+        return self.form.encode(tag + self._mask(tag, number), self.chain)
 
     def addresses(self) -> Iterator[str]:
         return (self.address(index) for index in range(len(self)))
@@ -229,7 +229,7 @@ class ChainWorld:
 
     def _decode(self, text: str) -> bytes | None:
         try:
-            return self.form.decode(text, self._network)
+            return self.form.decode(text, self.chain)
         except ValueError:
             return None
 

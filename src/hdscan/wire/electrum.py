@@ -23,6 +23,8 @@ CODES: Codes = {
 
 _SPOKEN = re.compile(r"1\.[4-6](\.\d{1,3}){0,2}", re.ASCII)
 _HEADER = re.compile(r"[0-9a-f]{160}")
+# bit 8 of the version says that it is merged-mined, as Dogecoin's are (AuxPoW)
+_MERGED = re.compile(r"([0-9a-f]{3}[13579bdf][0-9a-f]{156})(?:[0-9a-f]{2}){1,50000}")
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -95,8 +97,13 @@ def header_call(height: int) -> Call:
 
 
 def block_hash(answer: msgspec.Raw) -> str:
-    """Compute a block's hash from its 80-byte header, so that a host cannot simply claim the right one."""
+    """Compute a block's hash from its 80-byte header, so that a host cannot simply claim the right one.
+
+    A merged-mined block's header is followed by the proof of the other chain's work, which its hash does not cover.
+    """
     header = decode(_header, answer, "the block header")
+    if merged := _MERGED.fullmatch(header):
+        header = merged[1]
     if not _HEADER.fullmatch(header):
         raise malformed("the block header is not one")
     return sha256(sha256(bytes.fromhex(header)).digest()).digest()[::-1].hex()

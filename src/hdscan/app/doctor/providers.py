@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
+
 from hdscan.app.asking import PATIENCE, ask
 from hdscan.app.doctor.clock import Listening, clock_offline, clock_online
 from hdscan.app.doctor.finding import Finding, Level
@@ -33,11 +35,15 @@ TRY_LATER = "try again later; scans go on with the others meanwhile"
 
 
 class Providers:
-    """Asks every configured provider which chain it serves, within its limits, and reports what is left of them."""
+    """Asks the providers of the wallet's chains which chain they serve, within their limits, and reports what is left of them.
+
+    Those of a chain without addresses are not asked, unless no chain has any.
+    """
 
     def __init__(self, settings: Settings, store: Store | None, clock: Callable[[], float]) -> None:
         check_canaries(settings)
-        self._settings = settings
+        self._settings, self._unused = _in_use(settings, store)
+        settings = self._settings
         self._store = store
         self._clock = clock
         self._transport = Listening(min(settings.scan.request_timeout, PATIENCE), clock)
@@ -62,6 +68,8 @@ class Providers:
             yield Finding(f"provider {status.name}", Level.WARN, status.last_error or "is off", SET_KEY)
         for chain in self._settings.chains:
             yield self._chain(chain)
+        if self._unused:
+            yield Finding("chains", Level.OK, f"no addresses of {', '.join(self._unused)}: no provider of theirs is asked")
         if not offline:
             now = self._clock()
             yield clock_online(self._transport.offsets, now) if busy is None else clock_offline(0.0, now)
@@ -146,3 +154,13 @@ class Providers:
         used = self._store is not None and self._store.addresses.count(chain) > 0
         text = f"nobody can be asked now for {', '.join(lacking)}" + ("" if used else "; there are no addresses of it yet")
         return Finding(f"chain {chain}", Level.FAIL if used else Level.WARN, text, ADD_PROVIDER.format(chain=chain))
+
+
+def _in_use(settings: Settings, store: Store | None) -> tuple[Settings, list[str]]:
+    """The settings of the chains that have addresses, and the names of the others; all of them where none has any."""
+    used = {name: each for name, each in settings.chains.items() if store is not None and store.addresses.count(name)}
+    if not used:
+        return settings, []
+    endpoints = tuple(endpoint for endpoint in settings.endpoints if endpoint.chain in used)
+    unused = [name for name in settings.chains if name not in used]
+    return msgspec.structs.replace(settings, chains=used, endpoints=endpoints), unused
