@@ -105,3 +105,23 @@ def test_it_finds_the_hosts_cap_and_stays_between_one_and_the_protocols(capacity
         assert 1 <= units <= capacity
         (size.refused if units > cap else size.accepted)(units, now)
     assert size.limit <= max(1, cap)
+
+
+def test_a_first_small_size_doubles_with_every_full_call_until_a_refusal() -> None:
+    size, sizes = BatchSize(100, 10), []
+    for _ in range(6):
+        sizes.append(size.at(NOW))
+        size.accepted(size.at(NOW), NOW)
+    assert sizes == [10, 20, 40, 80, 100, 100]
+    assert size.memory() is None
+
+    size = BatchSize(100, 10)
+    size.accepted(3, NOW)
+    assert size.at(NOW) == 10
+    assert size.memory() is None  # nothing is known of it yet
+    size.accepted(10, NOW)
+    size.refused(20, NOW)
+    assert size.at(NOW) == 10
+    size.accepted(10, NOW)
+    assert size.at(NOW) == 10
+    assert size.memory() is not None

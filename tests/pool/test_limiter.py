@@ -491,3 +491,45 @@ def test_a_pause_that_comes_with_an_answer_holds_every_caller_and_leaves_the_rat
     assert limiter.paused_until == NOW + 30
     limiter.hold(NOW, 1e9)
     assert limiter.paused_until == NOW + DAY
+
+
+def test_a_burst_goes_at_once_and_comes_back_at_the_rate() -> None:
+    limiter = Limiter(1.0, burst=900)
+    assert limiter.at_once(NOW) == 900
+    for _ in range(9):
+        assert limiter.ready_at(100, NOW) <= NOW
+        limiter.take(100, NOW)
+    assert limiter.at_once(NOW) == 1.0
+    assert limiter.ready_at(1, NOW) == pytest.approx(NOW + 1, abs=0.02)
+    assert limiter.ready_at(50, NOW + 49) > NOW + 49
+    assert limiter.ready_at(50, NOW + 50) <= NOW + 50
+    assert limiter.at_once(NOW + 2_000) == 900
+
+
+def test_a_burst_that_was_refused_is_lowered_and_the_rate_is_not_and_that_is_kept_for_a_day() -> None:
+    limiter = Limiter(1.0, burst=900)
+    limiter.take(500, NOW)
+    limiter.throttled(NOW, None)
+    assert limiter.rate == 1.0
+    assert limiter.burst == pytest.approx(350, abs=1)
+    assert limiter.at_once(NOW) == 1.0  # what went is not given back by the refusal
+    for age, kept in ((3_600, 350), (90_000, 900)):
+        again = Limiter(1.0, burst=900)
+        again.restore(limiter.memory(), NOW + age)
+        assert again.burst == pytest.approx(kept, abs=1)
+
+
+def test_a_burst_outlives_the_process_and_a_clock_set_back_makes_no_longer_wait() -> None:
+    limiter = Limiter(1.0, burst=900)
+    limiter.take(900, NOW)
+    again = Limiter(1.0, burst=900)
+    again.restore(limiter.memory(), NOW + 60)
+    assert again.at_once(NOW + 60) == pytest.approx(60, abs=1)
+    again.restore(limiter.memory(), NOW - 10_000)
+    assert again.at_once(NOW - 10_000 + 900) >= 899
+
+
+def test_of_two_rows_the_smaller_burst_holds() -> None:
+    limiter = Limiter(1.0, burst=900)
+    limiter.tighten(1.0, (), 100)
+    assert limiter.burst == 100

@@ -69,6 +69,7 @@ class Scripted:
         costs_items: bool = False,
         trusted: bool = False,
         gathers: bool = False,
+        drawn: bool = False,
         tokens: Callable[[Asset, float], TokenFacts | ReadError | CallError] | None = None,
     ) -> None:
         self.name = name
@@ -80,6 +81,8 @@ class Scripted:
         self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
         self.costs_items = costs_items
         self.overhead = 0
+        self.first: int | None = None
+        self.drawn = drawn
         self.states_head = states_head
         self.names_blocks = names_blocks
         self.trusted = trusted
@@ -160,6 +163,7 @@ class World:
         *providers: Scripted,
         rates: Mapping[str, float] | None = None,
         windows: Mapping[str, Sequence[tuple[float, int]]] | None = None,
+        bursts: Mapping[str, float] | None = None,
         policy: Policy | None = None,
         chain: Chain = CHAIN,
         proved: dict[str, TokenFacts] | None = None,
@@ -168,9 +172,12 @@ class World:
         limiters: dict[str, Limiter] = {}
         upstreams = []
         for p in providers:
-            limiter = limiters.setdefault(
-                p.endpoint, Limiter((rates or {}).get(p.endpoint, 100.0), (windows or {}).get(p.endpoint, ()))
+            limits = (
+                (rates or {}).get(p.endpoint, 100.0),
+                (windows or {}).get(p.endpoint, ()),
+                (bursts or {}).get(p.endpoint, 1.0),
             )
+            limiter = limiters.setdefault(p.endpoint, Limiter(*limits))
             upstreams.append(Upstream(p, "scripted", limiter, policy))
         self.providers = providers
         self.limiters = limiters

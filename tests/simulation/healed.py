@@ -50,7 +50,7 @@ def check_bound(life: Any) -> None:
 def _fewest_calls(life: Any, chain: str, count: int) -> int:
     upstreams = life.fleet(lambda: 0.0, AioTransport(1.0)).upstreams[chain]  # which asks nobody
     assets = life.settings.assets[chain]
-    chunk = chunk_size(upstreams, assets, life.settings.scan.chunk)
+    chunk = chunk_size(upstreams, assets, life.settings.scan.chunk, count)
     provider = upstreams[0].provider
     least = 0
     for first in range(0, count, chunk):

@@ -54,6 +54,7 @@ class Observed:
         self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
         self.gathers = real.gathers
         self.names_blocks, self.token_units = real.names_blocks, real.token_units
+        self.first, self.drawn = real.first, real.drawn
         self.tokens, self.trusted = real.tokens, real.trusted
         self.prove, self.tip, self.block_hash = real.prove, real.tip, real.block_hash
 

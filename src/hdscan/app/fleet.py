@@ -61,9 +61,9 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
         windows = [(seconds, limit) for seconds, limit in limits.items() if limit is not None]
         limiter = limiters.get(providers[0].endpoint)
         if limiter is None:
-            limiter = limiters[providers[0].endpoint] = Limiter(endpoint.rate, windows)
+            limiter = limiters[providers[0].endpoint] = Limiter(endpoint.rate, windows, endpoint.burst)
         else:
-            limiter.tighten(endpoint.rate, windows)
+            limiter.tighten(endpoint.rate, windows, endpoint.burst)
         for provider in providers:
             provider.sent, provider.held = _told(limiter, clock), _held(limiter, clock)
         upstreams[endpoint.chain] += [Upstream(p, p.protocol, limiter, policy(settings)) for p in providers]

@@ -34,6 +34,7 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     lacks: tuple[str, ...] = ()  # environment variables that would switch it on
     headers: Headers = ()  # sent with every request; their values are keys
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
+    burst: int = 1  # calls or items that may go at once after a rest
 
     @property
     def operated_by(self) -> str:

@@ -1,4 +1,7 @@
-"""How many units one call to a provider may hold: halved when refused, probed upward slowly, kept across restarts."""
+"""How many units one call to a provider may hold: halved when refused, probed upward slowly, kept across restarts.
+
+Where the first is to be small, it doubles with every call accepted, until the capacity or a refusal.
+"""
 
 import msgspec
 
@@ -16,8 +19,10 @@ class BatchMemory(msgspec.Struct, frozen=True):
 class BatchSize:
     """The learned size of a provider's calls of one kind. Times in unix seconds."""
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = self.limit = capacity
+    def __init__(self, capacity: int, first: int | None = None) -> None:
+        self.capacity = capacity
+        self.limit = min(capacity, first or capacity)
+        self._growing = self.limit < capacity
         self._proven = 0  # units of the largest call accepted since a refusal
         self._probe_at = float("inf")
         self._probe_after = FIRST_PROBE
@@ -30,6 +35,7 @@ class BatchSize:
 
     def refused(self, units: int, now: float) -> None:
         """A call of `units` was too large; where a larger one was accepted before, only a second refusal counts."""
+        self._growing = False
         if units <= self._proven:
             self._proven = 0
             return
@@ -43,15 +49,20 @@ class BatchSize:
 
     def accepted(self, units: int, now: float) -> None:
         self._proven = max(self._proven, units)
-        if units > self.limit:
+        if self._growing and units >= self.limit:
+            self.limit = min(self.capacity, 2 * self.limit)
+            self._growing = self.limit < self.capacity
+        elif units > self.limit:
             self.limit = units
             self._probe_at = now + self._probe_after
 
     def memory(self) -> BatchMemory | None:
         """What has to survive a restart, or None where nothing was learned."""
-        return BatchMemory(self.limit, self._probe_at, self._probe_after) if self.limit < self.capacity else None
+        learned = self.limit < self.capacity and not self._growing
+        return BatchMemory(self.limit, self._probe_at, self._probe_after) if learned else None
 
     def restore(self, memory: BatchMemory, now: float) -> None:
         self.limit = max(1, min(memory.limit, self.capacity))
+        self._growing = False
         self._probe_after = memory.probe_after
         self._probe_at = min(memory.probe_at, now + LAST_PROBE)

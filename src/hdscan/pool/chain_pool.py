@@ -54,7 +54,7 @@ class ChainPool:
         off: Sequence[str] = (),
         proved: MutableMapping[str, TokenFacts] | None = None,
     ) -> None:
-        self.upstreams = Upstreams(upstreams, policy, off)
+        self.upstreams = Upstreams(upstreams, policy, off, chance=jitter)
         self.requests = 0
         self._policy = policy
         self._queue = WorkQueue()
@@ -107,6 +107,7 @@ class ChainPool:
 
     def begin_final_check(self, now: float) -> None:
         """Ask all who gave amounts for their heads and blocks once more; ends with the event FinalCheckDone."""
+        self.upstreams.recall(self._watch.unchecked)
         self._watch.begin_final_check(now)
 
     def begin_token_proof(self, assets: Iterable[Asset]) -> None:
@@ -132,6 +133,7 @@ class ChainPool:
         return bool(len(self._queue) or self._outage.parked)
 
     def step(self, now: float) -> Actions:
+        self.upstreams.relieve(now)
         self._outage.tick(now, counts=self._outage_counts)
         if self._watch.final_check:
             self._continue_final_check(now)

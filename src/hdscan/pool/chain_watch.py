@@ -55,7 +55,7 @@ class ChainWatch:
         self._reorganises = reorganises
         self._chains: defaultdict[str, EndpointChain] = defaultdict(EndpointChain)
         self._forks: dict[str, list[float]] = {}  # when each endpoint's blocks became others, lately
-        self._unchecked: set[str] = set()  # endpoints that gave amounts since their last final check
+        self.unchecked: set[str] = set()  # endpoints that gave amounts since their last final check
         self._began = 0.0  # the final check
         self.waiting: set[str] = set()  # endpoints that the final check waits for
         self.unheard: set[str] = set()  # endpoints that could not be asked in the last one, or did not answer
@@ -95,7 +95,7 @@ class ChainWatch:
     def gave_amounts(self, endpoint: str) -> None:
         """The final check has to ask this endpoint, unless its blocks are final."""
         if self._reorganises:
-            self._unchecked.add(endpoint)
+            self.unchecked.add(endpoint)
 
     def laggards(self, now: float) -> list[Lagging]:
         """Endpoints that lag by a head named just now, also behind heads that peers named later."""
@@ -141,9 +141,9 @@ class ChainWatch:
         """Wait for every endpoint that gave amounts and can be asked in time."""
         in_time = {each.endpoint for each in self._upstreams if each.limiter.blocked_until(1, now) < now + FINAL_CHECK}
         trusted = {each.endpoint for each in self._upstreams if each.trust is not Trust.QUARANTINED}
-        self.waiting = self._in_service(self._unchecked) & in_time
-        self.unheard = (self._unchecked & trusted) - self.waiting
-        self._unchecked -= self.waiting
+        self.waiting = self._in_service(self.unchecked) & in_time
+        self.unheard = (self.unchecked & trusted) - self.waiting
+        self.unchecked -= self.waiting
         for endpoint in self.waiting:
             self.at(endpoint).ask_again()
         self._began, self.final_check = now, True
@@ -167,7 +167,7 @@ class ChainWatch:
         if now - self._began < FINAL_CHECK:
             return []
         self.unheard |= self.waiting - set(low)
-        self._unchecked |= self.unheard
+        self.unchecked |= self.unheard
         self.waiting.clear()
         self.final_check = False
         return [self._rolled_back(endpoint, now) for endpoint in low]
@@ -186,10 +186,10 @@ class ChainWatch:
         """The known hashes, the endpoints that are to be checked finally with their highest heads, and the stated hashes."""
         known = {endpoint: dict(chain.known) for endpoint, chain in self._chains.items() if chain.known}
         stated = {endpoint: dict(chain.unlinked) for endpoint, chain in self._chains.items() if chain.unlinked}
-        return known, {endpoint: self.at(endpoint).top for endpoint in sorted(self._unchecked | self.waiting)}, stated
+        return known, {endpoint: self.at(endpoint).top for endpoint in sorted(self.unchecked | self.waiting)}, stated
 
     def restore(self, known: Hashes, unchecked: Mapping[str, int], stated: Hashes) -> None:
         for endpoint in dict.fromkeys([*known, *unchecked, *stated]):
             top = unchecked.get(endpoint, 0)
             self.at(endpoint).restore(known.get(endpoint, {}), stated.get(endpoint, {}), top)
-        self._unchecked |= unchecked.keys()
+        self.unchecked |= unchecked.keys()

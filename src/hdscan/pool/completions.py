@@ -161,7 +161,7 @@ class Completions(msgspec.Struct, eq=False):
 
     def _unread(self, pending: PendingReading, now: float, code: ReadCode | None) -> None:
         kind, reasons = pending.reading.kind, dict[str, str]()
-        for upstream in self._upstreams:
+        for upstream in self._upstreams.every:
             if known := pending.reasons.get(upstream.name):
                 reasons[upstream.name] = known.message
             elif upstream.serves(kind):

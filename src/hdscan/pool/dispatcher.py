@@ -76,7 +76,9 @@ class Dispatcher(msgspec.Struct, eq=False):
             self._began = now
         service = self._upstreams.in_service
         judged = len({upstream.endpoint for upstream in service}) >= JUDGED
-        silent = any(self._watch.at(each.endpoint).height is None and not each.check_failed for each in service)
+        waited_for = [each for each in service if self._watch.at(each.endpoint).height is None and not each.check_failed]
+        known = len({each.endpoint for each in service if self._watch.at(each.endpoint).height is not None})
+        silent = any(not each.provider.drawn or known < JUDGED for each in waited_for)
         return self._began + INTRODUCTION if judged and silent else now
 
     def gathers_until(self, now: float) -> float:
@@ -94,7 +96,8 @@ class Dispatcher(msgspec.Struct, eq=False):
         if upstream.limiter.ready_at(upstream.least, now) > now:
             return None
         weight = upstream.provider.weight
-        most = upstream.limiter.room(now) - upstream.provider.overhead if upstream.provider.costs_items else float("inf")
+        room = min(upstream.limiter.room(now), upstream.limiter.at_once(now))
+        most = room - upstream.provider.overhead if upstream.provider.costs_items else float("inf")
         retries = upstream.retry_at(now) <= now
         for wanted in self._queue.kinds(upstream.name):
             breaker = upstream.breakers.get(wanted)

@@ -92,17 +92,20 @@ class LimiterMemory(msgspec.Struct, frozen=True):
     paused_at: float = 0.0  # when the pause was begun, 0.0 where an older version kept it
     rate: float | None = None  # what was learned, None where nothing was
     refused_rate: float = 0.0
+    burst: float | None = None  # what was learned
 
 
 class Limiter:
-    """GCRA with a burst of one and a learned rate, plus longer windows and pauses; shared by every role of its endpoint.
+    """GCRA with a learned rate and burst, plus longer windows and pauses; shared by every role of its endpoint.
 
-    `rate` is in units per second, where a unit is a call or, for endpoints that count them, an item of a batch. A cut rate
-    grows back quickly to the one that was refused, past it slowly at first and then faster, until it is refused again.
+    `rate` is in units per second, where a unit is a call or, for endpoints that count them, an item of a batch; `burst` units
+    may be taken at once after a rest. A cut rate grows back quickly to the one that was refused, past it slowly at first and
+    then faster, until it is refused again. A refusal within a burst lowers the burst instead, for a day.
     """
 
-    def __init__(self, rate: float, windows: Sequence[tuple[float, int]] = ()) -> None:
+    def __init__(self, rate: float, windows: Sequence[tuple[float, int]] = (), burst: float = 1.0) -> None:
         self.ceiling = self.rate = rate
+        self.most_at_once = self.burst = burst
         self.windows = [Window(seconds, limit) for seconds, limit in windows]
         self.paused_until = 0.0
         self.paused_since: float | None = None
@@ -121,14 +124,15 @@ class Limiter:
         self._refusals = 0  # without a word, since the last success: how often that held every caller
         self._heard = self._refused = 0.0  # calls, and those refused without a word: the older, the less they count
 
-    def tighten(self, rate: float, windows: Sequence[tuple[float, int]]) -> None:
+    def tighten(self, rate: float, windows: Sequence[tuple[float, int]], burst: float = 1.0) -> None:
         """Where two rows name one endpoint, the stricter figures hold."""
         self.ceiling = self.rate = self._refused_rate = min(self.ceiling, rate)
+        self.most_at_once = self.burst = min(self.burst, burst)
         self.windows += [Window(seconds, limit) for seconds, limit in windows]
 
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""
-        ready = max(self._next_at - SLACK, self.blocked_until(cost, now))
+        ready = max(self._next_at - SLACK - self._ahead(cost), self.blocked_until(cost, now))
         if self.hears_sent and sum(now - at < UNSENT_FOR for at, _ in self._unsent) >= max(1.0, AHEAD * self.rate):
             return max(ready, now + RECHECK)  # more that is still on its way out would go out in a bunch
         return ready
@@ -145,12 +149,17 @@ class Limiter:
         """How many units every window longer than `above` seconds has left; infinite where there is none."""
         return min((w.room(now) for w in self.windows if w.seconds > above), default=float("inf"))
 
+    def at_once(self, now: float) -> float:
+        """How many units may go now: what is left of the burst, or a second's worth; infinite where there is no burst."""
+        left = self.burst - self._outstanding(now)
+        return max(self.ceiling, 1.0, left) if self.most_at_once > 1.0 else float("inf")
+
     def announced_at(self, now: float) -> bool:
         """Whether every caller is held now by something that was announced: a Retry-After, a quota, a full window."""
         return (self.announced and self.paused_until > now) or any(w.ready_at(1, now) > now for w in self.windows)
 
     def take(self, cost: int, now: float) -> None:
-        late = now - self._next_at
+        late = now - self._next_at + self._ahead(cost)
         if self.rate < self.ceiling:
             if late <= 1.0 / self.rate:  # the rate is what limits us
                 limited = min(1.0, max(0.0, now - max(self._grown_at, self.paused_until)))
@@ -187,6 +196,14 @@ class Limiter:
         elif retry_after is None and self._refusals != 1:  # a first refusal without a word left out a few turns only
             return  # its call was in flight when this pause began
         self._pause(wait, now, announced=quota or retry_after is not None)
+
+    def _ahead(self, cost: float) -> float:
+        """Seconds before its turn at the bare rate that a call may be made."""
+        return max(0.0, self.burst - cost) / self.rate
+
+    def _outstanding(self, now: float) -> float:
+        """Units taken that the rate alone would not have allowed yet."""
+        return max(0.0, self._next_at - now) * self.rate
 
     def hold(self, now: float, seconds: float) -> None:
         """Pause every caller, as a host wishes that answered all the same: the rate stays."""
@@ -231,6 +248,10 @@ class Limiter:
         self._refused += refused - self._refused / HEARD
 
     def _cut(self, now: float) -> None:
+        if self.burst > 1.0 and (taken := self._outstanding(now)) > max(1.0, self.ceiling):
+            self.burst = max(1.0, min(self.burst, taken) * CUT)  # that many at once were too many; the rate was not
+            self._next_at = now + self.burst / self.rate
+            return
         self._grown_at = now
         self._refused_rate = self.rate
         self.rate = max(self.rate * CUT, self.ceiling * LEAST, min(self.ceiling, SLOWEST))
@@ -247,12 +268,14 @@ class Limiter:
     def memory(self) -> LimiterMemory:
         windows = {f"{w.seconds:.0f}": list(w.buckets) for w in self.windows}
         learned = (self.rate, self._refused_rate) if self.rate < self.ceiling else ()
-        return LimiterMemory(self._next_at, self.paused_until, self.announced, windows, self._paused_at, *learned)
+        memory = LimiterMemory(self._next_at, self.paused_until, self.announced, windows, self._paused_at, *learned)
+        return msgspec.structs.replace(memory, burst=self.burst) if self.burst < self.most_at_once else memory
 
     def restore(self, memory: LimiterMemory, now: float) -> None:
         """Take over what was known before a restart; a clock set back meanwhile makes no pause longer than it was."""
         length = memory.paused_until - memory.paused_at if memory.paused_at else LONGEST_PAUSE
-        self._next_at = min(memory.next_at, now + SLACK + max(1.0, 1.0 / self.ceiling))  # one that left early, and its spacing
+        # one that left early, and its spacing
+        self._next_at = min(memory.next_at, now + SLACK + max(1.0, self.most_at_once / self.ceiling))
         self.announced = memory.announced
         self.paused_until = min(memory.paused_until, now + min(length, LONGEST_PAUSE))
         self._paused_at = min(memory.paused_at, now)
@@ -261,5 +284,7 @@ class Limiter:
         if memory.rate is not None and now - memory.paused_at < HOUR:  # what it refused longer ago says little of today
             self.rate = min(memory.rate, self.ceiling)
             self._refused_rate, self._grown_at = memory.refused_rate or self.rate, now
+        if memory.burst is not None and now - memory.paused_at < DAY:
+            self.burst = min(memory.burst, self.most_at_once)
         for window in self.windows:
             window.restore(memory.windows.get(f"{window.seconds:.0f}", ()), now)

@@ -11,3 +11,4 @@ class Policy(msgspec.Struct, frozen=True):
     outage_limit: float = 600.0
     breaker_threshold: int = 3
     breaker_cooldown: float = 30.0
+    electrum_servers: int = 8

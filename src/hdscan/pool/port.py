@@ -18,6 +18,8 @@ class Provider(Protocol):
     trusted: bool  # its word alone is enough
     methods: Mapping[Kind, str]  # the remote method per kind of call; a missing kind cannot be served
     capacity: Mapping[Kind, int]  # units that one call of a kind may hold
+    first: int | None  # units of the first call, from which they grow; None: at once as large as it may be
+    drawn: bool  # of many that offer the same to the public: some are drawn for a scan
     weight: Mapping[Kind, int]  # units that a reading of NATIVE or TOKEN takes (Solana: a token takes two keys)
     costs_items: bool  # the endpoint counts units, not calls, against its rate
     overhead: int  # units that it counts for a call beside its readings (Solana: the clock)

@@ -50,7 +50,7 @@ class Upstream:
         self.name, self.endpoint = provider.name, provider.endpoint
         self.protocol = protocol
         self.limiter = limiter
-        self.sizes = {kind: BatchSize(provider.capacity[kind]) for kind in provider.methods}
+        self.sizes = {kind: BatchSize(provider.capacity[kind], provider.first) for kind in provider.methods}
         self.breakers = {kind: Breaker(policy.breaker_threshold, policy.breaker_cooldown) for kind in provider.methods}
         self._blanks = {kind: Blanks(policy.breaker_threshold) for kind in provider.methods}
         self._policy = policy
@@ -60,6 +60,7 @@ class Upstream:
         self._untrusted_since: float | None = None  # checks fail, or it was set aside
         self._checking = False
         self._check_at = 0.0
+        self.rest_until = 0.0  # see `draw`
         self._check_failures = 0
         self._in_flight = 0
         self._audits_lost = 0
@@ -109,7 +110,7 @@ class Upstream:
 
     @property
     def check_at(self) -> float:
-        return self._check_at
+        return max(self._check_at, self.rest_until)
 
     @property
     def check_failed(self) -> bool:

@@ -1,12 +1,13 @@
 """The providers of a chain together: which are able, how long an open breaker may wait, and when one can be asked."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
 from hdscan.model.reading import Kind
 from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.breaker import State
+from hdscan.pool.draw import Draw
 from hdscan.pool.policy import Policy
 from hdscan.pool.queue import KINDS
 from hdscan.pool.upstream import Upstream
@@ -15,10 +16,22 @@ NEVER = float("inf")
 
 
 class Upstreams:
-    """The upstreams of one chain, the largest calls first; `off` names those that are off, with why."""
+    """The upstreams of one chain that are asked, the largest calls first; `off` names those that are off, with why.
 
-    def __init__(self, upstreams: Iterable[Upstream], policy: Policy, off: Sequence[str] = ()) -> None:
-        self._upstreams = sorted(upstreams, key=lambda s: -max(s.provider.capacity.values()))
+    `chance` draws which of many alike are asked; `every` holds those too that stand by.
+    """
+
+    def __init__(
+        self,
+        upstreams: Iterable[Upstream],
+        policy: Policy,
+        off: Sequence[str] = (),
+        *,
+        chance: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.every = sorted(upstreams, key=lambda s: -max(s.provider.capacity.values()))
+        self._draw = Draw(self.every, policy.electrum_servers, policy.backoff_max, chance)
+        self._upstreams = self._draw.asked
         self._policy = policy
         self._off = off
         self._first = [each for each in self._upstreams if asked_first(each)]
@@ -27,10 +40,18 @@ class Upstreams:
         return iter(self._upstreams)
 
     def named(self, name: str) -> Upstream:
-        return next(each for each in self._upstreams if each.name == name)
+        return next(each for each in self.every if each.name == name)
 
     def at(self, endpoint: str) -> list[Upstream]:
-        return [each for each in self._upstreams if each.endpoint == endpoint]
+        return [each for each in self.every if each.endpoint == endpoint]
+
+    def relieve(self, now: float) -> None:
+        """Have others take the places of those that are of no use."""
+        self._draw.relieve(now)
+
+    def recall(self, endpoints: Collection[str]) -> None:
+        """Ask all those of these endpoints again."""
+        self._draw.recall(endpoints)
 
     @property
     def in_service(self) -> list[Upstream]:
@@ -39,7 +60,7 @@ class Upstreams:
 
     @property
     def busy(self) -> bool:
-        return any(upstream.busy for upstream in self._upstreams)
+        return any(upstream.busy for upstream in self.every)
 
     def able(self, now: float, healed_at: float) -> dict[Kind, frozenset[str]]:
         """The names of those that could take NATIVE and TOKEN readings within backoff_max of having become unable to.

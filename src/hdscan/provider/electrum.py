@@ -16,6 +16,7 @@ from hdscan.provider.remote import Link, Remote
 from hdscan.wire import electrum, jsonrpc
 from hdscan.wire.http import Response
 
+CONNECT = 5.0  # seconds for a connection and the greeting
 TRUSTED = 60.0  # seconds for which the host is trusted to announce new blocks
 
 
@@ -27,9 +28,11 @@ class Electrum(Remote):
     counts_items = True
     names_blocks = True
     takes_canaries = True
+    first = 10
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
+        self.drawn = not self.trusted
         self._connection: Connection | None = None
         self._dialling = asyncio.Lock()
         self._tip_asked_at = 0.0
@@ -85,17 +88,25 @@ class Electrum(Remote):
         """The open connection, or a new one, greeted and with its certificate remembered; made one at a time."""
         async with self._dialling:
             if self._connection is None or not self._connection.usable:
-                connection = await self._transport.dial(self._row)
                 try:
-                    hello = await self._talk(connection, [electrum.HELLO])
-                    electrum.check_version(jsonrpc.single(*hello, electrum.CODES))
-                except BaseException:
-                    connection.close()
-                    raise
+                    async with asyncio.timeout(min(CONNECT, self._transport.seconds)):
+                        connection = await self._greeted()
+                except TimeoutError:
+                    raise CallError(ReadCode.TIMEOUT, f"no connection within {CONNECT:g} s") from None
                 if connection.fingerprint is not None and self._row.tls != SYSTEM:
                     self._transport.pins[self.endpoint] = connection.fingerprint
                 self._connection = connection
             return self._connection
+
+    async def _greeted(self) -> Connection:
+        connection = await self._transport.dial(self._row)
+        try:
+            hello = await self._talk(connection, [electrum.HELLO])
+            electrum.check_version(jsonrpc.single(*hello, electrum.CODES))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def _one(self, connection: Connection, call: jsonrpc.Call) -> msgspec.Raw:
         return jsonrpc.single(*await self._talk(connection, [call], self.sent), electrum.CODES)

@@ -74,6 +74,8 @@ class Remote(ABC):
     names_blocks = False
     token_units = 0
     takes_canaries = False
+    first: int | None = None
+    drawn = False
 
     def __init__(self, link: Link) -> None:
         endpoint, chain = link.endpoint, link.chain
@@ -102,8 +104,9 @@ class Remote(ABC):
         self._clock = link.clock
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
-        """Items that a call of each kind may hold; where the host counts them against its rate, no more than a second's."""
-        limits = [endpoint.batch or 1 << 30, int(endpoint.rate) if endpoint.cost is Cost.ITEM else 1 << 30]
+        """Items that a call of each kind may hold; where the host counts them, no more than a second's or its burst."""
+        counted = max(int(endpoint.rate), endpoint.burst) if endpoint.cost is Cost.ITEM else 1 << 30
+        limits = [endpoint.batch or 1 << 30, counted]
         return {kind: max(1, min(most, *limits)) for kind, most in self.most.items()}
 
     @abstractmethod

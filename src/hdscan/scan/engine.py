@@ -158,7 +158,7 @@ class Engine:
         token_errors = TokenErrors(chain.id, await store.token_errors())
         pool = self._pool(record, memory)
         progress = Progress(record, store, token_errors, clock=self._clock, emit=self._emit, requests=lambda: pool.requests)
-        size = chunk_size(upstreams, list(assets.values()), self._settings.chunk) * len(assets)
+        size = chunk_size(upstreams, list(assets.values()), self._settings.chunk, record.addresses) * len(assets)
         spare = Spare(upstreams, alone=alone, reading=lambda: self._reading(chain.id))
         return ChainScanner(
             chain,

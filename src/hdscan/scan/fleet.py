@@ -9,10 +9,12 @@ import structlog
 from hdscan.model.provider import TokenFacts
 from hdscan.model.scan import ProviderStatus
 from hdscan.pool.batch import BatchMemory, BatchSize
+from hdscan.pool.draw import REST
 from hdscan.pool.limiter import Limiter, LimiterMemory
 from hdscan.pool.upstream import Upstream
 
 PINNED = "pin:"
+RESTS = "rest:"
 TOKEN = "token:"
 
 T = TypeVar("T")
@@ -36,10 +38,11 @@ class Fleet(msgspec.Struct, frozen=True):
         return (*(upstream.status(now) for upstreams in self.upstreams.values() for upstream in upstreams), *self.off)
 
     def memory(self) -> dict[str, bytes]:
-        """JSON by name: limits under the endpoint, `pin:ENDPOINT`, `batch:PROVIDER:KIND`, `token:CHAIN:CONTRACT`."""
+        """JSON by name: limits under the endpoint, `pin:ENDPOINT`, `rest:PROVIDER`, `batch:PROVIDER:KIND`, `token:CHAIN:AT`."""
         memory: dict[str, object] = {name: limiter.memory() for name, limiter in self.limiters.items()}
         memory |= {name: size.memory() for name, size in self._sizes()}  # None where a size has grown back
         memory |= {f"{PINNED}{endpoint}": pin for endpoint, pin in self.pins.items()}
+        memory |= {f"{RESTS}{each.name}": each.rest_until or None for each in self._drawn()}
         memory |= {f"{TOKEN}{chain}:{at}": facts for chain, tokens in self.proved.items() for at, facts in tokens.items()}
         return {name: msgspec.json.encode(value) for name, value in memory.items()}
 
@@ -48,6 +51,8 @@ class Fleet(msgspec.Struct, frozen=True):
         for name, limiter in self.limiters.items():
             if limits := remembered(memory, name, LimiterMemory):
                 limiter.restore(limits, now)
+        for each in self._drawn():
+            each.rest_until = min(remembered(memory, f"{RESTS}{each.name}", float) or 0.0, now + REST)
         for name, size in self._sizes():
             if learned := remembered(memory, name, BatchMemory):
                 size.restore(learned, now)
@@ -57,6 +62,9 @@ class Fleet(msgspec.Struct, frozen=True):
             chain, _, contract = name.removeprefix(TOKEN).partition(":")
             if name.startswith(TOKEN) and chain in self.proved and (facts := remembered(memory, name, TokenFacts)):
                 self.proved[chain][contract] = facts
+
+    def _drawn(self) -> Iterator[Upstream]:
+        return (each for upstreams in self.upstreams.values() for each in upstreams if each.provider.drawn)
 
     def _sizes(self) -> Iterator[tuple[str, BatchSize]]:
         for upstreams in self.upstreams.values():

@@ -35,8 +35,8 @@ class Outlook(msgspec.Struct, frozen=True):
     doubts: float
 
 
-def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: int) -> int:
-    """Addresses per chunk, at most `largest`: what the chain's rates read in about 5 s.
+def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: int, addresses: int) -> int:
+    """Addresses per chunk of so many, at most `largest`: what the chain's rates and bursts read in about 5 s.
 
     Fewer where an endpoint's quota does not cover the chunks in flight, since a chunk that stops half-way is read again.
     """
@@ -44,16 +44,19 @@ def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: 
     shares: dict[str, float] = {}  # by endpoint: of its smallest window, per address, if it were alone
     for kind, count in ((Kind.NATIVE, sum(a.is_native for a in assets)), (Kind.TOKEN, sum(not a.is_native for a in assets))):
         rates: dict[str, float] = {}
+        bursts: dict[str, float] = {}
         quotas: dict[str, float] = {}
         for upstream in upstreams:
             if upstream.serves(kind) and not upstream.trust.out:
                 weight, endpoint = upstream.provider.weight[kind], upstream.provider.endpoint
                 per_unit = 1 / weight if upstream.provider.costs_items else upstream.provider.capacity[kind] // weight
-                rates[endpoint] = max(upstream.limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
+                limiter = upstream.limiter
+                bursts[endpoint] = max((limiter.burst - 1) * per_unit, bursts.get(endpoint, 0.0))
+                rates[endpoint] = max(limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
                 smallest = min((window.limit for window in upstream.limiter.windows), default=float("inf"))
                 quotas[endpoint] = max(smallest * per_unit, quotas.get(endpoint, 0.0))
         if count and rates:
-            seconds += count / sum(rates.values())
+            seconds += max(0.0, count - sum(bursts.values()) / addresses) / sum(rates.values())
         for endpoint, quota in quotas.items():
             shares[endpoint] = shares.get(endpoint, 0.0) + count / quota
     timely = CHUNK_SECONDS / seconds if seconds else float("inf")
@@ -89,8 +92,9 @@ def make_plan(
         return Plan(records[0].scan_id, tuple(records), request.retry, request.audit is not None)
     plans = []
     for chain, read in chosen.items():
-        size = chunk_size(upstreams[chain], read, largest)
-        plans.append(ChainPlan(chain, tuple(a.symbol for a in read), store.addresses.count(chain), size, minimum))
+        count = store.addresses.count(chain)
+        size = chunk_size(upstreams[chain], read, largest, count)
+        plans.append(ChainPlan(chain, tuple(a.symbol for a in read), count, size, minimum))
     scan_id = store.scans.begin(plans, now)
     return Plan(scan_id, store.scans.scan(scan_id), retry=False)
 

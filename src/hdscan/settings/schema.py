@@ -42,6 +42,7 @@ class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_threshold: Count = 3
     breaker_cooldown: Positive = 30.0
     final_passes: Annotated[int, Meta(ge=0)] = 1
+    electrum_servers: Count = 8
     audit: Literal["spare", "off"] | Annotated[float, Meta(ge=0, le=100)] = "spare"
     commitment: Commitment = "finalized"
 
@@ -102,6 +103,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: str | list[str]
     url: str
     rate: Positive
+    burst: Count = 1
     per_minute: Count | None = None
     per_hour: Count | None = None
     per_day: Count | None = None

@@ -65,9 +65,9 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A host to simulate.
 
     Clients are told `rate` (calls or items per second, by `cost`) and judged by it; `hidden_rate`, if given, is enforced
-    instead. `batch` items per call are enforced, `published_batch` is told. `latency` is the mean in seconds, jittered by half.
-    A refusal begins a pause of `pause` seconds, announced as `throttle` says. One aggregate3 may hold `gas_cap` subcalls.
-    `tls` is for Electrum, with a self-signed certificate.
+    instead. `batch` items per call and a `burst` are enforced, `published_batch` and `published_burst` are told. `latency` is
+    the mean in seconds, jittered by half. A refusal begins a pause of `pause` seconds, announced as `throttle` says. One
+    aggregate3 may hold `gas_cap` subcalls. `tls` is for Electrum, with a self-signed certificate.
     """
 
     name: str
@@ -76,6 +76,7 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
     hidden_rate: float | None = None
     burst: float = 1.0
+    published_burst: int = 1
     cost: Cost = Cost.CALL
     batch: int | None = None
     published_batch: int | None = None
@@ -171,6 +172,7 @@ class Host:
             protocols=spec.protocols,
             url=self.listener.url + self._speaker.path,
             rate=spec.rate,
+            burst=spec.published_burst,
             cost=spec.cost,
             batch=spec.published_batch,
             operator=spec.operator,

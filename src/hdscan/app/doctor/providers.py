@@ -122,7 +122,8 @@ class Providers:
         """A provider's rate, what is left of its quotas, its learned batch sizes, and its pause."""
         now, limiter = self._clock(), upstream.limiter
         units = "items" if upstream.provider.costs_items else "calls"
-        parts = [f"{limiter.ceiling:g} {units} a second"]
+        at_once = f", {limiter.burst:.0f} at once" if limiter.most_at_once > 1 else ""
+        parts = [f"{limiter.ceiling:g} {units} a second{at_once}"]
         parts += [f"{each.room(now)} of {each.limit} left this {PERIODS[each.seconds]}" for each in limiter.windows]
         parts += [
             f"at most {size.limit} in a call of {upstream.provider.methods[kind]} (learned)"

@@ -1,0 +1,73 @@
+"""Of many hosts that offer the same to the public (Electrum servers), the few that are asked at a time.
+
+They are drawn anew for every scan, so that no operator sees a whole wallet. One that is gone, slow, lagging, paused, or has
+spent its burst gives its place to another.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+from hdscan.pool.breaker import State
+from hdscan.pool.effects import Trust
+from hdscan.pool.upstream import Upstream
+
+REST = 3600.0  # seconds for which one that is gone is not tried again
+FRESH = 100.0  # units that one taking another's place has to have at once
+
+
+class Draw:
+    """Which of a chain's providers are asked; `chance` gives numbers in [0, 1). Pure: times in unix seconds."""
+
+    def __init__(self, upstreams: Sequence[Upstream], most: int, patience: float, chance: Callable[[], float]) -> None:
+        """At most `most` of those that are drawn are asked; one that cannot be used for `patience` seconds is of no use."""
+        self.drawn = [each for each in upstreams if each.provider.drawn]
+        if len(self.drawn) > most:
+            self.drawn.sort(key=lambda _: chance())
+        self._patience = patience
+        self._standing_by = self.drawn[most:]
+        self.asked = [each for each in upstreams if each not in self._standing_by]
+
+    def relieve(self, now: float) -> None:
+        """Put others in the places of those that are of no use.
+
+        Those that are gone rest, but only while another can be asked: where none can, the fault may be at our end.
+        """
+        if not self.drawn:
+            return
+        well = any(each.trusted and not _failing(each, now) for each in self.asked)
+        for each in [each for each in self.asked if each.provider.drawn]:
+            if well and self._gone(each, now):
+                each.rest_until = max(each.rest_until, now + REST)
+            elif not well:
+                each.rest_until = 0.0
+            if self._useless(each, now) and (other := self._fresh(now)):
+                self._standing_by.remove(other)
+                self._standing_by.append(each)
+                self.asked[self.asked.index(each)] = other
+
+    def recall(self, endpoints: Collection[str]) -> None:
+        """Ask all those of these endpoints again, whatever their number."""
+        recalled = [each for each in self._standing_by if each.endpoint in endpoints]
+        self._standing_by = [each for each in self._standing_by if each not in recalled]
+        self.asked += recalled
+
+    def _fresh(self, now: float) -> Upstream | None:
+        ready = (each for each in self._standing_by if each.limiter.at_once(now) >= min(FRESH, each.limiter.burst / 2))
+        return next((each for each in ready if not self._useless(each, now)), None)
+
+    def _useless(self, upstream: Upstream, now: float) -> bool:
+        limiter = upstream.limiter
+        held = max(upstream.rest_until - now, limiter.blocked_until(upstream.least, now) - now - self._patience)
+        spent = limiter.at_once(now) <= max(1.0, limiter.ceiling)
+        return upstream.trust.out or held > 0 or spent or self._gone(upstream, now)
+
+    def _gone(self, upstream: Upstream, now: float) -> bool:
+        """Whether it fails its calls, cannot be reached, or lags for long; not when it is due to be tried again."""
+        if _failing(upstream, now):
+            return True
+        since = upstream.untrusted_since
+        late = upstream.trust is Trust.LAGGING and since is not None and now - since > self._patience
+        return upstream.check_at > now and not upstream.trusted and (upstream.check_failed or late)
+
+
+def _failing(upstream: Upstream, now: float) -> bool:
+    return not all(breaker.allows(now) for breaker in upstream.breakers.values() if breaker.state is State.OPEN)

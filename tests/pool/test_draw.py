@@ -1,0 +1,84 @@
+"""Of many hosts that offer the same, a few are asked at a time; those of no use give their places to others."""
+
+from collections.abc import Mapping
+
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.pool.draw import REST, Draw
+from hdscan.pool.limiter import Limiter
+from hdscan.pool.policy import Policy
+from hdscan.pool.upstream import Upstream
+from tests.pool.virtual import START, Scripted, World, failing, good, readings
+
+GONE = failing(ReadCode.TIMEOUT)
+
+
+def servers(count: int, **behaviours: object) -> list[Scripted]:
+    made = []
+    for number in range(count):
+        name = f"s{number}"
+        dead = behaviours.get(name) == "dead"
+        prove = (lambda now: CallError(ReadCode.UNREACHABLE, "no connection")) if dead else (lambda now: 100)
+        made.append(Scripted(name, good(name), prove=prove, drawn=True))
+    return made
+
+
+def asked(world: World) -> set[str]:
+    return {each.name for each in world.providers if each.asked}
+
+
+def test_only_so_many_are_asked_and_others_are_drawn_for_the_next_scan() -> None:
+    world = World(*servers(10), policy=Policy(electrum_servers=3)).read(readings(300))
+    world.check(readings(300))
+    assert len(asked(world)) == 3
+
+    made = [Upstream(each, "scripted", Limiter(1.0), Policy()) for each in servers(10)]
+    chances = iter(range(10, 0, -1))
+    other = Draw(made, 3, 30.0, lambda: next(chances) / 10)
+    assert {each.name for each in other.asked} == {"s9", "s8", "s7"}
+
+
+def test_one_that_is_gone_gives_its_place_away_and_is_not_tried_again_within_the_hour() -> None:
+    world = World(*servers(6, s0="dead", s2="dead"), policy=Policy(electrum_servers=3)).read(readings(300))
+    world.check(readings(300))
+    assert asked(world) == {"s1", "s3", "s4"}
+    assert all(len(each.checks) == 1 for each in world.providers if each.name in ("s0", "s2"))
+    assert world.upstreams["s0"].rest_until > START + REST - 10
+
+
+def test_without_others_one_that_is_gone_rests_all_the_same() -> None:
+    dead, live = servers(2, s0="dead")
+    world = World(dead, live, policy=Policy(electrum_servers=8), rates={"s1": 0.3}).read(readings(300))
+    world.check(readings(300))
+    assert world.elapsed > 90
+    assert len(dead.checks) == 1
+
+
+def test_where_nobody_can_be_asked_nobody_rests() -> None:
+    back = START + 100
+    made = servers(2)
+    for each in made:
+        each.proof = lambda now: 100 if now >= back else CallError(ReadCode.UNREACHABLE, "no connection")
+    world = World(*made).read(readings(30))
+    world.check(readings(30))
+    assert world.elapsed < 150
+
+
+def test_one_whose_calls_fail_or_whose_burst_is_spent_gives_its_place_away() -> None:
+    made = servers(4)
+    made[0].behaviour = GONE
+    world = World(*made, policy=Policy(electrum_servers=1)).read(readings(200))
+    world.check(readings(200))
+    assert asked(world) == {"s0", "s1"}
+
+    made = servers(4)
+    for each in made:
+        each.costs_items = True
+    world = World(*made, policy=Policy(electrum_servers=1), rates={each.name: 1.0 for each in made}, bursts=bursts(made, 100))
+    world.read(readings(380))
+    world.check(readings(380))
+    assert asked(world) == {"s0", "s1", "s2", "s3"}
+    assert world.elapsed < 10
+
+
+def bursts(made: list[Scripted], units: int) -> Mapping[str, float]:
+    return {each.name: float(units) for each in made}
