@@ -16,7 +16,7 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.settings import ScanSettings, Settings, load, show, shown, template
 from hdscan.settings.load import Places, places
-from hdscan.sim.chains import MAINNET
+from hdscan.sim.chains import MAINNET, TRON
 
 CANARY = "canary-c0ffee-secret"
 POLYGON = '[[chain]]\nid = "polygon"\nfamily = "evm"\nchain_id = 137\nsymbol = "POL"\n'
@@ -84,6 +84,7 @@ def test_nothing_configured_knows_the_chains_that_are_built_in(home: Home) -> No
         "sol": Family.SOLANA,
         "ltc": Family.BITCOIN,
         "doge": Family.BITCOIN,
+        "tron": Family.TRON,
     }
     assert [asset.symbol for asset in settings.assets["btc"]] == ["BTC"]
     assert {asset.symbol: asset.decimals for asset in settings.assets["bsc"]} == {"BNB": 18, "USDC": 18, "USDT": 18}
@@ -97,7 +98,7 @@ def test_nothing_configured_knows_the_chains_that_are_built_in(home: Home) -> No
 
 def test_canaries_are_built_in_and_not_those_of_another_chain_of_the_same_name(home: Home) -> None:
     check_canaries(home.load())
-    for played in MAINNET:
+    for played in (*MAINNET, TRON):
         assert home.load().chains[played.chain.id].canaries == played.burnt, "the simulated chain holds what the real one does"
     assert not any(chain.canaries for chain in home.load('network = "testnet"').chains.values())
     row = '[[chain]]\nid = "bsc"\nfamily = "evm"\nsymbol = "BNB"\nchain_id = {}\n'

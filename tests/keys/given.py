@@ -19,6 +19,7 @@ def chain(family: Family, network: Network = Network.MAINNET) -> Chain:
         Family.BITCOIN: ("btc", "BTC", 8),
         Family.EVM: ("bsc", "BNB", 18),
         Family.SOLANA: ("sol", "SOL", 9),
+        Family.TRON: ("tron", "TRX", 6),
     }[family]
     return Chain(id_, family, network, symbol, decimals, "", 1)
 
@@ -28,6 +29,7 @@ BTC_TESTNET = chain(Family.BITCOIN, Network.TESTNET)
 BSC = chain(Family.EVM)
 BSC_TESTNET = chain(Family.EVM, Network.TESTNET)
 SOL = chain(Family.SOLANA)
+TRON = chain(Family.TRON)
 
 
 def repeats(error: BaseException, secret: str, length: int = 6) -> bool:

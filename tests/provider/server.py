@@ -20,6 +20,7 @@ BTC_GENESIS = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
 SOL_GENESIS = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
 BTC = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, BTC_GENESIS, 1)
 BSC = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 20)
+TRON = Chain("tron", Family.TRON, Network.MAINNET, "TRX", 6, "728126428", 20)
 SOLANA = Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, SOL_GENESIS, 150)
 CHAINS = {
     "esplora": BTC,
@@ -29,6 +30,7 @@ CHAINS = {
     "evm-rpc": BSC,
     "evm-multicall": BSC,
     "solana-rpc": SOLANA,
+    "tron-rpc": TRON,
 }
 NOW = 1_763_900_000.0
 HANG = b"hang"

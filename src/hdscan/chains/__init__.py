@@ -6,6 +6,7 @@ from hdscan.chains.bitcoin import Bitcoin
 from hdscan.chains.evm import Evm
 from hdscan.chains.family import ChainFamily, Script
 from hdscan.chains.solana import Solana
+from hdscan.chains.tron import Tron
 from hdscan.model.chain import Chain, Family
 
 __all__ = ["FAMILIES", "ChainFamily", "Script", "family_of"]
@@ -14,6 +15,7 @@ FAMILIES: Mapping[Family, ChainFamily] = {
     Family.BITCOIN: Bitcoin(),
     Family.EVM: Evm(),
     Family.SOLANA: Solana(),
+    Family.TRON: Tron(),
 }
 
 

@@ -56,9 +56,13 @@ class Evm(ChainFamily):
         return self.head_tolerance if read_at in (None, "latest") else self.steps
 
     def encoder(self, chain: Chain, script: Script | None) -> Callable[[bytes], str]:
-        """The last 20 bytes of the Keccak-256 of the uncompressed key (Ethereum yellow paper, appendix F)."""
-        decompress = wallycore.ec_public_key_decompress
-        return lambda key: checksummed(keccak256(decompress(key)[1:])[12:].hex())
+        """The `key_hash` in the form of EIP-55."""
+        return lambda key: checksummed(key_hash(key).hex())
+
+
+def key_hash(key: bytes) -> bytes:
+    """The last 20 bytes of the Keccak-256 of a public key, uncompressed (Ethereum yellow paper, appendix F)."""
+    return keccak256(wallycore.ec_public_key_decompress(key)[1:])[12:]
 
 
 def _fault(text: str) -> str:

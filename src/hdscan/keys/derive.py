@@ -61,8 +61,9 @@ def from_extended(chain: Chain, key: str, script: Script | None, branch: int) ->
         if known.script and known.script not in scripts:
             raise KeyFault(f"a {known.prefix} is of {known.script} addresses, which {chain.id} does not have")
     elif known.script or (known.network, chain.network) == (Network.TESTNET, Network.MAINNET):
-        coin = family_of(chain).params(chain).coin_type
-        raise KeyFault(f"a {known.prefix} is not of an EVM chain: give the xpub of the account m/44'/{coin}'/0'")
+        family = family_of(chain)
+        coin = family.params(chain).coin_type
+        raise KeyFault(f"a {known.prefix} is not of {family.article} chain: give the xpub of the account m/44'/{coin}'/0'")
     path = _path_below(chain, known, script, branch)
     below = known.wally if known.depth == 4 else wallycore.bip32_key_from_parent(known.wally, branch, _CHILD)
     return _deriver(chain, below, path, script or known.script)
@@ -71,8 +72,8 @@ def from_extended(chain: Chain, key: str, script: Script | None, branch: int) ->
 def from_mnemonic(chain: Chain, mnemonic: str, passphrase: str, script: Script | None, branch: int) -> Deriver:
     """The addresses of a branch (0 receiving, 1 change) of a BIP-39 mnemonic's first account.
 
-    Bitcoin m/84'/0'/0'/branch/i (44', 49' or 86' by `script`; coin type 1' on a testnet), EVM m/44'/60'/0'/branch/i, Solana
-    m/44'/501'/i'/0' (SLIP-0010). Raises KeyFault or InputError, which never repeat a word.
+    Bitcoin m/84'/0'/0'/branch/i (44', 49' or 86' by `script`; coin type 1' on a testnet), EVM m/44'/60'/0'/branch/i, Tron
+    m/44'/195'/0'/branch/i, Solana m/44'/501'/i'/0' (SLIP-0010). Raises KeyFault or InputError, which never repeat a word.
     """
     _check_options(chain, script, branch)
     seed = to_seed(mnemonic, passphrase)

@@ -11,6 +11,7 @@ class Family(StrEnum):
     BITCOIN = "bitcoin"
     EVM = "evm"
     SOLANA = "solana"
+    TRON = "tron"
 
 
 class Network(StrEnum):
@@ -45,7 +46,7 @@ class Chain(msgspec.Struct, frozen=True):
     network: Network
     symbol: str
     decimals: int
-    identity: str  # what a provider must prove: genesis hash (Bitcoin hex, Solana base58) or EIP-155 chain id in decimal (EVM)
+    identity: str  # what a provider must prove: genesis hash (Bitcoin hex, Solana base58) or chain id in decimal (EVM, Tron)
     head_tolerance: int  # how far a head may lag its peers', in blocks or slots
     canaries: tuple[str, ...] = ()  # addresses known to hold the native coin: a provider that reads one as zero is wrong
     params: ChainParams | None = None  # None where the family's defaults apply

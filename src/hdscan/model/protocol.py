@@ -34,5 +34,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
         Protocol(
             "solana-rpc", Family.SOLANA, "hdscan.provider.solana_rpc:SolanaRpc", "hdscan.sim.solana:SolanaNode", tags=True
         ),
+        Protocol("tron-rpc", Family.TRON, "hdscan.provider.tron_rpc:TronRpc", "hdscan.sim.tron:TronNode"),
     )
 }

@@ -82,4 +82,15 @@ SOL = SimChain(
     0.4,
     (TOKEN_PROGRAM, USDC, USDT),
 )
+TRON = SimChain(
+    Chain("tron", Family.TRON, Network.MAINNET, "TRX", 6, "728126428", 20),
+    (
+        Asset("tron", "TRX", 6),
+        Asset("tron", "USDT", 6, "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),
+        Asset("tron", "USDD", 18, "TXDk8mbtRbXeYuMNS83CfKPaYYT8XWv9Hz"),
+    ),
+    79_000_000,
+    3.0,
+    ("T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb", "TNUC9Qb1rRpS5CbWLmNMxXBjyFoydXjWFR"),
+)
 MAINNET = (BTC, BSC, SOL)

@@ -32,7 +32,8 @@ class Contracts:
 
     def __init__(self, world: ChainWorld, gas_cap: int) -> None:
         self._world, self._gas_cap = world, gas_cap
-        self._tokens = {bytes.fromhex(each.contract[2:]): at for at, each in enumerate(world.assets) if each.contract}
+        at = enumerate(world.assets)
+        self._tokens = {world.form.decode(each.contract, world.chain): n for n, each in at if each.contract}
 
     def understand(self, target: bytes, data: bytes) -> ContractCall:
         """Parse call data, as far as it is known here."""

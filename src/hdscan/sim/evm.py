@@ -44,6 +44,7 @@ class EvmNode(Speaker):
     """Serves one EVM world by JSON-RPC."""
 
     limited = Answer(failure(RpcError(-32005, "rate limit exceeded, retry later")))  # as from public BSC nodes
+    revert = REVERT
 
     def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
         super().__init__(world, gas_cap)
@@ -70,7 +71,7 @@ class EvmNode(Speaker):
         hit = self._hit(steps, trouble)
         results = [self.perform(step, view, trouble) for step in steps]
         if trouble.fault in (Fault.REVERTED, Fault.EMPTY_DATA):
-            spoiled = REVERT if trouble.fault is Fault.REVERTED else "0x"
+            spoiled = self.revert if trouble.fault is Fault.REVERTED else "0x"
             results = [spoiled if at in hit else result for at, result in enumerate(results)]
         return Answer(close_envelope(envelope, results, trouble.fault, hit))
 

@@ -15,12 +15,14 @@ BITCOIN = {
     Network.TESTNET: ChainParams(1, ("tb",), (0x6F,), (0xC4,)),
 }
 
+TRON = b"\x41"
+
 
 class SimFamily(msgspec.Struct, frozen=True, kw_only=True):
     """One family.
 
-    Addresses of `key_length` bytes are encoded as P2WPKH (P2PKH without segwit), EIP-55 or base58; `decode` reads any address
-    and raises ValueError for others. Balances have up to `amount_bits` bits; a stale node is `stale_blocks` behind.
+    Addresses of `key_length` bytes are encoded as P2WPKH (P2PKH without segwit), EIP-55, base58 or base58check; `decode` reads
+    any address and raises ValueError for others. Balances have up to `amount_bits` bits; a stale node is `stale_blocks` behind.
     """
 
     key_length: int
@@ -74,6 +76,27 @@ def _hexadecimal(text: str, _: Chain) -> bytes:
     return bytes.fromhex(text[2:])
 
 
+def _tron(text: str, chain: Chain | None = None) -> bytes:
+    """Read T… or what a node is asked with."""
+    if text.startswith("0x") and len(text) == 42:
+        return bytes.fromhex(text[2:])
+    raw = bytes(wallycore.base58check_to_bytes(text))
+    if len(raw) != 21 or raw[0] != TRON[0]:
+        raise ValueError(text)
+    return raw[1:]
+
+
+def _tron_fold(text: str) -> str:
+    try:
+        return _tron(text).hex()
+    except ValueError:
+        return text
+
+
+def _another_id(chain_id: str) -> str:
+    return str(int(chain_id) + 41)
+
+
 FAMILIES: Mapping[Family, SimFamily] = {
     Family.BITCOIN: SimFamily(
         key_length=KEY_LENGTH,
@@ -90,7 +113,7 @@ FAMILIES: Mapping[Family, SimFamily] = {
         encode=lambda raw, _: checksummed(raw),
         decode=_hexadecimal,
         fold=str.lower,
-        another=lambda chain_id: str(int(chain_id) + 41),
+        another=_another_id,
     ),
     Family.SOLANA: SimFamily(
         key_length=32,
@@ -98,5 +121,14 @@ FAMILIES: Mapping[Family, SimFamily] = {
         stale_blocks=3_000,
         encode=lambda raw, _: str(Pubkey.from_bytes(raw)),
         decode=lambda text, _: bytes(Pubkey.from_string(text)),
+    ),
+    Family.TRON: SimFamily(
+        key_length=20,
+        amount_bits=56,
+        stale_blocks=300,
+        encode=lambda raw, _: str(wallycore.base58check_from_bytes(TRON + raw)),
+        decode=_tron,
+        fold=_tron_fold,
+        another=_another_id,
     ),
 }

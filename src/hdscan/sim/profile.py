@@ -21,10 +21,12 @@ THROTTLED = (
     *(Fault.OVERLOADED, Fault.BUSY_TEXT, Fault.CHALLENGE, Fault.ANSWER_AND_PAUSE),
 )
 MISPLACED = (Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.FOREIGN_ID, Fault.MISSING_ID)
+EVM = (*(fault for fault in Fault if fault in ITEM_FAULTS - {Fault.TOKENS_FAIL}), Fault.TOO_LARGE)
 ITEMS: Mapping[Family, tuple[Fault, ...]] = {
     Family.BITCOIN: (Fault.EMPTY_OBJECT,),
-    Family.EVM: (*(fault for fault in Fault if fault in ITEM_FAULTS - {Fault.TOKENS_FAIL}), Fault.TOO_LARGE),
+    Family.EVM: EVM,
     Family.SOLANA: (*MISPLACED, Fault.NULL_RESULT, Fault.TOO_LARGE),
+    Family.TRON: EVM,
 }
 
 

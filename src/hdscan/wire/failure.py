@@ -32,6 +32,10 @@ class OwnError(msgspec.Struct, frozen=True):
 TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first pattern that occurs decides
     (r"\breverted\b", ReadCode.REVERTED),  # first, since the contract chooses what follows
     (r"\bvm exception\b.*\brevert\b", ReadCode.REVERTED),
+    ("revert opcode executed", ReadCode.REVERTED),
+    (r"\bno contract or not a (valid )?smart contract\b", ReadCode.EMPTY),
+    ("smart contract is not exist", ReadCode.EMPTY),
+    (r"\bbatch size \d+ exceeds\b", ReadCode.TOO_LARGE),
     ("batch of more than", ReadCode.TOO_LARGE),
     ("batch too large", ReadCode.TOO_LARGE),
     ("in batch triggered rate limit", ReadCode.TOO_LARGE),  # a method that is not served in batches of this size
@@ -49,6 +53,9 @@ TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first pattern that occurs dec
     ("chain not supported", ReadCode.NOT_SERVED),
     ("unsupported chainid", ReadCode.NOT_SERVED),
     ("invalid address format", ReadCode.ITEM_ERROR),
+    ("exceeds the frequency limit", ReadCode.THROTTLED),
+    (r"\ballowed_rps\b", ReadCode.THROTTLED),
+    ("lack of computing resources", ReadCode.THROTTLED),
     ("rate limit", ReadCode.THROTTLED),
     ("too many requests", ReadCode.THROTTLED),
     ("request rate exceeds", ReadCode.THROTTLED),
@@ -74,6 +81,8 @@ TEXTS: tuple[tuple[str, ReadCode], ...] = (  # the first pattern that occurs dec
     ("timed out", ReadCode.TIMEOUT),
 )
 _TEXTS = [(re.compile(pattern), fault) for pattern, fault in TEXTS]
+
+_SUSPENDED = re.compile(r"\bsuspended for (\d{1,5}) ?s\b")  # how TronGrid says what others put into Retry-After
 
 CHALLENGES = ("just a moment", "attention required", "checking your browser", "ddos-guard", "access denied")
 """How the titles of pages begin that want to see a browser, or keep out a whole country: nothing that a key mends."""
@@ -112,15 +121,19 @@ def own_fault(own: OwnError, codes: Codes) -> ReadCode | None:
 def failure(response: Response, codes: Codes = NO_CODES, own: OwnError | None = None) -> CallError:
     """The error of a call that got no answer; `own` is the provider's error where the reply holds one.
 
-    The Retry-After and Date headers are passed on raw; the message holds the status and the provider's words, never a URL.
+    The Retry-After and Date headers are passed on raw, or the seconds that the text names; the message holds the status and the
+    provider's words, never a URL.
     """
     text = own.text if own else beginning(response.body)
-    fault = _fault(response, codes, own, text)
+    wait = response.headers.get("retry-after")
+    if wait is None and (named := _SUSPENDED.search(text)):
+        wait = named[1]
+    fault = _fault(response, codes, own, text, wait)
     said = own is not None and own_fault(own, codes) is not None
     return CallError(
         fault,
         _sentence(response, own),
-        retry_after=response.headers.get("retry-after"),
+        retry_after=wait,
         date=response.headers.get("date"),
         wordless=fault is ReadCode.SERVER_ERROR and response.status in WORDLESS and not said,
     )
@@ -143,14 +156,14 @@ def decode_reply(decoder: msgspec.json.Decoder[T], response: Response, codes: Co
         raise or_prose(error, response, codes) from None
 
 
-def _fault(response: Response, codes: Codes, own: OwnError | None, text: str) -> ReadCode:
+def _fault(response: Response, codes: Codes, own: OwnError | None, text: str, wait: str | None) -> ReadCode:
     if own is None and (title(response.body) or "").lower().startswith(CHALLENGES):
         return ReadCode.THROTTLED
     code = response.status if own is None or own.code is None else own.code
     if code in codes:
         return _refined(codes[code], text)
     by_status = STATUSES.get(response.status)
-    if response.status == 503 and "retry-after" in response.headers:
+    if response.status == 503 and wait is not None:
         by_status = ReadCode.THROTTLED  # RFC 9110, section 15.6.4
     if by_status is not None:
         return _refined(by_status, text)

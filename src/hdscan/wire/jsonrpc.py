@@ -201,7 +201,7 @@ def own_error(raw: msgspec.Raw | msgspec.UnsetType) -> OwnError:
     if (found := _RETURNED.fullmatch(str(error.get("data")))) and (code == 3 or _REVERTED.search(f"{said} {data}")):
         why = reverted(unhexlify(found[1]))
         said, data = (said if why in said else why), ""
-    text = ": ".join(part for part in (said, data) if part and part != "0x")
+    text = ": ".join(part for part in (said, data) if part not in ("", "0x", "{}"))
     return OwnError(code if type(code) is int and abs(code) < 2**31 else None, shown(text))
 
 

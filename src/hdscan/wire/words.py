@@ -15,7 +15,7 @@ LONGEST_JSON = 2**16  # bytes; a longer body is no refusal
 
 _MARKUP = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
-_SAYING = ("message", "error", "result")
+_SAYING = ("message", "error", "Error", "result")
 _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 

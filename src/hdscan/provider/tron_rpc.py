@@ -1,0 +1,31 @@
+"""Tron through the Ethereum-style JSON-RPC of its nodes, which reads at the latest block only: sun and TRC-20 units.
+
+Source: https://tronprotocol.github.io/documentation-en/api/json-rpc
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from hdscan.chains.tron import hexadecimal
+from hdscan.model.chain import Asset
+from hdscan.model.provider import Reply, TokenFacts
+from hdscan.model.reading import ReadError, Reading
+from hdscan.provider.evm_rpc import EvmRpc
+
+
+class TronRpc(EvmRpc):
+    """Reads as from an EVM node, whose calls know no T…: addresses and contracts go there as 0x and 20 bytes."""
+
+    async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
+        return await super().tokens([_translated(asset) for asset in assets])
+
+    async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        there = [replace(each, address=hexadecimal(each.address), asset=_translated(each.asset)) for each in readings]
+        return await super()._read(there, height)
+
+
+@lru_cache(1024)
+def _translated(asset: Asset) -> Asset:
+    return asset if asset.contract is None else replace(asset, contract=hexadecimal(asset.contract))

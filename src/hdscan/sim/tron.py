@@ -1,0 +1,32 @@
+"""A Tron node behind TronGrid: an EVM node of T… addresses, with the refusals of java-tron and of the gateway before it.
+
+Shapes: https://tronprotocol.github.io/documentation-en/api/json-rpc and developers.tron.network/reference/rate-limits
+"""
+
+from typing import Any
+
+from hdscan.sim.evm import EvmNode, Step
+from hdscan.sim.faults import Trouble
+from hdscan.sim.jsonrpc import RpcError, failure
+from hdscan.sim.speaker import Answer
+from hdscan.sim.view import View
+
+NO_CONTRACT = RpcError(-32600, "No contract or not a smart contract")
+
+
+class TronNode(EvmNode):
+    """Serves one Tron world by JSON-RPC, at the latest block only."""
+
+    path = "/jsonrpc"
+    limited = Answer(b'{"Error":"The key exceeds the frequency limit(15), and the query server is suspended for 1 s"}')
+    revert = RpcError(-32000, "REVERT opcode executed")
+
+    def too_large(self, cap: int) -> Answer:
+        return Answer(failure(RpcError(-32005, f"Batch size {cap + 1} exceeds the limit of {cap}")))
+
+    def perform(self, step: Step, view: View, trouble: Trouble) -> Any:
+        method, params = step.request.method, step.request.params
+        if method in ("eth_getBalance", "eth_call") and params[1:] != ["latest"]:
+            return RpcError(-32602, "TAG [earliest | pending | finalized | safe] not supported")
+        result = super().perform(step, view, trouble)
+        return NO_CONTRACT if (method, result) == ("eth_call", "0x") else result
