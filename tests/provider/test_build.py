@@ -54,12 +54,12 @@ def test_an_electrum_url_names_host_and_port_and_has_tls_unless_it_is_this_machi
 @pytest.mark.parametrize("network", Network)
 def test_the_catalogue_serves_every_chain_and_asset(network: Network) -> None:
     chains = [row for row in CATALOGUE["chain"] if row["network"] == network]
-    assert {"btc", "bsc", "sol", "ltc", "doge"} <= {row["id"] for row in chains}
+    assert {"btc", "bsc", "sol", "ltc", "doge", "tron"} <= {row["id"] for row in chains}
     served = [row for row in CATALOGUE["endpoint"] if row["network"] == network]
     unserved = set() if network is Network.MAINNET else {"doge"}
     assert {row["chain"] for row in served} == {row["id"] for row in chains} - unserved
     assert len({row["name"] for row in served}) == len(served)
-    for row in CATALOGUE["token"]:
+    for row in [row for row in CATALOGUE["token"] if row["symbol"] in ("USDC", "USDT")]:
         assert row["decimals"] == (18 if row["chain"] == "bsc" else 6)
 
 

@@ -34,7 +34,14 @@ QUICK = ScanSettings(
     final_passes=1,
     audit="off",  # most tests count what is asked
 )
-FAMILIES = {"btc": ("esplora",), "ltc": ("electrum",), "doge": ("electrum",), "bsc": ("evm-rpc",), "sol": ("solana-rpc",)}
+FAMILIES = {
+    "btc": ("esplora",),
+    "ltc": ("electrum",),
+    "doge": ("electrum",),
+    "bsc": ("evm-rpc",),
+    "sol": ("solana-rpc",),
+    "tron": ("tron-rpc",),
+}
 
 T = TypeVar("T", bound=msgspec.Struct)
 

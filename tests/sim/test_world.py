@@ -2,12 +2,15 @@ import time
 from itertools import islice
 
 import pytest
+import wallycore
 from solders.pubkey import Pubkey
 
 from hdscan.model.chain import Family
-from hdscan.sim.chains import BTC, MAINNET, SOL, SimChain
+from hdscan.sim.chains import BTC, MAINNET, SOL, TRON, SimChain
 from hdscan.sim.family import checksummed
 from hdscan.sim.world import PROGRAMS, ChainWorld, World, associated_account
+
+PLAYED = (*MAINNET, TRON)
 
 
 def test_same_seed_gives_the_same_world_and_another_seed_another():
@@ -124,13 +127,23 @@ def test_five_thousand_addresses_of_each_chain_take_under_a_second():
 
 
 def test_the_head_moves_with_time():
-    for played in MAINNET:
+    for played in PLAYED:
         world = ChainWorld(played, 1, 1)
         assert world.height(1_800_000_000 + 10 * played.interval) - world.height(1_800_000_000) in (9, 10, 11)
 
 
 def test_every_family_is_played():
-    assert {played.chain.family for played in MAINNET} == set(Family)
+    assert {played.chain.family for played in PLAYED} == set(Family)
+
+
+def test_a_tron_address_holds_the_same_by_both_its_names() -> None:
+    world = World(1, 50, funded=0.9, chains=(TRON,))["tron"]
+    for text in world.addresses():
+        asked = "0x" + bytes(wallycore.base58check_to_bytes(text))[1:].hex()
+        assert text.startswith("T")
+        assert world.owns(asked)
+        assert world.holdings(asked) == world.holdings(text)
+    assert not world.valid("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6u")
 
 
 def test_a_move_changes_a_share_of_the_balances_and_nothing_else():
@@ -175,9 +188,9 @@ def test_a_move_keeps_what_is_pending_within_what_is_held():
     assert all(row.amounts["BTC"] + row.unconfirmed >= 0 for row in world["btc"].truth())
 
 
-@pytest.mark.parametrize("played", MAINNET, ids=[played.chain.id for played in MAINNET])
+@pytest.mark.parametrize("played", PLAYED, ids=[played.chain.id for played in PLAYED])
 def test_burnt_coins_are_held_outside_of_the_wallet_and_never_move(played: SimChain) -> None:
-    world = World(seed=1, addresses=10)[played.chain.id]
+    world = World(seed=1, addresses=10, chains=PLAYED)[played.chain.id]
     world.move(1.0, 5)
     for text in played.burnt:
         assert world.valid(text)
