@@ -18,7 +18,7 @@ class TronNode(EvmNode):
     """Serves one Tron world by JSON-RPC, at the latest block only."""
 
     path = "/jsonrpc"
-    limited = Answer(b'{"Error":"The key exceeds the frequency limit(15), and the query server is suspended for 1 s"}')
+    limited = Answer(b'{"Error":"The key exceeds the frequency limit(15), and the query server is suspended for 2 s"}')
     revert = RpcError(-32000, "REVERT opcode executed")
 
     def too_large(self, cap: int) -> Answer:
