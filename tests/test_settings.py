@@ -282,11 +282,13 @@ def test_a_key_comes_from_the_environment_and_switches_its_endpoint_on(home: Hom
         ),
         (
             endpoint(protocol="'electrum'", url="'tcp://mine.example:50001'"),
-            "[[endpoint]] 1 (mine): url has to begin with ssl:// (tcp:// is for hosts on this machine only)",
+            "[[endpoint]] 1 (mine): url has to begin with ssl:// (tcp:// is for hosts on this machine and, with"
+            ' plain = "private", at private addresses only)',
         ),
         (
             endpoint(protocol="'electrum'", url="'https://mine.example:443'"),
-            "[[endpoint]] 1 (mine): url has to begin with ssl:// (tcp:// is for hosts on this machine only)",
+            "[[endpoint]] 1 (mine): url has to begin with ssl:// (tcp:// is for hosts on this machine and, with"
+            ' plain = "private", at private addresses only)',
         ),
         (
             endpoint(protocol="['electrum', 'esplora']"),
@@ -434,6 +436,7 @@ def test_the_template_changes_nothing_until_a_line_is_uncommented(home: Home) ->
 
 
 def test_the_template_uncommented_is_valid_and_says_the_defaults(home: Home) -> None:
+    (home.cwd / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     settings = home.load(re.sub(r"(?m)^#(?=\S)", "", template()), MY_KEY="k")
     assert settings.scan == ScanSettings()
     assert of(settings, "btc")[0].url == "https://esplora.example/api/k"

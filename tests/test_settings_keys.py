@@ -109,3 +109,58 @@ def test_a_header_that_cannot_be_is_refused_without_its_value(home: Home, header
 def test_lines_take_no_headers(home: Home) -> None:
     row = endpoint(protocol="'electrum'", url="'ssl://x.example:50002'", headers="{ X-A = 'x' }")
     assert home.refusal(row).endswith("headers are for hosts that speak HTTP only")
+
+
+# certificates, hosts without TLS, and hosts of one's own alone
+
+
+def test_a_file_of_authorities_is_read_at_once(home: Home) -> None:
+    (home.cwd / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    assert only(home, endpoint(ca="'ca.pem'")).ca == str(home.cwd / "ca.pem")
+    (home.cwd / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
+    at = f"[[endpoint]] 1 (mine): ca: the file {home.cwd}"
+    assert home.refusal(endpoint(ca="'key.pem'")) == f"{at}/key.pem holds no certificate in the form PEM"
+    assert home.refusal(endpoint(ca="'none.pem'")) == f"{at}/none.pem cannot be read: No such file or directory"
+    for row in (
+        endpoint(ca="'ca.pem'", url="'http://127.0.0.1'"),
+        endpoint(ca="'ca.pem'", protocol="'electrum'", url="'ssl://x.example:1'", tls="'pin'"),
+    ):
+        assert home.refusal(row).endswith('ca is for a url with TLS, and for tls = "system" only')
+
+
+NEAR = [
+    "umbrel.local:3006",
+    "192.168.1.20",
+    "10.1.2.3:1",
+    "172.31.0.1",
+    "169.254.1.1",
+    "[fd00::2]",
+    "[fe80::1]",
+    "nas",
+    "a.lan",
+]
+FAR = ["x.example", "8.8.8.8", "172.32.0.1", "192.0.2.1", "100.64.0.1", "[2001:db8::1]", "[::ffff:8.8.8.8]", "local.x.example"]
+
+
+@pytest.mark.parametrize("host", NEAR)
+def test_private_hosts_may_do_without_tls_where_their_row_says_so(home: Home, host: str) -> None:
+    assert only(home, endpoint(url=f"'http://{host}/api'", plain="'private'")).plain == "private"
+    assert "has to begin with https://" in home.refusal(endpoint(url=f"'http://{host}/api'"))
+
+
+@pytest.mark.parametrize("host", FAR)
+def test_public_hosts_may_never(home: Home, host: str) -> None:
+    assert "has to begin with https://" in home.refusal(endpoint(url=f"'http://{host}/api'", plain="'private'"))
+    lines = endpoint(protocol="'electrum'", url=f"'tcp://{host}:50001'", plain="'private'")
+    assert "url has to " in home.refusal(lines)
+
+
+def test_with_the_catalogue_off_there_are_hosts_of_ones_own_only(home: Home) -> None:
+    assert not home.load("catalogue = 'off'").endpoints
+    settings = home.load(
+        "catalogue = 'off'\n" + endpoint("home"), user=endpoint("other") + endpoint("sol-node", "sol", protocol="'solana-rpc'")
+    )
+    assert {each.name for each in settings.endpoints} == {"home", "other", "sol-node"}
+    assert settings.assets == home.load().assets
+    settings = home.load("catalogue = 'also'\n" + endpoint("home"), user="catalogue = 'off'")
+    assert {each.name for each in settings.endpoints} == {"home"}

@@ -69,12 +69,13 @@ class LineServer:
 
 @asynccontextmanager
 async def serving_lines(
-    answer: Answer, tls: ssl.SSLContext | None = None, version: object = ("any", "1.4")
+    answer: Answer, tls: ssl.SSLContext | None = None, version: object = ("any", "1.4"), address: str = "127.0.0.1"
 ) -> AsyncIterator[LineServer]:
-    """A server on a free port of this machine."""
+    """A server on a free port of this machine, at one of its addresses."""
     server = LineServer(answer, version)
-    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0, ssl=tls)
-    server.url = f"{'ssl' if tls else 'tcp'}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(server.talk, address, 0, ssl=tls)
+    host = f"[{address}]" if ":" in address else address
+    server.url = f"{'ssl' if tls else 'tcp'}://{host}:{listener.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:
@@ -93,7 +94,8 @@ def electrum(
     rate: float = 10.0,
     cost: Cost = Cost.CALL,
     clock: Callable[[], float] = lambda: NOW,
+    **more: Any,
 ) -> Electrum:
     """A provider whose clock stands still."""
-    row = Endpoint("host", "btc", ("electrum",), url, rate, cost=cost, tls=tls)
+    row = Endpoint("host", "btc", ("electrum",), url, rate, cost=cost, tls=tls, **more)
     return Electrum(Link("electrum", row, BTC, transport, clock, Canaries(BTC)))

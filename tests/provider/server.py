@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -95,11 +96,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(handler: Callable[[Asked], bytes]) -> AsyncIterator[Server]:
-    """A server on a free port of this machine."""
+async def serving(
+    handler: Callable[[Asked], bytes], tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+) -> AsyncIterator[Server]:
+    """A server on a free port of this machine, at one of its addresses."""
     server = Server(handler)
-    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(server.talk, address, 0, ssl=tls)
+    host = f"[{address}]" if ":" in address else address
+    server.url = f"{'https' if tls else 'http'}://{host}:{listener.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:

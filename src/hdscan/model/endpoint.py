@@ -33,6 +33,8 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     disabled: str | None = None  # why it is off, e.g. a missing key
     lacks: tuple[str, ...] = ()  # environment variables that would switch it on
     headers: Headers = ()  # sent with every request; their values are keys
+    plain: str | None = None  # "private": without TLS, if the address that it leads to is a private one
+    ca: str | None = None  # a file of the authorities that are trusted for it, in place of the system's
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
     burst: int = 1  # calls or items that may go at once after a rest
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
 from hdscan.model.errors import ConfigError
@@ -13,6 +13,21 @@ from hdscan.model.errors import ConfigError
 KEY_NAMES = re.compile("key|token|secret|auth|pass", re.IGNORECASE)  # dkey, x-api-key, access_token …
 KEY_LENGTH = 16  # a path segment or query value this long is a key
 SHORTEST_KEY = 6  # anything shorter occurs in replies by chance
+
+PRIVATE = tuple(  # loopback; RFC 1918; link-local (RFC 3927, 4291); unique local (RFC 4193)
+    ip_network(each)
+    for each in (
+        "127.0.0.0/8",
+        "::1",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fc00::/7",
+    )
+)
+LOCAL = (".local", ".home.arpa", ".internal", ".lan")  # RFC 6762 and 8375; ICANN 2024; routers' own
 
 Headers = tuple[tuple[str, str], ...]  # names and values
 
@@ -64,19 +79,30 @@ def endpoint_identity(url: str, headers: Headers = ()) -> str:
 
 
 @lru_cache(maxsize=256)
-def check_url(url: str, *, lines: bool = False) -> None:
+def check_url(url: str, *, lines: bool = False, plain: str | None = None) -> None:
     """Check for a full URL with TLS: https, or ssl://host:port for `lines`; without TLS only on this machine.
 
-    Raises ConfigError, whose sentence begins with "url" and holds no part of it.
+    With `plain` "private", without TLS also at a private or link-local address, or a name that the public DNS does not have;
+    where that leads is checked when it is connected to. Raises ConfigError, whose sentence begins with "url" and holds no part
+    of it.
     """
-    secure, plain, form = (
+    secure, bare, form = (
         ("ssl", "tcp", "ssl://host:port") if lines else ("https", "http", "https://host/path, with keys as ${NAME}")
     )
     parts = _split(url)
     if parts is None or "${" in url or " " in url or not url.isprintable() or (lines and not _is_bare(parts)):
         raise ConfigError(f"url has to be a full address such as {form}")
-    if parts.scheme != secure and not (parts.scheme == plain and _is_loopback(parts.hostname or "")):
-        raise ConfigError(f"url has to begin with {secure}:// ({plain}:// is for hosts on this machine only)")
+    name = parts.hostname or ""
+    if parts.scheme != secure and not (parts.scheme == bare and (_is_loopback(name) or (plain and _is_near(name)))):
+        where = 'on this machine and, with plain = "private", at private addresses'
+        raise ConfigError(f"url has to begin with {secure}:// ({bare}:// is for hosts {where} only)")
+
+
+def is_private(address: str) -> bool:
+    """Whether an IP address is one of this machine or of a private network."""
+    found = ip_address(address)
+    found = (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+    return any(found.version == network.version and found in network for network in PRIVATE)
 
 
 def _forms(key: str) -> Iterator[str]:
@@ -103,6 +129,14 @@ def _is_bare(parts: SplitResult) -> bool:
     """Whether there is nothing but scheme, host and port."""
     rest = parts.path not in ("", "/") or parts.query or parts.fragment
     return parts.port is not None and parts.netloc.lower() == _host(parts) and not rest
+
+
+def _is_near(name: str) -> bool:
+    """Whether a host may be one of a private network: by its address, or as the public DNS has no such name."""
+    try:
+        return is_private(name)
+    except ValueError:
+        return "." not in name or name.endswith(LOCAL)
 
 
 def _is_loopback(name: str) -> bool:

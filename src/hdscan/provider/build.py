@@ -16,14 +16,14 @@ def build(
     """Make one provider per protocol of an endpoint, in its order; each fits the pool's port `Provider`.
 
     `clock` gives unix seconds, `canaries` are those of the chain, to be shared by all its providers. Raises ConfigError for a
-    URL without TLS, unless its host is this machine, and for a package whose protocol cannot be used.
+    URL without TLS that its row does not allow, and for a package whose protocol cannot be used.
     """
     offered()  # refuses a package that takes a built-in name, though nobody asks for it
     canaries = Canaries(chain) if canaries is None else canaries
     made = []
     for name in endpoint.protocols:
         row = REGISTRY[name]
-        check_url(endpoint.url, lines=row.lines)
+        check_url(endpoint.url, lines=row.lines, plain=endpoint.plain)
         maker = resolve_name(row.provider) if isinstance(row.provider, str) else row.provider
         made.append(maker(Link(name, endpoint, chain, transport, clock, canaries)))
     return made

@@ -20,17 +20,18 @@ from hdscan.wire.strict import malformed
 
 
 class Base(msgspec.Struct, frozen=True):
-    """What all requests below a base URL have in common: where they go, the headers they carry, path and query of the base."""
+    """What all requests below a base URL have in common: connections, where they lead, headers, path and query of the base."""
 
+    connector: aiohttp.BaseConnector
     origin: aiohttp.ClientRequest
     path: str
     query: tuple[str, ...]
 
     @classmethod
-    def of(cls, url: str, origin: aiohttp.ClientRequest) -> Self:
+    def of(cls, url: str, origin: aiohttp.ClientRequest, connector: aiohttp.BaseConnector) -> Self:
         """Of a URL; `origin` is a request to it, of which only the connection's key and the headers are used."""
         parts = urlsplit(url)
-        return cls(origin, parts.path.rstrip("/"), tuple(part for part in parts.query.split("&") if part))
+        return cls(connector, origin, parts.path.rstrip("/"), tuple(part for part in parts.query.split("&") if part))
 
     def target(self, request: Request) -> str:
         """Append a request's path and query to the base's own; query members of the same name are replaced."""
@@ -41,15 +42,13 @@ class Base(msgspec.Struct, frozen=True):
         return f"{path}?{'&'.join([*kept, *([urlencode(request.query, safe=',')] if request.query else [])])}"
 
 
-async def exchange(
-    connector: aiohttp.BaseConnector, base: Base, request: Request, sent: Callable[[], None] | None = None
-) -> Response:
+async def exchange(base: Base, request: Request, sent: Callable[[], None] | None = None) -> Response:
     """Send a request and read its reply; a redirect is returned as it is.
 
     `sent` is called when the request goes out. Raises aiohttp's errors, OSError, and CallError for a body that is refused.
     """
     target = base.target(request)
-    connection = await connector.connect(base.origin, [], aiohttp.ClientTimeout())
+    connection = await base.connector.connect(base.origin, [], aiohttp.ClientTimeout())
     try:
         protocol, transport = connection.protocol, connection.transport
         if protocol is None or transport is None:
@@ -70,10 +69,7 @@ async def exchange(
 
 
 def _message(base: Base, target: str, request: Request) -> bytes:
-    origin = base.origin
-    if origin.proxy is not None and not origin.is_ssl():
-        target = f"{origin.url.origin()}{target}"
-    headers = [f"{name}: {value}" for name, value in origin.headers.items()]
+    headers = [f"{name}: {value}" for name, value in base.origin.headers.items()]
     if request.body is not None:
         headers += (f"Content-Type: {request.content}", f"Content-Length: {len(request.body)}")
     lines = (f"{request.method} {target} HTTP/1.1", *headers)

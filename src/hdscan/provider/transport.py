@@ -15,7 +15,7 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.url import check_url, without_user
 from hdscan.provider.connection import Connection
-from hdscan.provider.dial import dial
+from hdscan.provider.dial import dial, private_socket, trusting
 from hdscan.provider.exchange import Base, exchange
 from hdscan.wire.http import Request, Response
 
@@ -38,27 +38,28 @@ class AioTransport:
         self.pins: dict[str, str] = {}
         self._bases: dict[Endpoint, Base] = {}
         self._dialled: WeakSet[Connection] = WeakSet()
-        self._connector: aiohttp.TCPConnector | None = None
+        self._connectors: dict[str, aiohttp.BaseConnector] = {}
+        self._open = False
 
     async def __aenter__(self) -> Self:
-        self._connector = aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST)
+        self._open = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._connector is not None:
-            await self._connector.close()
-            self._connector = None
+        self._open = False
+        for connector in self._connectors.values():
+            await connector.close()
+        self._connectors.clear()
         self._bases.clear()
         for connection in tuple(self._dialled):
             connection.close()
         await asyncio.sleep(0)  # closed transports are released in the loop's next iteration
 
     async def send(self, endpoint: Endpoint, request: Request, sent: Callable[[], None] | None = None) -> Response:
-        assert self._connector is not None, "the transport is not open"
         base = self._bases.get(endpoint) or self._base(endpoint)
         try:
             async with asyncio.timeout(self.seconds):
-                return await exchange(self._connector, base, request, sent)
+                return await exchange(base, request, sent)
         except TimeoutError:
             raise CallError(ReadCode.TIMEOUT, f"no reply within {self.seconds:g} s") from None
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
@@ -72,15 +73,25 @@ class AioTransport:
 
     def _base(self, endpoint: Endpoint) -> Base:
         """Decide once how an endpoint is asked."""
-        check_url(endpoint.url)
+        assert self._open, "the transport is not open"
+        check_url(endpoint.url, plain=endpoint.plain)
         url, authorization = without_user(endpoint.url)
         own = {name.lower() for name, _ in endpoint.headers}
         headers = {name: value for name, value in HEADERS.items() if name.lower() not in own} | dict(endpoint.headers)
         if authorization:
             headers["Authorization"] = authorization
-        origin = aiohttp.ClientRequest("GET", URL(url, encoded=True), headers=headers, loop=asyncio.get_running_loop())
-        base = self._bases[endpoint] = Base.of(url, origin)
+        trust = True if endpoint.ca is None else trusting(endpoint.ca)
+        loop = asyncio.get_running_loop()
+        origin = aiohttp.ClientRequest("GET", URL(url, encoded=True), headers=headers, ssl=trust, loop=loop)
+        base = self._bases[endpoint] = Base.of(url, origin, self._connector(origin.url.scheme))
         return base
+
+    def _connector(self, scheme: str) -> aiohttp.BaseConnector:
+        """The connections of hosts with TLS, or of those without, whose addresses have to be private."""
+        if scheme not in self._connectors:
+            sockets = private_socket if scheme == "http" else None
+            self._connectors[scheme] = aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, socket_factory=sockets)
+        return self._connectors[scheme]
 
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits

@@ -98,6 +98,8 @@ def load(
     paths = _paths(config, user, environ, cwd)
     catalogue = files("hdscan").joinpath("provider/catalogue.toml").read_text(encoding="utf-8")
     layers = [_layer(tomllib.loads(catalogue), "catalogue.toml"), *(_read(path) for path in paths)]
+    if any(layer.rows.catalogue == "off" for layer in layers):
+        layers[0] = msgspec.structs.replace(layers[0], rows=msgspec.structs.replace(layers[0].rows, endpoint=()))
     layers.append(_environment(environ, {name for layer in layers for _, row in layer.rows.endpoint for name in names(row)}))
     layers.append(Layer(_given(TopLevel, {key: value for key, value in flags.items() if value is not None}, "flags"), {}))
 

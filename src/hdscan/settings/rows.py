@@ -12,10 +12,8 @@ from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.model.protocol import PROTOCOLS, Protocol
-from hdscan.model.url import check_url, without_user
-from hdscan.settings.headers import read_headers
+from hdscan.settings.hosts import host_of
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
-from hdscan.settings.variables import Expander
 
 PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 
@@ -139,26 +137,18 @@ class Register(msgspec.Struct):
 
     def _endpoint(self, row: EndpointRow) -> Endpoint:
         rows = self._protocols(row)
-        keys = Expander(self.environ, self.cwd)
-        url, headers = keys.url(row.url), read_headers(row.headers or {}, keys)
-        if off := keys.missing:
-            url = row.url
-        else:
-            check_url(url, lines=rows[0].lines)
-        if headers and rows[0].lines:
-            raise ConfigError("headers are for hosts that speak HTTP only")
-        if any(name.lower() == "authorization" for name, _ in headers) and without_user(url)[1]:
-            raise ConfigError("headers cannot set Authorization where the url has a user and password")
-        if row.tls != "system" and not url.startswith("ssl://"):
-            raise ConfigError("tls is for electrum hosts with a url of ssl:// only")
+        host = host_of(row, self.environ, self.cwd, lines=rows[0].lines)
         for other in self.endpoints.values():
             if other.name == row.name and other.chain != row.chain:
                 raise ConfigError(f"'{row.name}' is the name of an endpoint of {other.chain}; names are unique")
-            if other.name != row.name and other.chain == row.chain and (other.url, other.headers) == (url, headers):
+            if (
+                other.name != row.name
+                and other.chain == row.chain
+                and (other.url, other.headers) == (host["url"], host["headers"])
+            ):
                 raise ConfigError(f"has the url of '{other.name}'; one host has one rate: give one row a list of protocols")
         same = {key: getattr(row, key) for key in Endpoint.__struct_fields__ if hasattr(row, key)}
-        made = {"url": url, "headers": headers, "protocols": tuple(each.name for each in rows), "disabled": off}
-        return Endpoint(**same | made, lacks=keys.unset)
+        return Endpoint(**same | host | {"protocols": tuple(each.name for each in rows)})
 
     def _protocols(self, row: EndpointRow) -> tuple[Protocol, ...]:
         family = self._known(row.chain).family

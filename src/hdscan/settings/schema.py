@@ -28,7 +28,9 @@ OnchainSymbol = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,64}\Z")]
 Commitment = Literal["finalized", "confirmed"]  # of Solana
 ReadAt = Literal["latest", "safe", "finalized"]  # block tags of EVM chains
 LogLevel = Literal["debug", "info", "warning", "error"]
-Catalogue = Literal["replaced", "also"]  # whether a file's endpoints replace the earlier ones of their chain
+Catalogue = Literal[
+    "replaced", "also", "off"
+]  # what a file's endpoints do to the earlier ones of their chain, or to all built-in ones
 
 
 class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +115,8 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operator: str | None = None
     trusted: bool = False
     headers: dict[str, str] | None = None
+    plain: Literal["private"] | None = None
+    ca: str | None = None
     tls: Annotated[str, Meta(pattern=r"^(system|pin|sha256:[0-9a-f]{64})\Z")] = "system"
     network: Network | None = None
 
