@@ -11,7 +11,7 @@ from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import Throttle
 from tests.scan.stage import host, played, stage
 
-GRID = host("grid", "tron")
+GRID = host("grid", "tron", published_batch=20)
 NODES = (GRID, host("node-a", "tron", rate=200.0), host("node-b", "tron", rate=200.0))
 PLAYED = {"addresses": 60, "played_chains": (TRON,)}
 
@@ -43,7 +43,7 @@ async def test_no_fault_makes_an_amount_false(tmp_path: Path, faults: Faults) ->
 @played
 async def test_a_gateway_over_its_limit_is_left_alone_for_as_long_as_it_says(tmp_path: Path) -> None:
     """Its words are all there is: no Retry-After."""
-    stingy = host("grid", "tron", rate=15.0, hidden_rate=9.0, throttle=Throttle.BARE)
+    stingy = host("grid", "tron", rate=15.0, hidden_rate=9.0, published_batch=20, throttle=Throttle.BARE)
     async with stage(tmp_path, (stingy,), **PLAYED) as on:
         await on.scan()
         assert on.result.status is Status.COMPLETED

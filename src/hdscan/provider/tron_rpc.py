@@ -3,7 +3,7 @@
 Source: https://tronprotocol.github.io/documentation-en/api/json-rpc
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from hdscan.chains.tron import hexadecimal
 from hdscan.model.chain import Asset
 from hdscan.model.provider import Reply, TokenFacts
-from hdscan.model.reading import ReadError, Reading
+from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.evm_rpc import EvmRpc
 
 
 class TronRpc(EvmRpc):
     """Reads as from an EVM node, whose calls know no T…: addresses and contracts go there as 0x and 20 bytes."""
+
+    most: Mapping[Kind, int] = {Kind.NATIVE: 100, Kind.TOKEN: 100}  # java-tron's `maxBatchSize`
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         return await super().tokens([_translated(asset) for asset in assets])
