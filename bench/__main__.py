@@ -2,9 +2,9 @@
 
 import argparse
 
-from bench import ceiling, committing, corroborating, decoding, memory, paging, reading, starting, streaming, table
+from bench import ceiling, committing, corroborating, decoding, headline, memory, paging, reading, starting, streaming, table
 
-MODULES = (decoding, reading, committing, paging, streaming, ceiling, corroborating, memory, starting)
+MODULES = (headline, decoding, reading, committing, paging, streaming, ceiling, corroborating, memory, starting)
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 

@@ -7,7 +7,9 @@ import asyncio
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,12 @@ import pytest
 from hdscan.app.keys import Script, from_extended
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.events import ScanError, ScanProgress
+from hdscan.model.scan import BalanceState
 from tests.nodes.bitcoin import GENESIS, SCRIPTS, Bitcoin, bitcoind, fund
 from tests.nodes.electrumx import ElectrumX, electrumx
 from tests.nodes.esplora import esplora
 from tests.nodes.process import NODES
-from tests.nodes.stage import compare, row, scan, wallet_on
+from tests.nodes.stage import DEADLINE, compare, row, scan, wallet_on
 
 REGTEST = 'network = "testnet"\n[scan]\nchunk = 250'  # bcrt1… is a testnet's; the first block tells which
 CHAIN = row("chain", id="btc", family="bitcoin", symbol="BTC", genesis=GENESIS)
@@ -195,3 +198,38 @@ def test_a_host_that_hangs_up_on_who_asks_too_much_costs_nothing_beside_another(
 
     with electrumx(tmp_path / "mean", "1.20.0", bitcoin, soft=390, hard=400) as mean:
         asyncio.run(run())
+
+
+def test_three_servers_with_default_limits_answer_thousands_at_once_and_refuse_nothing(
+    bitcoin: Bitcoin, tmp_path: Path
+) -> None:
+    """ElectrumX slows down beyond a cost of 1,000 and forgets one a second; what the rows grant at once stays below that."""
+    common = {"chain": "btc", "protocol": "electrum", "rate": 1.0, "burst": 900, "cost": "item"}
+    at_once = 2_500  # of three times 900, beside proofs, heads and second words about what is held
+
+    async def run() -> float:
+        rows = [row("endpoint", name=f"s{n}", url=f"tcp://127.0.0.1:{s.port}", **common) for n, s in enumerate(servers)]
+        async with wallet_on(tmp_path, "btc", [CHAIN, *rows], bitcoin.addresses, REGTEST) as wallet:
+            began = time.monotonic()
+
+            def on(event: object) -> None:
+                if isinstance(event, ScanProgress) and event.read >= at_once - 250:
+                    wallet.stop()
+
+            async with asyncio.timeout(DEADLINE):
+                async for event in wallet.scan():
+                    on(event)
+            held = bitcoin.held()
+            read = [each for each in wallet.balances("btc") if each.state is BalanceState.READ]
+            assert len(read) >= at_once - 250
+            assert all((int(each.amount or -1), int(each.unconfirmed or 0)) == held[each.address] for each in read)
+            assert {status.source for status in read} == {"s0", "s1", "s2"}
+            assert all(status.failed + status.throttled == 0 for status in wallet.providers())
+            return time.monotonic() - began
+
+    with ExitStack() as stack:
+        versions = ("1.16.0", "1.20.0", "1.20.0")
+        homes = (tmp_path / f"server{number}" for number in range(3))
+        made = [electrumx(home, each, bitcoin, soft=1000, hard=10_000) for home, each in zip(homes, versions, strict=True)]
+        servers = [stack.enter_context(each) for each in made]
+        assert asyncio.run(run()) < DEADLINE / 2
