@@ -307,7 +307,7 @@ def test_a_key_comes_from_the_environment_and_switches_its_endpoint_on(home: Hom
         (
             endpoint(protocol="'evm-rpc'"),
             "[[endpoint]] 1 (mine): protocol 'evm-rpc' is not one of a bitcoin chain; it can be one of esplora, blockchair,"
-            " electrum",
+            " blockchain-info, electrum",
         ),
         (endpoint(protocol="[]"), "[[endpoint]] 1 (mine): protocol has to name at least one, and each once"),
         (endpoint() + endpoint(), "[[endpoint]] 2 (mine): the same as [[endpoint]] 1 (mine)"),

@@ -26,6 +26,7 @@ SOLANA = Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, SOL_GENESIS, 150
 CHAINS = {
     "esplora": BTC,
     "blockchair": BTC,
+    "blockchain-info": BTC,
     "electrum": BTC,
     "etherscan": BSC,
     "evm-rpc": BSC,

@@ -26,6 +26,7 @@ BAD = {
     "esplora": host("bad"),
     "electrum": host("bad", **ELECTRUM),
     "blockchair": host("bad", protocols=("blockchair",)),
+    "blockchain-info": host("bad", protocols=("blockchain-info",)),
     "solana-rpc": host("bad", "sol"),
 }
 STATELESS = {
@@ -35,6 +36,7 @@ STATELESS = {
     "esplora": ("Loading block index",),
     "electrum": ("internal server error",),
     "blockchair": ("Internal Server Error",),
+    "blockchain-info": ("Internal Server Error",),
     "solana-rpc": ("unhealthy", "not available for slot", "not yet available"),
 }
 

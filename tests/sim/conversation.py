@@ -66,6 +66,8 @@ class Talk:
         address = self.world[chain].address(index)
         if "blockchair" in self.host.spec.protocols:
             return await self.form({"addresses": address})
+        if "blockchain-info" in self.host.spec.protocols:
+            return await self.get(f"/multiaddr?active={address}")
         if chain == "btc":
             return await self.get(f"/address/{address}")
         if chain == "sol":

@@ -17,6 +17,7 @@ from tests.sim.conversation import Talk, converse, host
 HOSTS = (
     host(),
     host(protocols=("blockchair",)),
+    host(protocols=("blockchain-info",)),
     host("bsc"),
     host("bsc", protocols=("etherscan",)),
     host("sol"),

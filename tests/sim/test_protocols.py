@@ -84,6 +84,26 @@ def test_blockchair_names_only_what_holds_something():
     converse(story, host(protocols=("blockchair",)))
 
 
+def test_blockchain_info_counts_the_mempool_in_and_lists_it_first():
+    async def story(talk: Talk) -> None:
+        world = talk.world["btc"]
+        rows = list(world.truth())
+        reply = (await talk.get("/multiaddr?n=100&active=" + "|".join(row.address for row in rows))).json
+        found = {each["address"]: each for each in reply["addresses"]}
+        assert list(found) == [row.address for row in reversed(rows)]
+        assert all(found[row.address]["final_balance"] == row.amounts["BTC"] + row.unconfirmed for row in rows)
+        assert all(each["final_balance"] == each["total_received"] - each["total_sent"] for each in reply["addresses"])
+        waiting = [each["block_height"] is None for each in reply["txs"]]
+        assert (sum(waiting), waiting) == (sum(row.unconfirmed != 0 for row in rows), sorted(waiting, reverse=True))
+        assert abs(reply["info"]["latest_block"]["height"] - world.height(time.time())) <= 1
+        assert len((await talk.get(f"/multiaddr?n=1&active={rows[0].address}|{rows[1].address}")).json["txs"]) <= 1
+        assert (await talk.get(f"/multiaddr?active={rows[0].address}|1nonsense")).status == 404
+        assert (await talk.get("/block-height/0?format=json")).json["blocks"][0]["hash"] == world.chain.identity
+        assert abs((await talk.get("/latestblock")).json["height"] - world.height(time.time())) <= 1
+
+    converse(story, host(protocols=("blockchain-info",)), world=World(3, 120, funded=0.5))
+
+
 def test_etherscan_lists_twenty_balances():
     async def story(talk: Talk) -> None:
         rows = list(talk.world["bsc"].truth())[:20]

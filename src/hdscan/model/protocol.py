@@ -27,6 +27,12 @@ PROTOCOLS: Mapping[str, Protocol] = {
     for row in (
         Protocol("esplora", Family.BITCOIN, "hdscan.provider.esplora:Esplora", "hdscan.sim.esplora:Esplora"),
         Protocol("blockchair", Family.BITCOIN, "hdscan.provider.blockchair:Blockchair", "hdscan.sim.blockchair:Blockchair"),
+        Protocol(
+            "blockchain-info",
+            Family.BITCOIN,
+            "hdscan.provider.blockchain_info:BlockchainInfo",
+            "hdscan.sim.blockchain_info:BlockchainInfo",
+        ),
         Protocol("electrum", Family.BITCOIN, "hdscan.provider.electrum:Electrum", "hdscan.sim.electrum:Electrum", lines=True),
         Protocol("etherscan", Family.EVM, "hdscan.provider.etherscan:Etherscan", "hdscan.sim.etherscan:Etherscan"),
         Protocol("evm-rpc", Family.EVM, "hdscan.provider.evm_rpc:EvmRpc", "hdscan.sim.evm:EvmNode", tags=True),
