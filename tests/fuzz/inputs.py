@@ -18,7 +18,7 @@ from hdscan.settings.load import Places
 from hdscan.web.hub import Hub
 from hdscan.web.state import CurrentState
 from tests.fuzz.target import Target, refused
-from tests.provider.server import BSC, BTC, NOW, SOLANA
+from tests.provider.server import BSC, BTC, NOW, SOLANA, TRON
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 _XPUB = (  # BIP-32, vector 1
@@ -36,6 +36,7 @@ _ADDRESSES = {
     ),
     BSC: ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xde709f2102306220921060314715629080e2fb77"),
     SOLANA: ("9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM", "Vote111111111111111111111111111111111111111"),
+    TRON: ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "41e91a7411e56ce79e83570570f49b9fc35b7727c5"),
 }
 
 
@@ -94,7 +95,7 @@ def _extended(data: bytes) -> str:
     if re.fullmatch("([0-9a-f]{2}){1,200}", text):
         text = str(wallycore.base58check_from_bytes(bytes.fromhex(text)))
     words = []
-    for chain in (BTC, BSC, SOLANA):
+    for chain in (BTC, BSC, SOLANA, TRON):
         try:
             ((address, path),) = from_extended(chain, text, None, 0).addresses(0, 1)
         except (KeyFault, InputError) as error:

@@ -10,11 +10,11 @@ from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState, Status
 from hdscan.pool import chain_watch, dispatcher, endpoint_chain
 from hdscan.pool.chain_pool import PoolMemory
-from hdscan.sim.chains import BSC, BTC
+from hdscan.sim.chains import BSC, BTC, TRON
 from hdscan.sim.faults import Fault, always
 from tests.scan.stage import host, of, played, stage
 
-QUICK_BLOCKS = tuple(msgspec.structs.replace(each, interval=0.2) for each in (BTC, BSC))
+QUICK_BLOCKS = tuple(msgspec.structs.replace(each, interval=0.2) for each in (BTC, BSC, TRON))
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ CASES = [
     ("bsc", "evm-rpc", None),
     ("bsc", "evm-multicall", None),
     ("bsc", "etherscan", None),
+    ("tron", "tron-rpc", None),
 ]
 
 
