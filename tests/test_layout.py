@@ -26,6 +26,8 @@ LATE = {  # the imports within functions, so that a command starts without what 
     "cli/demo.py": {"hdscan.cli.serve"},  # the web server: --serve alone
     "cli/stdout.py": {"hdscan.app.spreadsheet"},  # --csv alone; --help writes without the database
     "cli/tokens.py": {"hdscan.app.token_proof", "hdscan.cli.follow"},  # the network: `tokens add` alone
+    "provider/dial.py": {"hdscan.provider.tunnel"},  # the libraries of proxies: only where there is one
+    "provider/transport.py": {"hdscan.provider.tunnel"},
     "store/migrate.py": {"alembic", "alembic.config"},  # only a database to create or migrate needs it
     "store/sqlite.py": {"filelock"},  # only a writer needs it
     "wire/solana.py": {"solders.pubkey", "solders.token.associated"},  # 20 ms; a list of providers needs none of it

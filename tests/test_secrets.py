@@ -18,8 +18,20 @@ PASSPHRASE = "canary-passphrase"
 ZPUB = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
 # what a URL holds: in its path, in its query, as its user
 IN_PATH, IN_QUERY, IN_USER = "canarypath0123456789abcd", "canary/query+0123456789=", "canaryuser0123456789"
-IN_HEADER, IN_FILE = "canaryheader0123456789", "canaryfile0123456789"
-SECRETS = (MNEMONIC, PASSPHRASE, ZPUB, IN_PATH, IN_QUERY, quote(IN_QUERY, safe=""), IN_USER, IN_HEADER, IN_FILE, TOKEN)
+IN_HEADER, IN_FILE, IN_PROXY = "canaryheader0123456789", "canaryfile0123456789", "canaryproxy0123456789"
+SECRETS = (
+    MNEMONIC,
+    PASSPHRASE,
+    ZPUB,
+    IN_PATH,
+    IN_QUERY,
+    quote(IN_QUERY, safe=""),
+    IN_USER,
+    IN_HEADER,
+    IN_FILE,
+    IN_PROXY,
+    TOKEN,
+)
 
 CONFIG = """
 [scan]
@@ -62,6 +74,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
+    do_CONNECT = do_GET  # noqa: N815 - the library's name
     do_POST = do_GET  # noqa: N815 - the library's name
 
     def log_message(self, format: str, *args: object) -> None:
@@ -89,10 +102,12 @@ def configured(port: int) -> str:
         "bsc-many": ("evm-multicall", f"http://{IN_USER}:{IN_PATH}@127.0.0.1:{port}/"),
         "sol": ("solana-rpc", f"http://{IN_USER}@127.0.0.1:{port}/?{query}"),
         "sol-head": ("solana-rpc", f"http://127.0.0.1:{port}/"),
+        "sol-far": ("solana-rpc", "https://far.example/"),
         "sol-away": ("solana-rpc", f"http://127.0.0.1:9/{IN_PATH}?{query}"),
     }
     return CONFIG + "".join(
         f'[[endpoint]]\nname = "{name}"\nchain = "{name[:3]}"\nprotocol = "{protocol}"\nurl = "{url}"\nrate = 20\n'
+        + (f'proxy = "http://{IN_PROXY}:{IN_PROXY}@127.0.0.1:{port}"\n' if name == "sol-far" else "")
         + (f'headers = {{ X-Key = "{IN_HEADER}", Authorization = "Bearer ${{file:key}}" }}\n' if name == "sol-head" else "")
         for name, (protocol, url) in rows.items()
     )

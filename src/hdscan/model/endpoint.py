@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hdscan.model.url import Headers, endpoint_identity, host, secrets
+from hdscan.model.url import Headers, check_url, endpoint_identity, host, secrets
 
 
 class Cost(StrEnum):
@@ -12,6 +12,17 @@ class Cost(StrEnum):
 
     CALL = "call"
     ITEM = "item"
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    """What a host is asked through: socks5://host:port or http://host:port, which resolves the host's name itself."""
+
+    url: str  # may hold user and password
+    source: str  # where it is set: "its row", "hdscan.toml", or a variable
+
+    @property
+    def is_socks(self) -> bool:
+        return self.url.startswith("socks5:")
 
 
 class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
@@ -35,6 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     headers: Headers = ()  # sent with every request; their values are keys
     plain: str | None = None  # "private": without TLS, if the address that it leads to is a private one
     ca: str | None = None  # a file of the authorities that are trusted for it, in place of the system's
+    proxy: Proxy | None = None
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
     burst: int = 1  # calls or items that may go at once after a rest
 
@@ -52,6 +64,11 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     def secrets(self) -> tuple[str, ...]:
         """Its keys, in every form in which a host may repeat them."""
         return secrets(self.url, self.headers)
+
+    def check(self, *, lines: bool = False) -> None:
+        """Check that its url may be asked (see `check_url`); ConfigError."""
+        socks = self.proxy is not None and self.proxy.is_socks
+        check_url(self.url, lines=lines, plain=self.plain, socks=socks)
 
     def provider_name(self, protocol: str) -> str:
         """The endpoint's name, followed by the protocol if it has several."""

@@ -79,12 +79,12 @@ def endpoint_identity(url: str, headers: Headers = ()) -> str:
 
 
 @lru_cache(maxsize=256)
-def check_url(url: str, *, lines: bool = False, plain: str | None = None) -> None:
+def check_url(url: str, *, lines: bool = False, plain: str | None = None, socks: bool = False) -> None:
     """Check for a full URL with TLS: https, or ssl://host:port for `lines`; without TLS only on this machine.
 
     With `plain` "private", without TLS also at a private or link-local address, or a name that the public DNS does not have;
-    where that leads is checked when it is connected to. Raises ConfigError, whose sentence begins with "url" and holds no part
-    of it.
+    where that leads is checked when it is connected to. With `socks`, through such a proxy, also for .onion names, which are
+    asked in no other way. Raises ConfigError, whose sentence begins with "url" and holds no part of it.
     """
     secure, bare, form = (
         ("ssl", "tcp", "ssl://host:port") if lines else ("https", "http", "https://host/path, with keys as ${NAME}")
@@ -93,9 +93,17 @@ def check_url(url: str, *, lines: bool = False, plain: str | None = None) -> Non
     if parts is None or "${" in url or " " in url or not url.isprintable() or (lines and not _is_bare(parts)):
         raise ConfigError(f"url has to be a full address such as {form}")
     name = parts.hostname or ""
-    if parts.scheme != secure and not (parts.scheme == bare and (_is_loopback(name) or (plain and _is_near(name)))):
+    if is_onion(name) and not socks:
+        raise ConfigError('url has a .onion name, which needs a SOCKS proxy, such as proxy = "socks5://127.0.0.1:9050" for Tor')
+    allowed = is_onion(name) or is_loopback(name) or (plain and _is_near(name))
+    if parts.scheme != secure and not (parts.scheme == bare and allowed):
         where = 'on this machine and, with plain = "private", at private addresses'
         raise ConfigError(f"url has to begin with {secure}:// ({bare}:// is for hosts {where} only)")
+
+
+def is_onion(name: str) -> bool:
+    """Whether a host is an onion service, whose traffic Tor encrypts (RFC 7686)."""
+    return name.rstrip(".").endswith(".onion")
 
 
 def is_private(address: str) -> bool:
@@ -139,7 +147,8 @@ def _is_near(name: str) -> bool:
         return "." not in name or name.endswith(LOCAL)
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return name == "localhost" or ip_address(name).is_loopback
     except ValueError:

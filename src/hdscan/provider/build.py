@@ -4,7 +4,6 @@ from pkgutil import resolve_name
 
 from hdscan.model.chain import Chain
 from hdscan.model.endpoint import Endpoint
-from hdscan.model.url import check_url
 from hdscan.provider.canaries import Canaries
 from hdscan.provider.registry import REGISTRY, offered
 from hdscan.provider.remote import Clock, Link, Remote, Transport
@@ -23,7 +22,7 @@ def build(
     made = []
     for name in endpoint.protocols:
         row = REGISTRY[name]
-        check_url(endpoint.url, lines=row.lines, plain=endpoint.plain)
+        endpoint.check(lines=row.lines)
         maker = resolve_name(row.provider) if isinstance(row.provider, str) else row.provider
         made.append(maker(Link(name, endpoint, chain, transport, clock, canaries)))
     return made

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.url import check_url, is_private
+from hdscan.model.url import is_private
 
 SYSTEM, PIN, EXACT = "system", "pin", "sha256:"
 
@@ -24,17 +24,22 @@ async def dial(endpoint: Endpoint, known: str | None, make: Callable[[], P]) -> 
     `known` is the fingerprint seen first, None before that. Raises CallError UNREACHABLE.
     Nothing is sent to a host whose certificate is refused.
     """
-    check_url(endpoint.url, lines=True, plain=endpoint.plain)
+    endpoint.check(lines=True)
     parts, tls = urlsplit(endpoint.url), endpoint.tls
     host, port = parts.hostname, parts.port
     assert host is not None
     assert port is not None
     loop = asyncio.get_running_loop()
     try:
+        through = None if endpoint.proxy is None else await _tunnel(endpoint.proxy.url, host, port)
         if parts.scheme == "tcp":
-            _, protocol = await loop.create_connection(make, sock=await _nearby(host, port))
+            _, protocol = await loop.create_connection(make, sock=through or await _nearby(host, port))
             return protocol, None
-        transport, protocol = await loop.create_connection(make, host, port, ssl=_context(endpoint), server_hostname=host)
+        context = _context(endpoint)
+        if through is not None:
+            transport, protocol = await loop.create_connection(make, sock=through, ssl=context, server_hostname=host)
+        else:
+            transport, protocol = await loop.create_connection(make, host, port, ssl=context, server_hostname=host)
     except (OSError, ValueError) as error:
         raise CallError(ReadCode.UNREACHABLE, _reason(error), wordless=isinstance(error, ConnectionError)) from None
     fingerprint = sha256(transport.get_extra_info("ssl_object").getpeercert(binary_form=True)).hexdigest()
@@ -45,6 +50,12 @@ async def dial(endpoint: Endpoint, known: str | None, make: Callable[[], P]) -> 
         remedy = f'if its operator confirms the new one, write tls = "{EXACT}{fingerprint}" into its row'
         raise CallError(ReadCode.UNREACHABLE, f"{changed}: {remedy}")
     return protocol, fingerprint
+
+
+async def _tunnel(proxy: str, host: str, port: int) -> socket.socket:
+    from hdscan.provider.tunnel import tunnel
+
+    return await tunnel(proxy, host, port)
 
 
 async def _nearby(host: str, port: int) -> socket.socket:

@@ -1,6 +1,7 @@
 """HTTP requests and TCP connections, bounded in time, size and number; errors become CallError here."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from errno import ECONNREFUSED, ECONNRESET, EPIPE
 from importlib.metadata import version
@@ -11,9 +12,9 @@ import aiohttp
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from hdscan.model.endpoint import Endpoint
+from hdscan.model.endpoint import Endpoint, Proxy
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.url import check_url, without_user
+from hdscan.model.url import without_user
 from hdscan.provider.connection import Connection
 from hdscan.provider.dial import dial, private_socket, trusting
 from hdscan.provider.exchange import Base, exchange
@@ -74,7 +75,7 @@ class AioTransport:
     def _base(self, endpoint: Endpoint) -> Base:
         """Decide once how an endpoint is asked."""
         assert self._open, "the transport is not open"
-        check_url(endpoint.url, plain=endpoint.plain)
+        endpoint.check()
         url, authorization = without_user(endpoint.url)
         own = {name.lower() for name, _ in endpoint.headers}
         headers = {name: value for name, value in HEADERS.items() if name.lower() not in own} | dict(endpoint.headers)
@@ -83,19 +84,31 @@ class AioTransport:
         trust = True if endpoint.ca is None else trusting(endpoint.ca)
         loop = asyncio.get_running_loop()
         origin = aiohttp.ClientRequest("GET", URL(url, encoded=True), headers=headers, ssl=trust, loop=loop)
-        base = self._bases[endpoint] = Base.of(url, origin, self._connector(origin.url.scheme))
+        base = self._bases[endpoint] = Base.of(url, origin, self._connector(origin.url.scheme, endpoint.proxy))
         return base
 
-    def _connector(self, scheme: str) -> aiohttp.BaseConnector:
-        """The connections of hosts with TLS, or of those without, whose addresses have to be private."""
-        if scheme not in self._connectors:
-            sockets = private_socket if scheme == "http" else None
-            self._connectors[scheme] = aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, socket_factory=sockets)
-        return self._connectors[scheme]
+    def _connector(self, scheme: str, proxy: Proxy | None) -> aiohttp.BaseConnector:
+        """The connections through a proxy; of hosts with TLS; or of those without, whose addresses have to be private."""
+        way = scheme if proxy is None else proxy.url
+        if way not in self._connectors:
+            self._connectors[way] = _directly(scheme) if proxy is None else _through(proxy)
+        return self._connectors[way]
+
+
+def _directly(scheme: str) -> aiohttp.BaseConnector:
+    sockets = private_socket if scheme == "http" else None
+    return aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, socket_factory=sockets)
+
+
+def _through(proxy: Proxy) -> aiohttp.BaseConnector:
+    from hdscan.provider.tunnel import tunnels
+
+    return tunnels(proxy.url, PER_HOST)
 
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (aiohttp.ClientConnectorDNSError, "the host's name cannot be resolved"),
+    (ssl.SSLError, "no TLS connection: the host's certificate or protocol is refused"),
     (aiohttp.ClientSSLError, "no TLS connection: the host's certificate or protocol is refused"),
     (aiohttp.ClientConnectorCertificateError, "no TLS connection: the host's certificate is refused"),
     (aiohttp.ClientConnectorError, "no connection"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from hdscan.model.errors import ConfigError
 from hdscan.model.url import Headers, check_url, without_user
+from hdscan.settings.proxies import Proxies
 from hdscan.settings.schema import EndpointRow
 from hdscan.settings.variables import Expander, content
 
@@ -19,14 +20,17 @@ OURS = re.compile(  # they frame the message, or are for a proxy
 MOST_CERTIFICATES = 2**20  # bytes of a `ca` file
 
 
-def host_of(row: EndpointRow, environ: Mapping[str, str], cwd: Path, *, lines: bool) -> dict[str, Any]:
+def host_of(row: EndpointRow, environ: Mapping[str, str], cwd: Path, proxies: Proxies, *, lines: bool) -> dict[str, Any]:
     """The fields of an `Endpoint` that say how it is reached, or why it is off; ConfigError shows no key."""
     keys = Expander(environ, cwd)
     url, headers = keys.url(row.url), _headers(row.headers or {}, keys)
-    if off := keys.missing:
+    own = None if row.proxy is None else keys.url(row.proxy, "proxy")
+    off, proxy = keys.missing, None
+    if off is not None:
         url = row.url
     else:
-        check_url(url, lines=lines, plain=row.plain)
+        proxy = proxies.of(url, own)
+        check_url(url, lines=lines, plain=row.plain, socks=proxy is not None and proxy.is_socks)
     if headers and lines:
         raise ConfigError("headers are for hosts that speak HTTP only")
     if any(name.lower() == "authorization" for name, _ in headers) and without_user(url)[1]:
@@ -36,7 +40,7 @@ def host_of(row: EndpointRow, environ: Mapping[str, str], cwd: Path, *, lines: b
     if row.ca is not None and (row.tls != "system" or url.startswith(("http:", "tcp:"))):
         raise ConfigError('ca is for a url with TLS, and for tls = "system" only')
     ca = None if row.ca is None else _certificates(cwd / Path(row.ca).expanduser())
-    return {"url": url, "headers": headers, "ca": ca, "disabled": off, "lacks": keys.unset}
+    return {"url": url, "headers": headers, "ca": ca, "proxy": proxy, "disabled": off, "lacks": keys.unset}
 
 
 def _headers(given: Mapping[str, str], keys: Expander) -> Headers:

@@ -13,6 +13,7 @@ from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
 from hdscan.model.protocol import PROTOCOLS, Protocol
+from hdscan.settings.proxies import Proxies
 from hdscan.settings.rows import Register, Rows
 from hdscan.settings.schema import ROWS, LogLevel, ScanSettings, TopLevel, did_you_mean, parse
 from hdscan.settings.variables import names
@@ -110,7 +111,7 @@ def load(
     db = top.db or _default_db(user, top.network)
     if not db.startswith(("sqlite:///", "postgresql://")):  # not repeated, as it may hold a password
         raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
-    register = Register(top.network, environ, cwd, protocols, scan.commitment)
+    register = Register(top.network, environ, cwd, Proxies(top.proxy, environ, cwd), protocols, scan.commitment)
     for layer in layers:
         register.add(layer.rows)
     return Settings(

@@ -13,6 +13,7 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.model.protocol import PROTOCOLS, Protocol
 from hdscan.settings.hosts import host_of
+from hdscan.settings.proxies import Proxies
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
 
 PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
@@ -37,6 +38,7 @@ class Register(msgspec.Struct):
     network: Network
     environ: Mapping[str, str]
     cwd: Path
+    proxies: Proxies
     protocols: Mapping[str, Protocol]
     commitment: str
     chains: dict[str, Chain] = {}
@@ -137,7 +139,7 @@ class Register(msgspec.Struct):
 
     def _endpoint(self, row: EndpointRow) -> Endpoint:
         rows = self._protocols(row)
-        host = host_of(row, self.environ, self.cwd, lines=rows[0].lines)
+        host = host_of(row, self.environ, self.cwd, self.proxies, lines=rows[0].lines)
         for other in self.endpoints.values():
             if other.name == row.name and other.chain != row.chain:
                 raise ConfigError(f"'{row.name}' is the name of an endpoint of {other.chain}; names are unique")

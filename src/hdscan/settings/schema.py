@@ -57,6 +57,7 @@ class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: LogLevel = "info"
     log_json: bool = False
     catalogue: Catalogue = "replaced"
+    proxy: str | None = None
 
 
 class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +118,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] | None = None
     plain: Literal["private"] | None = None
     ca: str | None = None
+    proxy: str | None = None
     tls: Annotated[str, Meta(pattern=r"^(system|pin|sha256:[0-9a-f]{64})\Z")] = "system"
     network: Network | None = None
 

@@ -49,7 +49,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     """An endpoint without its keys."""
     headers = dict.fromkeys((name for name, _ in endpoint.headers), "[key]")
     row: dict[str, Any] = msgspec.to_builtins(endpoint)
-    return row | {"url": origin(endpoint.url), "headers": headers}
+    return row | {"url": origin(endpoint.url), "headers": headers, "proxy": endpoint.proxy and origin(endpoint.proxy.url)}
 
 
 def _chain(chain: Chain) -> dict[str, Any]:

@@ -83,7 +83,8 @@ class Peer(asyncio.Protocol):
         """Break the connection with a TCP reset."""
         if self._transport is not None:
             linger = struct.pack("ii", 1, 0)
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            if (ours := self._transport.get_extra_info("socket")) is not None:  # as it is where TLS is closing already
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self._transport.abort()
 
     def head(self, status: int, length: int) -> bytes:

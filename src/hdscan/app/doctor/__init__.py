@@ -1,5 +1,6 @@
 """Checks everything that a scan needs, and says how to fix each problem."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from hdscan.app.asking import database_file
 from hdscan.app.doctor.clock import clock_offline
 from hdscan.app.doctor.files import database_state, permissions
 from hdscan.app.doctor.finding import Checkup, Finding, Level, checkup
+from hdscan.app.doctor.network import network
 from hdscan.app.doctor.providers import Providers
 from hdscan.app.scanning import steady_clock
 from hdscan.model.errors import StoreError
@@ -32,6 +34,8 @@ async def examine(settings: Settings, *, offline: bool = False) -> AsyncIterator
         yield Finding("database", Level.FAIL, str(error), RESTORE)
     try:
         for finding in permissions(path, [Path(file) for file in settings.files]):
+            yield finding
+        for finding in network(settings.endpoints, os.environ):
             yield finding
         if offline:
             yield clock_offline(path.stat().st_mtime if path is not None and path.exists() else 0.0, clock())

@@ -25,7 +25,7 @@ MENDS = {
     ReadCode.BAD_KEY: "correct the key in its [[endpoint]] row, or the variable or file that the row names",
     ReadCode.THROTTLED: "lower its `rate` if this comes again; is anything else using this host from here?",
     ReadCode.QUOTA: "wait for its allowance to be renewed, or add another provider for this chain",
-    ReadCode.UNREACHABLE: "check the network, the firewall and its `url`; scans go on with the others meanwhile",
+    ReadCode.UNREACHABLE: "check the network, the firewall, its `url` and its proxy; scans go on with the others meanwhile",
     ReadCode.TIMEOUT: "check the network; scans go on with the others meanwhile",
 }
 SET_KEY = "set that variable or write that file where hdscan runs, or leave this provider out"
