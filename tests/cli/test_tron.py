@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import msgspec
+
+from hdscan.model.chain import Asset
 from hdscan.sim.chains import TRON
 from hdscan.sim.faults import Fault, always
 from hdscan.sim.host import HostSpec
@@ -12,6 +15,7 @@ NODE = HostSpec(name="grid", chain="tron", protocols=("tron-rpc",), rate=200, bu
 MNEMONIC = vectors("accounts")["mnemonic"]
 DERIVED = [address for address, _ in vectors("tron")["derived"]]
 IMPORTED = "TXDk8mbtRbXeYuMNS83CfKPaYYT8XWv9Hz"
+HEXADECIMAL = "41c8599111f29c1e1e061265b4af93ea1f274ad78a"  # the first derived one
 HELD = {DERIVED[0]: {"TRX": 1_500_000, "USDT": 2_000_001}, IMPORTED: {"USDD": 10**18}}
 
 
@@ -47,3 +51,17 @@ def test_doctor_proves_the_node_and_finds_that_of_another_network(hdscan: Hdscan
     done = hdscan("doctor")
     assert done.code == 1
     assert "but tron is 728126428" in done.out
+
+
+def test_a_token_that_two_nodes_prove_is_added_by_either_form_of_its_contract(
+    hdscan: Hdscan, simulate: Callable[..., Simulated]
+) -> None:
+    other = msgspec.structs.replace(NODE, name="other")
+    more = msgspec.structs.replace(TRON, assets=(*TRON.assets, Asset("tron", "MINE", 8, DERIVED[0])))
+    simulate(NODE, other, chains=(more,))
+    hdscan.ok("tokens", "add", "--chain", "tron", HEXADECIMAL)
+    assert f'contract = "{DERIVED[0]}"' in (hdscan.home / "hdscan.toml").read_text()
+    hdscan.ok("scan", "--asset", "mine")
+    done = hdscan("tokens", "add", "--chain", "tron", DERIVED[2])
+    assert done.code != 0
+    assert "there is no token at" in done.err
