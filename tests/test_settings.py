@@ -227,6 +227,17 @@ def test_a_token_row_replaces_its_namesake(home: Home) -> None:
     assert settings.assets["sol"][1].contract == "So11111111111111111111111111111111111111112"
 
 
+def test_a_row_leaves_its_host_out_and_another_of_its_name_puts_it_in(home: Home) -> None:
+    def mirror(text: str) -> Endpoint:
+        return next(each for each in of(home.load(text), "btc") if each.name == "mempool-emzy")
+
+    assert str(mirror("").disabled).startswith("off: a mirror that")
+    again = 'catalogue = "also"\n' + endpoint("mempool-emzy")
+    assert mirror(again).disabled is None
+    assert mirror(again + "off = 'down until May'\n").disabled == "off: down until May"
+    assert home.refusal(endpoint(off="''")).startswith("[[endpoint]] 1 (mine): off:")
+
+
 def test_rows_of_the_other_network_are_left_out(home: Home) -> None:
     row = endpoint("staging", network='"testnet"')
     assert of(home.load(row), "btc") == of(home.load(), "btc")

@@ -160,6 +160,17 @@ def test_a_key_that_is_not_set_is_named(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(play(), 30))
 
 
+def test_a_host_that_its_row_leaves_out_is_nothing_to_look_at(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with City(WORLD, HOSTS) as city:
+            off = Endpoint("mirror", "btc", ("esplora",), "https://h.example", 1.0, disabled="off: why", off="why")
+            found = await examined(settings_of(city, tmp_path, off))
+            assert "provider btc-a" in found
+            assert "provider mirror" not in found
+
+    asyncio.run(asyncio.wait_for(play(), 30))
+
+
 def test_quotas_say_what_is_left(tmp_path: Path) -> None:
     async def play() -> None:
         async with City(WORLD, HOSTS) as city:

@@ -48,6 +48,7 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     ca: str | None = None  # a file of the authorities that are trusted for it, in place of the system's
     proxy: Proxy | None = None
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
+    off: str | None = None  # why its row leaves it out
     burst: int = 1  # calls or items that may go at once after a rest
 
     @property

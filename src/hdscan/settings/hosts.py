@@ -40,6 +40,7 @@ def host_of(row: EndpointRow, environ: Mapping[str, str], cwd: Path, proxies: Pr
     if row.ca is not None and (row.tls != "system" or url.startswith(("http:", "tcp:"))):
         raise ConfigError('ca is for a url with TLS, and for tls = "system" only')
     ca = None if row.ca is None else _certificates(cwd / Path(row.ca).expanduser())
+    off = off if row.off is None else f"off: {row.off}"
     return {"url": url, "headers": headers, "ca": ca, "proxy": proxy, "disabled": off, "lacks": keys.unset}
 
 

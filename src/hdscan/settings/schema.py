@@ -115,6 +115,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Count | None = None
     operator: str | None = None
     trusted: bool = False
+    off: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     headers: dict[str, str] | None = None
     plain: Literal["private"] | None = None
     ca: str | None = None

@@ -42,7 +42,8 @@ class Providers:
 
     def __init__(self, settings: Settings, store: Store | None, clock: Callable[[], float]) -> None:
         check_canaries(settings)
-        self._settings, self._unused = _in_use(settings, store)
+        chosen = tuple(endpoint for endpoint in settings.endpoints if endpoint.off is None)
+        self._settings, self._unused = _in_use(msgspec.structs.replace(settings, endpoints=chosen), store)
         settings = self._settings
         self._store = store
         self._clock = clock
