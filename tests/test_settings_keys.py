@@ -2,11 +2,16 @@
 
 import tomllib
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hdscan.model.endpoint import Endpoint
+from hdscan.model.url import host
 from hdscan.settings import show, shown
+from hdscan.settings.variables import Expander
 from tests.test_settings import CANARY, Home, endpoint, of
 
 
@@ -83,6 +88,13 @@ def test_user_and_password_cannot_name_another_host(home: Home) -> None:
     assert found.url == "https://u%3Aser:p%40evil.example%2F%3F%23%2540@x.example/a"
     assert found.operated_by == "x.example"
     assert "p@evil.example/?#%40" in found.secrets
+
+
+@given(password=st.text(min_size=1).filter(lambda text: "\0" not in text), user=st.sampled_from(["me", "m$e", "${ME}", "m@e"]))
+def test_whatever_a_password_holds_the_host_stays_the_same(password: str, user: str) -> None:
+    url = Expander({"ME": "me", "PASSWORD": password}, Path()).url(f"https://{user}:${{PASSWORD}}@x.example:1/api")
+    assert host(url) == "x.example:1"
+    assert unquote(urlsplit(url).password or "") == password
 
 
 @pytest.mark.parametrize(

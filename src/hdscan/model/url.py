@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
 from hdscan.model.errors import ConfigError
@@ -109,7 +109,6 @@ def is_onion(name: str) -> bool:
 def is_private(address: str) -> bool:
     """Whether an IP address is one of this machine or of a private network."""
     found = ip_address(address)
-    found = (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
     return any(found.version == network.version and found in network for network in PRIVATE)
 
 

@@ -11,7 +11,9 @@ from hdscan.model.errors import ConfigError
 
 LONGEST = 4096  # bytes of a file that holds a key
 VARIABLE = re.compile(r"\$\{(?:file:([^{}]+)|([A-Za-z_][A-Za-z0-9_]*))\}")
-USER = re.compile(r"[a-z0-9]+://(?:\$\{[^{}]*\}|[^/?#@$])*@")  # a url's beginning, as far as its user and password
+USER = re.compile(
+    r"[a-z0-9]+://(?:\$\{[^{}]*\}|\$(?!\{)|[^/?#$])*@", re.IGNORECASE
+)  # a url's beginning, as far as its user and password
 
 
 class Expander:
@@ -42,7 +44,13 @@ class Expander:
         def value(match: re.Match[str]) -> str:
             path, name = match.groups()
             found = self._file(path) if path else self._variable(name)
-            return match.group() if found is None else quote(found, safe="") if match.end() <= quoted else found
+            return (
+                match.group()
+                if found is None
+                else quote(found, safe="", errors="surrogateescape")
+                if match.end() <= quoted
+                else found
+            )
 
         return VARIABLE.sub(value, template)
 
