@@ -44,8 +44,8 @@ from tests.nodes.process import free_port
 ROOT = Path(__file__).parent.parent
 PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
 CLI, PROVIDERS = PAGES["docs/cli.md"], PAGES["docs/providers.md"]
-POLYGON = evm_chain(137, "polygon", "POL", {"USDT": ("0xc2132D05D31c914a87C6611C10748AEb04B58e8F", 6)})
-CHAINS = (BTC, BSC, SOL, POLYGON)
+LINEA = evm_chain(59144, "linea", "ETH", {"USDT": ("0xA219439258ca9da29E9Cc4cE5596924745e12B93", 6)})
+CHAINS = (BTC, BSC, SOL, LINEA)
 UNKNOWN = (  # tokens that the pages add
     Asset("bsc", "TWT", 18, "0x4B0F1812e5Df2A09796481Ff14017e6005508003"),
     Asset("bsc", "DAI", 18, "0x1AF3F329e8BE154074D8769D1FFa4eE058B1DBc3"),
@@ -54,7 +54,7 @@ UNKNOWN = (  # tokens that the pages add
 EVM = ("evm-multicall", "evm-rpc")
 HOSTS = tuple(  # they bear all pages at once, each at the rate that they publish
     HostSpec(name=f"{chain}-host", chain=chain, protocols=protocols, rate=500, hidden_rate=1e6, burst=1e3, latency=0.002)
-    for chain, protocols in {"btc": ("esplora",), "bsc": EVM, "sol": ("solana-rpc",), "polygon": EVM}.items()
+    for chain, protocols in {"btc": ("esplora",), "bsc": EVM, "sol": ("solana-rpc",), "linea": EVM}.items()
 )
 SECOND = tuple(msgspec.structs.replace(host, name=f"{host.name}-2") for host in HOSTS if host.chain in ("bsc", "sol"))
 LINES = HostSpec(name="btc-lines", chain="btc", protocols=("electrum",), rate=500, hidden_rate=1e6, burst=1e3, tls=True)
@@ -69,12 +69,12 @@ STOPPED = 130
 DOCUMENTED_PORT = "8480"  # which somebody else may have
 SECONDS = 120.0  # after which a page that doesn't end is killed
 
-POLYGON_ROWS = """
+LINEA_ROWS = """
 [[chain]]
-id = "polygon"
+id = "linea"
 family = "evm"
-chain_id = 137
-symbol = "POL"
+chain_id = 59144
+symbol = "ETH"
 """
 
 
@@ -122,7 +122,7 @@ def prepare(home: Path, simulated: Simulated, chain: str) -> dict[str, str]:
     (home / "xpub.txt").write_text(XPUB)
     (home / "seed.txt").write_text(MNEMONIC)
     (home / "seed.txt").chmod(0o600)
-    (home / "simulated.toml").write_text(simulated.toml() + POLYGON_ROWS)
+    (home / "simulated.toml").write_text(simulated.toml() + LINEA_ROWS)
     (home / ".venv").symlink_to(sys.prefix)
     config = str(home / "simulated.toml")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -216,11 +216,13 @@ async def scanned(db: str, config: Path, chain: str, address: str) -> None:
 
 def limits(endpoint: Endpoint) -> list[str]:
     """What the table of built-in hosts has to say about one."""
-    said = [f"{getattr(endpoint, key):,} {span}" for key, span in SPANS.items() if getattr(endpoint, key)]
+    said = [f"{endpoint.burst:,} at once"] if endpoint.burst > 1 else []
+    said += [f"{getattr(endpoint, key):,} {span}" for key, span in SPANS.items() if getattr(endpoint, key)]
     said += [f"{endpoint.batch} a batch"] if endpoint.batch else []
     key = re.search(r"\b[A-Z_]+_KEY\b", endpoint.disabled or "")
+    said += ["off"] if endpoint.disabled and not key else []
     return [
-        endpoint.chain,
+        str(endpoint.operator),
         ", ".join(endpoint.protocols),
         f"{endpoint.rate:g}" + (" items" if endpoint.cost == "item" else ""),
         ", ".join(said) or NONE,
@@ -228,11 +230,21 @@ def limits(endpoint: Endpoint) -> list[str]:
     ]
 
 
-def test_the_table_of_hosts_is_the_catalogue(tmp_path: Path) -> None:
+def test_the_tables_of_hosts_are_the_catalogue(tmp_path: Path) -> None:
+    """A table per chain, whose heading ends with the chain's name in brackets; a line may be about several hosts."""
     endpoints = load(None, {}, {}, tmp_path, Places(data=tmp_path)).endpoints
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in PROVIDERS.splitlines() if line.startswith("| `")]
-    table = {cells[0].strip("`"): [cell.partition(";")[0] for cell in cells[1:]] for cells in lines if len(cells) == 6}
-    assert table == {endpoint.name: limits(endpoint) for endpoint in endpoints}
+    tables: dict[str, dict[str, list[str]]] = {}
+    for chain, text in re.findall(r"(?ms)^### [^\n]*\(`(\S+)`\)$(.*?)(?=^##|\Z)", PROVIDERS):
+        lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
+        tables[chain] = {
+            name.strip("`"): [operator, *(cell.partition(";")[0] for cell in more)]
+            for names, operators, *more in lines
+            for name, operator in zip(names.split(", "), operators.split(", "), strict=True)
+        }
+    expected: dict[str, dict[str, list[str]]] = {}
+    for endpoint in endpoints:
+        expected.setdefault(endpoint.chain, {})[endpoint.name] = limits(endpoint)
+    assert tables == expected
 
 
 def test_every_member_of_the_port_is_explained() -> None:

@@ -76,19 +76,15 @@ def of(settings: Settings, chain: str) -> list[Endpoint]:
 # what is built in
 
 
-def test_nothing_configured_knows_the_chains_that_are_built_in(home: Home) -> None:
+def test_nothing_configured_scans_every_built_in_chain_with_its_tokens(home: Home) -> None:
     settings = home.load()
-    assert {id: chain.family for id, chain in settings.chains.items()} == {
-        "btc": Family.BITCOIN,
-        "bsc": Family.EVM,
-        "sol": Family.SOLANA,
-        "ltc": Family.BITCOIN,
-        "doge": Family.BITCOIN,
-        "tron": Family.TRON,
-    }
+    evm = dict.fromkeys(["bsc", "eth", "polygon", "arbitrum", "optimism", "base", "avalanche", "gnosis"], Family.EVM)
+    families = dict.fromkeys(["btc", "ltc", "doge"], Family.BITCOIN) | {"sol": Family.SOLANA, "tron": Family.TRON} | evm
+    assert families.items() <= {id: chain.family for id, chain in settings.chains.items()}.items()
     assert [asset.symbol for asset in settings.assets["btc"]] == ["BTC"]
-    assert {asset.symbol: asset.decimals for asset in settings.assets["bsc"]} == {"BNB": 18, "USDC": 18, "USDT": 18}
-    assert {asset.symbol: asset.decimals for asset in settings.assets["sol"]} == {"SOL": 9, "USDC": 6, "USDT": 6}
+    decimals = {chain: {asset.symbol: asset.decimals for asset in assets} for chain, assets in settings.assets.items()}
+    assert {"BNB": 18, "USDC": 18, "USDT": 18}.items() <= decimals["bsc"].items()
+    assert {"SOL": 9, "USDC": 6, "USDT": 6}.items() <= decimals["sol"].items()
     assert all(assets[0].is_native for assets in settings.assets.values())
     assert settings.scan == ScanSettings()
     assert settings.db == f"sqlite:///{home.path}/data/hdscan.db"
@@ -223,7 +219,7 @@ def test_an_evm_chain_is_a_row_and_so_is_its_token(home: Home) -> None:
 
 def test_a_token_row_replaces_its_namesake(home: Home) -> None:
     settings = home.load(TOKEN.format(chain="sol", symbol="USDC", contract="So11111111111111111111111111111111111111112"))
-    assert [asset.symbol for asset in settings.assets["sol"]] == ["SOL", "USDC", "USDT"]
+    assert [asset.symbol for asset in settings.assets["sol"]][:3] == ["SOL", "USDC", "USDT"]
     assert settings.assets["sol"][1].contract == "So11111111111111111111111111111111111111112"
 
 
@@ -236,6 +232,24 @@ def test_a_row_leaves_its_host_out_and_another_of_its_name_puts_it_in(home: Home
     assert mirror(again).disabled is None
     assert mirror(again + "off = 'down until May'\n").disabled == "off: down until May"
     assert home.refusal(endpoint(off="''")).startswith("[[endpoint]] 1 (mine): off:")
+
+
+def test_a_token_row_renames_a_built_in_token_of_the_same_contract(home: Home) -> None:
+    assets = home.load(TOKEN.format(chain="sol", symbol="COIN", contract=MINT)).assets["sol"]
+    assert [asset.symbol for asset in assets if asset.contract == MINT] == ["COIN"]
+
+
+def test_a_chain_row_keeps_what_is_built_in_for_that_chain_unless_it_is_another_one(home: Home) -> None:
+    built_in = home.load()
+    row = '[[chain]]\nid = "arbitrum"\nfamily = "evm"\nsymbol = "ETH"\nchain_id = {}\n'
+    same, other = home.load(row.format(42161)), home.load(row.format(31337))
+    assert same.chains["arbitrum"].l1_blocks
+    assert (same.assets, of(same, "arbitrum")) == (built_in.assets, of(built_in, "arbitrum"))
+    assert not home.load(row.format(42161) + "l1_blocks = false\n").chains["arbitrum"].l1_blocks
+    assert not other.chains["arbitrum"].l1_blocks
+    assert not other.chains["arbitrum"].canaries
+    assert other.assets["arbitrum"] == (Asset("arbitrum", "ETH", 18),)
+    assert not of(other, "arbitrum")
 
 
 def test_rows_of_the_other_network_are_left_out(home: Home) -> None:
@@ -353,8 +367,12 @@ def test_a_key_comes_from_the_environment_and_switches_its_endpoint_on(home: Hom
             "[[token]] 1 (BNB): 'BNB' is the chain's own coin; give the token another symbol",
         ),
         (
-            TOKEN.format(chain="sol", symbol="COIN", contract=MINT),
-            "[[token]] 1 (COIN): has the contract of 'USDC', and would be counted twice",
+            TOKEN.format(chain="sol", symbol="USDC", contract=MINT) + TOKEN.format(chain="sol", symbol="COIN", contract=MINT),
+            "[[token]] 2 (COIN): has the contract of 'USDC', and would be counted twice",
+        ),
+        (
+            f"[[chain]]\nid='x'\nfamily='bitcoin'\nsymbol='X'\ngenesis='{'0' * 64}'\nl1_blocks=true",
+            "[[chain]] 1 (x): l1_blocks is for EVM chains only",
         ),
     ],
 )
@@ -451,7 +469,7 @@ def test_the_template_uncommented_is_valid_and_says_the_defaults(home: Home) -> 
     settings = home.load(re.sub(r"(?m)^#(?=\S)", "", template()), MY_KEY="k")
     assert settings.scan == ScanSettings()
     assert of(settings, "btc")[0].url == "https://esplora.example/api/k"
-    assert settings.chains["polygon"].head_tolerance == 20
+    assert settings.chains["linea"].head_tolerance == 20
 
 
 TAGGED = '[[chain]]\nid = "polygon"\nfamily = "evm"\nchain_id = 137\nsymbol = "POL"\nread_at = "finalized"\n'

@@ -56,7 +56,7 @@ def test_version_is_named(hdscan: Hdscan) -> None:
         ("scan --watch 10 --json", 2, "--jsonl"),
         ("balances --json --csv", 2, "choose one"),
         ("import --chain btc", 2, "missing argument"),
-        ("import --chain xmr -", 2, "chain 'xmr' is not configured; the chains are btc, bsc, sol"),
+        ("import --chain xmr -", 2, "chain 'xmr' is not configured; the chains are btc, bsc, eth"),
         ("import --chain btc nowhere.txt", 2, "'nowhere.txt' cannot be read: No such file"),
         ("derive --chain btc", 2, "give one of --xpub"),
         ("derive --chain btc --xpub x --seed-stdin", 2, "give one of --xpub"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from eth_abi import decode, encode
 
@@ -16,6 +17,7 @@ from tests.provider.server import BSC, NOW, Asked, conversation, http
 from tests.wire.samples import BNB, USDT, evm
 
 Result = tuple[bool, bytes]
+ARBITRUM = msgspec.structs.replace(BSC, l1_blocks=True)
 HEADERS = {"42cbb15c": 132_000_000, "3408e470": 56, "27e86d6e": 0xBEEF, "0f28c97d": 1_763_899_999}
 STATED = Head(132_000_000, {131_999_999: f"0x{0xBEEF:064x}"})
 
@@ -114,6 +116,30 @@ def test_proof_and_tip_make_the_very_call_that_reads() -> None:
         head, asked = conversation("evm-multicall", contract(), talk)
         assert head == STATED
         assert len(asked) == 1
+
+
+def test_where_contracts_are_told_a_block_of_another_chain_the_head_comes_by_a_call_of_its_own() -> None:
+    """As on Arbitrum, whose blockhash is not of a block either; docs.arbitrum.io, "Solidity support"."""
+
+    def answer(asked: Asked) -> bytes:
+        if asked.json["method"] == "eth_call":
+            return contract()(asked)
+        assert asked.json["method"] == "eth_blockNumber"
+        return http({"jsonrpc": "2.0", "id": asked.json["id"], "result": "0x1869f"})
+
+    async def talk(provider: Any) -> Any:
+        read = [await provider.read([evm(0), evm(1)], 7) for _ in range(2)]
+        return provider.states_head, await provider.prove(), await provider.tip(), read
+
+    (states_head, proved, tip, replies), asked = conversation("evm-multicall", answer, talk, chain=ARBITRUM)
+    assert (states_head, proved, tip) == (False, None, Head(99_999))
+    for reply in replies:
+        assert reply.head is None
+        assert reply.outcomes == (Balance(1, None, 7, NOW, "host"), Balance(2, None, 7, NOW, "host"))
+    sizes = [
+        len(decode(["(address,bool,bytes)[]"], bytes.fromhex(each.json["params"][0]["data"][10:]))[0]) for each in asked[:3]
+    ]
+    assert sizes == [6, 6, 4], "a hash that is none of this chain's was asked for again"
 
 
 def test_it_is_one_call_to_the_host_whatever_it_holds() -> None:

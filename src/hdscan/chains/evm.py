@@ -51,6 +51,10 @@ class Evm(ChainFamily):
         """The block tag of the chain's row."""
         return stated
 
+    def l1_blocks(self, stated: bool) -> bool:
+        """As the chain's row says."""
+        return stated
+
     def tolerance(self, read_at: str | None) -> int:
         """Wider where hosts move on in steps, each at a moment of its own."""
         return self.head_tolerance if read_at in (None, "latest") else self.steps

@@ -66,6 +66,12 @@ class ChainFamily(ABC):
             raise ConfigError("read_at is for EVM chains only")
         return None
 
+    def l1_blocks(self, stated: bool) -> bool:
+        """Whether contracts are told a block of another chain; ConfigError where there are none to ask."""
+        if stated:
+            raise ConfigError("l1_blocks is for EVM chains only")
+        return False
+
     def tolerance(self, read_at: str | None) -> int:
         """Blocks or slots that a host's head may lie behind its peers', unless the chain's row says otherwise."""
         return self.head_tolerance

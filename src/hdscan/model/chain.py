@@ -51,6 +51,7 @@ class Chain(msgspec.Struct, frozen=True):
     canaries: tuple[str, ...] = ()  # addresses known to hold the native coin: a provider that reads one as zero is wrong
     params: ChainParams | None = None  # None where the family's defaults apply
     read_at: str | None = None  # block tag (EVM) or commitment (Solana) that amounts are read at; None for the default
+    l1_blocks: bool = False  # its contracts are told a block of the chain below it (Arbitrum), so that they date no amount
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -23,6 +23,9 @@ class EvmHost(JsonRpc):
         super().__init__(link)
         self._tag = link.chain.read_at or evm.LATEST
 
+    async def tip(self) -> Head:
+        return Head(evm.head(await self.call(evm.head_call(self._tag)), self._tag))
+
     async def block_hash(self, height: int) -> str:
         return evm.block_hash(await self.call(evm.block_call(height)), height)
 
@@ -51,10 +54,6 @@ class EvmRpc(EvmHost):
             raise
         self.require(str(evm.number(chain_id, "eth_chainId")))
         return Head(evm.head(head[0], self._tag)) if head else None
-
-    async def tip(self) -> Head:
-        (head,) = await self._results(evm.head_call(self._tag))
-        return Head(evm.head(head, self._tag))
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         """Ask for decimals and symbols; where only single calls are served, for the decimals of one token."""

@@ -19,6 +19,9 @@ class Multicall(EvmHost):
 
     Every reply states the hash of the block before its own and again those that earlier replies stated, so that a block that
     left the chain shows in the very call that reads.
+
+    Where contracts are told a block of another chain (`l1_blocks`), that is left unread: the head comes by eth_blockNumber
+    beside it, and an amount is of the last head known before, or of a later block.
     """
 
     methods: Mapping[Kind, str] = {
@@ -32,6 +35,7 @@ class Multicall(EvmHost):
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
+        self.states_head = not link.chain.l1_blocks
         self._most = STATED  # hashes that a call asks for, fewer where the host refuses so many
         self._stated: list[int] = []  # heights of the blocks before those of the last replies, in the order of their arrival
 
@@ -40,11 +44,13 @@ class Multicall(EvmHost):
         batch = endpoint.batch if len(endpoint.protocols) == 1 else None
         return {kind: min(most, batch or most) for kind, most in self.most.items()}
 
-    async def prove(self) -> Head:
-        return await self.tip()  # the very call that reads, with no balance in it
+    async def prove(self) -> Head | None:
+        """Make the very call that reads, with no balance in it."""
+        return (await self._aggregate(()))[0]
 
     async def tip(self) -> Head:
-        return (await self._aggregate(()))[0]
+        head = (await self._aggregate(()))[0] if self.states_head else None
+        return head or await super().tip()
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         contracts = [str(asset.contract) for asset in assets]
@@ -55,9 +61,9 @@ class Multicall(EvmHost):
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         head, found = await self._aggregate(readings)
-        return self.reply(found, head.height, head)
+        return self.reply(found, height if head is None else head.height, head)
 
-    async def _aggregate(self, readings: Sequence[Reading]) -> tuple[Head, list[int | ReadError]]:
+    async def _aggregate(self, readings: Sequence[Reading]) -> tuple[Head | None, list[int | ReadError]]:
         former = self._stated[-self._most :] if self._most else []
         try:
             answer = await self.call(multicall.call(readings, former, self._tag))
@@ -67,6 +73,8 @@ class Multicall(EvmHost):
             raise
         block, found = multicall.decode(answer, len(readings), former)
         self.require(str(block.chain_id))
+        if not self.states_head:
+            return None, found
         if block.number - 1 in block.hashes and block.number - 1 not in self._stated:
             self._stated.append(block.number - 1)
         self._stated = [height for height in self._stated if height >= block.number - multicall.KNOWN][-STATED:]

@@ -42,7 +42,7 @@ class Register(msgspec.Struct):
     protocols: Mapping[str, Protocol]
     commitment: str
     chains: dict[str, Chain] = {}
-    tokens: dict[tuple[str, str], Asset] = {}
+    tokens: dict[str, dict[str, Asset]] = {}  # by chain and symbol
     token_files: dict[tuple[str, str], str | None] = {}
     canaries: dict[str, tuple[str, ...]] = {}
     endpoints: dict[str, Endpoint] = {}
@@ -53,11 +53,10 @@ class Register(msgspec.Struct):
             with _at(where):
                 known, self.chains[chain.id] = self.chains.get(chain.id), self._chain(chain)
             if known and known.identity != self.chains[chain.id].identity:
-                self.canaries.pop(chain.id, None)  # another chain: what is funded there is not known
+                self._forget(chain.id)
         for where, token in self._own(rows.token, "chain", "symbol"):
             with _at(where):
-                self.tokens[token.chain, token.symbol] = self._token(token)
-            self.token_files[token.chain, token.symbol] = rows.file
+                self._add_token(token, rows.file)
         for where, canary in self._own(rows.canary, "chain", "address"):
             with _at(where):
                 chain_id = self._known(canary.chain).id
@@ -89,7 +88,7 @@ class Register(msgspec.Struct):
 
     def assets(self) -> dict[str, tuple[Asset, ...]]:
         coins = [Asset(chain.id, chain.symbol, chain.decimals) for chain in self.chains.values()]
-        return {coin.chain: (coin, *(token for token in self.tokens.values() if token.chain == coin.chain)) for coin in coins}
+        return {coin.chain: (coin, *self.tokens.get(coin.chain, {}).values()) for coin in coins}
 
     def _own(self, rows: Iterable[tuple[str, R]], *keys: str) -> Iterator[tuple[str, R]]:
         """This network's rows of a table of one file; ConfigError where two have the same keys."""
@@ -106,12 +105,20 @@ class Register(msgspec.Struct):
             raise ConfigError(f"unknown chain '{chain}'{did_you_mean(chain, tuple(self.chains))}")
         return self.chains[chain]
 
+    def _forget(self, chain: str) -> None:
+        """It is another chain than before: what is known of that one's tokens, addresses and hosts is not about it."""
+        self.canaries.pop(chain, None)
+        self.tokens.pop(chain, None)
+        self.endpoints = {name: each for name, each in self.endpoints.items() if each.chain != chain}
+
     def _chain(self, row: ChainRow) -> Chain:
         earlier = self.chains.get(row.id)
         if earlier is not None and earlier.family != row.family:
             raise ConfigError(f"'{row.id}' is a {earlier.family} chain already; give this one another id")
         family = FAMILIES[row.family]
         decimals = family.decimals if row.decimals is None else row.decimals
+        identity = family.identity(row.chain_id, row.genesis)
+        known = earlier is not None and earlier.identity == identity and earlier.l1_blocks
         stated = {key: getattr(row, key) for key in PARAMETERS if getattr(row, key) is not None}
         return Chain(
             id=row.id,
@@ -119,35 +126,38 @@ class Register(msgspec.Struct):
             network=self.network,
             symbol=row.symbol,
             decimals=decimals,
-            identity=family.identity(row.chain_id, row.genesis),
+            identity=identity,
             head_tolerance=family.tolerance(row.read_at) if row.head_tolerance is None else row.head_tolerance,
             params=family.stated_params(stated, decimals),
             read_at=family.read_at(row.read_at, self.commitment),
+            l1_blocks=family.l1_blocks(known if row.l1_blocks is None else row.l1_blocks),
         )
 
-    def _token(self, row: TokenRow) -> Asset:
+    def _add_token(self, row: TokenRow, file: str | None) -> None:
+        """Add a token of a file; a contract that an earlier file gave another symbol is renamed."""
         chain = self._known(row.chain)
         family = family_of(chain)
         family.check_contract(row.contract)
         if row.symbol == chain.symbol:
             raise ConfigError(f"'{row.symbol}' is the chain's own coin; give the token another symbol")
-        for other in self.tokens.values():
-            same = other.chain == row.chain and family.same_contract(str(other.contract), row.contract)
-            if same and other.symbol != row.symbol:
-                raise ConfigError(f"has the contract of '{other.symbol}', and would be counted twice")
-        return Asset(row.chain, row.symbol, row.decimals, row.contract, row.onchain_symbol)
+        tokens = self.tokens.setdefault(row.chain, {})
+        for symbol, other in list(tokens.items()):
+            if symbol != row.symbol and family.same_contract(str(other.contract), row.contract):
+                if self.token_files[row.chain, symbol] == file:
+                    raise ConfigError(f"has the contract of '{symbol}', and would be counted twice")
+                del tokens[symbol]
+        self.token_files[row.chain, row.symbol] = file
+        tokens[row.symbol] = Asset(row.chain, row.symbol, row.decimals, row.contract, row.onchain_symbol)
 
     def _endpoint(self, row: EndpointRow) -> Endpoint:
         rows = self._protocols(row)
         host = host_of(row, self.environ, self.cwd, self.proxies, lines=rows[0].lines)
+        namesake = self.endpoints.get(row.name)
+        if namesake and namesake.chain != row.chain:
+            raise ConfigError(f"'{row.name}' is the name of an endpoint of {namesake.chain}; names are unique")
         for other in self.endpoints.values():
-            if other.name == row.name and other.chain != row.chain:
-                raise ConfigError(f"'{row.name}' is the name of an endpoint of {other.chain}; names are unique")
-            if (
-                other.name != row.name
-                and other.chain == row.chain
-                and (other.url, other.headers) == (host["url"], host["headers"])
-            ):
+            mine = other.chain == row.chain and other.name != row.name
+            if mine and (other.url, other.headers) == (host["url"], host["headers"]):
                 raise ConfigError(f"has the url of '{other.name}'; one host has one rate: give one row a list of protocols")
         same = {key: getattr(row, key) for key in Endpoint.__struct_fields__ if hasattr(row, key)}
         return Endpoint(**same | host | {"protocols": tuple(each.name for each in rows)})

@@ -71,6 +71,7 @@ class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decimals: Decimals | None = None
     head_tolerance: Annotated[int, Meta(ge=0)] | None = None
     read_at: ReadAt | None = None
+    l1_blocks: bool | None = None
     slip44: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
     hrps: tuple[Prefix, ...] | None = None
     p2pkh: tuple[Version, ...] | None = None
