@@ -332,7 +332,12 @@ def test_a_key_comes_from_the_environment_and_switches_its_endpoint_on(home: Hom
         (
             endpoint(protocol="'evm-rpc'"),
             "[[endpoint]] 1 (mine): protocol 'evm-rpc' is not one of a bitcoin chain; it can be one of esplora, blockchair,"
-            " blockchain-info, electrum",
+            " blockchain-info, bitcoind, electrum",
+        ),
+        (endpoint(cookie="'.cookie'"), "[[endpoint]] 1 (mine): cookie is for bitcoind hosts only"),
+        (
+            endpoint(protocol="'bitcoind'", url="'https://user:password@mine.example'", cookie="'.cookie'"),
+            "[[endpoint]] 1 (mine): cookie names a file of user and password, so that none may stand in url or headers",
         ),
         (endpoint(protocol="[]"), "[[endpoint]] 1 (mine): protocol has to name at least one, and each once"),
         (endpoint() + endpoint(), "[[endpoint]] 2 (mine): the same as [[endpoint]] 1 (mine)"),
@@ -501,3 +506,9 @@ def test_read_at_is_for_evm_chains_only(home: Home) -> None:
         home.load(row)
     with pytest.raises(ConfigError, match="read_at: has to be one of latest, safe, finalized"):
         home.load(TAGGED.replace("finalized", "pending"))
+
+
+def test_the_path_of_a_cookie_is_relative_to_where_hdscan_runs(home: Home) -> None:
+    row = endpoint(protocol="'bitcoind'", url="'http://127.0.0.1:8332'")
+    for given, path in ((".cookie", home.cwd / ".cookie"), ("/run/bitcoin/.cookie", Path("/run/bitcoin/.cookie"))):
+        assert of(home.load(row + f'cookie = "{given}"\n'), "btc")[0].cookie == str(path)

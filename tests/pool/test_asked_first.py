@@ -108,3 +108,12 @@ def test_what_it_failed_is_read_by_others_at_their_pace():
     world.check(readings(300))
     assert not world.unread()
     assert world.elapsed < 10
+
+
+def test_a_call_that_takes_all_is_not_made_smaller_by_failures_which_would_make_many_of_it():
+    whole = Scripted("whole", during(0, 40, failing(ReadCode.UNREACHABLE), good("whole")), gathers=True, capacity=1000)
+    world = World(whole).read(readings(300))
+    world.check(readings(300))
+    assert not world.unread()
+    assert max(len(asked) for at, asked in whole.asked if at > START + 40) >= 299  # a probe may have gone before
+    assert sum(at > START + 40 for at, _ in whole.asked) <= 2

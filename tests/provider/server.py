@@ -27,6 +27,7 @@ CHAINS = {
     "esplora": BTC,
     "blockchair": BTC,
     "blockchain-info": BTC,
+    "bitcoind": BTC,
     "electrum": BTC,
     "etherscan": BSC,
     "evm-rpc": BSC,

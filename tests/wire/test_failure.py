@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.wire import blockchair, electrum, esplora, etherscan, evm, jsonrpc, solana
+from hdscan.wire import bitcoind, blockchair, electrum, esplora, etherscan, evm, jsonrpc, solana
 from hdscan.wire.failure import CHALLENGES, NO_CODES, TEXTS, Codes, OwnError, failure, own_fault
 from hdscan.wire.http import Response
 from hdscan.wire.words import SHOWN, shown, title
@@ -21,6 +21,7 @@ RECORDED: list[dict[str, Any]] = load("failures.json")
 CODES: dict[str, Codes] = {
     "esplora": NO_CODES,
     "blockchair": blockchair.CODES,
+    "bitcoind": bitcoind.CODES,
     "electrum": electrum.CODES,
     "etherscan": NO_CODES,
     "evm": evm.CODES,
@@ -29,6 +30,7 @@ CODES: dict[str, Codes] = {
 DECODERS: dict[str, Callable[[Response], object]] = {
     "esplora": lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", None),
     "blockchair": lambda response: blockchair.balances(response, [reading(0)], None),
+    "bitcoind": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), bitcoind.CODES),
     "electrum": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), electrum.CODES),
     "etherscan": lambda response: etherscan.balances(response, [reading(0), reading(1)]),
     "evm": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), evm.CODES),

@@ -47,6 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True, cache_hash=True):
     plain: str | None = None  # "private": without TLS, if the address that it leads to is a private one
     ca: str | None = None  # a file of the authorities that are trusted for it, in place of the system's
     proxy: Proxy | None = None
+    cookie: str | None = None  # a bitcoind's file of user and password, another one after each of its starts
     tls: str = "system"  # an Electrum host's certificate: one that the system trusts, the first seen ("pin") or "sha256:…"
     off: str | None = None  # why its row leaves it out
     burst: int = 1  # calls or items that may go at once after a rest

@@ -33,6 +33,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "hdscan.provider.blockchain_info:BlockchainInfo",
             "hdscan.sim.blockchain_info:BlockchainInfo",
         ),
+        Protocol("bitcoind", Family.BITCOIN, "hdscan.provider.bitcoind:Bitcoind", "hdscan.sim.bitcoind:Bitcoind"),
         Protocol("electrum", Family.BITCOIN, "hdscan.provider.electrum:Electrum", "hdscan.sim.electrum:Electrum", lines=True),
         Protocol("etherscan", Family.EVM, "hdscan.provider.etherscan:Etherscan", "hdscan.sim.etherscan:Etherscan"),
         Protocol("evm-rpc", Family.EVM, "hdscan.provider.evm_rpc:EvmRpc", "hdscan.sim.evm:EvmNode", tags=True),

@@ -67,8 +67,12 @@ def without_user(url: str) -> tuple[str, str | None]:
     credentials, found, place = parts.netloc.rpartition("@")
     if not found:
         return url, None
-    user, _, password = (unquote(part) for part in credentials.partition(":"))
-    return urlunsplit(parts._replace(netloc=place)), "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+    return urlunsplit(parts._replace(netloc=place)), basic(":".join(map(unquote, credentials.partition(":")[::2])))
+
+
+def basic(credentials: str) -> str:
+    """The Authorization header of "user:password" (RFC 7617)."""
+    return "Basic " + b64encode(credentials.encode()).decode()
 
 
 def endpoint_identity(url: str, headers: Headers = ()) -> str:

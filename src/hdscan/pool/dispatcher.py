@@ -105,7 +105,8 @@ class Dispatcher(msgspec.Struct, eq=False):
                 continue
             units = int(min(upstream.sizes[wanted].at(now), most))
             fresh = asked_first(upstream) or not self._upstreams.reserved(wanted, now)
-            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries, fresh=fresh)
+            whole = upstream.provider.gathers
+            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries, fresh=fresh, whole=whole)
             if not batch:
                 continue
             kind = kind_of(batch)

@@ -194,11 +194,20 @@ class WorkQueue:
         )
 
     def pull(
-        self, provider: str, kind: Kind, units: int, weight: Mapping[Kind, int], *, retries: bool, fresh: bool = True
+        self,
+        provider: str,
+        kind: Kind,
+        units: int,
+        weight: Mapping[Kind, int],
+        *,
+        retries: bool,
+        fresh: bool = True,
+        whole: bool = False,
     ) -> list[PendingReading]:
         """The next call for a provider: at most `units` of weight, in order.
 
-        Without `retries` only urgent and new work, without `fresh` nothing that nobody was asked for yet.
+        Without `retries` only urgent and new work, without `fresh` nothing that nobody was asked for yet; `whole`: though it
+        failed in a call as large.
         """
         batch: list[PendingReading] = []
         cap, left = NO_CAP, units
@@ -206,7 +215,7 @@ class WorkQueue:
         def take(lane: deque[PendingReading]) -> bool:
             """Take the first of a lane, if it fits; one reading always does, however small the learned size."""
             nonlocal cap, left
-            least, cost = min(cap, lane[0].cap), weight[lane[0].reading.kind]
+            least, cost = cap if whole else min(cap, lane[0].cap), weight[lane[0].reading.kind]
             if batch and (len(batch) >= least or cost > left):
                 return False
             batch.append(lane.popleft())

@@ -18,6 +18,8 @@ from hdscan.provider.connection import MOST_BYTES
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import malformed
 
+LASTING_BYTES = 64 * 2**20  # of a reply to a lasting request: about 150,000 unspent outputs
+
 
 class Base(msgspec.Struct, frozen=True):
     """What all requests below a base URL have in common: connections, where they lead, headers, path and query of the base."""
@@ -60,7 +62,7 @@ async def exchange(base: Base, request: Request, sent: Callable[[], None] | None
         head, content = await protocol.read()
         while head.code < 200 and head.code != 101:  # the reply is still to come (RFC 9110, section 15.2)
             head, content = await protocol.read()
-        body = await _body(head, content)
+        body = await _body(head, content, LASTING_BYTES if request.lasting else MOST_BYTES)
     except BaseException:
         connection.close()
         raise
@@ -78,23 +80,25 @@ def _message(base: Base, target: str, request: Request) -> bytes:
     return "\r\n".join((*lines, "", "")).encode() + (request.body or b"")
 
 
-async def _body(head: RawResponseMessage, content: aiohttp.StreamReader) -> bytes:
-    """Read a body, decompressing piecewise so that never more than the limit is held."""
+async def _body(head: RawResponseMessage, content: aiohttp.StreamReader, most: int) -> bytes:
+    """Read a body, decompressing piecewise so that never more than `most` bytes are held."""
     encoding = head.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise malformed("the reply is compressed in a way that was not offered")
     inflater = zlib.decompressobj(wbits=31) if encoding not in ("identity", "") else None
-    body = b""
+    pieces, size = [], 0
     while not content.at_eof():
         piece = await content.readany()
         try:
-            body += inflater.decompress(piece, MOST_BYTES + 1 - len(body)) if inflater else piece
+            pieces.append(inflater.decompress(piece, most + 1 - size) if inflater else piece)
         except zlib.error:
             raise malformed("the reply's compression is broken") from None
         if inflater and inflater.unused_data:  # which would pile up, without a limit
             raise malformed("something follows the compressed reply")
-        if len(body) > MOST_BYTES:
-            raise malformed(f"the reply is larger than {MOST_BYTES // 2**20} MiB")
-    if inflater and not inflater.eof and body:
+        size += len(pieces[-1])
+        if size > most:
+            fault = ReadCode.MALFORMED if most == MOST_BYTES else ReadCode.TOO_LARGE
+            raise CallError(fault, f"the reply is larger than {most // 2**20} MiB")
+    if inflater and not inflater.eof and size:
         raise CallError(ReadCode.UNREACHABLE, "the reply broke off")
-    return body
+    return b"".join(pieces)

@@ -59,7 +59,7 @@ class AioTransport:
     async def send(self, endpoint: Endpoint, request: Request, sent: Callable[[], None] | None = None) -> Response:
         base = self._bases.get(endpoint) or self._base(endpoint)
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(None if request.lasting else self.seconds):
                 return await exchange(base, request, sent)
         except TimeoutError:
             raise CallError(ReadCode.TIMEOUT, f"no reply within {self.seconds:g} s") from None

@@ -33,15 +33,21 @@ def host_of(row: EndpointRow, environ: Mapping[str, str], cwd: Path, proxies: Pr
         check_url(url, lines=lines, plain=row.plain, socks=proxy is not None and proxy.is_socks)
     if headers and lines:
         raise ConfigError("headers are for hosts that speak HTTP only")
-    if any(name.lower() == "authorization" for name, _ in headers) and without_user(url)[1]:
+    authorized = [text for name, text in headers if name.lower() == "authorization"]
+    if authorized and without_user(url)[1]:
         raise ConfigError("headers cannot set Authorization where the url has a user and password")
+    if row.cookie is not None and row.protocol not in ("bitcoind", ["bitcoind"]):
+        raise ConfigError("cookie is for bitcoind hosts only")
+    if row.cookie is not None and (authorized or without_user(url)[1]):
+        raise ConfigError("cookie names a file of user and password, so that none may stand in url or headers")
     if row.tls != "system" and not url.startswith("ssl://"):
         raise ConfigError("tls is for electrum hosts with a url of ssl:// only")
     if row.ca is not None and (row.tls != "system" or url.startswith(("http:", "tcp:"))):
         raise ConfigError('ca is for a url with TLS, and for tls = "system" only')
     ca = None if row.ca is None else _certificates(cwd / Path(row.ca).expanduser())
     off = off if row.off is None else f"off: {row.off}"
-    return {"url": url, "headers": headers, "ca": ca, "proxy": proxy, "disabled": off, "lacks": keys.unset}
+    cookie = None if row.cookie is None else str(cwd / Path(row.cookie).expanduser())
+    return {"url": url, "headers": headers, "cookie": cookie, "ca": ca, "proxy": proxy, "disabled": off, "lacks": keys.unset}
 
 
 def _headers(given: Mapping[str, str], keys: Expander) -> Headers:

@@ -121,6 +121,7 @@ class EndpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plain: Literal["private"] | None = None
     ca: str | None = None
     proxy: str | None = None
+    cookie: str | None = None
     tls: Annotated[str, Meta(pattern=r"^(system|pin|sha256:[0-9a-f]{64})\Z")] = "system"
     network: Network | None = None
 

@@ -67,7 +67,8 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     Clients are told `rate` (calls or items per second, by `cost`) and judged by it; `hidden_rate`, if given, is enforced
     instead. `batch` items per call and a `burst` are enforced, `published_batch` and `published_burst` are told. `latency` is
     the mean in seconds, jittered by half. A refusal begins a pause of `pause` seconds, announced as `throttle` says. One
-    aggregate3 may hold `gas_cap` subcalls. `tls` is for Electrum, with a self-signed certificate.
+    aggregate3 may hold `gas_cap` subcalls. `tls` is for Electrum, with a self-signed certificate. A bitcoind's
+    pass over the unspent outputs takes `pass_seconds`.
     """
 
     name: str
@@ -86,6 +87,7 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     gas_cap: int = 5_000
     operator: str | None = None
     tls: bool = False
+    pass_seconds: float = 0.0
 
     @property
     def allowance(self) -> float:
@@ -138,6 +140,7 @@ class Host:
         self._dice = random.Random(self._seed)  # noqa: S311 - reproducible on purpose
         protocol = PROTOCOLS[spec.protocols[0]]
         self._speaker: Speaker = resolve_name(protocol.speaker)(world, spec.gas_cap)
+        self._speaker.pass_seconds = spec.pass_seconds
         self._lines = protocol.lines
         if self._lines:
             context = server_context(os.urandom(32)) if spec.tls else None
@@ -276,10 +279,10 @@ class Host:
 
         def now() -> None:
             entry.status, entry.sent = answer.status, self._clock.ticks()
-            connection.reply(answer.status, answer.body, headers + PROSE if answer.text else headers)
+            connection.reply(answer.status, answer.instead() or answer.body, headers + PROSE if answer.text else headers)
 
-        self._later(now)
+        self._later(now, answer.after)
 
-    def _later(self, action: Callable[[], None]) -> None:
-        delay = self.spec.latency * (0.5 + self._dice.random())
+    def _later(self, action: Callable[[], None], after: float = 0.0) -> None:
+        delay = after + self.spec.latency * (0.5 + self._dice.random())
         asyncio.get_running_loop().call_later(delay, action)

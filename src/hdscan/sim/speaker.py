@@ -1,6 +1,7 @@
 """What every protocol does: parse requests, and answer them from a view of the chain."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -25,12 +26,14 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     work: Any = None
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A reply: JSON, or plain text."""
+class Answer(msgspec.Struct, frozen=True):
+    """A reply: JSON, or plain text; sent `after` more seconds than the latency, when `instead` may give another body."""
 
     body: bytes
     status: int = 200
     text: bool = False
+    after: float = 0.0
+    instead: Callable[[], bytes | None] = lambda: None
 
 
 class Speaker(ABC):
@@ -40,6 +43,7 @@ class Speaker(ABC):
     """
 
     path = ""
+    pass_seconds = 0.0
     limited: Answer
 
     def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:

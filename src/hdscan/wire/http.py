@@ -8,13 +8,14 @@ import msgspec
 class Request(msgspec.Struct, frozen=True):
     """A request below an endpoint's base URL: `path` begins with '/' or is empty; `query` is appended to the base's own.
 
-    `content` is the media type of the body.
+    `content` is the media type of the body. The reply to a `lasting` one may take as long as it is waited for, and be large.
     """
 
     path: str = ""
     query: Mapping[str, str] = {}
     body: bytes | None = None
     content: str = "application/json"
+    lasting: bool = False
 
     @property
     def method(self) -> str:
