@@ -11,6 +11,7 @@ from hdscan.model.errors import ReadCode, StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import BalanceState, ChainPlan, ChainScan, Chunk, Status
 from hdscan.store import Store
+from hdscan.store.transaction import TOGETHER
 
 from .wallet import (
     ASSETS,
@@ -91,6 +92,24 @@ def test_status_and_error_are_kept_and_a_resumed_scan_has_no_error(store: Store)
 
 
 # -- a chunk
+
+
+@pytest.mark.parametrize("addresses", [TOGETHER // 2 - 1, TOGETHER // 2, TOGETHER // 2 + 1, TOGETHER + 1])
+def test_a_chunk_of_any_size_is_stored_reading_by_reading(store: Store, addresses: int) -> None:
+    for now in (NOW, NOW + 60):  # into an empty table, then over what is there
+        scan_id, chunk = one_chunk(store, addresses)
+        results = [
+            result(index, symbol, said(WEI + 2 * index + token + int(now), now))
+            for index in range(addresses)
+            for token, symbol in enumerate(("BNB", "USDT"))
+        ]
+        assert totals(commit(store, scan_id, chunk, results)) == (2 * addresses, 0, addresses)
+        amounts = {key: row.amount for key, row in known(store).items()}
+        assert amounts == {
+            (each.reading.index, each.reading.asset.symbol): str(each.outcome.amount)
+            for each in results
+            if isinstance(each.outcome, Balance)
+        }
 
 
 def test_a_chunk_is_written_whole_with_its_totals(store: Store) -> None:

@@ -19,6 +19,7 @@ _ADD = text("""
     ON CONFLICT (chain, text) DO UPDATE SET path = excluded.path WHERE address.path IS NULL AND excluded.path IS NOT NULL
 """)
 _END = text("SELECT max(id) FROM address WHERE id >= :low AND id < :high")
+_TEXTS = text("SELECT id, text FROM address WHERE id >= :low AND id < :high")
 _RANGE = text("SELECT id, text, path FROM address WHERE id >= :low AND id < :high ORDER BY id")
 
 
@@ -70,5 +71,12 @@ def count(transaction: Transaction, chain: ChainKey) -> int:
 def between(transaction: Transaction, chain: ChainKey, first: int, stop: int) -> list[Address]:
     """The addresses with `first` <= index < `stop`, in order."""
     low = chain.low
-    rows = transaction.execute(_RANGE, {"low": low + first, "high": low + stop})
+    rows = transaction.execute(_RANGE, {"low": low + first, "high": low + stop}).all()
     return [Address(chain.id, key - low, address, path) for key, address, path in rows]
+
+
+def texts(transaction: Transaction, chain: ChainKey, first: int, stop: int) -> dict[int, str]:
+    """The texts of the addresses with `first` <= index < `stop`, by index."""
+    low = chain.low
+    rows = transaction.execute(_TEXTS, {"low": low + first, "high": low + stop}).all()
+    return {key - low: address for key, address in rows}

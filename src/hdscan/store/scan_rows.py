@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Row, TextClause, text
 
 from hdscan.model.audit import Audited, AuditOutcome
+from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
@@ -102,18 +103,20 @@ class ScanRows:
             raise StoreError(f"there is no scan {scan_id} of {chain} in the database")
         self.assets = {key: transaction.assets[key] for key in msgspec.json.decode(ids, type=list[int])}
         self._asset_ids = {asset: key for key, asset in self.assets.items()}
+        self._low = self.chain.low
 
     def key(self, reading: Reading) -> Key:
         """The ids of a reading's address and asset, however its contract is written; StoreError where it is not the scan's."""
-        asset = reading.asset
-        if asset not in self._asset_ids:
-            if (found := self._asset_ids.get(registry.normal(asset))) is None:
-                raise StoreError(
-                    f"scan {self.id} does not read this {asset.symbol} of {asset.chain}: its contract or decimals have"
-                    " changed since the scan began; begin a new one with: hdscan scan --restart"
-                )
-            self._asset_ids[asset] = found
-        return self.chain.low + reading.index, self._asset_ids[asset]
+        return self._low + reading.index, self._asset_ids.get(reading.asset) or self._asset_id(reading.asset)
+
+    def _asset_id(self, asset: Asset) -> int:
+        if (found := self._asset_ids.get(registry.normal(asset))) is None:
+            raise StoreError(
+                f"scan {self.id} does not read this {asset.symbol} of {asset.chain}: its contract or decimals have"
+                " changed since the scan began; begin a new one with: hdscan scan --restart"
+            )
+        self._asset_ids[asset] = found
+        return found
 
     def ended(self, results: Sequence[BalanceResult], found: Sequence[Audited] = ()) -> Ended:
         """Results and cases as rows; StoreError for a reading that ended twice or is foreign."""
@@ -143,8 +146,9 @@ class ScanRows:
 
     def check_whole(self, chunk: Chunk, results: Sequence[BalanceResult | Audited]) -> None:
         """StoreError if a reading of the chunk is lost, a result is foreign, or one is not of the address at its index."""
-        known = {each.index: each.text for each in addresses.between(self.transaction, self.chain, chunk.first, chunk.stop)}
-        foreign = sum(known.get(result.reading.index) != result.reading.address for result in results)
+        known = addresses.texts(self.transaction, self.chain, chunk.first, chunk.stop)
+        readings = [result.reading for result in results]
+        foreign = sum([known.get(reading.index) != reading.address for reading in readings])
         lost = len(known) * len(self.assets) - (len(results) - foreign)
         if foreign or lost or len(known) != chunk.stop - chunk.first:
             raise StoreError(
@@ -162,15 +166,13 @@ class ScanRows:
 
     def _balance(self, key: Key, read: Read, early: Any) -> tuple[Any, ...]:
         """The row; who bore a change out earlier in the scan is still among those who said it."""
-        balance = read.balance
-        pending = None if balance.unconfirmed is None else str(balance.unconfirmed)
-        source, witness = self.transaction.source_id(balance.source), self.transaction.said_by_all(read.sources)
-        if early is not None and early.amount == str(balance.amount):
-            witness = self.transaction.witness_id(
-                self.transaction.witnesses[early.witness_id] | self.transaction.witnesses[witness]
-            )
-        confirmed_in = self.id if read.confirmed else None
-        return (*key, str(balance.amount), pending, balance.height, balance.observed_at, source, self.id, witness, confirmed_in)
+        balance, transaction = read.balance, self.transaction
+        amount, pending = str(balance.amount), balance.unconfirmed
+        source, witness = transaction.source_id(balance.source), transaction.said_by_all(read.sources)
+        if early is not None and early.amount == amount:
+            witness = transaction.witness_id(transaction.witnesses[early.witness_id] | transaction.witnesses[witness])
+        unconfirmed, confirmed_in = None if pending is None else str(pending), self.id if read.confirmed else None
+        return (*key, amount, unconfirmed, balance.height, balance.observed_at, source, self.id, witness, confirmed_in)
 
     def dispute(self, rows: Rows, ends: Sequence[tuple[int, int]]) -> None:
         """Store disputes in place of balances, whose earlier amounts are kept."""
@@ -200,6 +202,8 @@ class ScanRows:
 
         Of an agreement on a zero that was expected, nothing is kept but who agreed.
         """
+        if not cases and not requests:
+            return
         plain = {key for key, case in cases.items() if case.outcome is AuditOutcome.CONFIRMED and not _tells(case)}
         self.transaction.executemany(END_AUDIT, plain)
         self.transaction.executemany(_PUT_AUDIT, [self._evidence(key, cases[key]) for key in cases.keys() - plain])
