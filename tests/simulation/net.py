@@ -11,7 +11,7 @@ from hdscan.model.chain import Family
 from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.provider.connection import Connection
-from hdscan.provider.transport import join
+from hdscan.provider.exchange import Below
 from hdscan.sim.clock import Clock
 from hdscan.sim.faults import AMOUNTS, Fault
 from hdscan.sim.host import Entry, Host
@@ -290,7 +290,7 @@ class InProcess:
                 raise CallError(ReadCode.UNREACHABLE, "no connection: Connection refused", wordless=True)
             if sent is not None:
                 sent()
-            url = urlsplit(join(endpoint.url, request))
+            url = urlsplit(Below.of(endpoint.url).target(request))
             site.host.serve(Request(request.method, url.path, parse_query(url.query), request.body or b""), line)
             entry = site.host.log.pop()
             asks = ",".join(address for address, _ in entry.asks)

@@ -21,19 +21,16 @@ from hdscan.wire.strict import malformed
 LASTING_BYTES = 64 * 2**20  # of a reply to a lasting request: about 150,000 unspent outputs
 
 
-class Base(msgspec.Struct, frozen=True):
-    """What all requests below a base URL have in common: connections, where they lead, headers, path and query of the base."""
+class Below(msgspec.Struct, frozen=True):
+    """Where requests below a base URL go: path and query of the base."""
 
-    connector: aiohttp.BaseConnector
-    origin: aiohttp.ClientRequest
     path: str
     query: tuple[str, ...]
 
     @classmethod
-    def of(cls, url: str, origin: aiohttp.ClientRequest, connector: aiohttp.BaseConnector) -> Self:
-        """Of a URL; `origin` is a request to it, of which only the connection's key and the headers are used."""
+    def of(cls, url: str) -> Self:
         parts = urlsplit(url)
-        return cls(connector, origin, parts.path.rstrip("/"), tuple(part for part in parts.query.split("&") if part))
+        return cls(parts.path.rstrip("/"), tuple(part for part in parts.query.split("&") if part))
 
     def target(self, request: Request) -> str:
         """Append a request's path and query to the base's own; query members of the same name are replaced."""
@@ -44,12 +41,23 @@ class Base(msgspec.Struct, frozen=True):
         return f"{path}?{'&'.join([*kept, *([urlencode(request.query, safe=',')] if request.query else [])])}"
 
 
+class Base(msgspec.Struct, frozen=True):
+    """What all requests below a base URL have in common.
+
+    `origin` is a request to it, of which only the connection's key and the headers are used.
+    """
+
+    connector: aiohttp.BaseConnector
+    origin: aiohttp.ClientRequest
+    below: Below
+
+
 async def exchange(base: Base, request: Request, sent: Callable[[], None] | None = None) -> Response:
     """Send a request and read its reply; a redirect is returned as it is.
 
     `sent` is called when the request goes out. Raises aiohttp's errors, OSError, and CallError for a body that is refused.
     """
-    target = base.target(request)
+    target = base.below.target(request)
     connection = await base.connector.connect(base.origin, [], aiohttp.ClientTimeout())
     try:
         protocol, transport = connection.protocol, connection.transport

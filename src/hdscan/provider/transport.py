@@ -17,7 +17,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.url import without_user
 from hdscan.provider.connection import Connection
 from hdscan.provider.dial import dial, private_socket, trusting
-from hdscan.provider.exchange import Base, exchange
+from hdscan.provider.exchange import Base, Below, exchange
 from hdscan.wire.http import Request, Response
 
 PER_HOST = 64  # connections; a provider has at most 32 calls in flight, and a host may be two providers
@@ -84,7 +84,7 @@ class AioTransport:
         trust = True if endpoint.ca is None else trusting(endpoint.ca)
         loop = asyncio.get_running_loop()
         origin = aiohttp.ClientRequest("GET", URL(url, encoded=True), headers=headers, ssl=trust, loop=loop)
-        base = self._bases[endpoint] = Base.of(url, origin, self._connector(origin.url.scheme, endpoint.proxy))
+        base = self._bases[endpoint] = Base(self._connector(origin.url.scheme, endpoint.proxy), origin, Below.of(url))
         return base
 
     def _connector(self, scheme: str, proxy: Proxy | None) -> aiohttp.BaseConnector:
