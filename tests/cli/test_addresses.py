@@ -5,10 +5,12 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import DEADLINE, Hdscan, Running
+from tests.keys.given import vectors
 
 GOOD = ["1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]
 # BIP-84's test vector
@@ -71,6 +73,26 @@ def test_an_extended_key_gives_addresses(hdscan: Hdscan) -> None:
     text = hdscan.ok("derive", "--chain", "btc", "--xpub", "-", "--branch", "1", "--count", "1", "--print", stdin=ZPUB)
     assert text.startswith(FIRST_CHANGE)
     assert not hdscan.database.exists()
+
+
+@pytest.mark.parametrize("key", vectors("coins")["keys"], ids=lambda key: f"{key['chain']}-{key['network']}-{key['script']}")
+def test_a_coin_s_own_key_gives_its_addresses(hdscan: Hdscan, key: dict[str, Any]) -> None:
+    (hdscan.home / "hdscan.toml").write_text(f'network = "{key["network"]}"\n')
+    call = ("derive", "--chain", key["chain"], "--xpub", "-", "--script", key["script"], "--count", "2")
+    printed = hdscan.ok(*call, "--print", stdin=key["public"]).splitlines()
+    assert printed == [f"{address}\t{key['path'].format(at)}" for at, address in enumerate(key["addresses"])]
+    assert hdscan.ok(*call, stdin=key["public"]) == f"{key['chain']}: 2 addresses added, 0 known already\n"
+    listed = "\n".join(key["addresses"])
+    again = hdscan.ok("import", "--chain", key["chain"], "-", stdin=listed)
+    assert again == f"{key['chain']}: 0 addresses added, 2 known already\n"
+
+
+def test_a_coin_s_private_key_is_refused_without_an_echo(hdscan: Hdscan) -> None:
+    for key in vectors("coins")["keys"]:
+        done = hdscan("derive", "--chain", key["chain"], "--xpub", "-", "--print", stdin=key["private"])
+        assert done.code == 4
+        assert "private" in done.err
+        assert key["private"][4:12] not in done.err + done.out
 
 
 def test_derived_addresses_keep_their_path(hdscan: Hdscan) -> None:

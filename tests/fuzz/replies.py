@@ -14,13 +14,15 @@ import eth_abi
 import msgspec
 from solders.pubkey import Pubkey
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError
 from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire import blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana
+from hdscan.wire import blockchain_info, blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana
 from hdscan.wire.failure import NO_CODES, failure
 from hdscan.wire.http import Response
 from tests.fuzz.target import Target, refused
+from tests.wire.multiaddr import GOOD, NAMES
 from tests.wire.samples import BNB, SOL, USDC, USDT, load
 from tests.wire.samples import evm as evm_reading
 
@@ -107,6 +109,20 @@ def _esplora_tip(reply: Response) -> str:
 def _esplora_genesis(reply: Response) -> str:
     assert esplora.block_hash(reply).encode() in reply.body
     return "hash"
+
+
+# -- blockchain.info
+
+_WALLET = [Reading(at, name, Asset("btc", "BTC", 8)) for at, name in enumerate(NAMES)]
+
+
+def _multiaddr(reply: Response) -> str:
+    _, found = blockchain_info.balances(reply, _WALLET, 21 * 10**14)
+    for reading, each in zip(_WALLET, found, strict=True):
+        if not isinstance(each, ReadError):
+            (stated,) = (row for row in reading_of(reply.body)["addresses"] if row["address"] == reading.address)
+            assert int(stated["final_balance"]) == sum(each)
+    return _outcomes(found)
 
 
 # -- Etherscan
@@ -419,6 +435,7 @@ TARGETS = tuple(
         ("esplora-balance", _esplora_balance, [_dump(_ESPLORA["funded"])]),
         ("esplora-tip", _esplora_tip, [_ESPLORA["height"].encode()]),
         ("esplora-genesis", _esplora_genesis, [_ESPLORA["genesis"].encode()]),
+        ("blockchain-info", _multiaddr, [_dump(GOOD)]),
         ("etherscan-balances", _etherscan_balances, [_dump(_ETHERSCAN["balancemulti"])]),
         (
             "etherscan-one",

@@ -9,7 +9,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from tests.provider.server import BTC_GENESIS, NOW, Asked, conversation, http
-from tests.wire.test_blockchain_info import GOOD, NAMES
+from tests.wire.multiaddr import GOOD, NAMES
 
 READINGS = [Reading(at, name, Asset("btc", "BTC", 8)) for at, name in enumerate(NAMES)]
 

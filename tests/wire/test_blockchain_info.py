@@ -12,35 +12,13 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire import blockchain_info
+from tests.wire.multiaddr import COMING, GOOD, NAMES, SAVED, UNUSED, address
 from tests.wire.samples import bodies, reply
 
 COIN = Asset("btc", "BTC", 8)
 SUPPLY = 21 * 10**14
-UNUSED, SAVED, SENT, COMING = NAMES = ("1Unused", "1Saved", "3Sent", "bc1qcoming")
 READINGS = [Reading(at, name, COIN) for at, name in enumerate(NAMES)]
 RECORDED = Path("/work/shared/recorded-replies.json")
-
-
-def address(name: str, received: int = 0, sent: int = 0, count: int = 0) -> dict[str, Any]:
-    return {"address": name, "final_balance": received - sent, "n_tx": count, "total_received": received, "total_sent": sent}
-
-
-def transaction(name: str, height: int | None, spent: dict[str, int], paid: dict[str, int]) -> dict[str, Any]:
-    coins = [{"prev_out": {"addr": to, "value": value}} for to, value in spent.items()]
-    out = [{"addr": to, "value": value} for to, value in paid.items()]
-    return {"hash": name, "inputs": coins, "out": out, "block_height": height}
-
-
-GOOD: dict[str, Any] = {
-    "addresses": [address(COMING, 70, 0, 1), address(SENT, 500, 500, 2), address(SAVED, 1000, 0, 1), address(UNUSED)],
-    "wallet": {"final_balance": 1070, "n_tx": 4, "n_tx_filtered": 4, "total_received": 1570, "total_sent": 500},
-    "txs": [
-        transaction("d", None, {SENT: 500, "1Other": 20}, {COMING: 70, "1Other": 449}),
-        transaction("c", 900_000, {"1Other": 1000}, {SAVED: 1000, "1Other": 0}),
-        transaction("b", 899_000, {}, {SENT: 500}),
-    ],
-    "info": {"conversion": 1.0e8, "symbol_local": {"conversion": "+inf"}, "latest_block": {"hash": "00", "height": 930_000}},
-}
 
 
 def read(body: object, readings: list[Reading] = READINGS, status: int = 200) -> Any:
@@ -152,6 +130,10 @@ def test_an_address_that_is_left_out_is_no_zero_and_its_neighbours_are_read() ->
         {**GOOD, "final_balance": 0},
         json.dumps(GOOD).replace('"n_tx": 0', '"n_tx": 5, "n_tx": 0').encode(),
         json.dumps(GOOD).replace('"block_height"', '"block_height": 1, "block_height"').encode(),
+        json.dumps(GOOD).replace('"address": "1Saved"', '"address": "1Unused", "address": "1Saved"').encode(),
+        json.dumps(GOOD).replace('"value": 500', '"value": 5, "value": 500').encode(),
+        json.dumps(GOOD).replace('"addr": "3Sent"', '"addr": "1Saved", "addr": "3Sent"').encode(),
+        GOOD | {"wallet": {}},
         json.dumps(GOOD).replace('"txs"', '"txs": [], "txs"').encode(),
     ],
 )

@@ -14,6 +14,7 @@ from hdscan.sim.speaker import Answer, Call, Speaker
 from hdscan.sim.view import View
 
 MOST_TRANSACTIONS = 100
+SUMS = ("final_balance", "n_tx", "total_received", "total_sent")
 ADDRESSES, TIP, BLOCK = "/multiaddr", "/latestblock", "/block-height/"
 
 
@@ -78,7 +79,7 @@ class BlockchainInfo(Speaker):
         transactions.sort(key=lambda each: each["block_height"] or 10**9, reverse=True)
         return {
             "addresses": rows,
-            "wallet": {"final_balance": sum(row["final_balance"] for row in rows), "n_tx": len(transactions)},
+            "wallet": {name: sum(row[name] for row in rows) for name in SUMS},
             "txs": transactions[:most],
             "info": {"nconnected": 4, "conversion": 1e8, "latest_block": _block(view.head, view)},
         }

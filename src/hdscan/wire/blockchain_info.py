@@ -26,12 +26,15 @@ Amount = Annotated[int, msgspec.Meta(ge=0)]
 Height = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 
 
-class _Address(msgspec.Struct, frozen=True):
-    address: str
+class _Sums(msgspec.Struct, frozen=True):
     final_balance: Amount
     n_tx: Amount
     total_received: Amount
     total_sent: Amount
+
+
+class _Address(_Sums, frozen=True, kw_only=True):
+    address: str
 
 
 class _Coin(msgspec.Struct, frozen=True):
@@ -61,6 +64,7 @@ class _Info(msgspec.Struct, frozen=True):
 
 class _Reply(msgspec.Struct, frozen=True):
     addresses: tuple[_Address, ...]
+    wallet: _Sums  # of all addresses
     txs: tuple[_Transaction, ...]
     info: _Info
 
@@ -98,10 +102,7 @@ def balances(
         raise malformed("an address that was not asked, or one twice: no balance is surely in its place")
     if not stated:
         raise malformed("the reply has none of the addresses that were asked")
-    once = len(stated) + 1  # and the sum of all
-    sums = dict.fromkeys((b'"final_balance"', b'"n_tx"', b'"total_received"', b'"total_sent"'), once)
-    lists = dict.fromkeys((b'"addresses"', b'"txs"', b'"latest_block"'), 1)
-    refuse_repeats(response.body, {**sums, **lists, b'"block_height"': len(reply.txs)})
+    refuse_repeats(response.body, _most(reply))
     history = _History(reply.txs)
     found = (stated.get(reading.address) for reading in readings)
     return reply.info.latest_block.height, [_LEFT_OUT if each is None else history.amounts(each, supply) for each in found]
@@ -152,6 +153,19 @@ class _History:
         if listed > stated.n_tx or confirmed < 0 or (supply is not None and max(confirmed, abs(unconfirmed)) > supply):
             return _INCONSISTENT
         return (confirmed, unconfirmed) if self._complete or listed == stated.n_tx else _UNCERTAIN
+
+
+def _most(reply: _Reply) -> dict[bytes, int]:
+    """How often each member that is read may occur in a reply, as often as it has to."""
+    addresses, transactions = len(reply.addresses), len(reply.txs)
+    coins = sum(len(each.out) + sum(coin.prev_out is not None for coin in each.inputs) for each in reply.txs)
+    return {
+        **dict.fromkeys((b'"addresses"', b'"wallet"', b'"txs"', b'"latest_block"'), 1),
+        **dict.fromkeys((b'"final_balance"', b'"n_tx"', b'"total_received"', b'"total_sent"'), addresses + 1),
+        **dict.fromkeys((b'"inputs"', b'"out"', b'"block_height"'), transactions),
+        **dict.fromkeys((b'"value"', b'"addr"'), coins),
+        b'"address"': addresses,
+    }
 
 
 def _refused(response: Response, asked: int) -> ReadError:
