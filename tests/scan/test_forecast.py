@@ -10,7 +10,7 @@ from hdscan.pool.limiter import DAY, HOUR, Limiter
 from hdscan.pool.policy import Policy
 from hdscan.pool.upstream import Upstream
 from hdscan.scan import outlook
-from hdscan.scan.forecast import LATENCY, Tank, Work, foresee
+from hdscan.scan.forecast import Tank, Work, foresee
 from tests.pool.virtual import START, Scripted, good
 
 NATIVE = {Kind.NATIVE: "native"}
@@ -34,7 +34,7 @@ def play(
 
 def took(work: Work) -> float:
     assert work.ends is not None
-    return work.ends - LATENCY
+    return work.ends - work.tail
 
 
 def test_providers_share_the_work_by_their_rates() -> None:

@@ -7,7 +7,6 @@ from typing import Self
 import structlog
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -36,17 +35,24 @@ _log = structlog.get_logger()
 
 def words(progress: ChainProgress) -> str:
     """A chain's progress in one line."""
-    parts = [f"{progress.chain}: {progress.ended:,} of {progress.readings:,} readings", f"{progress.unread:,} unread"]
+    parts = [f"{progress.chain}: {progress.heard:,} of {progress.readings:,} readings", f"{progress.unread:,} unread"]
     parts += [f"{progress.disputed:,} disputed"] if progress.disputed else []
     parts += [f"{progress.audited:,} audited"] if progress.audited else []
     parts += [f"{progress.unaudited:,} not audited"] if progress.unaudited else []
     if progress.status is Status.RUNNING:
         left = "auditing" if progress.auditing else f"{duration(progress.eta)} left" if progress.eta else None
-        parts += [f"{progress.rate:,.0f}/s"] + ([left] if left else [])
+        parts += [f"{progress.rate:,.0f}/s", *(each for each in (left, progress.waiting) if each)]
     else:
         parts += [f"{progress.funded:,} addresses funded", f"{progress.requests:,} requests", duration(progress.seconds)]
         parts.append(progress.status.replace("_", " "))
     return ", ".join(parts)
+
+
+def two_tones(progress: ChainProgress, width: int) -> Text:
+    """A bar of so many columns: what is committed, what has ended beside it, and the rest."""
+    whole = max(progress.readings, 1)
+    kept, heard = (width * count // whole for count in (progress.ended, progress.heard))
+    return Text.assemble(("━" * kept, "green"), ("╍" * (heard - kept), "cyan"), ("┈" * (width - heard), "dim"))
 
 
 def token_words(event: TokenError) -> str:
@@ -165,6 +171,11 @@ class Picture:
         if shown:
             parts.append(self._provider_line(shown))
         parts += [
+            Text(f"{each.chain} {each.waiting}", style="dim", no_wrap=True, overflow="ellipsis")
+            for each in self._chains.values()
+            if each.waiting
+        ]
+        parts += [
             Text(token_words(error), style="yellow", no_wrap=True, overflow="ellipsis")
             for error in self._tokens.values()
             if error.addresses
@@ -178,7 +189,7 @@ class Picture:
         for number, column in enumerate(columns):
             table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
         for progress in self._chains.values():
-            bar = ProgressBar(total=max(progress.readings, 1), completed=progress.ended, width=24 if wide else 10)
+            bar = two_tones(progress, 24 if wide else 10)
             if progress.chain in self._silent:
                 left = Text("no answer", style="yellow")
             elif progress.auditing:
@@ -189,10 +200,10 @@ class Picture:
             else:
                 left = Text(progress.status.replace("_", " "), style=ENDS.get(progress.status, ""))
             unread = f"{progress.unread:,}" + (f" + {progress.disputed:,} disputed" if progress.disputed else "")
-            row: list[Text | ProgressBar | str] = [
+            row: list[Text | str] = [
                 Text(progress.chain, style="bold"),
                 bar,
-                f"{progress.ended:,}/{progress.readings:,}",
+                f"{progress.heard:,}/{progress.readings:,}",
                 Text(unread, style="yellow" if progress.open else "dim"),
                 f"{progress.rate:,.0f}",
                 left,

@@ -11,7 +11,10 @@ from hdscan.model.tally import Tally
 
 
 class ChainProgress(Tally, frozen=True):
-    """A chain's state: `rate` in readings per second, `eta` in seconds or None, `error` why it failed."""
+    """A chain's state: `rate` in readings per second, `eta` in seconds until all is read or None, `error` why it failed.
+
+    `answered` readings have ended, those among them that are not committed yet; `waiting` says what it waits for.
+    """
 
     chain: str
     scan_id: int
@@ -19,6 +22,13 @@ class ChainProgress(Tally, frozen=True):
     rate: float
     eta: float | None
     error: str | None = None
+    answered: int = 0
+    waiting: str | None = None
+
+    @property
+    def heard(self) -> int:
+        """Readings that have ended, committed or not."""
+        return max(self.ended, self.answered)
 
     @property
     def auditing(self) -> bool:
@@ -27,7 +37,7 @@ class ChainProgress(Tally, frozen=True):
 
 
 class ScanProgress(ChainProgress, frozen=True, tag_field="event", tag="scan_progress"):
-    """A chunk of a chain was committed."""
+    """A chunk of a chain was committed, or more of it has ended, or it waits for something else; at most once a second."""
 
 
 class TokenError(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from hdscan.model.recast import recast
 from hdscan.model.scan import ChainScan, ProviderStatus, ScanRequest, ScanResult
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.policy import Policy
+from hdscan.scan.eta import Etas
 from hdscan.scan.fleet import Fleet, remembered
 from hdscan.scan.plan import Plan, chunk_size, make_plan, to_retry
 from hdscan.scan.progress import Progress, summary
@@ -73,6 +74,7 @@ class Engine:
         self._said: dict[str, ProviderStatus] = {}
         self._kept: dict[str, bytes] = {}
         self._stopping: set[str] = set()  # chains
+        self._etas = Etas(settings.policy.outage_limit)
         self.plan: Plan | None = None
         self.result: ScanResult | None = None
 
@@ -114,6 +116,7 @@ class Engine:
             if self._stopping:
                 self.stop(self._stopping)
             self._look_at_providers()  # changes from here on are events
+            self._foresee()
             work = asyncio.create_task(self._work(plan, thread))
             try:
                 yield ScanState(
@@ -158,6 +161,7 @@ class Engine:
         token_errors = TokenErrors(chain.id, await store.token_errors())
         pool = self._pool(record, memory)
         progress = Progress(record, store, token_errors, clock=self._clock, emit=self._emit, requests=lambda: pool.requests)
+        progress.eta = lambda: self._etas.of(chain.id, self._clock())
         size = chunk_size(upstreams, list(assets.values()), self._settings.chunk, record.addresses) * len(assets)
         spare = Spare(upstreams, alone=alone, reading=lambda: self._reading(chain.id))
         return ChainScanner(
@@ -201,9 +205,16 @@ class Engine:
         while True:
             await asyncio.sleep(TICK)
             self._look_at_providers()
+            self._foresee()
             for scanner in self._scanners.values():
+                if not scanner.ended:
+                    scanner.progress.say_news()
                 scanner.progress.say_token_errors()
             await self._keep(thread)
+
+    def _foresee(self) -> None:
+        left = {chain: scanner.left() for chain, scanner in self._scanners.items() if scanner.reading}
+        self._etas.refresh(left, self._fleet.upstreams, self._clock())
 
     def _look_at_providers(self, ended: str | None = None) -> None:
         """Report providers whose state or breaker changed, and the last counts of those of a chain that `ended`."""

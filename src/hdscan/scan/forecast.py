@@ -16,6 +16,7 @@ from hdscan.pool.limiter import DAY, MINUTE
 
 LATENCY = 0.3  # seconds that a call takes
 FIRST, GROWTH = 0.05, 0.04  # the first step in seconds, and later ones as a share of the time so far
+HASTE = 5.0  # seconds that a chunk waits for second words
 HORIZON = 62 * DAY
 NEVER = float("inf")
 
@@ -36,7 +37,8 @@ class Lane(msgspec.Struct, eq=False, kw_only=True):
 class Work(msgspec.Struct, eq=False, kw_only=True):
     """What is left to read of a chain, by kind; `doubts` is the share of it that needs a second word.
 
-    `patience` is how long all its providers may be held before its scan ends. Results: `ends` in seconds (None: not within the
+    `patience` is how long all its providers may be held before its scan ends. Results: `tail` is from when its last call could
+    begin to the end, `ends` in seconds (None: not within the
     horizon), and where it has to be scanned again meanwhile, after how many seconds with so much `read`, and from when on.
     """
 
@@ -45,6 +47,7 @@ class Work(msgspec.Struct, eq=False, kw_only=True):
     lanes: Sequence[Lane]
     doubts: float = 0.0
     patience: float = NEVER
+    tail: float = 0.0
     ends: float | None = None
     halts: float | None = None
     resumes: float | None = None
@@ -135,6 +138,8 @@ class _Step(msgspec.Struct, eq=False):
 def foresee(works: Sequence[Work], tanks: Mapping[str, Tank]) -> None:
     """Play the scans of these chains at once, from now to their ends; the results are left in `works` and `tanks`."""
     t, dt = 0.0, FIRST
+    for work in works:
+        work.tail = _tail(work, tanks)
     while t < HORIZON and (active := [work for work in works if work.ends is None]):
         sharers: dict[str, int] = {}
         for work in active:
@@ -149,6 +154,18 @@ def foresee(works: Sequence[Work], tanks: Mapping[str, Tank]) -> None:
             tanks[endpoint].take(units, t, dt)
         t += dt
         dt = max(FIRST, GROWTH * t)
+
+
+def _tail(work: Work, tanks: Mapping[str, Tank]) -> float:
+    """Seconds of the last call, which begins when its host's turn comes, and of the second words that it needs."""
+    turns = [tanks[lane.endpoint].rate / lane.units for lane in work.lanes]  # calls per second
+    if not turns:
+        return 0.0
+    reads = {id(lane): tanks[lane.endpoint].rate * max(lane.yields.values()) for lane in work.lanes}
+    fresh = _fresh(work.doubts, work.lanes, reads)
+    late = fresh * (1.0 + work.doubts) > 1.0  # the others cannot keep up with the operator that reads most
+    words = 0.0 if fresh == 1.0 else HASTE if late else min(HASTE, LATENCY + len(turns) / sum(turns))
+    return LATENCY + 0.5 / sum(turns) + words
 
 
 def _look_whether_it_is_held(work: Work, tanks: Mapping[str, Tank], t: float) -> None:
@@ -177,7 +194,7 @@ def _read(work: Work, lanes: Sequence[Lane], step: _Step) -> None:
         work.read += part * sum(progress.values())
     work.left = {kind: left - part * progress[kind] for kind, left in work.left.items() if left > part * progress[kind] + 1e-6}
     if not work.left:
-        work.ends = step.t + part * step.dt + LATENCY
+        work.ends = step.t + part * step.dt + work.tail
 
 
 def _native_share(left: Mapping[Kind, float], lanes: Sequence[Lane], given: Mapping[int, float]) -> float:

@@ -43,9 +43,10 @@ def _lane(upstream: Upstream, now: float) -> Lane | None:
         return None
     yields: dict[Kind, float] = {}
     units = 1.0
+    mixed = upstream.sizes.get(Kind.MIXED)
     for kind in KINDS:
         if upstream.serves(kind):
-            size, weight = upstream.sizes[kind].limit, provider.weight[kind]
+            size, weight = (mixed or upstream.sizes[kind]).limit, provider.weight[kind]
             if provider.costs_items:
                 units = max(units, float(size + provider.overhead))
                 yields[kind] = size / (weight * (size + provider.overhead))

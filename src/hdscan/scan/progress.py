@@ -43,14 +43,32 @@ class Progress:
         self._began = self._counted_at = clock()
         self._counted_requests = 0
         self._ended_before = record.ended
+        self._answered = record.ended
+        self._silent = False  # an outage was reported, and nothing has ended since
+        self._said: tuple[int, str | None] = (record.ended, None)  # what was answered, and what it waits for
+        self.in_flight: Callable[[], int] = lambda: 0  # readings that have ended and are not committed
+        self.waits_for: Callable[[], str | None] = lambda: None
+        self.eta: Callable[[], float | None] = lambda: None
+
+    @property
+    def answered(self) -> int:
+        """The readings that have ended, committed or not; it never falls but by a retraction."""
+        self._answered = max(self._answered, min(self.record.readings, self.record.ended + self.in_flight()))
+        return self._answered
 
     def current(self) -> ChainProgress:
-        """Totals of the last commit, with the rate of this run."""
+        """Totals of the last commit, with the rate of this run and what has ended since."""
         record, now = self.record, self._clock()
-        rate = max(0, record.ended - self._ended_before) / max(now - self._began, 1e-9)
-        left = record.readings - record.ended
-        eta = round(left / rate, 1) if rate > 0 else None
-        return msgspec.structs.replace(progress_of(record), rate=round(rate, 3), eta=eta)
+        running = record.status is Status.RUNNING
+        rate = max(0, self.answered - self._ended_before) / max(now - self._began, 1e-9)
+        eta = (0.0 if record.ended == record.readings else self.eta()) if running else None
+        return msgspec.structs.replace(
+            progress_of(record),
+            rate=round(rate, 3),
+            eta=eta,
+            answered=self.answered,
+            waiting=self.waits_for() if running and record.ended < record.readings else None,
+        )
 
     # -- into the store
 
@@ -85,6 +103,7 @@ class Progress:
     async def retract(self, retraction: Retraction) -> int:
         """Retract the committed balances of a provider; how many they were."""
         count = await self.store.retract(retraction)
+        self._answered = 0
         if count:
             self.record = await self.store.record()
             await self.recount_token_errors()
@@ -102,10 +121,24 @@ class Progress:
     # -- events
 
     def say(self) -> None:
-        self._emit(recast(self.current(), ScanProgress))
+        self._silent = False
+        self._say(self.current())
         self.say_token_errors()
 
+    def say_news(self) -> None:
+        """Emit what has changed without a commit; while no provider answers, nothing has."""
+        current = self.current()
+        heard = current.answered != self._said[0]
+        if current.status is Status.RUNNING and (heard or (current.waiting != self._said[1] and not self._silent)):
+            self._silent = False
+            self._say(current)
+
+    def _say(self, current: ChainProgress) -> None:
+        self._said = (current.answered, current.waiting)
+        self._emit(recast(current, ScanProgress))
+
     def say_error(self, code: ChainCode, error: str, *, outage: bool = False) -> None:
+        self._silent = self._silent or outage
         self._emit(ScanError(self.record.chain, code, error, rfc3339_seconds(self._clock()), outage))
 
     def say_token_errors(self, *, all_of_them: bool = False) -> None:
@@ -122,7 +155,7 @@ class Progress:
 
 def progress_of(record: ChainScan) -> ChainProgress:
     """The progress of a scan that nobody is running."""
-    return recast(record, ChainProgress, rate=0.0, eta=None, seconds=round(record.seconds, 3))
+    return recast(record, ChainProgress, rate=0.0, eta=None, seconds=round(record.seconds, 3), answered=record.ended)
 
 
 def summary(scan_id: int, records: Iterable[ChainScan]) -> ScanResult:

@@ -23,13 +23,13 @@ from hdscan.pool.actions import (
 )
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.driver import Driver
+from hdscan.scan.forecast import HASTE
 from hdscan.scan.jobs import Job
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 
 IN_FLIGHT = 4  # jobs, those apart that wait for nothing but second words; more where one call takes more
 MOST_IN_FLIGHT = 16  # jobs, likewise
-HASTE = 5.0  # seconds that a chunk waits for second words
 SILENCE = 15.0  # seconds without any answer, after which nothing waits for second words
 
 Item = Job | Quarantined | Reorged | FinalCheckDone | TokensProved | None  # None only wakes
@@ -52,6 +52,7 @@ class Runner:
         self._chain = progress.record.chain
         self._clock = clock
         self._numbers = count()
+        self._doubted = self._settled = 0
 
     def wake(self) -> None:
         self.inbox.put_nowait(None)
@@ -75,11 +76,28 @@ class Runner:
 
     async def commit(self, job: Job) -> None:
         """Commit a job that has ended."""
-        if job.ended and job.number in self.jobs:
+        if job.ended and self.jobs.pop(job.number, None) is not None:
             await self._settle(job)
-            del self.jobs[job.number]
+
+    @property
+    def in_flight(self) -> int:
+        """The readings of chunks in flight that have ended, but for second words."""
+        return sum(len(job.results) + len(job.cases) for job in self.jobs.values() if job.hasty)
+
+    @property
+    def pending(self) -> int:
+        """The second words that chunks in flight wait for."""
+        return sum(case.question is not None for job in self.jobs.values() if job.hasty for case in job.cases.values())
+
+    @property
+    def doubted(self) -> tuple[int, int]:
+        """How many readings of chunks have needed a second word in this run, and of how many that ended."""
+        now = sum(len(job.cases) for job in self.jobs.values() if job.hasty)
+        return self._doubted + now, self._settled + self.in_flight
 
     async def _settle(self, job: Job) -> None:
+        if job.hasty:
+            self._doubted, self._settled = self._doubted + len(job.cases), self._settled + len(job.readings)
         await job.commit(self._progress)
         for provider, evidence in job.contradictions():
             for event in self._pool.contradict(provider, evidence):

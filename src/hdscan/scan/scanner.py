@@ -7,6 +7,7 @@ from functools import partial
 
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ChainCode, StoreError
+from hdscan.model.reading import Kind
 from hdscan.model.scan import Status
 from hdscan.pool.actions import (
     FinalCheckDone,
@@ -18,12 +19,15 @@ from hdscan.pool.actions import (
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.queue import KINDS
 from hdscan.scan.audit import Court, Jury
+from hdscan.scan.eta import Left
 from hdscan.scan.jobs import Job
 from hdscan.scan.phases import AuditPhase, ChunkPhase, GapPhase, Phase, PoolPhase, SparePhase
+from hdscan.scan.plan import FUNDED
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 from hdscan.scan.runner import IN_FLIGHT, Runner
 from hdscan.scan.spare import Spare
+from hdscan.scan.waiting import waits_for
 
 RECHECK = 1.0  # seconds between looks whether two operators can be asked
 GRACE = 5.0  # seconds in which the least audit has to end
@@ -63,12 +67,25 @@ class ChainScanner:
         self.reading = True  # there is something that it has not read yet
         self._runner = Runner(pool, progress, clock)
         self._driver = self._runner.driver
+        progress.in_flight = lambda: self._runner.in_flight
+        progress.waits_for = lambda: waits_for(pool.upstreams, clock())
         self._running: asyncio.Task[Halt] | None = None  # the driver
         self._phase = Phase()
+        record = progress.record
+        self._doubts = record.funded / record.ended if record.ended else FUNDED
 
     def memory(self) -> tuple[int, PoolMemory]:
         """The scan's id and what its pool needs to resume it."""
         return self.progress.record.scan_id, self._pool.memory()
+
+    def left(self) -> Left:
+        """What is left to read."""
+        record = self.progress.record
+        doubted, settled = self._runner.doubted
+        natives = sum(symbol == self.chain.symbol for symbol in record.assets) / max(1, len(record.assets))
+        unheard = record.readings - self.progress.answered
+        readings = {Kind.NATIVE: natives * unheard, Kind.TOKEN: (1.0 - natives) * unheard}
+        return Left(readings, self._runner.pending, settled, doubted, self._doubts)
 
     def wake(self) -> None:
         """Have it look whether there is spare capacity still."""

@@ -16,6 +16,7 @@ from hdscan.app import Imported, ScanRequest, Wallet
 from hdscan.app.spreadsheet import csv_lines
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import Snapshot
+from hdscan.model.forecast import Forecast
 from hdscan.model.page import Page, Sort
 from hdscan.model.recast import recast
 from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRecord, Status, worst
@@ -111,6 +112,19 @@ class Scanning(Controller):
     ) -> EventStream:
         """Server-Sent Events, beginning with the whole state."""
         return EventStream(hub, last_event_id if last_seen is None else last_seen, ping_after)
+
+    @get("/plan", sync_to_thread=True, responses=READS)
+    def plan(
+        self,
+        wallet: NamedDependency[Wallet],
+        chain: FromQuery[list[str] | None] = None,
+        asset: FromQuery[list[str] | None] = None,
+    ) -> Forecast:
+        """What the next scan will ask of whom and how long it takes; nobody is asked."""
+        for name in chain or ():
+            wallet.settings.chain(name)
+        assets = tuple(wallet.settings.asset(name, chain) for name in asset or ())
+        return wallet.plan(ScanRequest(tuple(chain or ()), assets))
 
     @post("/scans", status_code=202, responses=CHANGES)
     async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StartScan]) -> Begun:

@@ -13,10 +13,11 @@ export class ApiError extends Error {
   }
 }
 
-/** The URL of a resource; parameters that are empty, false or null are left out. */
+/** The URL of a resource; parameters that are empty, false or null are left out, those of a list are repeated. */
 export function url(path, parameters = {}) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "" && value !== false);
-  const query = new URLSearchParams(given).toString();
+  const pairs = given.flatMap(([key, value]) => [value].flat().map((each) => [key, each]));
+  const query = new URLSearchParams(pairs).toString();
   return ROOT + path + (query ? `?${query}` : "");
 }
 

@@ -1,12 +1,15 @@
 // Scan: the progress of every chain, and the buttons that start, stop and retry.
 
-import { ApiError, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 import { announce, h, keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
 import { clock, count, duration, many, openWords, percent, perSecond, words } from "./format.js";
+import { paced } from "./pace.js";
 import { bar } from "./picture.js";
 import { chainNames, isAuditing, isResumable } from "./state.js";
 import { on, store } from "./store.js";
+
+const PACE = 1_000; // ms between plans
 
 class Scan extends HTMLElement {
   connectedCallback() {
@@ -22,8 +25,11 @@ class Scan extends HTMLElement {
     this.querySelector("details").addEventListener("change", ({ target }) => {
       this.left[target.name][target.checked ? "delete" : "add"](target.value);
       this.drawButtons();
+      this.plan();
     });
+    this.plan = paced(() => this.drawPlan(), PACE);
     on(["state", "totals"], () => this.draw());
+    on(["addresses", "totals"], this.plan);
   }
 
   draw() {
@@ -45,12 +51,22 @@ class Scan extends HTMLElement {
     this.told = state;
     const chains = Object.values(state.chains);
     const all = chains.reduce((sum, each) => sum + each.readings, 0);
-    const done = chains.reduce((sum, each) => sum + each.read + each.unread + each.disputed, 0);
+    const done = chains.reduce((sum, each) => sum + heard(each), 0);
     document.title = state.running && all ? `${Math.floor((100 * done) / all)} % · hdscan` : "hdscan";
+    if (before?.running !== state.running || !before.known) this.plan();
     if (!before?.known) return;
     if (before.running && !state.running && !this.message.classList.contains("error")) this.say("", false);
     const news = chains.filter((each) => each.status !== before.chains[each.chain]?.status).map(sentence);
     if (news.length) announce(news.join(". "));
+  }
+
+  /** What the next scan will take, before it is started. */
+  async drawPlan() {
+    const idle = store.state.known && !store.state.running;
+    const { chains, assets } = idle ? this.chosen(true) : {};
+    const answer = idle ? await get("plan", { chain: chains ?? null, asset: assets ?? null }).catch(() => null) : null;
+    const lines = answer?.chains.map((each) => h("span", {}, h("b", {}, each.chain), ` ${each.verdict}`)) ?? [];
+    put(this, { plan: store.state.running ? [] : lines });
   }
 
   drawTrouble({ token_errors, errors }) {
@@ -89,12 +105,12 @@ class Scan extends HTMLElement {
   }
 
   /** The ticked chains and assets; where all are ticked the key is left out, which the API takes as all. */
-  chosen() {
+  chosen(lenient = false) {
     const body = {};
     for (const [key, kind] of [["chains", "chain"], ["assets", "asset"]]) {
       const boxes = [...this.querySelectorAll(`[data-choice=${kind}] input`)];
       const ticked = boxes.filter((each) => each.checked).map((each) => each.value);
-      if (boxes.length && !ticked.length) throw new ApiError("bad_input", `Choose at least one ${kind}.`);
+      if (boxes.length && !ticked.length && !lenient) throw new ApiError("bad_input", `Choose at least one ${kind}.`);
       if (ticked.length < boxes.length) body[key] = ticked;
     }
     return body;
@@ -129,18 +145,21 @@ function makeChain(chain) {
 function updateChain(row, chain) {
   const running = chain.status === "running";
   const auditing = isAuditing(chain);
+  const parts = ["read", "unread", "disputed"].map((kind) => [kind, chain[kind]]);
+  const ahead = heard(chain) - ended(chain);
   const share = chain.audit_requests ? `; audits took ${percent(chain.audit_requests, chain.requests)} of the requests` : "";
   put(row, {
     chain: chain.chain,
     status: badge(auditing ? "auditing" : chain.status),
-    bar: bar(["read", "unread", "disputed"].map((kind) => [kind, chain[kind]]), chain.readings || 1, readWords(chain)),
+    bar: bar([...parts, ["answered", ahead]], chain.readings || 1, readWords(chain)),
     read: count(chain.read),
     readings: count(chain.readings),
     unread: count(chain.unread),
     disputed: chain.disputed ? [h("b", {}, count(chain.disputed)), " disputed"] : "",
     audited: chain.audited ? [h("b", {}, count(chain.audited)), ` answered by a second operator${share}`] : "",
     funded: count(chain.funded),
-    first: running && !chain.read && !openWords(chain) ? "reading the first chunk" : "",
+    ahead: running && ahead ? [h("b", {}, count(ahead)), " more answered"] : "",
+    waiting: chain.waiting ?? "",
     rate: running && chain.rate ? perSecond(chain.rate) : "–",
     eta: running && chain.eta ? duration(chain.eta) : "–",
     seconds: duration(chain.seconds),
@@ -149,6 +168,15 @@ function updateChain(row, chain) {
     error: chain.error ?? "",
   });
   row.querySelector("[data-testid=chain-unread]").classList.toggle("some", chain.unread > 0);
+}
+
+function ended({ read, unread, disputed }) {
+  return read + unread + disputed;
+}
+
+/** Readings that have ended, committed or not. */
+function heard(chain) {
+  return Math.max(ended(chain), chain.answered);
 }
 
 function readWords(chain) {
