@@ -1,6 +1,7 @@
 """The time that a scan says to have left, from its first tenth on, against the time that it took: 20 simulated worlds."""
 
 import asyncio
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -8,7 +9,6 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import msgspec
-from tests import virtual_time
 
 from bench.table import row
 from hdscan.app import Wallet
@@ -89,10 +89,11 @@ def _hear(heard: Said, progress: ChainProgress, at: float) -> None:
 def run(*, tiny: bool) -> None:
     """Worlds in which nothing fails, and worlds in which a few calls do."""
     addresses = {"btc": 60, "bsc": 200, "sol": 200} if tiny else ADDRESSES
+    run_in_virtual_time = importlib.import_module("tests.virtual_time").run  # untyped for whoever is outside of the tests
     for faults in ("none", "mild"):
         said: list[Said] = []
         for seed in range(2 if tiny else WORLDS):
-            virtual_time.run(_play(seed, faults, addresses, said))
+            run_in_virtual_time(_play(seed, faults, addresses, said))
             if not tiny and DEBUG:
                 e = list(said[-1].errors())
                 h = said[-1]
