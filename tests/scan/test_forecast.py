@@ -26,7 +26,7 @@ def play(
     *upstreams: Upstream, native: float = 1000.0, token: float = 0.0, doubts: float = 0.0, patience: float = 600.0
 ) -> tuple[Work, dict[str, Tank]]:
     left = {Kind.NATIVE: native, Kind.TOKEN: token}
-    work = outlook.work("bsc", upstreams, left, START, patience=patience, doubts=doubts)
+    work = outlook.work("bsc", upstreams, left, START, policy=Policy(outage_limit=patience), doubts=doubts)
     tanks = outlook.tanks({"bsc": upstreams}, [work], START)
     foresee([work], tanks)
     return work, tanks
@@ -109,7 +109,7 @@ def test_what_nobody_reads_is_not_waited_for() -> None:
 
 def test_chains_share_the_limiter_of_a_host() -> None:
     shared = upstream("a", 10.0)
-    works = [outlook.work(name, [shared], {Kind.NATIVE: 300.0}, START, patience=600.0) for name in ("one", "two")]
+    works = [outlook.work(name, [shared], {Kind.NATIVE: 300.0}, START, policy=Policy()) for name in ("one", "two")]
     tanks = outlook.tanks({"one": [shared], "two": [shared]}, works, START)
     foresee(works, tanks)
     assert [took(work) for work in works] == pytest.approx([60.0, 60.0], rel=0.05)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hdscan.app.fleet import Offline, idle_fleet, make_fleet
+from hdscan.app.fleet import Offline, idle_fleet, make_fleet, policy
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.forecast import (
     ChainEntry,
@@ -91,11 +91,12 @@ class Planner:
         )
 
     def _work(self, due: Outlook, fleet: Fleet) -> Work:
-        patience = self._settings.scan.outage_limit
-        made = outlook.work(due.chain, fleet.upstreams[due.chain], due.left, self._now, patience=patience, doubts=due.doubts)
+        rules = policy(self._settings)
+        made = outlook.work(due.chain, fleet.upstreams[due.chain], due.left, self._now, policy=rules, doubts=due.doubts)
         limiters = fleet.limiters
         for lane in made.lanes:
-            lane.opens = max(lane.opens, CHECKS, min(1.0 / limiters[lane.endpoint].rate, SLOW))
+            limiter = limiters[lane.endpoint]  # the check takes the first turn
+            lane.opens = max(lane.opens, CHECKS, 0.0 if limiter.burst > 1.0 else min(1.0 / limiter.rate, SLOW))
         return made
 
     def _chain(self, due: Outlook, work: Work, tanks: Mapping[str, Tank], *, alone: bool) -> ChainForecast:

@@ -74,7 +74,7 @@ class Engine:
         self._said: dict[str, ProviderStatus] = {}
         self._kept: dict[str, bytes] = {}
         self._stopping: set[str] = set()  # chains
-        self._etas = Etas(settings.policy.outage_limit)
+        self._etas = Etas(settings.policy)
         self.plan: Plan | None = None
         self.result: ScanResult | None = None
 
@@ -214,7 +214,8 @@ class Engine:
 
     def _foresee(self) -> None:
         left = {chain: scanner.left() for chain, scanner in self._scanners.items() if scanner.reading}
-        self._etas.refresh(left, self._fleet.upstreams, self._clock())
+        upstreams = {chain: scanner.upstreams for chain, scanner in self._scanners.items()}
+        self._etas.refresh(left, upstreams, self._clock())
 
     def _look_at_providers(self, ended: str | None = None) -> None:
         """Report providers whose state or breaker changed, and the last counts of those of a chain that `ended`."""

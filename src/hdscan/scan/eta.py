@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hdscan.model.reading import Kind
+from hdscan.pool.policy import Policy
 from hdscan.pool.queue import KINDS
 from hdscan.pool.upstream import Upstream
 from hdscan.scan import outlook
@@ -31,9 +32,8 @@ class Left(msgspec.Struct, frozen=True):
 class Etas:
     """The seconds until every chain has read everything; times in unix seconds."""
 
-    def __init__(self, patience: float) -> None:
-        """`patience` is how long all hosts of a chain may rest before its scan ends."""
-        self._patience = patience
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._found: dict[str, tuple[float, float]] = {}  # by chain: when it ends, and when that was forecast
         self._next_at = 0.0
 
@@ -47,7 +47,7 @@ class Etas:
         if now < self._next_at:
             return
         works = [
-            outlook.work(chain, upstreams[chain], _to_ask(each), now, patience=self._patience, doubts=_doubts(each))
+            outlook.work(chain, upstreams[chain], _to_ask(each), now, policy=self._policy, doubts=_doubts(each))
             for chain, each in left.items()
         ]
         foresee(works, outlook.tanks(upstreams, works, now))

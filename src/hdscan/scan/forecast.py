@@ -30,6 +30,7 @@ class Lane(msgspec.Struct, eq=False, kw_only=True):
     yields: Mapping[Kind, float]  # readings per unit of its endpoint's limiter
     units: float  # that a full call takes
     opens: float = 0.0
+    refills: bool = True  # else it is asked only for what its limiter has at once
     calls: float = 0.0
     readings: float = 0.0
 
@@ -89,14 +90,16 @@ class Window:
 class Tank:
     """An endpoint's limiter: how many units it gives out in a step."""
 
-    def __init__(self, limits: limiter.Limiter, now: float, *, units: float, slots: int, latency: float = LATENCY) -> None:
+    def __init__(self, limits: limiter.Limiter, now: float, *, units: float, slots: int, refills: bool = True) -> None:
         """`units` are those of its largest call, of which `slots` are in flight at a time."""
-        self.rate = limits.rate
+        self.rate = limits.rate if refills else 0.0
         self.taken = 0.0
         self.windows = [Window(each, now) for each in limits.windows]
         self._starts = max(0.0, limits.ready_at(1, now) - now)
-        self._most = self._credit = units
-        self._flow = slots * units / latency
+        bursts = limits.most_at_once > 1.0
+        self._most = limits.burst if bursts else units
+        self._credit = limits.at_once(now) if bursts else units
+        self._flow = slots * units / LATENCY
 
     def offers(self, t: float, dt: float) -> float:
         """Units in the step that begins at `t`."""
@@ -159,8 +162,8 @@ def foresee(works: Sequence[Work], tanks: Mapping[str, Tank]) -> None:
 def _tail(work: Work, tanks: Mapping[str, Tank]) -> float:
     """Seconds of the last call, which begins when its host's turn comes, and of the second words that it needs."""
     turns = [tanks[lane.endpoint].rate / lane.units for lane in work.lanes]  # calls per second
-    if not turns:
-        return 0.0
+    if not sum(turns):
+        return LATENCY
     reads = {id(lane): tanks[lane.endpoint].rate * max(lane.yields.values()) for lane in work.lanes}
     fresh = _fresh(work.doubts, work.lanes, reads)
     late = fresh * (1.0 + work.doubts) > 1.0  # the others cannot keep up with the operator that reads most

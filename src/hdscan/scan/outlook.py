@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hdscan.model.chain import Asset
 from hdscan.model.reading import Kind
+from hdscan.pool.policy import Policy
 from hdscan.pool.queue import KINDS
 from hdscan.pool.upstream import Upstream
+from hdscan.pool.upstreams import asked_first
 from hdscan.scan.forecast import Lane, Tank, Work
+
+TURN = 1.0  # seconds until one of many that are alike has given what it has at once
 
 Upstreams = Mapping[str, Sequence[Upstream]]
 
@@ -18,22 +22,51 @@ def shares(assets: Iterable[Asset]) -> dict[Kind, int]:
 
 
 def work(
-    chain: str, upstreams: Iterable[Upstream], left: Mapping[Kind, float], now: float, *, patience: float, doubts: float = 0.0
+    chain: str, upstreams: Iterable[Upstream], left: Mapping[Kind, float], now: float, *, policy: Policy, doubts: float = 0.0
 ) -> Work:
-    """A chain with so many readings left; `doubts` of them need a second word."""
-    lanes = _best([lane for each in upstreams if (lane := _lane(each, now)) is not None])
-    trusted = all(each.provider.trusted for each in upstreams)
-    return Work(chain=chain, left=dict(left), lanes=lanes, doubts=0.0 if trusted else doubts, patience=patience)
+    """A chain with so many readings left; `doubts` of them need a second word.
+
+    Of the upstreams that are drawn, the first stand for those that are; the others give what they have at once, in turn.
+    """
+    lanes: list[Lane] = []
+    own: list[Lane] = []
+    drawn = 0
+    for each in upstreams:
+        if (lane := _lane(each, now)) is None:
+            continue
+        if each.provider.drawn:
+            turn = drawn // policy.electrum_servers
+            lane.opens += turn * TURN
+            lane.refills = not turn
+            drawn += 1
+        lanes.append(lane)
+        if asked_first(each) and lane.opens <= policy.backoff_max:
+            own.append(lane)
+    for kind in {kind for lane in own for kind in lane.yields}:  # what the user's own read is asked of nobody else
+        for lane in lanes:
+            if lane not in own:
+                lane.yields = {each: readings for each, readings in lane.yields.items() if each is not kind}
+    return Work(
+        chain=chain,
+        left=dict(left),
+        lanes=_best(lanes),
+        doubts=0.0 if own and all(lane in own for lane in _best(lanes)) else doubts,
+        patience=policy.outage_limit,
+    )
 
 
 def tanks(upstreams: Upstreams, works: Iterable[Work], now: float) -> dict[str, Tank]:
     """The limiters of every endpoint that these works use."""
-    units: dict[str, float] = {}
+    used: dict[str, Lane] = {}
     for each in works:
         for lane in each.lanes:
-            units[lane.endpoint] = max(lane.units, units.get(lane.endpoint, 0.0))
+            if lane.endpoint not in used or lane.units > used[lane.endpoint].units:
+                used[lane.endpoint] = lane
     every = {upstream.endpoint: upstream for chain in upstreams.values() for upstream in chain}
-    return {name: Tank(every[name].limiter, now, units=most, slots=every[name].slots) for name, most in units.items()}
+    return {
+        name: Tank(every[name].limiter, now, units=lane.units, slots=every[name].slots, refills=lane.refills)
+        for name, lane in used.items()
+    }
 
 
 def _lane(upstream: Upstream, now: float) -> Lane | None:
@@ -46,13 +79,14 @@ def _lane(upstream: Upstream, now: float) -> Lane | None:
     mixed = upstream.sizes.get(Kind.MIXED)
     for kind in KINDS:
         if upstream.serves(kind):
-            size, weight = (mixed or upstream.sizes[kind]).limit, provider.weight[kind]
+            learned, weight = mixed or upstream.sizes[kind], provider.weight[kind]
+            size = learned.capacity if learned.memory() is None else learned.limit  # it grows quickly where it is new
             if provider.costs_items:
                 units = max(units, float(size + provider.overhead))
                 yields[kind] = size / (weight * (size + provider.overhead))
             else:
                 yields[kind] = float(max(1, size // weight))
-    waits = [upstream.breakers[kind].retry_at() for kind in yields]
+    waits = [max(upstream.breakers[kind].retry_at(), upstream.rest_until) for kind in yields]
     if upstream.untrusted_since is not None:
         waits = [max(wait, upstream.check_at) for wait in waits]
     return Lane(

@@ -18,6 +18,7 @@ from hdscan.pool.actions import (
 )
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.queue import KINDS
+from hdscan.pool.upstream import Upstream
 from hdscan.scan.audit import Court, Jury
 from hdscan.scan.eta import Left
 from hdscan.scan.jobs import Job
@@ -77,6 +78,12 @@ class ChainScanner:
     def memory(self) -> tuple[int, PoolMemory]:
         """The scan's id and what its pool needs to resume it."""
         return self.progress.record.scan_id, self._pool.memory()
+
+    @property
+    def upstreams(self) -> list[Upstream]:
+        """Its providers, those first that are asked now."""
+        asked = list(self._pool.upstreams)
+        return [*asked, *(each for each in self._pool.upstreams.every if each not in asked)]
 
     def left(self) -> Left:
         """What is left to read."""
