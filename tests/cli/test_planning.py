@@ -61,7 +61,7 @@ def test_the_key_that_helps_most_is_named(wallet: Hdscan) -> None:
     found = wallet.json("plan", "--json")["chains"][0]
     assert found["key"]["endpoint"] == "much"
     assert found["key"]["variables"] == ["MUCH"]
-    assert found["verdict"] == "about 8 min: a key for much makes it 20 s"
+    assert re.fullmatch(r"about 8 min: a key for much makes it 2\d s", found["verdict"])
     assert "set MUCH in the environment to ask much" in wallet.ok("plan")
     listed = next(each for each in wallet.json("chains", "--json") if each["chain"] == "btc")
     assert {each["name"]: each["variables"] for each in listed["hosts"]} == {"one": [], "little": ["LITTLE"], "much": ["MUCH"]}
