@@ -16,7 +16,7 @@ from hdscan.model.endpoint import Cost, Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.settings import ScanSettings, Settings, load, show, shown, template
 from hdscan.settings.load import Places, places
-from hdscan.sim.chains import MAINNET, TRON
+from hdscan.sim.chains import EVM, MAINNET, TRON
 
 CANARY = "canary-c0ffee-secret"
 POLYGON = '[[chain]]\nid = "polygon"\nfamily = "evm"\nchain_id = 137\nsymbol = "POL"\n'
@@ -94,7 +94,7 @@ def test_nothing_configured_scans_every_built_in_chain_with_its_tokens(home: Hom
 
 def test_canaries_are_built_in_and_not_those_of_another_chain_of_the_same_name(home: Home) -> None:
     check_canaries(home.load())
-    for played in (*MAINNET, TRON):
+    for played in (*MAINNET, *EVM, TRON):
         assert home.load().chains[played.chain.id].canaries == played.burnt, "the simulated chain holds what the real one does"
     assert not any(chain.canaries for chain in home.load('network = "testnet"').chains.values())
     row = '[[chain]]\nid = "bsc"\nfamily = "evm"\nsymbol = "BNB"\nchain_id = {}\n'

@@ -128,7 +128,9 @@ class Limiter:
         """Where two rows name one endpoint, the stricter figures hold."""
         self.ceiling = self.rate = self._refused_rate = min(self.ceiling, rate)
         self.most_at_once = self.burst = min(self.burst, burst)
-        self.windows += [Window(seconds, limit) for seconds, limit in windows]
+        limits = {window.seconds: window.limit for window in self.windows}
+        limits |= {seconds: min(limit, limits.get(seconds, limit)) for seconds, limit in windows}
+        self.windows = [Window(seconds, limit) for seconds, limit in limits.items()]
 
     def ready_at(self, cost: int, now: float) -> float:
         """When a call of `cost` units may be made: not before every pause, window and the spacing allow it."""

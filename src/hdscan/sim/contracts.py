@@ -86,10 +86,10 @@ class Contracts:
         selector = data[:4]
         if target == MULTICALL3:
             facts = {
-                abi.GET_BLOCK_NUMBER: view.head,
+                abi.GET_BLOCK_NUMBER: self._told(view),
                 abi.GET_CHAIN_ID: int(view.identity),
                 abi.GET_TIMESTAMP: int(view.time),
-                abi.GET_LAST_BLOCK_HASH: self._block_hash(view.head - 1, view),
+                abi.GET_LAST_BLOCK_HASH: self._block_hash(self._told(view) - 1, view),
                 abi.GET_BLOCK_HASH: self._block_hash(int.from_bytes(data[4:36], "big"), view),
             }
             return (True, abi.word(facts[selector])) if selector in facts else (False, b"")
@@ -100,6 +100,12 @@ class Contracts:
         stated = {abi.DECIMALS: abi.word(decimals), abi.SYMBOL: abi.text(symbol)}.get(data)
         return (False, b"") if stated is None else (True, stated)
 
-    @staticmethod
-    def _block_hash(height: int, view: View) -> int:
-        return int(view.block_hash(height), 16) if view.head - 256 <= height < view.head else 0
+    def _told(self, view: View) -> int:
+        """The block that contracts are told: their own, or (Arbitrum) an estimate of Ethereum's, one for 48 of theirs."""
+        return view.head // 48 if self._world.chain.l1_blocks else view.head
+
+    def _block_hash(self, height: int, view: View) -> int:
+        """A hash of the 256 blocks below; where these are another chain's, one that changes with every block."""
+        if not self._told(view) - 256 <= height < self._told(view):
+            return 0
+        return int(view.block_hash(view.head + height if self._world.chain.l1_blocks else height), 16)
