@@ -130,6 +130,14 @@ def test_a_disputed_reading_has_no_amount_and_every_answer(wallet: Store) -> Non
     assert not any(row.index == 1 for row in wallet.balances.rows("bsc", "BNB", True))
 
 
+def test_a_dispute_that_one_answer_ends_counts_as_read(wallet: Store) -> None:
+    scan_id = scanned(wallet, {(1, "BNB"): said(5)})
+    assert write(wallet, scan_id, found(1, AuditOutcome.DISPUTED, said(5), said(0, NOW, "other"))).disputed == 1
+    record = wallet.scans.commit_final(scan_id, "bsc", [result(1, "BNB", said(5))], now=NOW, seconds=0.5, requests=1)
+    assert (record.read, record.disputed) == (8, 0)
+    assert wallet.check() == []
+
+
 def test_a_dispute_ends_when_operators_agree_or_another_scan_reads_it(wallet: Store) -> None:
     scan_id = scanned(wallet, {(1, "BNB"): said(5), (2, "BNB"): said(6)})
     write(wallet, scan_id, *(found(i, AuditOutcome.DISPUTED, said(4 + i), said(0, NOW, "other")) for i in (1, 2)))

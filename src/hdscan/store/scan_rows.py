@@ -202,8 +202,6 @@ class ScanRows:
 
         Of an agreement on a zero that was expected, nothing is kept but who agreed.
         """
-        if not cases and not requests:
-            return
         plain = {key for key, case in cases.items() if case.outcome is AuditOutcome.CONFIRMED and not _tells(case)}
         self.transaction.executemany(END_AUDIT, plain)
         self.transaction.executemany(_PUT_AUDIT, [self._evidence(key, cases[key]) for key in cases.keys() - plain])
