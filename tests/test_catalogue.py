@@ -125,6 +125,20 @@ def test_every_evm_chain_has_three_canaries_of_which_one_is_the_wrapped_coin(tmp
         assert chain.canaries[:2] == (f"0x{'0' * 36}dEaD", f"0x{'0' * 40}")
 
 
+def test_dollars_have_six_decimals_but_on_bsc() -> None:
+    rows = [row for row in ROWS["token"] if re.match(r"USD[CT](0|\.e)?$", row["symbol"])]
+    assert len(rows) > 20
+    for row in rows:
+        assert row["decimals"] == (18 if row["chain"] == "bsc" else 6), row
+
+
+def test_the_new_chains_have_a_dozen_tokens(tmp_path: Any) -> None:
+    assets = settings(tmp_path, Network.MAINNET).assets
+    for chain in EVM - {"bsc"}:
+        assert len(assets[chain]) >= 12, chain
+        assert {"USDC", "WETH.e" if chain == "avalanche" else "WETH"} <= {asset.symbol for asset in assets[chain]}
+
+
 def test_coins_have_the_decimals_of_their_family(tmp_path: Any) -> None:
     for chain in settings(tmp_path, Network.MAINNET).chains.values():
         assert chain.decimals == FAMILIES[chain.family].decimals

@@ -209,12 +209,13 @@ def test_catalogue_also_keeps_the_earlier_ones_and_replaces_a_namesake(home: Hom
 
 
 def test_an_evm_chain_is_a_row_and_so_is_its_token(home: Home) -> None:
-    node = endpoint("node", "polygon", protocol='["evm-multicall", "evm-rpc"]', url='"http://[::1]:8545"')
-    settings = home.load(POLYGON + TOKEN.format(chain="polygon", symbol="USDT", contract=USDT) + node)
-    chain = settings.chains["polygon"]
-    assert (chain.identity, chain.decimals, chain.head_tolerance, chain.network) == ("137", 18, 20, Network.MAINNET)
-    assert settings.assets["polygon"] == (Asset("polygon", "POL", 18), Asset("polygon", "USDT", 6, USDT))
-    assert of(settings, "polygon")[0].protocols == ("evm-multicall", "evm-rpc")
+    node = endpoint("node", "linea", protocol='["evm-multicall", "evm-rpc"]', url='"http://[::1]:8545"')
+    linea = '[[chain]]\nid = "linea"\nfamily = "evm"\nchain_id = 59144\nsymbol = "ETH"\n'
+    settings = home.load(linea + TOKEN.format(chain="linea", symbol="USDT", contract=USDT) + node)
+    chain = settings.chains["linea"]
+    assert (chain.identity, chain.decimals, chain.head_tolerance, chain.network) == ("59144", 18, 20, Network.MAINNET)
+    assert settings.assets["linea"] == (Asset("linea", "ETH", 18), Asset("linea", "USDT", 6, USDT))
+    assert of(settings, "linea")[0].protocols == ("evm-multicall", "evm-rpc")
 
 
 def test_a_token_row_replaces_its_namesake(home: Home) -> None:

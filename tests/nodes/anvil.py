@@ -70,26 +70,39 @@ def _erc20() -> str:
     return str(json.loads(artifact.read_text(encoding="utf-8"))["deployedBytecode"])
 
 
+def bare_alloc(balances: Mapping[str, int]) -> dict[str, object]:
+    """Accounts with these wei, and Multicall3 at its address."""
+    return {a: {"balance": hex(wei)} for a, wei in balances.items()} | {MULTICALL3: {"balance": "0x0", "code": _multicall3()}}
+
+
+def token_code(holders: Mapping[str, int]) -> dict[str, object]:
+    """An account with OpenZeppelin's ERC-20 (18 decimals, without a symbol), and what it says of its holders."""
+    storage = {slot(holder): f"0x{units:064x}" for holder, units in holders.items()}
+    return {"balance": "0x0", "code": _erc20(), "storage": storage}
+
+
 def _alloc(genesis: Genesis) -> dict[str, object]:
-    alloc: dict[str, object] = {a: {"balance": hex(units)} for (a, asset), units in genesis.holds.items() if asset == "BNB"}
-    alloc |= {canary: {"balance": hex(10**18)} for canary in BSC.burnt}
-    alloc[MULTICALL3] = {"balance": "0x0", "code": _multicall3()}
+    held = {a: units for (a, asset), units in genesis.holds.items() if asset == "BNB"}
+    alloc = bare_alloc(held | dict.fromkeys(BSC.burnt, 10**18))
     for asset, contract in TOKENS.items():
-        balances = {slot(a): units for (a, held), units in genesis.holds.items() if held == asset} | {slot(PAYER): 10**30}
-        alloc[contract] = {
-            "balance": "0x0",
-            "code": _erc20(),
-            "storage": {place: f"0x{units:064x}" for place, units in balances.items()},
-        }
+        holders = {a: units for (a, other), units in genesis.holds.items() if other == asset}
+        alloc[contract] = token_code(holders | {PAYER: 10**30})
     return alloc
 
 
 @contextmanager
 def anvil(home: Path, genesis: Genesis, *options: str) -> Iterator[str]:
     """The url of a node that begins with `genesis` as chain 56."""
+    with anvil_with(home, 56, _alloc(genesis), *options) as url:
+        yield url
+
+
+@contextmanager
+def anvil_with(home: Path, chain_id: int, alloc: Mapping[str, object], *options: str) -> Iterator[str]:
+    """The url of a node of a chain whose first block holds these accounts."""
     home.mkdir(parents=True)
     content = {
-        "config": {"chainId": 56},
+        "config": {"chainId": chain_id},
         "nonce": "0x0",
         "timestamp": "0x6553f100",
         "extraData": "0x",
@@ -97,14 +110,14 @@ def anvil(home: Path, genesis: Genesis, *options: str) -> Iterator[str]:
         "difficulty": "0x0",
         "mixHash": f"0x{0:064x}",
         "coinbase": f"0x{0:040x}",
-        "alloc": _alloc(genesis),
+        "alloc": alloc,
     }
     (home / "genesis.json").write_text(json.dumps(content), encoding="utf-8")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [BINARY, "--init", home / "genesis.json", "--port", str(port), "--chain-id", "56", *options]
+    command = [BINARY, "--init", home / "genesis.json", "--port", str(port), "--chain-id", str(chain_id), *options]
     with running(command, home) as node:
-        assert node.until(lambda: ask(url, "eth_chainId"), "an anvil that answers") == "0x38"
+        assert node.until(lambda: ask(url, "eth_chainId"), "an anvil that answers") == hex(chain_id)
         yield url
 
 

@@ -112,6 +112,11 @@ def test_another_symbol_refuses_it_where_two_say_so_and_the_row_can_carry_it() -
     world = World(host("a", says(bridged)), host("b", says(bridged)))
     prove(world, COIN, row)
     assert refused(world, row) == {}
+    any_name = Asset("bsc", "USDT", 18, USDT.contract, "*")
+    for facts, reads in ((bridged, True), (TokenFacts(6, "USDT"), False)):
+        world = World(host("a", says(facts)), host("b", says(facts)))
+        prove(world, COIN, any_name)
+        assert (refused(world, any_name) == {}) == reads
     alone = World(host("a", says(bridged)), host("b", says(TokenFacts(18))))
     prove(alone)
     assert refused(alone) == {}, "one that is alone with a symbol refuses nothing"

@@ -73,7 +73,7 @@ class BadLine(msgspec.Struct, frozen=True):
 class Asset(msgspec.Struct, frozen=True, cache_hash=True):
     """A native coin (`contract` is None) or a token; amounts of it are integers of 10**-decimals.
 
-    `onchain_symbol` is what its contract calls it, where that is another name.
+    `onchain_symbol` is what its contract calls it, where that is another name; "*" where that doesn't matter.
     """
 
     chain: str

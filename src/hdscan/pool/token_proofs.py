@@ -20,6 +20,7 @@ from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams
 
 VOICES = 2
+ANY_SYMBOL = "*"  # of a token whose issuer may rename it: its contract alone says which it is
 PATIENCE = 5.0  # seconds after the last answer, in which the others have to answer
 
 Word = TokenFacts | None  # None: there is no such token
@@ -145,7 +146,7 @@ def mismatch(asset: Asset, word: Word) -> str | None:
     if word.decimals != asset.decimals:
         return f"the configuration says {asset.decimals} decimals, but by {{who}} it has {word.decimals}"
     called = asset.onchain_symbol or asset.symbol
-    if word.symbol is not None and word.symbol.casefold() != called.casefold():
+    if word.symbol is not None and called != ANY_SYMBOL and word.symbol.casefold() != called.casefold():
         said = word.symbol.replace("{", "{{").replace("}", "}}")
         mend = f'correct its `contract`, or add onchain_symbol = "{said}"'
         return f'the configuration says "{called}", but by {{who}} it is called "{said}": {mend}'
