@@ -168,6 +168,23 @@ def test_the_picture_shows_counts_failures_and_providers() -> None:
         assert part in text, part
 
 
+def test_the_bar_has_a_tone_for_what_is_committed_and_one_for_what_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    ahead = progress(ScanProgress, read=47, answered=100, waiting="2 of 3 hosts rest for 9 s")
+    shown, file = picture(120)
+    shown.take(begun())
+    shown.take(ahead)
+    shown._console.print(shown.render())
+    text = file.getvalue()
+    assert "━" * 8 + "╍" * 8 + "┈" * 8 in text
+    assert "100/150" in text
+    assert "bsc 2 of 3 hosts rest for 9 s" in text
+    lines = Lines()
+    lines.take(ahead)
+    lines.tick()
+    said = "bsc: 100 of 150 readings, 3 unread, 12/s, 1 min 35 s left, 2 of 3 hosts rest for 9 s\n"
+    assert capsys.readouterr().err == said
+
+
 def test_the_terminal_is_left_as_it_was() -> None:
     shown, file = picture(80)
     with shown:

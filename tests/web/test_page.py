@@ -86,6 +86,25 @@ def test_a_scan_is_started_watched_through_failures_and_retried(context: Browser
     watched.assert_nothing_wrong()
 
 
+def test_the_page_says_what_a_scan_will_take_and_how_far_it_is(context: BrowserContext, site: Callable[..., Site]) -> None:
+    few = HostSpec(name="few", chain="btc", protocols=("esplora",), rate=10, latency=0.005)
+    watched = opened(context, site(few, addresses=100))
+    page = watched.page
+    page.set_viewport_size({"width": 390, "height": 860})
+    plan = seen(page, "plan")
+    expect(plan).to_have_text(re.compile(r"^btc about 1\d s$"))
+    seen(page, "start").click()
+    expect(chain(page, "btc", "status")).to_have_text("running")
+    expect(plan).to_be_hidden()
+    expect(chain(page, "btc", "ahead")).to_have_text(re.compile(r"^\d+ more answered$"))
+    expect(seen(page, "chain-row", chain="btc").locator("svg rect.answered")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(chain(page, "btc", "status")).to_have_text("completed")
+    expect(chain(page, "btc", "ahead")).to_be_hidden()
+    expect(plan).to_be_visible()
+    watched.assert_nothing_wrong()
+
+
 def test_disputed_readings_are_shown_and_retried(context: BrowserContext, site: Callable[..., Site]) -> None:
     here = site(BTC, SLOW, addresses=30, funded=0.5)
     here.set_faults({"btc-one": (Rule(faults=(Fault.FALSE_ZEROS,), items=0.7),)})

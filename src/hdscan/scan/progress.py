@@ -103,10 +103,10 @@ class Progress:
     async def retract(self, retraction: Retraction) -> int:
         """Retract the committed balances of a provider; how many they were."""
         count = await self.store.retract(retraction)
-        self._answered = 0
         if count:
             self.record = await self.store.record()
             await self.recount_token_errors()
+        self._answered = 0
         return count
 
     async def fail(self, failure: StoreError) -> None:

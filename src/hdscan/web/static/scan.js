@@ -3,7 +3,7 @@
 import { ApiError, get, post } from "./api.js";
 import { announce, h, keyed, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
-import { clock, count, duration, many, openWords, percent, perSecond, words } from "./format.js";
+import { addressesOf, clock, count, duration, many, openWords, percent, perSecond, words } from "./format.js";
 import { paced } from "./pace.js";
 import { bar } from "./picture.js";
 import { chainNames, isAuditing, isResumable } from "./state.js";
@@ -62,11 +62,11 @@ class Scan extends HTMLElement {
 
   /** What the next scan will take, before it is started. */
   async drawPlan() {
-    const idle = store.state.known && !store.state.running;
-    const { chains, assets } = idle ? this.chosen(true) : {};
-    const answer = idle ? await get("plan", { chain: chains ?? null, asset: assets ?? null }).catch(() => null) : null;
+    const wanted = () => store.state.known && !store.state.running && (store.totals ?? []).some(addressesOf);
+    const { chains = null, assets = null } = wanted() ? this.chosen(true) : {};
+    const answer = wanted() ? await get("plan", { chain: chains, asset: assets }).catch(() => null) : null;
     const lines = answer?.chains.map((each) => h("span", {}, h("b", {}, each.chain), ` ${each.verdict}`)) ?? [];
-    put(this, { plan: store.state.running ? [] : lines });
+    put(this, { plan: wanted() ? lines : [] });
   }
 
   drawTrouble({ token_errors, errors }) {
@@ -104,7 +104,7 @@ class Scan extends HTMLElement {
     put(this, { chosen: left.length ? `all but ${left.join(", ")}` : "all chains and assets" });
   }
 
-  /** The ticked chains and assets; where all are ticked the key is left out, which the API takes as all. */
+  /** The ticked chains and assets, `lenient` where none is; where all are ticked the key is left out, which the API takes as all. */
   chosen(lenient = false) {
     const body = {};
     for (const [key, kind] of [["chains", "chain"], ["assets", "asset"]]) {
