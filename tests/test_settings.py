@@ -501,6 +501,17 @@ def test_the_commitment_is_what_a_solana_chain_is_read_at(home: Home) -> None:
     assert home.load().chains["btc"].read_at is None
 
 
+def test_held_tokens_have_a_protocol_of_their_own_on_solana(home: Home) -> None:
+    listed, held = home.load(), home.load('[scan]\ntokens = "held"\n')
+    assert {each.protocols for each in of(listed, "sol")} == {("solana-rpc",)}
+    assert {each.protocols for each in of(held, "sol")} == {("solana-rpc", "solana-tokens")}
+    assert of(held, "bsc") == of(listed, "bsc")
+    with pytest.raises(ConfigError, match=r"protocol 'solana-tokens' comes by \[scan] tokens = \"held\"; leave it out here"):
+        home.load('[[endpoint]]\nname = "s"\nchain = "sol"\nprotocol = "solana-tokens"\nurl = "https://s"\nrate = 1\n')
+    with pytest.raises(ConfigError, match="tokens: has to be one of listed, held"):
+        home.load('[scan]\ntokens = "all"\n')
+
+
 def test_read_at_is_for_evm_chains_only(home: Home) -> None:
     row = f'[[chain]]\nid = "ltc"\nfamily = "bitcoin"\nsymbol = "LTC"\ngenesis = "{"0" * 64}"\nread_at = "safe"\n'
     with pytest.raises(ConfigError, match=r"\[\[chain]] 1 \(ltc\): read_at is for EVM chains only"):

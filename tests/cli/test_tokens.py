@@ -223,3 +223,19 @@ def test_options_of_the_list_are_none_of_its_commands(hdscan: Hdscan) -> None:
     done = hdscan("tokens", "--json", "remove", "--chain", "bsc", "X")
     assert done.code == 2
     assert "options go behind the word remove" in done.err
+
+
+def test_held_tokens_are_the_sum_over_all_accounts(hdscan: Hdscan, simulate: Simulate) -> None:
+    hosts = [HostSpec(name=name, chain="sol", protocols=("solana-rpc",), rate=200, burst=90, latency=0.002) for name in "ab"]
+    spread = msgspec.structs.replace(SOL, auxiliary=True)
+    simulated = simulate(*hosts, chains=(spread,), addresses=15, funded=0.5)
+    truth = {(row.address, symbol): str(n) for row in simulated.world["sol"].truth() for symbol, n in row.amounts.items()}
+
+    def read() -> dict[tuple[str, str], str]:
+        return {(each["address"], each["asset"]): each["amount"] for each in hdscan.lines("balances", "--jsonl")}
+
+    hdscan.ok("scan")
+    assert read() != truth
+    done = hdscan("scan", HDSCAN_SCAN_TOKENS="held")
+    assert done.code == 0, done.err
+    assert read() == truth

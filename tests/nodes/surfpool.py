@@ -26,7 +26,7 @@ ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 SYSTEM = Pubkey.default()
 USDC = Pubkey.from_string("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 USDT = Pubkey.from_string("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB")
-MINT_SIZE = 82  # bytes
+MINT_SIZE, ACCOUNT_SIZE = 82, 165  # bytes
 RENT = 890_880  # lamports, the least that an account without data may hold
 SLOT = 50  # milliseconds
 TOGETHER = 8  # gifts that one transaction has room for
@@ -83,6 +83,18 @@ class Solana:
         opened = Instruction(ASSOCIATED, b"\0", [_writes(payer, signs=True), _writes(account), *others])
         amount = units.to_bytes(8, "little")
         return [opened, Instruction(program, b"\x07" + amount, [_writes(mint), _writes(account), _reads(payer, signs=True)])]
+
+    def give_aside(self, asset: str, owner: Pubkey, units: int) -> None:
+        """By a transaction: another token account than the associated one, at an address of its own, with new units in it."""
+        payer, (mint, program) = self.payer.pubkey(), self.mints[asset]
+        made = Keypair()
+        account = made.pubkey()
+        space = CreateAccountParams(from_pubkey=payer, to_pubkey=account, lamports=10**7, space=ACCOUNT_SIZE, owner=program)
+        initialize = Instruction(program, bytes([18]) + bytes(owner), [_writes(account), _reads(mint)])
+        minted = Instruction(
+            program, b"\x07" + units.to_bytes(8, "little"), [_writes(mint), _writes(account), _reads(payer, signs=True)]
+        )
+        self.send([create_account(space), initialize, minted], made)
 
     def stated(self, addresses: Sequence[str]) -> dict[Key, int]:
         """What the node says: getBalance, and every token account of the owner by getTokenAccountsByOwner, added up."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from solders.pubkey import Pubkey
 
 from tests.nodes.ask import ask
 from tests.nodes.stage import Key, compare, row, scan, wallet_on
@@ -37,4 +38,34 @@ def test_every_balance_is_what_the_node_says(
             compare("surfpool", f"solana-rpc, {commitment}", seconds, wallet.balances("sol"), truth)
 
     solana, addresses, given = funded
+    asyncio.run(run())
+
+
+def test_every_token_account_is_read(funded: tuple[Solana, list[str], dict[Key, int]], tmp_path: Path) -> None:
+    """Beside the associated ones, those at addresses of their own; surfpool takes no batches."""
+
+    async def run() -> None:
+        mint, _ = solana.mints["T22"]
+        rows = [
+            row("chain", id="sol", family="solana", symbol="SOL", genesis=ask(solana.url, "getGenesisHash")),
+            row("token", chain="sol", symbol="T22", contract=str(mint), decimals=6),
+            row("endpoint", name="surfpool", chain="sol", protocol="solana-rpc", url=solana.url, rate=1000.0),
+        ]
+        top = '[scan]\ncommitment = "confirmed"\ntokens = "held"'
+        async with wallet_on(tmp_path, "sol", rows, map(str, owners), top) as wallet:
+            seconds = await scan(wallet)
+            said = solana.stated(list(map(str, owners)))
+            assert said == {key: given.get(key, 0) for key in said}, "the transactions did something else"
+            truth = {key: (units,) for key, units in said.items()}
+            compare("surfpool", "solana-tokens", seconds, wallet.balances("sol"), truth)
+
+    solana, _, _ = funded
+    owners = [Pubkey(bytes([7, n]) + bytes(30)) for n in range(200)]
+    given = {(str(owner), asset): 3 + n for n, owner in enumerate(owners[:40]) for asset in ("USDC", "T22")}
+    for asset in ("USDC", "T22"):
+        solana.give(asset, dict.fromkeys(owners[:20], 1))
+    for n, owner in enumerate(owners[:40]):
+        for asset in ("USDC", "T22"):
+            solana.give_aside(asset, owner, 2 + n - (n < 20))
+            solana.give_aside(asset, owner, 1)
     asyncio.run(run())

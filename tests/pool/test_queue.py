@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,13 @@ def test_a_call_of_one_kind_takes_that_kind_only():
     queue = filled(5, COIN, USDT)
     assert {symbol for _, symbol in asked(pull(queue, kind=Kind.TOKEN))} == {"USDT"}
     assert len(queue) == 5
+
+
+def test_where_one_question_answers_all_of_an_address_it_takes_its_weight_once():
+    usdc = msgspec.structs.replace(USDT, symbol="USDC", contract="0x" + "6" * 40)
+    queue = filled(4, USDT, usdc)
+    found = queue.pull("a", Kind.TOKEN, 5, {Kind.TOKEN: 2}, retries=True, by_owner=True)
+    assert asked(found) == [(0, "USDT"), (0, "USDC"), (1, "USDT"), (1, "USDC")]
 
 
 def test_a_call_holds_as_much_weight_as_it_may():

@@ -33,6 +33,7 @@ CHAINS = {
     "evm-rpc": BSC,
     "evm-multicall": BSC,
     "solana-rpc": SOLANA,
+    "solana-tokens": SOLANA,
     "tron-rpc": TRON,
 }
 NOW = 1_763_900_000.0

@@ -52,7 +52,7 @@ class Observed:
         self.name, self.chain, self.endpoint, self.operator = real.name, real.chain, real.endpoint, real.operator
         self.methods, self.capacity, self.weight = real.methods, real.capacity, real.weight
         self.costs_items, self.overhead, self.states_head = real.costs_items, real.overhead, real.states_head
-        self.gathers = real.gathers
+        self.gathers, self.by_owner = real.gathers, real.by_owner
         self.names_blocks, self.token_units = real.names_blocks, real.token_units
         self.first, self.drawn = real.first, real.drawn
         self.tokens, self.trusted = real.tokens, real.trusted

@@ -10,6 +10,8 @@ import msgspec
 
 from hdscan.model.chain import Family
 
+SOLANA_RPC, SOLANA_TOKENS = "solana-rpc", "solana-tokens"
+
 
 class Protocol(msgspec.Struct, frozen=True):
     """A protocol and its implementations."""
@@ -20,6 +22,7 @@ class Protocol(msgspec.Struct, frozen=True):
     speaker: str = ""  # plays it in the simulator
     lines: bool = False  # of lines over ssl://host:port, not requests to https://…; needs an endpoint of its own
     tags: bool = False  # reads at the chain's `read_at`, a block tag or Solana's commitment; others read at the latest block
+    brought_by: str = ""  # the setting that adds it to endpoints; no row names it
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -38,8 +41,14 @@ PROTOCOLS: Mapping[str, Protocol] = {
         Protocol("etherscan", Family.EVM, "hdscan.provider.etherscan:Etherscan", "hdscan.sim.etherscan:Etherscan"),
         Protocol("evm-rpc", Family.EVM, "hdscan.provider.evm_rpc:EvmRpc", "hdscan.sim.evm:EvmNode", tags=True),
         Protocol("evm-multicall", Family.EVM, "hdscan.provider.multicall:Multicall", "hdscan.sim.evm:EvmNode", tags=True),
+        Protocol(SOLANA_RPC, Family.SOLANA, "hdscan.provider.solana_rpc:SolanaRpc", "hdscan.sim.solana:SolanaNode", tags=True),
         Protocol(
-            "solana-rpc", Family.SOLANA, "hdscan.provider.solana_rpc:SolanaRpc", "hdscan.sim.solana:SolanaNode", tags=True
+            SOLANA_TOKENS,
+            Family.SOLANA,
+            "hdscan.provider.solana_tokens:SolanaTokens",
+            "hdscan.sim.solana:SolanaNode",
+            tags=True,
+            brought_by='[scan] tokens = "held"',
         ),
         Protocol("tron-rpc", Family.TRON, "hdscan.provider.tron_rpc:TronRpc", "hdscan.sim.tron:TronNode"),
     )

@@ -105,8 +105,8 @@ class Dispatcher(msgspec.Struct, eq=False):
                 continue
             units = int(min(upstream.sizes[wanted].at(now), most))
             fresh = asked_first(upstream) or not self._upstreams.reserved(wanted, now)
-            whole = upstream.provider.gathers
-            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries, fresh=fresh, whole=whole)
+            shape = {"whole": upstream.provider.gathers, "by_owner": upstream.provider.by_owner}
+            batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries, fresh=fresh, **shape)
             if not batch:
                 continue
             kind = kind_of(batch)

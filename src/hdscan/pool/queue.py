@@ -203,23 +203,28 @@ class WorkQueue:
         retries: bool,
         fresh: bool = True,
         whole: bool = False,
+        by_owner: bool = False,
     ) -> list[PendingReading]:
         """The next call for a provider: at most `units` of weight, in order.
 
         Without `retries` only urgent and new work, without `fresh` nothing that nobody was asked for yet; `whole`: though it
-        failed in a call as large.
+        failed in a call as large; `by_owner`: an address takes its units once.
         """
         batch: list[PendingReading] = []
         cap, left = NO_CAP, units
+        owners: set[int] = set()
 
         def take(lane: deque[PendingReading]) -> bool:
             """Take the first of a lane, if it fits; one reading always does, however small the learned size."""
             nonlocal cap, left
-            least, cost = cap if whole else min(cap, lane[0].cap), weight[lane[0].reading.kind]
+            reading, least = lane[0].reading, cap if whole else min(cap, lane[0].cap)
+            cost = 0 if reading.index in owners else weight[reading.kind]
             if batch and (len(batch) >= least or cost > left):
                 return False
             batch.append(lane.popleft())
             cap, left = least, left - cost
+            if by_owner:
+                owners.add(reading.index)
             return True
 
         for key in sorted((key for key in self._lanes if key.open_to(provider, kind, retries=retries)), key=self._turn):

@@ -6,16 +6,33 @@ import msgspec
 
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
+from hdscan.model.protocol import SOLANA_TOKENS
 from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import JsonRpc, Link
 from hdscan.wire import solana
 
 
-class SolanaRpc(JsonRpc):
-    """Reads lamports and token units at a commitment, with the slot they are of."""
+class SolanaHost(JsonRpc):
+    """A node's JSON-RPC, read at a commitment; every reply states its slot."""
 
     codes = solana.CODES
+    states_head = True
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self._commitment = link.chain.read_at or "finalized"
+
+    async def prove(self) -> None:
+        self.require(solana.genesis_hash(await self.call(solana.GENESIS)))
+
+    async def tip(self) -> Head:
+        return Head(solana.slot(await self.call(("getSlot", ({"commitment": self._commitment},)))))
+
+
+class SolanaRpc(SolanaHost):
+    """Reads lamports and the units in associated token accounts; no tokens where its endpoint speaks `solana-tokens` too."""
+
     methods: Mapping[Kind, str] = {
         Kind.NATIVE: "getMultipleAccounts (native)",
         Kind.MIXED: "getMultipleAccounts",
@@ -24,25 +41,18 @@ class SolanaRpc(JsonRpc):
     most: Mapping[Kind, int] = dict.fromkeys(Kind, 100)  # keys, the clock among them
     weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}  # keys, until the programs are proved
     counts_items = True
-    states_head = True
     overhead = 1  # the clock
     token_units = 1  # the mint
     takes_canaries = True
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
-        self._commitment = link.chain.read_at or "finalized"
         self._programs: dict[str, str] = {}  # by mint, where it is proved
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
         keys = {kind: max(1, most - 1) for kind, most in super()._sizes(endpoint).items()}
-        return keys if keys[Kind.TOKEN] > 1 else {Kind.NATIVE: 1}
-
-    async def prove(self) -> None:
-        self.require(solana.genesis_hash(await self.call(solana.GENESIS)))
-
-    async def tip(self) -> Head:
-        return Head(solana.slot(await self.call(("getSlot", ({"commitment": self._commitment},)))))
+        apart = SOLANA_TOKENS in endpoint.protocols or keys[Kind.TOKEN] < 2
+        return {Kind.NATIVE: keys[Kind.NATIVE]} if apart else keys
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         mints = [str(asset.contract) for asset in assets]

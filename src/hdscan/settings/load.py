@@ -111,7 +111,8 @@ def load(
     db = top.db or _default_db(user, top.network)
     if not db.startswith(("sqlite:///", "postgresql://")):  # not repeated, as it may hold a password
         raise ConfigError("db has to be sqlite:///path/to/file or postgresql://…")
-    register = Register(top.network, environ, cwd, Proxies(top.proxy, environ, cwd), protocols, scan.commitment)
+    proxies = Proxies(top.proxy, environ, cwd)
+    register = Register(top.network, environ, cwd, proxies, protocols, scan.commitment, scan.tokens)
     for layer in layers:
         register.add(layer.rows)
     return Settings(

@@ -11,7 +11,7 @@ from hdscan.chains import FAMILIES, family_of
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
-from hdscan.model.protocol import PROTOCOLS, Protocol
+from hdscan.model.protocol import PROTOCOLS, SOLANA_RPC, SOLANA_TOKENS, Protocol
 from hdscan.settings.hosts import host_of
 from hdscan.settings.proxies import Proxies
 from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
@@ -41,6 +41,7 @@ class Register(msgspec.Struct):
     proxies: Proxies
     protocols: Mapping[str, Protocol]
     commitment: str
+    token_accounts: str  # "listed" or "held"
     chains: dict[str, Chain] = {}
     tokens: dict[str, dict[str, Asset]] = {}  # by chain and symbol
     token_files: dict[tuple[str, str], str | None] = {}
@@ -76,7 +77,13 @@ class Register(msgspec.Struct):
 
     def known_endpoints(self) -> tuple[Endpoint, ...]:
         """Every endpoint; one that can only read at the latest block is off where its chain has another `read_at`."""
-        return tuple(self._tagged(endpoint) for endpoint in self.endpoints.values())
+        return tuple(self._with_tokens(self._tagged(endpoint)) for endpoint in self.endpoints.values())
+
+    def _with_tokens(self, endpoint: Endpoint) -> Endpoint:
+        """Where all accounts of an owner are wanted, tokens have a protocol of their own."""
+        if self.token_accounts != "held" or SOLANA_RPC not in endpoint.protocols:
+            return endpoint
+        return msgspec.structs.replace(endpoint, protocols=(*endpoint.protocols, SOLANA_TOKENS))
 
     def _tagged(self, endpoint: Endpoint) -> Endpoint:
         chain = self.chains[endpoint.chain]
@@ -169,6 +176,8 @@ class Register(msgspec.Struct):
         if unknown := next((word for word in words if word not in {each.name for each in rows}), None):
             near = did_you_mean(unknown, tuple(each.name for each in PROTOCOLS.values() if each.family is family))
             raise ConfigError(f"protocol '{unknown}' is not one of a {family} chain{near}")
+        if brought := next((each for each in rows if each.brought_by), None):
+            raise ConfigError(f"protocol '{brought.name}' comes by {brought.brought_by}; leave it out here")
         if not words or len(set(words)) < len(words):
             raise ConfigError("protocol has to name at least one, and each once")
         if len(rows) > 1 and (lines := next((each.name for each in rows if each.lines), None)):

@@ -26,6 +26,7 @@ Symbol = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,32}\Z")]
 OnchainSymbol = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,64}\Z")]
 
 Commitment = Literal["finalized", "confirmed"]  # of Solana
+Tokens = Literal["listed", "held"]  # on Solana: their associated accounts, or all accounts of an owner
 ReadAt = Literal["latest", "safe", "finalized"]  # block tags of EVM chains
 LogLevel = Literal["debug", "info", "warning", "error"]
 Catalogue = Literal[
@@ -47,6 +48,7 @@ class ScanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     electrum_servers: Count = 8
     audit: Literal["spare", "off"] | Annotated[float, Meta(ge=0, le=100)] = "spare"
     commitment: Commitment = "finalized"
+    tokens: Tokens = "listed"
 
 
 class TopLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +135,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "log_level": get_args(LogLevel),
     "catalogue": get_args(Catalogue),
     "commitment": get_args(Commitment),
+    "tokens": get_args(Tokens),
     "read_at": get_args(ReadAt),
     "family": tuple(Family),
     "cost": tuple(Cost),

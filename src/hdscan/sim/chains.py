@@ -14,7 +14,8 @@ class SimChain(msgspec.Struct, frozen=True):
 
     The addresses `burnt` hold a coin that nobody can take from there, as they do on the chain that is played. `contracts` maps
     the symbol of an asset to the (symbol, decimals) that its contract states, where these are others. The headers of a chain
-    that is `merged` with another's mining are followed by the proof of it.
+    that is `merged` with another's mining are followed by the proof of it. On Solana, half of what an address holds of a token
+    may be in an `auxiliary` account.
     """
 
     chain: Chain
@@ -24,6 +25,7 @@ class SimChain(msgspec.Struct, frozen=True):
     burnt: tuple[str, ...] = ()
     contracts: Mapping[str, tuple[str, int]] = {}
     merged: bool = False
+    auxiliary: bool = False
 
 
 def evm_chain(chain_id: int, name: str, symbol: str, tokens: dict[str, tuple[str, int]], interval: float = 2.0) -> SimChain:

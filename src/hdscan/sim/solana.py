@@ -1,6 +1,7 @@
-"""A Solana node: getMultipleAccounts and the calls for head and identity, with real account layouts.
+"""A Solana node: getMultipleAccounts, getTokenAccountsByOwner and the calls for head and identity, with real account layouts.
 
-Shapes: https://solana.com/docs/rpc/http/getmultipleaccounts ; token account layout: spl-token `state.rs` (165 bytes).
+Shapes: https://solana.com/docs/rpc/http/getmultipleaccounts and …/gettokenaccountsbyowner ;
+token account layout: spl-token `state.rs` (165 bytes).
 """
 
 import struct
@@ -14,7 +15,7 @@ from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
-from hdscan.sim.world import ChainWorld, TokenAccount
+from hdscan.sim.world import PROGRAMS, ChainWorld, TokenAccount
 
 MOST_KEYS = 100
 CLOCK = "SysvarC1ock11111111111111111111111111111111"
@@ -44,14 +45,16 @@ class SolanaNode(Speaker):
         world.accounts  # noqa: B018 - derived now, not during the first request
 
     def hear(self, request: Request) -> Call:
-        """Every key counts as one item."""
+        """Every key counts as one item, and so does an owner under a token program."""
         envelope = open_envelope(request.body)
         keys: tuple[str, ...] = ()
         for item in envelope.requests:
             if item.method == "getMultipleAccounts" and item.params and isinstance(item.params[0], list):
                 keys += tuple(key for key in item.params[0] if isinstance(key, str))
         asks = tuple(self._ask(key) for key in keys if key != CLOCK and key not in self._mints)
-        return Call(envelope.methods, max(1, len(keys)), asks, envelope)
+        owners = [of for item in envelope.requests if (of := _owner_and_program(item))]
+        asks += tuple((owner, symbol) for owner, program in owners for symbol in self._symbols(program))
+        return Call(envelope.methods, max(1, len(keys) + len(owners)), asks, envelope)
 
     def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
         tokens = any(symbol != self._native for _, symbol in call.asks)
@@ -70,6 +73,8 @@ class SolanaNode(Speaker):
             return Answer(failure(envelope.error), 400)
         fault = trouble.fault
         results = [self._perform(item, view, trouble) for item in envelope.requests]
+        if fault is Fault.SHIFTED_LIST and len(results) > 2:  # an owner's accounts, in place of another's
+            results = results[2:] + results[:2]
         if fault in (Fault.SHORT_LIST, Fault.SHIFTED_LIST, Fault.TOKENS_FAIL):  # of the accounts, not of the results
             return Answer(close_envelope(envelope, results))
         return Answer(close_envelope(envelope, results, fault, trouble.victims(False for _ in results)))
@@ -82,18 +87,22 @@ class SolanaNode(Speaker):
             return key, self._world.assets[self._mints.index(account.mint)].symbol
         return key, self._native if self._world.owns(key) else ACCOUNT
 
+    def _symbols(self, program: str) -> list[str]:
+        """The tokens of a token program."""
+        return [a.symbol for at, a in enumerate(self._world.assets) if a.contract and self._world.program(at) == program]
+
     def _perform(self, item: RpcRequest, view: View, trouble: Trouble) -> Any:
         options = item.params[-1] if item.params and isinstance(item.params[-1], dict) else {}
         slot = view.head - COMMITMENT_LAG.get(options.get("commitment", "finalized"), 0)
         match item.method:
-            case "getGenesisHash":
-                return view.identity
-            case "getHealth":
-                return "ok"
+            case "getGenesisHash" | "getHealth":
+                return view.identity if item.method == "getGenesisHash" else "ok"
             case "getSlot":
                 return slot
             case "getMultipleAccounts" if options.get("minContextSlot", 0) > slot:
                 return RpcError(-32016, "Minimum context slot has not been reached", {"contextSlot": slot})
+            case "getTokenAccountsByOwner":
+                return self._owned(item, options, slot, view, trouble)
             case "getMultipleAccounts":
                 return self._many(item.params, options, slot, view, trouble)
         return RpcError(-32601, "Method not found")
@@ -113,6 +122,19 @@ class SolanaNode(Speaker):
             value = value[1:] + value[:1]
         return {"context": {"apiVersion": "3.0.6", "slot": slot}, "value": value}
 
+    def _owned(self, item: RpcRequest, options: dict[str, Any], slot: int, view: View, trouble: Trouble) -> Any:
+        asked = _owner_and_program(item)
+        if asked is None or not self._world.valid(asked[0]):
+            return RpcError(-32602, "Invalid params: invalid owner or filter")
+        if asked[1] not in PROGRAMS:
+            return RpcError(-32602, "Invalid param: unrecognized Token program id")
+        keys = self._world.accounts_of.get(asked, [])
+        if trouble.fault is Fault.SHORT_LIST:
+            hit = trouble.victims(False for _ in keys)
+            keys = [key for at, key in enumerate(keys) if at not in hit]
+        value = [{"pubkey": key, "account": self._account(key, options, slot, view)} for key in keys]
+        return {"context": {"apiVersion": "3.0.6", "slot": slot}, "value": value}
+
     def _account(self, key: str, options: dict[str, Any], slot: int, view: View) -> dict[str, Any] | None:
         if key == CLOCK:
             epoch = slot // SLOTS_PER_EPOCH
@@ -129,6 +151,14 @@ class SolanaNode(Speaker):
             return _shape(_mint_layout(view.contract(at)[1]), self._world.program(at), lamports, options)
         lamports = view.held(key, 0)
         return _shape(b"", SYSTEM_PROGRAM, lamports, options) if lamports else None
+
+
+def _owner_and_program(item: RpcRequest) -> tuple[str, str] | None:
+    """Whose accounts are asked for by getTokenAccountsByOwner, and under which token program."""
+    match item.params if item.method == "getTokenAccountsByOwner" else ():
+        case [str(owner), {"programId": str(program)}, *_]:
+            return owner, program
+    return None
 
 
 def _shape(data: bytes, owner: str, lamports: int, options: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Holdings(msgspec.Struct, frozen=True, gc=False):
 
 
 class TokenAccount(msgspec.Struct, frozen=True, gc=False):
-    """An associated token account that exists: its `owner` and `mint` (base58), token `program`, amount in base units."""
+    """A token account that exists: its `owner` and `mint` (base58), token `program`, amount in base units."""
 
     owner: str
     mint: str
@@ -123,6 +123,7 @@ class ChainWorld:
         self._moves += ((share, seed),)
         self.holdings.cache_clear()
         self.__dict__.pop("accounts", None)
+        self.__dict__.pop("accounts_of", None)
 
     def before(self, text: str) -> Holdings:
         """What an address held before the last move."""
@@ -150,9 +151,20 @@ class ChainWorld:
             held = self._holdings(owner)
             for at, mint in mints:
                 if held.amounts[at] or held.noise >> (6 * at) & 15 == 1:  # some are open and empty
-                    account = TokenAccount(owner, mint, self.program(at), held.amounts[at])
-                    accounts[associated_account(owner, mint, account.program)] = account
+                    program, rest = self.program(at), held.amounts[at] // 2 if self.played.auxiliary else 0
+                    place = associated_account(owner, mint, program)
+                    accounts[place] = TokenAccount(owner, mint, program, held.amounts[at] - rest)
+                    if rest:
+                        accounts[associated_account(place, mint, program)] = TokenAccount(owner, mint, program, rest)
         return accounts
+
+    @cached_property
+    def accounts_of(self) -> Mapping[tuple[str, str], list[str]]:
+        """The addresses of the token accounts (Solana) of each owner under each token program."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for address, account in self.accounts.items():
+            found.setdefault((account.owner, account.program), []).append(address)
+        return found
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, str]]:

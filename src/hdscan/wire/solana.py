@@ -40,7 +40,7 @@ CODES: Codes = {
 SLICE = 72  # bytes of an account that are asked: mint, owner, amount; the clock has 40
 CLOCK_SIZE = 40
 CLOCK_DRIFT = 150  # slots, about a minute, between a reply's context and its clock
-_PROGRAMS = (TOKEN, TOKEN_2022)
+PROGRAMS = (TOKEN, TOKEN_2022)
 MINT_SIZE, DECIMALS, INITIALIZED = 82, 44, 45  # bytes of a mint, and where in it
 ACCOUNT_TYPE = 165  # where Token-2022 says what an account with extensions is; 1 is a mint
 
@@ -74,19 +74,23 @@ class Found(msgspec.Struct, frozen=True):
     received: int
 
 
-class _Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True):
+    """An account in a reply; `owner` is the program that it belongs to."""
+
     lamports: U64
     owner: str
     data: tuple[str, str]
 
 
-class _Context(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True):
+    """The slot that a reply is of."""
+
     slot: U64
 
 
 class _Accounts(msgspec.Struct, frozen=True):
-    context: _Context
-    value: list[_Account | None]
+    context: Context
+    value: list[Account | None]
 
 
 _accounts = msgspec.json.Decoder(_Accounts)
@@ -105,10 +109,10 @@ def ask(readings: Sequence[Reading], commitment: str, programs: Mapping[str, str
 
 def programs_of(mint: str, proved: Mapping[str, str]) -> Sequence[str]:
     """The token programs under which a mint's accounts may be."""
-    return (proved[mint],) if mint in proved else _PROGRAMS
+    return (proved[mint],) if mint in proved else PROGRAMS
 
 
-def token_accounts(owner: str, mint: str, programs: Sequence[str] = _PROGRAMS) -> list[str]:
+def token_accounts(owner: str, mint: str, programs: Sequence[str] = PROGRAMS) -> list[str]:
     """Derive the associated token accounts of an owner under token programs; the owner may be off the curve."""
     from solders.pubkey import Pubkey
     from solders.token.associated import get_associated_token_address
@@ -127,7 +131,8 @@ def _call(keys: Sequence[str], commitment: str, length: int) -> Call:
     return "getMultipleAccounts", (keys, options)
 
 
-def _mint_and_owner(data: bytes) -> tuple[str, str]:
+def mint_and_owner(data: bytes) -> tuple[str, str]:
+    """The mint and the owner that a token account's data name."""
     from solders.pubkey import Pubkey
 
     return str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
@@ -154,7 +159,7 @@ def mints(answer: msgspec.Raw, count: int) -> list[TokenFacts | ReadError]:
     return [_facts(account) for account in value[:-1]]
 
 
-def _decoded(answer: msgspec.Raw, most: int) -> tuple[int, Sequence[_Account | None]]:
+def _decoded(answer: msgspec.Raw, most: int) -> tuple[int, Sequence[Account | None]]:
     reply = decode(_accounts, answer, "the result")
     slot, value = reply.context.slot, reply.value
     present = sum(account is not None for account in value)
@@ -167,13 +172,13 @@ def _decoded(answer: msgspec.Raw, most: int) -> tuple[int, Sequence[_Account | N
     return slot, value
 
 
-def _facts(account: _Account | None) -> TokenFacts | ReadError:
+def _facts(account: Account | None) -> TokenFacts | ReadError:
     if account is None:
         return ReadError(ReadCode.EMPTY, "there is no mint at the token's address")
     data = _data(account)
     plain = len(data) == MINT_SIZE
     extended = account.owner == TOKEN_2022 and len(data) > ACCOUNT_TYPE and data[ACCOUNT_TYPE] == 1
-    if account.owner not in _PROGRAMS or not (plain or extended) or data[INITIALIZED] != 1:
+    if account.owner not in PROGRAMS or not (plain or extended) or data[INITIALIZED] != 1:
         owner = shown(account.owner[:44])
         return ReadError(ReadCode.EMPTY, f"the token's address is no mint, but an account of program {owner}")
     return TokenFacts(data[DECIMALS], program=account.owner)
@@ -189,11 +194,11 @@ def genesis_hash(answer: msgspec.Raw) -> str:
     return decode(_string, answer, "the genesis hash")
 
 
-def _check_clock(account: _Account | None, slot: int) -> None:
+def _check_clock(account: Account | None, slot: int) -> None:
     try:
         if account is None or account.owner != SYSVAR:
             raise malformed("another account")
-        data = _bytes(account)
+        data = account_data(account)
         if len(data) != CLOCK_SIZE:
             raise malformed(f"{len(data)} bytes")
         if abs(int.from_bytes(data[:8], "little") - slot) > CLOCK_DRIFT:
@@ -202,7 +207,7 @@ def _check_clock(account: _Account | None, slot: int) -> None:
         raise malformed(f"where the clock belongs stands {error}: the accounts are not in place") from None
 
 
-def _check_places(value: Sequence[_Account | None], asked: Asked) -> None:
+def _check_places(value: Sequence[Account | None], asked: Asked) -> None:
     """Refuse a reply in which a token account stands in another's place: then its neighbours may be out of place too.
 
     The mint and program of an associated token account never change. Its owner can, but one who was asked for as well looks
@@ -213,22 +218,22 @@ def _check_places(value: Sequence[_Account | None], asked: Asked) -> None:
     for reading in asked.readings:
         for program in asked.programs_of(reading):
             account = next(accounts)
-            if account is not None and account.owner in _PROGRAMS and _is_misplaced(account, reading, program, owners):
+            if account is not None and account.owner in PROGRAMS and _is_misplaced(account, reading, program, owners):
                 raise malformed("a token account stands in another's place: the accounts are not in place")
 
 
-def _is_misplaced(account: _Account, reading: Reading, program: str | None, owners: Collection[str]) -> bool:
+def _is_misplaced(account: Account, reading: Reading, program: str | None, owners: Collection[str]) -> bool:
     """Whether a token program's account cannot be that of `reading`, under `program` or (None) as an address of its own."""
     data = _data(account)
     if len(data) != SLICE:
         return program not in (None, account.owner)
-    mint, owner = _mint_and_owner(data)
+    mint, owner = mint_and_owner(data)
     if program is None:
         return owner in owners and reading.address not in token_accounts(owner, mint)
     return account.owner != program or mint != reading.asset.contract or (owner != reading.address and owner in owners)
 
 
-def _outcome(reading: Reading, programs: Sequence[str | None], accounts: Iterator[_Account | None]) -> int | ReadError:
+def _outcome(reading: Reading, programs: Sequence[str | None], accounts: Iterator[Account | None]) -> int | ReadError:
     own = [(next(accounts), program) for program in programs]
     try:
         return sum(
@@ -238,37 +243,38 @@ def _outcome(reading: Reading, programs: Sequence[str | None], accounts: Iterato
         return ReadError(error.fault, error.message)
 
 
-def _lamports(account: _Account | None) -> int:
+def _lamports(account: Account | None) -> int:
     lamports = 0 if account is None else account.lamports
     if lamports >= 2**64:
         raise malformed("more lamports than 64 bits hold")
     return lamports
 
 
-def _token_units(account: _Account | None, program: str, reading: Reading) -> int:
+def _token_units(account: Account | None, program: str, reading: Reading) -> int:
     """An absent account holds none, nor does an address that was merely sent lamports (System program, no data)."""
     if account is None:
         return 0
-    data = _bytes(account)
+    data = account_data(account)
     if account.owner == SYSTEM and not data:
         return 0
     if account.owner != program:
         raise malformed(f"the associated token account belongs to program {shown(account.owner[:44])}")
     if len(data) != SLICE:
         raise malformed(f"{len(data)} bytes where {SLICE} of a token account belong")
-    if _mint_and_owner(data) != (reading.asset.contract, reading.address):
+    if mint_and_owner(data) != (reading.asset.contract, reading.address):
         raise malformed("the associated token account names another mint or owner")
     return int.from_bytes(data[64:72], "little")
 
 
-def _data(account: _Account) -> bytes:
+def _data(account: Account) -> bytes:
     try:
-        return _bytes(account)
+        return account_data(account)
     except CallError:
         return b""
 
 
-def _bytes(account: _Account) -> bytes:
+def account_data(account: Account) -> bytes:
+    """Decode an account's data; raises CallError MALFORMED."""
     text, encoding = account.data
     if encoding != "base64":
         raise malformed("data that is not base64")

@@ -1,0 +1,57 @@
+"""Solana's tokens through getTokenAccountsByOwner: the sum over all token accounts of an owner, associated or not."""
+
+from collections.abc import Mapping, Sequence
+
+from hdscan.model.endpoint import Endpoint
+from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import Head, Reply
+from hdscan.model.reading import Kind, ReadError, Reading
+from hdscan.provider.remote import Link
+from hdscan.provider.solana_rpc import SolanaHost
+from hdscan.wire import solana_owner
+from hdscan.wire.jsonrpc import Answer, Call
+
+
+class SolanaTokens(SolanaHost):
+    """Reads token units at a commitment: for an owner a call per token program, for several owners in a batch.
+
+    Hosts count the calls of a batch, so that they are counted here whatever the endpoint's row says.
+    """
+
+    methods: Mapping[Kind, str] = {Kind.TOKEN: "getTokenAccountsByOwner"}
+    most: Mapping[Kind, int] = {Kind.TOKEN: 40}  # calls
+    weight: Mapping[Kind, int] = {Kind.TOKEN: solana_owner.CALLS}
+    by_owner = True
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self.costs_items = True
+        self._lone = False  # whether the host refused even two calls in one request
+
+    def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
+        """Calls in a batch, no more than a second's."""
+        return {kind: max(solana_owner.CALLS, min(size, int(endpoint.rate))) for kind, size in super()._sizes(endpoint).items()}
+
+    async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        owners = list(dict.fromkeys(reading.address for reading in readings))
+        calls = [call for owner in owners for call in solana_owner.calls(owner, self._commitment)]
+        held = dict(zip(owners, solana_owner.holdings(await self._answers(calls), owners), strict=True))
+        slot = min((each.slot for each in held.values() if not isinstance(each, ReadError)), default=None)
+        found = [_units(held[reading.address], reading) for reading in readings]
+        return self.reply(found, slot, None if slot is None else Head(slot))
+
+    async def _answers(self, calls: Sequence[Call]) -> list[Answer]:
+        """Answers to a batch; where the host refuses even that of one owner, to one call after the other."""
+        if not self._lone:
+            try:
+                return await self.answers(calls)
+            except CallError as error:
+                self._lone = error.fault is ReadCode.TOO_LARGE and len(calls) == solana_owner.CALLS
+                if not self._lone:
+                    raise
+        return [answer for call in calls for answer in await self.answers([call])]
+
+
+def _units(held: solana_owner.Holdings | ReadError, reading: Reading) -> int | ReadError:
+    """What an owner holds of a reading's mint; a complete list of accounts that names it nowhere says that it is none."""
+    return held if isinstance(held, ReadError) else held.amounts.get(str(reading.asset.contract), 0)

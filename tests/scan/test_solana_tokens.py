@@ -1,0 +1,74 @@
+"""With `tokens = "held"` an amount is the sum over all token accounts of an owner, by two calls an owner."""
+
+from pathlib import Path
+
+import msgspec
+
+from hdscan.app.demo import Verdict, compare
+from hdscan.sim.chains import SOL
+from hdscan.sim.faults import Fault, always
+from hdscan.sim.host import HostSpec
+from tests.scan.stage import host, played, stage
+
+SPREAD = (msgspec.structs.replace(SOL, auxiliary=True),)
+BOTH = ("solana-rpc", "solana-tokens")
+
+
+def held(name: str, **changes: object) -> HostSpec:
+    return host(name, "sol", protocols=BOTH, **changes)
+
+
+@played
+async def test_auxiliary_accounts_are_added(tmp_path: Path) -> None:
+    async with stage(tmp_path, (held("a"), held("b")), played_chains=SPREAD, addresses=60, chunk=60) as on:
+        await on.scan()
+        on.assert_all_true()
+        calls = [e for name in "ab" for e in on.log(name) if "getTokenAccountsByOwner" in e.methods]
+        assert calls
+        assert max(entry.items for entry in calls) == 40
+        assert not [e for name in "ab" for e in on.log(name) if "getMultipleAccounts" in e.methods and _tokens(e.asks)]
+
+
+def _tokens(asks: object) -> list[str]:
+    assert isinstance(asks, tuple)
+    return [symbol for _, symbol in asks if symbol != "SOL"]
+
+
+@played
+async def test_associated_accounts_alone_are_less(tmp_path: Path) -> None:
+    async with stage(tmp_path, (host("a", "sol"), host("b", "sol")), played_chains=SPREAD, addresses=20) as on:
+        await on.scan()
+        verdicts = compare(on.world["sol"].truth(), on.wallet.balances("sol"))
+        assert verdicts[Verdict.WRONG] > 5
+
+
+@played
+async def test_an_owner_takes_two_calls_whatever_the_number_of_tokens_and_no_rate_is_exceeded(tmp_path: Path) -> None:
+    async with stage(tmp_path, (held("lone", rate=20.0, cost="item"),), played_chains=SPREAD, addresses=30) as on:
+        await on.scan()
+        on.assert_all_true()
+        calls = [entry for entry in on.log("lone") if "getTokenAccountsByOwner" in entry.methods]
+        asked = [ask for entry in calls for ask in entry.asks]
+        assert len(asked) == len(set(asked)) == 30 * 2
+        assert sum(entry.items for entry in calls) == 30 * 2
+        assert max(entry.items for entry in calls) <= 20
+
+
+@played
+async def test_accounts_of_another_owner_are_no_answer(tmp_path: Path) -> None:
+    faults = {"shifts": [always(Fault.SHIFTED_LIST, method="getTokenAccountsByOwner")]}
+    async with stage(tmp_path, (held("shifts"), held("b")), played_chains=SPREAD, faults=faults, addresses=40) as on:
+        await on.scan()
+        on.assert_all_true()
+        assert [e for e in on.log("shifts") if e.answered == "shifted_list"]
+        assert "another owner" in (on.provider("shifts/solana-tokens").last_error or "")
+
+
+@played
+async def test_accounts_that_a_host_leaves_out_are_contradicted_by_a_second_one(tmp_path: Path) -> None:
+    faults = {"short": [always(Fault.SHORT_LIST, method="getTokenAccountsByOwner")]}
+    hosts = (held("short"), held("b"), held("c"))
+    async with stage(tmp_path, hosts, played_chains=SPREAD, faults=faults, addresses=20) as on:
+        await on.scan()
+        verdicts = compare(on.world["sol"].truth(), on.wallet.balances("sol"))
+        assert verdicts[Verdict.WRONG] == 0
