@@ -7,6 +7,7 @@ An input is a body, or "HTTP 429" and header lines, an empty line and a body.
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError
 from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire import blockchain_info, blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana
+from hdscan.wire import blockchain_info, blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana, solana_owner
 from hdscan.wire.failure import NO_CODES, failure
 from hdscan.wire.http import Response
 from tests.fuzz.target import Target, refused
@@ -381,6 +382,40 @@ _EXTENDED = _account(solana.TOKEN_2022, (bytes(44) + b"\11\1").ljust(165, b"\0")
 _CLOCK = _account(solana.SYSVAR, (341_197_247).to_bytes(8, "little") + bytes(32))
 
 
+_OWNED = jsonrpc.encode(solana_owner.calls(_OWNERS[0], "finalized"))
+
+
+def _solana_owner(reply: Response) -> str:
+    """All accounts of an owner are added, whatever their mint."""
+    (found,) = solana_owner.holdings(jsonrpc.decode(reply, _OWNED, solana.CODES), _OWNERS[:1])
+    if isinstance(found, solana_owner.Holdings):
+        said = reading_of(reply.body)
+        held: Counter[str] = Counter()
+        for each in (each for item in said for each in item["result"]["value"]):
+            data = base64.b64decode(each["account"]["data"][0])
+            assert bytes(Pubkey.from_string(_OWNERS[0])) == data[32:64]
+            held[str(Pubkey(data[:32]))] += int.from_bytes(data[64:], "little")
+        assert held == found.amounts
+        assert min(int(item["result"]["context"]["slot"]) for item in said) == found.slot
+    return _outcomes([found if isinstance(found, ReadError) else sum(found.amounts.values())])
+
+
+def _owned() -> bytes:
+    """A good reply: two accounts of a mint under Token, one of another under Token-2022."""
+    under = {
+        solana.TOKEN: [_token_account(solana.TOKEN, _OWNERS[0], units) for units in (5, 2**63)],
+        solana.TOKEN_2022: [_account(solana.TOKEN_2022, bytes([9]) * 32 + bytes([1]) * 32 + bytes(7) + b"\1")],
+    }
+    results = [
+        {
+            "context": {"slot": 341_197_247},
+            "value": [{"pubkey": key, "account": each} for key, each in zip(_OWNERS, some, strict=False)],
+        }
+        for some in under.values()
+    ]
+    return _dump([{"jsonrpc": "2.0", "id": _OWNED.first + n, "result": result} for n, result in enumerate(results)])
+
+
 def _solana_slot(reply: Response) -> str:
     batch = jsonrpc.encode([("getSlot", ())])
     found = solana.slot(jsonrpc.single(reply, batch, solana.CODES))
@@ -472,6 +507,7 @@ TARGETS = tuple(
         ),
         ("multicall-tokens", _multicall_tokens, [_said(_TOKENS_CALL, _STATED)]),
         ("etherscan-decimals", _etherscan_decimals, [_dump({"jsonrpc": "2.0", "id": 83, "result": f"0x{18:064x}"})]),
+        ("solana-owner", _solana_owner, [_owned()]),
         ("solana-slot", _solana_slot, [_said(("getSlot", ()), 1234)]),
         ("solana-genesis", _solana_genesis, [_said(solana.GENESIS, _SOLANA["getGenesisHash"]["result"])]),
         ("failure", _failure, []),
