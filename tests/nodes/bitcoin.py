@@ -103,15 +103,20 @@ def _bitcoin(satoshi: int) -> str:
     return f"{satoshi // COIN}.{satoshi % COIN:08d}"
 
 
+def command(home: Path, port: int, *options: str) -> list[str | Path]:
+    """How a node is started that knows no other, with its data in the folder `home`."""
+    common = ["regtest", f"datadir={home}", "listen=0", "connect=0", "dnsseed=0", f"rpcport={port}", "rpcworkqueue=512"]
+    binary = [ROOT / "lib64/ld-linux-x86-64.so.2", "--library-path", LIBRARIES, ROOT / "bin/bitcoind"]
+    return [*binary, *(f"-{option}" for option in (*common, *options))]
+
+
 @contextmanager
 def bitcoind(home: Path, addresses: int = 5000) -> Iterator[Bitcoin]:
     """A node that knows no other, with an empty wallet of so many addresses."""
     home.mkdir(parents=True)
     port = free_port()
-    options = ["regtest", f"datadir={home}", "listen=0", "connect=0", "dnsseed=0", "txindex", "fallbackfee=0.0001"]
-    options += ["rpcuser=test", "rpcpassword=test", f"rpcport={port}", "rpcworkqueue=512", "unsafesqlitesync", "keypool=1"]
-    command = [ROOT / "lib64/ld-linux-x86-64.so.2", "--library-path", LIBRARIES, ROOT / "bin/bitcoind"]
-    with running([*command, *(f"-{option}" for option in options)], home) as node:
+    options = ["rpcuser=test", "rpcpassword=test", "txindex", "fallbackfee=0.0001", "unsafesqlitesync", "keypool=1"]
+    with running(command(home, port, *options), home) as node:
         url = f"http://test:test@127.0.0.1:{port}"
         assert node.until(lambda: ask(url, "getblockhash", 0), "a bitcoind that answers") == GENESIS
         yield Bitcoin(url, addresses)

@@ -30,6 +30,12 @@ class Node:
         self._process = process
         self._log = log
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for its end where that is one."""
+        os.killpg(self._process.pid, number)
+        if number is signal.SIGKILL:
+            self._process.wait()
+
     def until(self, found: Callable[[], T | None], what: str) -> T:
         """Wait until `found` gives something; an error is nothing yet. Fails once the process or its time has ended."""
         ends = time.monotonic() + DEADLINE
