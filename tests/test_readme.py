@@ -58,6 +58,7 @@ HOSTS = tuple(  # they bear all pages at once, each at the rate that they publis
 )
 SECOND = tuple(msgspec.structs.replace(host, name=f"{host.name}-2") for host in HOSTS if host.chain in ("bsc", "sol"))
 LINES = HostSpec(name="btc-lines", chain="btc", protocols=("electrum",), rate=500, hidden_rate=1e6, burst=1e3, tls=True)
+NODE = msgspec.structs.replace(LINES, name="btc-node", protocols=("bitcoind",), tls=False)
 SPANS = {"per_minute": "a minute", "per_hour": "an hour", "per_day": "a day", "per_month": "a month"}
 NONE = "\N{EN DASH}"  # in a cell of a table
 MNEMONIC = " ".join(["abandon"] * 11 + ["about"])  # BIP-39's vector
@@ -106,7 +107,7 @@ def simulated() -> Iterator[Simulated]:
         msgspec.structs.replace(each, assets=(*each.assets, *(asset for asset in UNKNOWN if asset.chain == each.chain.id)))
         for each in CHAINS
     )
-    running = Simulated(Config(addresses=20, hosts=(*HOSTS, *SECOND, LINES), chains=chains))
+    running = Simulated(Config(addresses=20, hosts=(*HOSTS, *SECOND, LINES, NODE), chains=chains))
     yield running
     running.close()
 
@@ -190,12 +191,17 @@ def test_the_simulators_snippet_runs(tmp_path: Path) -> None:
 def test_every_row_works(simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str) -> None:
     monkeypatch.setenv("MY_BSC_KEY", "0123456789abcdef")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HDSCAN_SCAN_OUTAGE_LIMIT", "10")
     parsed = tomllib.loads(rows)
     row = (parsed.get("chain") or parsed.get("endpoint") or parsed["token"])[0]
     chain = row["id"] if "id" in row else row["chain"]
-    lines = row.get("protocol") == "electrum"
-    host = next(each for each in simulated.endpoints if each.chain == chain and ("electrum" in each.protocols) == lines)
-    mine = re.sub(r'(?m)^url = "(?:https|ssl)://[a-z]+\.example[^"]*"', f'url = "{host.url}"', rows)
+    hosts = [each for each in simulated.endpoints if each.chain == chain]
+    host = next((each for each in hosts if row.get("protocol") in each.protocols), hosts[0])
+    mine = re.sub(r'(?m)^url = "[^"]*"', f'url = "{host.url}"', rows)
+    (tmp_path / "cookie").write_text("__cookie__:0123456789abcdef")
+    mine = re.sub(r'(?m)^cookie = "[^"]*"', f'cookie = "{tmp_path / "cookie"}"', mine)
+    if host.tls == "pin" and "tls" not in row:
+        mine += '\ntls = "pin"'  # the simulated host has a certificate of its own
     if "endpoint" not in parsed:
         mine += f'\n[[endpoint]]\nname = "host"\nchain = "{chain}"\nprotocol = "evm-rpc"\nurl = "{host.url}"\nrate = 100\n'
     (tmp_path / "hdscan.toml").write_text(mine.replace('catalogue = "also"', ""))
