@@ -12,6 +12,7 @@ from tests.nodes.table import COMPARED, compared
 NEEDS = {
     "anvil": ("test_anvil*.py", ["npm", "libraries"]),
     "bitcoind and ElectrumX": ("test_bitcoin*.py", ["bitcoin", "electrumx-1.16.0", "electrumx-1.20.0", "libraries"]),
+    "published lists": ("test_published.py", ["lists"]),
     "surfpool": ("test_surfpool.py", ["npm"]),
 }
 MISSING = {

@@ -36,6 +36,13 @@ npm() { # anvil, surfpool, and contracts as OpenZeppelin compiled them
     "$nodes/npm/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil" --version
 }
 
+lists() { # published lists of tokens and chains, beside which the catalogue is held
+    mkdir "$nodes/lists"
+    cp $locks/lists/package.json $locks/lists/package-lock.json "$nodes/lists"
+    cd "$nodes/lists" # not --prefix, which fails where a package has workspaces
+    command npm ci --no-audit --no-fund --ignore-scripts
+}
+
 libraries() { # BDK's Esplora client, and Multicall3's bytecode
     "${pip[@]}" install --require-hashes --no-deps --only-binary :all: --target "$nodes/libraries" -r $locks/libraries.txt
 }
@@ -84,6 +91,7 @@ CONF
 }
 
 part npm $locks/package-lock.json
+part lists $locks/lists/package-lock.json
 part libraries $locks/libraries.txt
 part electrumx-1.16.0 $locks/electrumx-1.16.0.txt
 part electrumx-1.20.0 $locks/electrumx-1.20.0.txt
