@@ -81,7 +81,7 @@ class Scripted:
         self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
         self.costs_items = costs_items
         self.overhead = 0
-        self.by_owner = False
+        self.by_owner = 1
         self.first: int | None = None
         self.drawn = drawn
         self.states_head = states_head

@@ -50,6 +50,7 @@ async def test_an_owner_takes_two_calls_whatever_the_number_of_tokens_and_no_rat
         calls = [entry for entry in on.log("lone") if "getTokenAccountsByOwner" in entry.methods]
         asked = [ask for entry in calls for ask in entry.asks]
         assert len(asked) == len(set(asked)) == 30 * 2
+        assert len(calls) == 3, "a call is filled with owners, whatever the number of their tokens"
         assert sum(entry.items for entry in calls) == 30 * 2
         assert max(entry.items for entry in calls) <= 20
 

@@ -61,7 +61,7 @@ class Observed:
     def know_tokens(self, programs: Mapping[str, str | None]) -> None:
         """Pass on what may make readings lighter."""
         self._real.know_tokens(programs)
-        self.weight = self._real.weight
+        self.weight, self.by_owner = self._real.weight, self._real.by_owner
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Any:
         """Ask, and tell."""

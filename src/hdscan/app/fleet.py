@@ -64,7 +64,9 @@ def make_fleet(settings: Settings, transport: Transport, clock: Callable[[], flo
             limiter = limiters[providers[0].endpoint] = Limiter(endpoint.rate, windows, endpoint.burst)
         else:
             limiter.tighten(endpoint.rate, windows, endpoint.burst)
+        unproved = dict.fromkeys(asset.contract for asset in settings.assets[endpoint.chain] if asset.contract is not None)
         for provider in providers:
+            provider.know_tokens(unproved)
             provider.sent, provider.held = _told(limiter, clock), _held(limiter, clock)
         upstreams[endpoint.chain] += [Upstream(p, p.protocol, limiter, policy(settings)) for p in providers]
     return Fleet(upstreams, limiters, off, transport.pins, {chain: {} for chain in settings.chains})

@@ -105,7 +105,7 @@ class Dispatcher(msgspec.Struct, eq=False):
                 continue
             units = int(min(upstream.sizes[wanted].at(now), most))
             fresh = asked_first(upstream) or not self._upstreams.reserved(wanted, now)
-            shape = {"whole": upstream.provider.gathers, "by_owner": upstream.provider.by_owner}
+            shape = {"whole": upstream.provider.gathers, "by_owner": upstream.provider.by_owner > 1}
             batch = self._queue.pull(upstream.name, wanted, units, weight, retries=retries, fresh=fresh, **shape)
             if not batch:
                 continue

@@ -21,7 +21,7 @@ class Provider(Protocol):
     first: int | None  # units of the first call, from which they grow; None: at once as large as it may be
     drawn: bool  # of many that offer the same to the public: some are drawn for a scan
     weight: Mapping[Kind, int]  # units that a reading of NATIVE or TOKEN takes (Solana: a token takes two keys)
-    by_owner: bool  # readings of one address take their units once, as one question answers them all
+    by_owner: int  # readings of one address that take their units once, as one question answers them all
     costs_items: bool  # the endpoint counts units, not calls, against its rate
     overhead: int  # units that it counts for a call beside its readings (Solana: the clock)
     gathers: bool  # a call takes minutes however much it reads: one at a time, which waits for all that comes

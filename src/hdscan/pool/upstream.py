@@ -265,7 +265,7 @@ class Upstream:
     def units(self, batch: Sequence[PendingReading]) -> int:
         """How much of a call's capacity these take."""
         weights = ((pending.reading.index, self.provider.weight[pending.reading.kind]) for pending in batch)
-        return sum(dict(weights).values() if self.provider.by_owner else (weight for _, weight in weights))
+        return sum(dict(weights).values() if self.provider.by_owner > 1 else (weight for _, weight in weights))
 
     def cost(self, batch: Sequence[PendingReading]) -> int:
         """What a call with these counts against the endpoint's rate."""

@@ -70,7 +70,7 @@ class Remote(ABC):
     counts_items = False  # whether a host may count the items of this protocol's calls
     states_head = False
     overhead = 0
-    by_owner = False
+    by_owner = 1
     gathers = False
     names_blocks = False
     token_units = 0

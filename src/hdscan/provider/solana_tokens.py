@@ -21,7 +21,6 @@ class SolanaTokens(SolanaHost):
     methods: Mapping[Kind, str] = {Kind.TOKEN: "getTokenAccountsByOwner"}
     most: Mapping[Kind, int] = {Kind.TOKEN: 40}  # calls
     weight: Mapping[Kind, int] = {Kind.TOKEN: solana_owner.CALLS}
-    by_owner = True
 
     def __init__(self, link: Link) -> None:
         super().__init__(link)
@@ -31,6 +30,10 @@ class SolanaTokens(SolanaHost):
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
         """Calls in a batch, no more than a second's."""
         return {kind: max(solana_owner.CALLS, min(size, int(endpoint.rate))) for kind, size in super()._sizes(endpoint).items()}
+
+    def know_tokens(self, programs: Mapping[str, str | None]) -> None:
+        """One question answers them all."""
+        self.by_owner = max(1, len(programs))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         owners = list(dict.fromkeys(reading.address for reading in readings))

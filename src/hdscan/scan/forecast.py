@@ -152,7 +152,7 @@ def foresee(works: Sequence[Work], tanks: Mapping[str, Tank]) -> None:
         step = _Step(t, dt, offers, dict.fromkeys(offers, 0.0))
         for work in active:
             _look_whether_it_is_held(work, tanks, t)
-            _read(work, [lane for lane in work.lanes if lane.opens <= t], step)
+            _read(work, [lane for lane in work.lanes if lane.opens <= t and lane.yields.keys() & work.left.keys()], step)
         for endpoint, units in step.taken.items():
             tanks[endpoint].take(units, t, dt)
         t += dt

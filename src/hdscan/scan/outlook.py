@@ -83,7 +83,7 @@ def _lane(upstream: Upstream, now: float) -> Lane | None:
             size = learned.capacity if learned.memory() is None else learned.limit  # it grows quickly where it is new
             if provider.costs_items:
                 units = max(units, float(size + provider.overhead))
-                yields[kind] = size / (weight * (size + provider.overhead))
+                yields[kind] = provider.by_owner * size / (weight * (size + provider.overhead))
             else:
                 yields[kind] = float(max(1, size // weight))
     waits = [max(upstream.breakers[kind].retry_at(), upstream.rest_until) for kind in yields]

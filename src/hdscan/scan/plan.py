@@ -49,7 +49,11 @@ def chunk_size(upstreams: Sequence[Upstream], assets: Sequence[Asset], largest: 
         for upstream in upstreams:
             if upstream.serves(kind) and not upstream.trust.out:
                 weight, endpoint = upstream.provider.weight[kind], upstream.provider.endpoint
-                per_unit = 1 / weight if upstream.provider.costs_items else upstream.provider.capacity[kind] // weight
+                per_unit = (
+                    upstream.provider.by_owner / weight
+                    if upstream.provider.costs_items
+                    else upstream.provider.capacity[kind] // weight
+                )
                 limiter = upstream.limiter
                 bursts[endpoint] = max((limiter.burst - 1) * per_unit, bursts.get(endpoint, 0.0))
                 rates[endpoint] = max(limiter.ceiling * per_unit, rates.get(endpoint, 0.0))
