@@ -3,9 +3,22 @@
 import argparse
 import gc
 
-from bench import ceiling, committing, corroborating, decoding, headline, memory, paging, reading, starting, streaming, table
+from bench import (
+    ceiling,
+    committing,
+    corroborating,
+    decoding,
+    headline,
+    memory,
+    paging,
+    passing,
+    reading,
+    starting,
+    streaming,
+    table,
+)
 
-MODULES = (headline, decoding, reading, committing, paging, streaming, ceiling, corroborating, memory, starting)
+MODULES = (headline, decoding, reading, passing, committing, paging, streaming, ceiling, corroborating, memory, starting)
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 

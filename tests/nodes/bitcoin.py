@@ -106,7 +106,7 @@ def _bitcoin(satoshi: int) -> str:
 def command(home: Path, port: int, *options: str) -> list[str | Path]:
     """How a node is started that knows no other, with its data in the folder `home`."""
     common = ["regtest", f"datadir={home}", "listen=0", "connect=0", "dnsseed=0", f"rpcport={port}", "rpcworkqueue=512"]
-    binary = [ROOT / "lib64/ld-linux-x86-64.so.2", "--library-path", LIBRARIES, ROOT / "bin/bitcoind"]
+    binary: list[str | Path] = [ROOT / "lib64/ld-linux-x86-64.so.2", "--library-path", LIBRARIES, ROOT / "bin/bitcoind"]
     return [*binary, *(f"-{option}" for option in (*common, *options))]
 
 
