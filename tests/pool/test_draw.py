@@ -7,7 +7,7 @@ from hdscan.pool.draw import REST, Draw
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.policy import Policy
 from hdscan.pool.upstream import Upstream
-from tests.pool.virtual import START, Scripted, World, failing, good, readings
+from tests.pool.virtual import START, Scripted, World, during, failing, good, readings
 
 GONE = failing(ReadCode.TIMEOUT)
 
@@ -43,6 +43,25 @@ def test_one_that_is_gone_gives_its_place_away_and_is_not_tried_again_within_the
     assert asked(world) == {"s1", "s3", "s4"}
     assert all(len(each.checks) == 1 for each in world.providers if each.name in ("s0", "s2"))
     assert world.upstreams["s0"].rest_until > START + REST - 10
+
+
+def test_where_all_that_are_drawn_are_gone_the_others_are_asked() -> None:
+    world = World(*servers(6, s0="dead", s1="dead", s2="dead"), policy=Policy(electrum_servers=3)).read(readings(300))
+    world.check(readings(300))
+    assert asked(world) == {"s3", "s4", "s5"}
+    assert world.elapsed < 10
+
+
+def test_one_that_lags_or_fails_for_a_while_is_asked_again_where_nobody_takes_its_place() -> None:
+    made = servers(4)
+    made[0].proof = lambda now: 100 if now > START + 60 else 50
+    made[1].behaviour = during(0, 60, GONE, good("s1"))
+    for each in made:
+        each.states_head = False
+    world = World(*made, rates=dict.fromkeys(("s0", "s1", "s2", "s3"), 0.3), policy=Policy(electrum_servers=4))
+    world.read(readings(900))
+    world.check(readings(900))
+    assert {each.name for each in made if each.asked and each.asked[-1][0] > START + 60} == {"s0", "s1", "s2", "s3"}
 
 
 def test_without_others_one_that_is_gone_rests_all_the_same() -> None:

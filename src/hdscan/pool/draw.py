@@ -29,17 +29,19 @@ class Draw:
     def relieve(self, now: float) -> None:
         """Put others in the places of those that are of no use.
 
-        Those that are gone rest, but only while another can be asked: where none can, the fault may be at our end.
+        One that cannot be reached rests, but only while another can be asked: where none can, the fault may be at our end.
         """
         if not self.drawn:
             return
         well = any(each.trusted and not _failing(each, now) for each in self.asked)
         for each in [each for each in self.asked if each.provider.drawn]:
-            if well and self._gone(each, now):
-                each.rest_until = max(each.rest_until, now + REST)
-            elif not well:
+            if not well:
                 each.rest_until = 0.0
+            elif _unreachable(each, now):
+                each.rest_until = max(each.rest_until, now + REST)
             if self._useless(each, now) and (other := self._fresh(now)):
+                if _failing(each, now) or self._late(each, now):
+                    each.rest_until = now + REST
                 self._standing_by.remove(other)
                 self._standing_by.append(each)
                 self.asked[self.asked.index(each)] = other
@@ -58,15 +60,18 @@ class Draw:
         limiter = upstream.limiter
         held = max(upstream.rest_until - now, limiter.blocked_until(upstream.least, now) - now - self._patience)
         spent = limiter.at_once(now) <= max(1.0, limiter.ceiling)
-        return upstream.trust.out or held > 0 or spent or self._gone(upstream, now)
+        gone = _unreachable(upstream, now) or _failing(upstream, now) or self._late(upstream, now)
+        return upstream.trust.out or held > 0 or spent or gone
 
-    def _gone(self, upstream: Upstream, now: float) -> bool:
-        """Whether it fails its calls, cannot be reached, or lags for long; not when it is due to be tried again."""
-        if _failing(upstream, now):
-            return True
-        since = upstream.untrusted_since
-        late = upstream.trust is Trust.LAGGING and since is not None and now - since > self._patience
-        return upstream.check_at > now and not upstream.trusted and (upstream.check_failed or late)
+    def _late(self, upstream: Upstream, now: float) -> bool:
+        """Whether it has lagged for long, and is not due to be asked for its head."""
+        since = upstream.untrusted_since if upstream.trust is Trust.LAGGING else None
+        return since is not None and now - since > self._patience and upstream.check_at > now
+
+
+def _unreachable(upstream: Upstream, now: float) -> bool:
+    """Whether it could not be reached, and is not due to be tried again."""
+    return upstream.check_failed and upstream.trust is Trust.UNPROVEN and upstream.check_at > now
 
 
 def _failing(upstream: Upstream, now: float) -> bool:
