@@ -8,6 +8,7 @@ from bench import (
     committing,
     corroborating,
     decoding,
+    forecasting,
     headline,
     memory,
     paging,
@@ -18,7 +19,10 @@ from bench import (
     table,
 )
 
-MODULES = (headline, decoding, reading, passing, committing, paging, streaming, ceiling, corroborating, memory, starting)
+MODULES = (
+    *(headline, decoding, reading, passing, committing, paging, streaming),
+    *(ceiling, corroborating, forecasting, memory, starting),
+)
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 
 

@@ -85,6 +85,14 @@ def test_a_paused_provider_takes_part_once_its_pause_ends() -> None:
     assert took(work) == pytest.approx(75, rel=0.05)
 
 
+def test_a_rate_that_was_cut_is_taken_as_soon_back() -> None:
+    cut = upstream("a", 10.0)
+    cut.limiter.throttled(START, 0.0)
+    assert cut.limiter.rate == 7.0
+    work, _ = play(cut)
+    assert took(work) == pytest.approx(1000 / 9, rel=0.02)
+
+
 def test_second_words_take_calls_too_but_hold_up_nobody_who_reads_more() -> None:
     even, _ = play(upstream("a"), upstream("b"), doubts=0.5)
     assert took(even) == pytest.approx(1500 / 20, rel=0.05)

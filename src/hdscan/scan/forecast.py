@@ -16,6 +16,7 @@ from hdscan.pool.limiter import DAY, MINUTE
 
 LATENCY = 0.3  # seconds that a call takes
 FIRST, GROWTH = 0.05, 0.04  # the first step in seconds, and later ones as a share of the time so far
+REGROWN = 0.9  # of a rate that was refused: between cuts it comes back to it
 HASTE = 5.0  # seconds that a chunk waits for second words
 HORIZON = 62 * DAY
 NEVER = float("inf")
@@ -92,7 +93,8 @@ class Tank:
 
     def __init__(self, limits: limiter.Limiter, now: float, *, units: float, slots: int, refills: bool = True) -> None:
         """`units` are those of its largest call, of which `slots` are in flight at a time."""
-        self.rate = limits.rate if refills else 0.0
+        regrown = REGROWN * limits.memory().refused_rate  # a cut rate soon comes back to the one that was refused
+        self.rate = max(limits.rate, regrown) if refills else 0.0
         self.taken = 0.0
         self.windows = [Window(each, now) for each in limits.windows]
         self._starts = max(0.0, limits.ready_at(1, now) - now)

@@ -10,6 +10,7 @@ from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import asked_first
 from hdscan.scan.forecast import Lane, Tank, Work
 
+FEW = 10.0  # calls, whose failures tell little of those to come
 TURN = 1.0  # seconds until one of many that are alike has given what it has at once
 
 Upstreams = Mapping[str, Sequence[Upstream]]
@@ -74,6 +75,8 @@ def _lane(upstream: Upstream, now: float) -> Lane | None:
     provider = upstream.provider
     if upstream.trust.out:
         return None
+    known = upstream.status(now)
+    success = 1.0 - (known.failed + known.throttled) / (known.calls + FEW)
     yields: dict[Kind, float] = {}
     units = 1.0
     mixed = upstream.sizes.get(Kind.MIXED)
@@ -83,9 +86,9 @@ def _lane(upstream: Upstream, now: float) -> Lane | None:
             size = learned.capacity if learned.memory() is None else learned.limit  # it grows quickly where it is new
             if provider.costs_items:
                 units = max(units, float(size + provider.overhead))
-                yields[kind] = provider.by_owner * size / (weight * (size + provider.overhead))
+                yields[kind] = success * provider.by_owner * size / (weight * (size + provider.overhead))
             else:
-                yields[kind] = float(max(1, size // weight))
+                yields[kind] = success * max(1, size // weight)
     waits = [max(upstream.breakers[kind].retry_at(), upstream.rest_until) for kind in yields]
     if upstream.untrusted_since is not None:
         waits = [max(wait, upstream.check_at) for wait in waits]
