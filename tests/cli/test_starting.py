@@ -50,6 +50,11 @@ def test_a_command_that_asks_nobody_loads_no_client_server_migration_or_simulato
     assert HEAVY & loaded(used, call) == set()
 
 
+@pytest.mark.parametrize("call", ["balances --chain btc --asset BTC", "plan --chain btc --asset BTC"])
+def test_options_that_are_texts_load_no_converter(used: Hdscan, call: str) -> None:
+    assert "pydantic" not in loaded(used, call)
+
+
 @pytest.mark.parametrize("call", ["--help", "--version", ""])
 def test_a_call_without_a_command_loads_no_command(hdscan: Hdscan, call: str) -> None:
     modules = loaded(hdscan, call)

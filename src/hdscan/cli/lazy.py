@@ -36,6 +36,9 @@ COMMANDS = {
 }
 
 
+AS_IS: dict[Any, Callable[[Any], Any]] = {str: str, list[str]: list}  # what stays text needs no converter
+
+
 class LazyGroup(TyperGroup):
     """A group that lists its commands from the table, and imports the one that is run, completed or explained."""
 
@@ -69,13 +72,14 @@ def load(name: str) -> Any:
 
 
 def convert_only_given(options: list[Any]) -> list[Any]:
-    """Spare Typer's converter, whose first use imports pydantic (35 ms), for options that are text or were not given."""
+    """Spare Typer's converter, whose first use imports pydantic (35 ms), for options that are texts or were not given."""
     for option in options:
         if not option.required and not isinstance(option.process_value, partial):
-            as_is = option.type_descriptor.annotation is str
-            option.process_value = partial(_convert, option.process_value, as_is)
+            option.process_value = partial(_convert, option.process_value, AS_IS.get(option.type_descriptor.annotation))
     return options
 
 
-def _convert(process: Callable[[Any, Any], Any], as_is: bool, context: Any, value: Any) -> Any:
-    return value if as_is or value is None else process(context, value)
+def _convert(process: Callable[[Any, Any], Any], as_is: Callable[[Any], Any] | None, context: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    return process(context, value) if as_is is None else as_is(value)
