@@ -157,7 +157,7 @@ class Completions(msgspec.Struct, eq=False):
         if pending.job == PROBE_JOB:
             self._probing = False
         else:
-            self._outbox.ended.append((pending.job, BalanceResult(pending.reading, outcome, tuple(pending.history))))
+            self._outbox.ended.append((pending.job, BalanceResult(pending.reading, outcome, pending.history)))
 
     def _unread(self, pending: PendingReading, now: float, code: ReadCode | None) -> None:
         kind, reasons = pending.reading.kind, dict[str, str]()

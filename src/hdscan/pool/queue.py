@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,15 +13,17 @@ from hdscan.pool.blanks import Blank
 
 NO_CAP = 1 << 30
 REMEMBERED = 12  # attempts of a reading
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 KINDS = (Kind.NATIVE, Kind.TOKEN)
 
 Able = Mapping[Kind, frozenset[str]]  # providers, per NATIVE and TOKEN
 
 
-class PendingReading(msgspec.Struct, eq=False):
+class PendingReading(msgspec.Struct, eq=False, gc=False):
     """A reading on its way: its job, the failures so far, and how it may be packed.
 
-    The providers in `excluded` are never asked; a `budget_free` one does not wait for the retry budget.
+    The providers in `excluded` are never asked; a `budget_free` one does not wait for the retry budget. There are thousands,
+    most of which never fail: what tells of failures is replaced, never changed, so that all share it while it is empty.
     """
 
     job: int
@@ -31,9 +34,9 @@ class PendingReading(msgspec.Struct, eq=False):
     offers: int = 0  # times that it was offered again because it waited too long: each doubles the next wait
     order: int = 0  # its place among those that came back
     tried: frozenset[str] = frozenset()  # the providers that failed it since it was last offered
-    reasons: dict[str, ReadError] = {}  # every provider's latest reason, the latest last
-    blanks: dict[str, Blank] = {}  # every provider's latest call with it that gave no amount at all
-    history: list[Attempt] = []  # the latest attempts that failed
+    reasons: Mapping[str, ReadError] = NOTHING  # every provider's latest reason, the latest last
+    blanks: Mapping[str, Blank] = NOTHING  # every provider's latest call with it that gave no amount at all
+    history: tuple[Attempt, ...] = ()  # the latest attempts that failed
     since: float | None = None  # when it first failed, or none could take it, since it was last offered
     answered: bool = False  # a good reply failed it since it was last offered
     failed_twice: bool = False  # all failed it, then something succeeded: a second time it is the reading's fault
@@ -51,9 +54,8 @@ class PendingReading(msgspec.Struct, eq=False):
 
     def record_failure(self, provider: str, error: ReadError, now: float) -> None:
         """Remember why this provider did not read it."""
-        self.history = [*self.history[1 - REMEMBERED :], Attempt(provider, error.code, error.message, now)]
-        self.reasons.pop(provider, None)
-        self.reasons[provider] = error
+        self.history = (*self.history[1 - REMEMBERED :], Attempt(provider, error.code, error.message, now))
+        self.reasons = {name: reason for name, reason in self.reasons.items() if name != provider} | {provider: error}
 
     def fail(self, provider: str, error: ReadError, now: float) -> None:
         """This provider failed it, or left it out as a zero (ABSENT: to ask again is no retry); it goes to another."""

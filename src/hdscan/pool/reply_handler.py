@@ -115,7 +115,7 @@ class ReplyHandler(msgspec.Struct, eq=False):
             return upstream.succeed_call(kind, permit, units, amounts, now)
         blank = upstream.blank_call(kind, permit, units, now)
         for pending in call.batch:
-            pending.blanks[upstream.name] = blank
+            pending.blanks = {**pending.blanks, upstream.name: blank}
         call.batch[0].urgent = call.batch[0].urgent or blank.suspect
         if any(pending.question for pending in call.batch):
             upstream.disprove(blank, now)  # another has read what a question is about
