@@ -10,7 +10,7 @@ UV = uv==0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast nodes test-nodes crash simulate fuzz soak bench lint lock picture shots chromium nginx
+.PHONY: help demo test test-fast nodes test-nodes crash simulate fuzz soak bench bench-peers lint lock picture shots chromium nginx
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -47,6 +47,10 @@ soak: $(READY) ## scan 500,000 addresses of each chain under wild faults and plo
 bench: $(READY) ## measure, and print the table of docs/performance.md; ARGS="ceiling memory" for some of it, ARGS=--tiny to try
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-peers: $(READY) ## measure whole processes beside what a user would write instead; ARGS=--tiny to try
+	@bench/peers/install.sh
+	@$(BIN)/python -m bench.peers $(ARGS)
+
 simulate: SEEDS = 10000
 simulate: $(READY) ## play seeds of a faulty world under virtual time; SEEDS=10000, ARGS="--first 7"
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
@@ -76,7 +80,7 @@ nginx: ## install the nginx of the tests of rates (Debian; as root or with sudo)
 lock: export UV_CUSTOM_COMPILE_COMMAND = make lock
 lock: export UV_NO_CONFIG = 1
 lock: COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --quiet
-lock: ## write requirements.txt, requirements-dev.txt and those of tests/nodes anew
+lock: ## write requirements.txt, requirements-dev.txt and those of tests/nodes and bench/peers anew
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv $$tmp && $$tmp/bin/pip install -qq $(UV) && \
 	$$tmp/bin/$(COMPILE) --extra dev $(ARGS) -o requirements-dev.txt && \
@@ -84,7 +88,8 @@ lock: ## write requirements.txt, requirements-dev.txt and those of tests/nodes a
 	for name in build electrumx-1.16.0 electrumx-1.20.0 libraries; do \
 		case $$name in libraries) deps=--no-deps;; *) deps=;; esac; \
 		$$tmp/bin/$(subst pyproject.toml,$$name.in,$(COMPILE)) --no-header $$deps $(ARGS) -o $$name.txt || exit; \
-	done
+	done && cd ../../../bench/peers/locks && \
+	$$tmp/bin/$(subst pyproject.toml,python.in,$(COMPILE)) --no-header $(ARGS) -o python.txt
 
 $(READY): requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hdscan needs Python 3.11 or newer with its venv module; none of $(CANDIDATES) is." \

@@ -245,6 +245,8 @@ def test_solana_refuses_what_the_real_one_refuses():
         behind = (await talk.post(accounts([CLOCK], minContextSlot=slot + 999))).json["error"]
         assert behind["code"] == -32016
         assert behind["data"]["contextSlot"] >= slot
+        nulls = await talk.post(accounts([CLOCK], minContextSlot=None, dataSlice=None))  # as solders writes what is not given
+        assert nulls.json["result"]["value"][0]["owner"] == SYSVAR_OWNER
 
     converse(story, host("sol"))
 

@@ -92,7 +92,8 @@ class SolanaNode(Speaker):
         return [a.symbol for at, a in enumerate(self._world.assets) if a.contract and self._world.program(at) == program]
 
     def _perform(self, item: RpcRequest, view: View, trouble: Trouble) -> Any:
-        options = item.params[-1] if item.params and isinstance(item.params[-1], dict) else {}
+        given = item.params[-1] if item.params and isinstance(item.params[-1], dict) else {}
+        options = {name: value for name, value in given.items() if value is not None}  # null is as good as nothing
         slot = view.head - COMMITMENT_LAG.get(options.get("commitment", "finalized"), 0)
         match item.method:
             case "getGenesisHash" | "getHealth":
