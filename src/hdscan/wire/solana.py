@@ -7,8 +7,9 @@ owners can be changed: it may be another one's that was asked for.)
 
 from binascii import a2b_base64
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -114,11 +115,16 @@ def programs_of(mint: str, proved: Mapping[str, str]) -> Sequence[str]:
 
 def token_accounts(owner: str, mint: str, programs: Sequence[str] = PROGRAMS) -> list[str]:
     """Derive the associated token accounts of an owner under token programs; the owner may be off the curve."""
-    from solders.pubkey import Pubkey
-    from solders.token.associated import get_associated_token_address
+    from solders.token.associated import get_associated_token_address as derived
 
-    owner_key, mint_key, *by = map(Pubkey.from_string, (owner, mint, *programs))
-    return [str(get_associated_token_address(owner_key, mint_key, program)) for program in by]
+    return [str(derived(_key(owner), _key(mint), _key(program))) for program in programs]
+
+
+@lru_cache(maxsize=256)  # mints and programs, and an owner for all of his tokens
+def _key(text: str) -> Any:
+    from solders.pubkey import Pubkey
+
+    return Pubkey.from_string(text)
 
 
 def mints_call(mints: Sequence[str], commitment: str) -> Call:
