@@ -16,7 +16,7 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.events import ScanProgress
 from hdscan.settings import ScanSettings
 from hdscan.settings.load import Places, load
-from hdscan.sim.chains import BSC, BTC, SOL, SimChain
+from hdscan.sim.chains import BSC, BTC, EVM, SOL, SimChain
 from hdscan.sim.host import HostSpec
 from hdscan.sim.process import Config, Simulation
 
@@ -90,5 +90,7 @@ def run(*, tiny: bool) -> None:
         await _scan("bsc, two tokens", [BSC], _built_in("bsc"), addresses, 8)
         await _scan("solana, two tokens, one host", [SOL], _built_in("sol"), addresses, 42)
         await _scan("solana, two tokens, two hosts", [SOL], (*_built_in("sol"), SECOND), addresses, 13)
+        hosts = tuple(spec for each in EVM for spec in _built_in(each.chain.id))
+        await _scan("eight EVM chains, two tokens", EVM, hosts, addresses, 15)
 
     asyncio.run(measure())
