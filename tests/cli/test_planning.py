@@ -90,3 +90,25 @@ def test_a_plan_without_addresses_says_what_to_do(hdscan: Hdscan) -> None:
     done = hdscan("plan")
     assert done.code == 1
     assert "hdscan import" in done.err
+
+
+def test_servers_that_are_alike_are_counted_and_those_that_stand_by_too(hdscan: Hdscan) -> None:
+    addresses = World(seed=5, addresses={"btc": 300})["btc"].addresses()
+    (hdscan.home / "list.txt").write_text("\n".join(addresses))
+    hdscan.ok("import", "--chain", "btc", "list.txt")
+    (chain,) = hdscan.json("plan", "--json")["chains"]
+    idle = [each["name"] for each in chain["providers"] if not each["calls"]]
+    text = hdscan.ok("plan")
+    assert f"btc: {len(idle)} more stand by" in text
+    assert not any(re.search(rf"{name} +0", text) for name in idle)
+    drawn = [host["name"] for host in hdscan.json("chains", "--json")[0]["hosts"] if host["drawn"]]
+    text = hdscan.ok("chains")
+    assert f"{len(drawn)} Electrum servers, 8 at a time" in text
+    assert not any(name in text for name in drawn)
+    assert re.search(r"\nBLOCKCHAIR_API_KEY +btc, ltc, doge\n", text)
+
+
+def test_a_token_of_solana_takes_the_one_key_that_it_takes_once_it_is_proved(hdscan: Hdscan) -> None:
+    listed = next(each for each in hdscan.json("chains", "--json") if each["chain"] == "sol")
+    readings = 1000 * len(listed["assets"])
+    assert listed["calls"] == pytest.approx(readings / 99, abs=1)

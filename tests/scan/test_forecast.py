@@ -17,9 +17,11 @@ NATIVE = {Kind.NATIVE: "native"}
 TOKEN = {Kind.TOKEN: "token"}
 
 
-def upstream(name: str, rate: float = 10.0, windows: Sequence[tuple[float, int]] = (), **made: object) -> Upstream:
+def upstream(
+    name: str, rate: float = 10.0, windows: Sequence[tuple[float, int]] = (), burst: float = 1.0, **made: object
+) -> Upstream:
     given = {"capacity": 1, "methods": NATIVE, **made}
-    return Upstream(Scripted(name, good(name), **given), "scripted", Limiter(rate, windows), Policy())  # type: ignore[arg-type]
+    return Upstream(Scripted(name, good(name), **given), "scripted", Limiter(rate, windows, burst), Policy())  # type: ignore[arg-type]
 
 
 def play(
@@ -126,3 +128,13 @@ def test_chains_share_the_limiter_of_a_host() -> None:
 def test_a_large_wallet_is_forecast_as_a_small_one_is() -> None:
     work, _ = play(upstream("a", 10.0), native=10_000_000)
     assert took(work) == pytest.approx(1_000_000, rel=0.01)
+
+
+def test_the_last_call_of_a_burst_waits_for_no_turn() -> None:
+    servers = [upstream(name, 1.0, burst=900.0, capacity=100, costs_items=True) for name in ("a", "b", "c")]
+    work, _ = play(*servers, doubts=0.1)
+    assert work.ends is not None
+    assert work.ends < 3.0
+    spent, _ = play(*servers, native=3000.0)
+    assert spent.ends is not None
+    assert spent.ends > (3000 - 2700) / 3

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hdscan.app.fleet import Offline, idle_fleet, make_fleet, policy
+from hdscan.app.fleet import Offline, make_fleet, policy
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.forecast import (
     ChainEntry,
@@ -35,25 +35,24 @@ CHECKS = 0.5  # seconds until the providers have proved their chains
 SLOW = 30.0  # seconds from which it is worth to name what would help
 TELLS = 0.1  # share of the readings that a quota holds back, from which it is named
 HELPS = 0.7  # of the time, which a key has to reach
+PROVED = "proved"  # stands for the program that a proof names
 
 
 def plan(settings: Settings, store: Store, request: ScanRequest, now: float) -> Forecast:
     """What the scan that a request means will take; ScanRefused where there is none. Nothing is asked or begun."""
     due = what_is_left(store, request, settings.assets)
-    memory = store.runtime.load()
-    fleet = idle_fleet(settings)
-    fleet.restore(memory, now)
-    return Planner(settings, fleet, memory, now).forecast(due)
+    return Planner(settings, store.runtime.load(), now).forecast(due)
 
 
 def chains(settings: Settings, now: float) -> list[ChainEntry]:
     """Every chain, with its hosts and what a scan of 1,000 addresses takes by the published limits."""
-    planner = Planner(settings, idle_fleet(settings), {}, now)
+    planner = Planner(settings, {}, now)
     found = []
     for name, assets in settings.assets.items():
+        drawn = {each.name for each in planner.fleet.upstreams[name] if each.provider.drawn}
         (known,) = planner.forecast([whole(name, THOUSAND, assets)]).chains
         hosts = tuple(
-            HostEntry(each.name, each.operated_by, each.disabled, each.lacks)
+            HostEntry(each.name, each.operated_by, each.disabled, each.lacks, each.name in drawn)
             for each in settings.endpoints
             if each.chain == name
         )
@@ -65,16 +64,16 @@ def chains(settings: Settings, now: float) -> list[ChainEntry]:
 class Planner:
     """Forecasts scans by the providers as they are known to be now."""
 
-    def __init__(self, settings: Settings, fleet: Fleet, memory: Mapping[str, bytes], now: float) -> None:
+    def __init__(self, settings: Settings, memory: Mapping[str, bytes], now: float) -> None:
         self._settings = settings
-        self._fleet = fleet
         self._memory = memory
         self._now = now
+        self.fleet = self._known(settings)
 
     def forecast(self, due: Sequence[Outlook]) -> Forecast:
         """The chains scanned at once."""
-        works = {each.chain: self._work(each, self._fleet) for each in due}
-        tanks = outlook.tanks(self._fleet.upstreams, works.values(), self._now)
+        works = {each.chain: self._work(each, self.fleet) for each in due}
+        tanks = outlook.tanks(self.fleet.upstreams, works.values(), self._now)
         foresee(list(works.values()), tanks)
         chains = tuple(self._chain(each, works[each.chain], tanks, alone=len(due) == 1) for each in due)
         times = [each.seconds for each in chains]
@@ -147,9 +146,17 @@ class Planner:
         url = VARIABLE.sub("key", added.url)
         endpoints = [each for each in self._settings.endpoints if each.chain == added.chain and each.name != added.name]
         switched_on = msgspec.structs.replace(added, url=url, disabled=None)
-        settings = msgspec.structs.replace(self._settings, endpoints=(*endpoints, switched_on))
+        return self._known(msgspec.structs.replace(self._settings, endpoints=(*endpoints, switched_on)))
+
+    def _known(self, settings: Settings) -> Fleet:
+        """The providers as earlier scans left them, with the tokens proved, as they are before the first is read."""
         fleet = make_fleet(settings, Offline(), lambda: self._now)
         fleet.restore(self._memory, self._now)
+        for chain, upstreams in fleet.upstreams.items():
+            proved = {asset.contract: PROVED for asset in settings.assets[chain] if asset.contract is not None}
+            if any(each.provider.token_units for each in upstreams):
+                for each in upstreams:
+                    each.provider.know_tokens(proved)
         return fleet
 
 

@@ -1,6 +1,7 @@
 """`hdscan plan` and `hdscan chains`: what a scan will ask of whom and how long it takes, before anybody is asked."""
 
 import time
+from collections.abc import Iterator
 
 import typer
 
@@ -13,6 +14,7 @@ from hdscan.model.forecast import ChainEntry, ChainForecast, Forecast
 
 app = typer.Typer(add_completion=False)
 
+FEW = 3  # Electrum servers, of which each is named
 PER = {"hour": "an hour", "day": "a day", "month": "a month"}
 
 PLAN_EPILOG = """Examples:
@@ -49,15 +51,19 @@ def plan(context: typer.Context, *, chain: Chains = None, asset: Assets = None, 
     asked = table("chain", "provider", "calls", "readings", "quotas", right=("calls", "readings"))
     for each in found.chains:
         for provider in each.providers:
+            if not provider.calls:
+                continue
             quotas = ", ".join(f"{q.used + q.takes:,} of {q.limit:,} {PER[q.per]}" for q in provider.quotas)
             asked.add_row(each.chain, provider.name, f"{provider.calls:,}", f"{provider.readings:,}", quotas)
-    show(made, "", asked, *(line for each in found.chains for line in _hints(each)))
+    hints = [line for each in found.chains for line in _hints(each)]
+    show(made, "", asked, *(("", *hints) if hints else ()))
 
 
-def _hints(found: ChainForecast) -> list[str]:
-    if found.key is None:
-        return []
-    return ["", f"{found.chain}: set {' and '.join(found.key.variables)} in the environment to ask {found.key.endpoint}"]
+def _hints(found: ChainForecast) -> Iterator[str]:
+    if idle := sum(not provider.calls for provider in found.providers):
+        yield f"{found.chain}: {idle} more stand{'s' if idle == 1 else ''} by"
+    if found.key is not None:
+        yield f"{found.chain}: set {' and '.join(found.key.variables)} in the environment to ask {found.key.endpoint}"
 
 
 def first_line(found: Forecast) -> str:
@@ -69,16 +75,31 @@ def first_line(found: Forecast) -> str:
 @app.command("chains", epilog=CHAINS_EPILOG)
 def list_chains(context: typer.Context, as_json: AsJson = False) -> None:
     """List the chains with their hosts, keys that help, and what 1,000 addresses take."""
-    found = chains(settings_of(context), time.time())
+    settings = settings_of(context)
+    found = chains(settings, time.time())
     if as_json:
         write_rows(found, ChainEntry, Form.JSON)
         return
     made = table("chain", "assets", "hosts", "1,000 addresses", "calls", right=("calls",))
     for each in found:
-        asked = ", ".join(host.name for host in each.hosts if host.off is None)
+        asked = _asked(each, settings.scan.electrum_servers)
         made.add_row(each.chain, ", ".join(each.assets), asked or "none", each.verdict, f"{each.calls:,}")
-    lacking = [(each.chain, host) for each in found for host in each.hosts if host.variables]
-    keys = table("chain", "host", "is off until this is set")
-    for name, host in lacking:
-        keys.add_row(name, host.name, " and ".join(host.variables))
+    lacking: dict[str, list[str]] = {}
+    for each in found:
+        for host in each.hosts:
+            if host.variables:
+                lacking.setdefault(" and ".join(host.variables), []).append(each.chain)
+    keys = table("set in the environment", "to ask more hosts of")
+    for variables, names in lacking.items():
+        keys.add_row(variables, ", ".join(dict.fromkeys(names)))
     show(made, *(("", keys) if lacking else ()))
+
+
+def _asked(found: ChainEntry, at_a_time: int) -> str:
+    """The hosts that are asked; several Electrum servers are only counted."""
+    on = [host for host in found.hosts if host.off is None]
+    alike = [host for host in on if host.drawn]
+    if len(alike) < FEW:
+        return ", ".join(host.name for host in on)
+    some = f", {at_a_time} at a time" if len(alike) > at_a_time else ""
+    return ", ".join([*(host.name for host in on if host not in alike), f"{len(alike)} Electrum servers{some}"])

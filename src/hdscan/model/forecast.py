@@ -65,12 +65,16 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class HostEntry(msgspec.Struct, frozen=True):
-    """A host of a chain; `off` says why it is not asked, `variables` what has to be set in the environment to ask it."""
+    """A host of a chain; `off` says why it is not asked, `variables` what has to be set in the environment to ask it.
+
+    `drawn` is whether it is one of the public Electrum servers, of which some are drawn for a scan.
+    """
 
     name: str
     operator: str
     off: str | None
     variables: tuple[str, ...]
+    drawn: bool
 
 
 class ChainEntry(msgspec.Struct, frozen=True):

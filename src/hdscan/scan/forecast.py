@@ -40,8 +40,8 @@ class Work(msgspec.Struct, eq=False, kw_only=True):
     """What is left to read of a chain, by kind; `doubts` is the share of it that needs a second word.
 
     `patience` is how long all its providers may be held before its scan ends. Results: `tail` is from when its last call could
-    begin to the end, `ends` in seconds (None: not within the
-    horizon), and where it has to be scanned again meanwhile, after how many seconds with so much `read`, and from when on.
+    begin to the end, `ends` in seconds (None: not within the horizon), and where it has to be scanned again meanwhile, after
+    how many seconds with so much `read`, and from when on.
     """
 
     chain: str
@@ -98,9 +98,9 @@ class Tank:
         self.taken = 0.0
         self.windows = [Window(each, now) for each in limits.windows]
         self._starts = max(0.0, limits.ready_at(1, now) - now)
-        bursts = limits.most_at_once > 1.0
-        self._most = limits.burst if bursts else units
-        self._credit = limits.at_once(now) if bursts else units
+        self._bursts = limits.most_at_once > 1.0
+        self._most = limits.burst if self._bursts else units
+        self._credit = limits.at_once(now) if self._bursts else units
         self._flow = slots * units / LATENCY
 
     def offers(self, t: float, dt: float) -> float:
@@ -120,6 +120,10 @@ class Tank:
         self.taken += units
         for window in self.windows:
             window.take(units, t)
+
+    def pace(self, units: float) -> float:
+        """Units per second that calls of so many get now: they wait for no turn while a burst has them."""
+        return self._flow if self._bursts and self._credit >= units else self.rate
 
     @property
     def spares(self) -> bool:
@@ -143,8 +147,6 @@ class _Step(msgspec.Struct, eq=False):
 def foresee(works: Sequence[Work], tanks: Mapping[str, Tank]) -> None:
     """Play the scans of these chains at once, from now to their ends; the results are left in `works` and `tanks`."""
     t, dt = 0.0, FIRST
-    for work in works:
-        work.tail = _tail(work, tanks)
     while t < HORIZON and (active := [work for work in works if work.ends is None]):
         sharers: dict[str, int] = {}
         for work in active:
@@ -157,16 +159,21 @@ def foresee(works: Sequence[Work], tanks: Mapping[str, Tank]) -> None:
             _read(work, [lane for lane in work.lanes if lane.opens <= t and lane.yields.keys() & work.left.keys()], step)
         for endpoint, units in step.taken.items():
             tanks[endpoint].take(units, t, dt)
+        for work in active:
+            if work.ends is not None:
+                work.tail = _tail(work, tanks)
+                work.ends += work.tail
         t += dt
         dt = max(FIRST, GROWTH * t)
 
 
 def _tail(work: Work, tanks: Mapping[str, Tank]) -> float:
     """Seconds of the last call, which begins when its host's turn comes, and of the second words that it needs."""
-    turns = [tanks[lane.endpoint].rate / lane.units for lane in work.lanes]  # calls per second
+    pace = {id(lane): tanks[lane.endpoint].pace(lane.units) for lane in work.lanes}
+    turns = [pace[id(lane)] / lane.units for lane in work.lanes]  # calls per second
     if not sum(turns):
         return LATENCY
-    reads = {id(lane): tanks[lane.endpoint].rate * max(lane.yields.values()) for lane in work.lanes}
+    reads = {id(lane): pace[id(lane)] * max(lane.yields.values()) for lane in work.lanes}
     fresh = _fresh(work.doubts, work.lanes, reads)
     late = fresh * (1.0 + work.doubts) > 1.0  # the others cannot keep up with the operator that reads most
     words = 0.0 if fresh == 1.0 else HASTE if late else min(HASTE, LATENCY + len(turns) / sum(turns))
@@ -199,7 +206,7 @@ def _read(work: Work, lanes: Sequence[Lane], step: _Step) -> None:
         work.read += part * sum(progress.values())
     work.left = {kind: left - part * progress[kind] for kind, left in work.left.items() if left > part * progress[kind] + 1e-6}
     if not work.left:
-        work.ends = step.t + part * step.dt + work.tail
+        work.ends = step.t + part * step.dt
 
 
 def _native_share(left: Mapping[Kind, float], lanes: Sequence[Lane], given: Mapping[int, float]) -> float:
