@@ -1,6 +1,7 @@
 """What goes over the wire: the request line and headers, on connections that are kept, and nothing twice."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -97,3 +98,28 @@ def test_sent_is_called_when_the_request_goes_out() -> None:
 
     asyncio.run(run())
     assert story == ["sent", "asked"]
+
+
+@pytest.mark.parametrize("stray", [http("0"), http("too slow", 408)], ids=["another's", "408"])
+def test_what_comes_in_while_nobody_asks_is_not_the_next_reply(stray: bytes) -> None:
+    """Balancers end an idle connection with a 408, and proxies mix replies up."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                writer.write(http(head.split(b" ")[1]))
+        writer.close()
+
+    async def run() -> list[bytes]:
+        listener = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with listener, serving(lambda _: http("x")) as other, AioTransport(2.0) as transport:
+            row = endpoint("esplora", f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+            first = await transport.send(row, Request(path="/first"))
+            writers[0].write(stray)
+            await transport.send(endpoint("esplora", other.url), Request())  # by then it has come in
+            return [first.body, (await transport.send(row, Request(path="/second"))).body]
+
+    assert asyncio.run(run()) == [b"/first", b"/second"]
+    assert len(writers) == 2

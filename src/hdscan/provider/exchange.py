@@ -58,7 +58,7 @@ async def exchange(base: Base, request: Request, sent: Callable[[], None] | None
     `sent` is called when the request goes out. Raises aiohttp's errors, OSError, and CallError for a body that is refused.
     """
     target = base.below.target(request)
-    connection = await base.connector.connect(base.origin, [], aiohttp.ClientTimeout())
+    connection = await _connection(base)
     try:
         protocol, transport = connection.protocol, connection.transport
         if protocol is None or transport is None:
@@ -76,6 +76,18 @@ async def exchange(base: Base, request: Request, sent: Callable[[], None] | None
         raise
     connection.release()
     return Response(head.code, head.headers, body)
+
+
+async def _connection(base: Base) -> aiohttp.connector.Connection:
+    """A kept connection, or a new one; not one on which something came in since that nobody asked for.
+
+    It would be taken for the reply: a 408 that ends an idle connection, or what a proxy sent to the wrong client.
+    """
+    while True:
+        connection = await base.connector.connect(base.origin, [], aiohttp.ClientTimeout())
+        if connection.protocol is None or not connection.protocol.should_close:
+            return connection
+        connection.close()
 
 
 def _message(base: Base, target: str, request: Request) -> bytes:
