@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.reading import Balance, Kind
+from hdscan.pool.actions import FinalCheckDone
 from hdscan.pool.draw import REST, Draw
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.policy import Policy
@@ -97,6 +99,47 @@ def test_one_whose_calls_fail_or_whose_burst_is_spent_gives_its_place_away() -> 
     world.check(readings(380))
     assert asked(world) == {"s0", "s1", "s2", "s3"}
     assert world.elapsed < 10
+
+
+def test_who_gave_amounts_is_asked_in_the_final_check_though_its_burst_is_spent_or_it_rests() -> None:
+    made = servers(4)
+    for each in made:
+        each.costs_items, each.states_head = True, False
+    world = World(*made, policy=Policy(electrum_servers=1), rates={each.name: 1.0 for each in made}, bursts=bursts(made, 100))
+    world.read(readings(250))
+    gave = asked(world)
+    assert len(gave) == 3
+    world.upstreams["s0"].rest_until = world.now + REST
+    for each in made:
+        each.checks.clear()
+    world.pool.begin_final_check(world.now)
+    world.run()
+    assert {each.name for each in made if each.checks} == gave
+    assert world.events[-1] == FinalCheckDone(())
+
+
+def test_who_stands_by_is_known_to_audits_and_what_it_lost_is_remembered() -> None:
+    made = servers(3)
+    world = World(*made, policy=Policy(electrum_servers=1))
+    assert {each.name for each in world.pool.serving(Kind.NATIVE)} == {"s0", "s1", "s2"}
+    world.pool.contradict("s2", "two others agree against it")
+    memory = world.pool.memory()
+    assert memory.lost == {"s2": 1}
+
+    resumed = World(*made, policy=Policy(electrum_servers=1))
+    resumed.pool.restore(memory)
+    assert [each.provider for each in resumed.pool.contradict("s2", "they do so again")] == ["s2"]
+
+
+def test_a_question_for_others_is_put_to_one_that_stands_by() -> None:
+    world = World(*servers(3), policy=Policy(electrum_servers=1)).read(readings(5))
+    assert asked(world) == {"s0"}
+    world.results.clear()
+    world.read(readings(5), excluded=frozenset({"s0"}))
+    assert {result.outcome.source for result in world.results if isinstance(result.outcome, Balance)} == {"s1"}
+    world.results.clear()
+    world.read(readings(5), excluded=frozenset({"s0", "s1"}))
+    assert {result.outcome.source for result in world.results if isinstance(result.outcome, Balance)} == {"s2"}
 
 
 def bursts(made: list[Scripted], units: int) -> Mapping[str, float]:

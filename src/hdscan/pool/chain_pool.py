@@ -76,6 +76,8 @@ class ChainPool:
 
         The providers in `excluded` are not asked for them; where no other is left they end as unread.
         """
+        if excluded:
+            self.upstreams.another(excluded)
         refused = self._proofs.refused
         for reading in readings:
             if why := refused.get(reading.asset.contract or ""):
@@ -95,7 +97,7 @@ class ChainPool:
 
     def serving(self, kind: Kind) -> list[Provider]:
         """Every provider that is configured for readings of this kind, whether it can be asked now or not."""
-        return [upstream.provider for upstream in self.upstreams if upstream.serves(kind)]
+        return [upstream.provider for upstream in self.upstreams.every if upstream.serves(kind)]
 
     def contradict(self, provider: str, why: str) -> list[Quarantined]:
         """Two others agree against a provider; the providers that are quarantined for it."""
@@ -115,7 +117,7 @@ class ChainPool:
         self._proofs.begin(assets)
 
     def memory(self) -> PoolMemory:
-        lost = {upstream.name: upstream.audits_lost for upstream in self.upstreams if upstream.audits_lost}
+        lost = {upstream.name: upstream.audits_lost for upstream in self.upstreams.every if upstream.audits_lost}
         return PoolMemory(lost, *self._watch.memory())
 
     def restore(self, memory: PoolMemory) -> None:
@@ -133,7 +135,8 @@ class ChainPool:
         return bool(len(self._queue) or self._outage.parked)
 
     def step(self, now: float) -> Actions:
-        self.upstreams.relieve(now)
+        if not self._watch.final_check:  # who gave amounts is asked then, whether of use or not
+            self.upstreams.relieve(now)
         self._outage.tick(now, counts=self._outage_counts)
         if self._watch.final_check:
             self._continue_final_check(now)

@@ -47,10 +47,20 @@ class Draw:
                 self.asked[self.asked.index(each)] = other
 
     def recall(self, endpoints: Collection[str]) -> None:
-        """Ask all those of these endpoints again, whatever their number."""
+        """Ask all those of these endpoints again, whatever their number, even those that rest."""
+        for each in self.drawn:
+            if each.endpoint in endpoints:
+                each.rest_until = 0.0
         recalled = [each for each in self._standing_by if each.endpoint in endpoints]
         self._standing_by = [each for each in self._standing_by if each not in recalled]
         self.asked += recalled
+
+    def another(self, excluded: Collection[str]) -> None:
+        """Where all that are asked are out or `excluded` (names), ask one more of the others."""
+        if all(each.trust.out or each.name in excluded for each in self.asked):
+            others = (each for each in self._standing_by if not each.trust.out and each.name not in excluded)
+            if (other := min(others, key=lambda each: each.rest_until, default=None)) is not None:
+                self.recall([other.endpoint])
 
     def _fresh(self, now: float) -> Upstream | None:
         ready = (each for each in self._standing_by if each.limiter.at_once(now) >= min(FRESH, each.limiter.burst / 2))

@@ -211,13 +211,13 @@ class ReplyHandler(msgspec.Struct, eq=False):
     def contradicted(self, name: str, why: str) -> list[Quarantined]:
         """Two others agree against a provider; the second time all of its endpoint are quarantined."""
         found: list[Quarantined] = []
-        for upstream in [each for each in self._upstreams if each.name == name]:
+        for upstream in [each for each in self._upstreams.every if each.name == name]:
             upstream.note_error(why)
             found += self._lost(upstream, upstream.audits_lost + 1, why)
         return found
 
     def restore_lost(self, lost: Mapping[str, int]) -> None:
-        for upstream in self._upstreams:
+        for upstream in self._upstreams.every:
             if count := lost.get(upstream.name):
                 self._outbox.events += self._lost(upstream, count, f"it lost {count} audits of this scan")
 

@@ -53,6 +53,10 @@ class Upstreams:
         """Ask all those of these endpoints again."""
         self._draw.recall(endpoints)
 
+    def another(self, excluded: Collection[str]) -> None:
+        """Have one more asked where all that are asked are out or `excluded` (names)."""
+        self._draw.another(excluded)
+
     @property
     def in_service(self) -> list[Upstream]:
         """Those that may be asked again in this run."""
