@@ -158,14 +158,15 @@ def test_the_picture_fits_its_terminal(width: int) -> None:
 
 def test_the_picture_shows_counts_failures_and_providers() -> None:
     shown, file = picture(120)
-    shown.take(begun(PAUSED))
+    shown.take(begun(PAUSED, msgspec.structs.replace(PAUSED, name="idle", state=ProviderState.UNUSED)))
     shown.take(progress(ScanProgress, read=117, unread=4))
     shown.take(DEAD)
     shown.take(ProviderChanged(**(msgspec.structs.asdict(PAUSED) | {"state": ProviderState.QUARANTINED})))
     shown._console.print(shown.render())
     text = file.getvalue()
-    for part in ("121/150", " 4 ", "12", "1 min 35 s", "0 ready", "node quarantined", "USDT of 3 addresses"):
+    for part in ("121/150", " 4 ", "12", "1 min 35 s", "0 ready", "node quarantined", "1 not asked yet", "USDT of 3 addresses"):
         assert part in text, part
+    assert "idle" not in text
 
 
 def test_the_bar_has_a_tone_for_what_is_committed_and_one_for_what_has_ended(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,3 +58,13 @@ def test_keys_are_never_shown(hdscan: Hdscan) -> None:
     )
     done = hdscan("doctor", "--offline", CANARY="canary1canary1")
     assert "canary" not in done.out + done.err
+
+
+def test_what_many_providers_have_in_common_is_said_once(hdscan: Hdscan) -> None:
+    text = hdscan.ok("doctor", "--offline")
+    assert text.count("off until ETHERSCAN_API_KEY is set") == 1
+    assert "! warn  provider blockchair, blockchair-ltc, blockchair-doge  off until" in text
+    assert "electrum-emzy, electrum-bitaroo" in text
+    assert "(learned)" not in text, "a first call that is to be small was not learned"
+    checks = hdscan.json("doctor", "--offline", "--json")["checks"]
+    assert {"provider blockchair-ltc", "provider electrum-emzy"} <= {check["check"] for check in checks}

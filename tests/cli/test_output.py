@@ -105,3 +105,17 @@ def test_no_width_breaks_a_number_or_an_address(
     shown = capsys.readouterr().out
     assert "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu" in shown
     assert "1,234,567" in shown
+
+
+def test_a_wide_column_gives_way_before_a_name_of_many_letters(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    made = table("provider", "quotas", "calls", right=("calls",))
+    made.add_row("publicnode-avalanche/evm-multicall", "3 of 700 an hour, 3 of 500,000 a month", "1,234,567")
+    show(made)
+    shown = capsys.readouterr().out
+    assert "publicnode-avalanche/evm-multicall" in shown
+    assert "1,234,567" in shown
+    assert max(len(line) for line in shown.splitlines()[1:]) <= 60

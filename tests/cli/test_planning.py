@@ -105,6 +105,11 @@ def test_servers_that_are_alike_are_counted_and_those_that_stand_by_too(hdscan: 
     text = hdscan.ok("chains")
     assert f"{len(drawn)} Electrum servers, 8 at a time" in text
     assert not any(name in text for name in drawn)
+    listed = hdscan.ok("providers")
+    assert f"not asked yet: {3 + len(drawn)} of btc, " in listed
+    assert not any(name in listed for name in drawn)
+    assert "ankr, ankr-eth, " in listed
+    assert listed.count("off until ANKR_API_KEY is set") == 1
     assert re.search(r"\nBLOCKCHAIR_API_KEY +btc, ltc, doge\n", text)
 
 

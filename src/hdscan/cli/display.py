@@ -214,8 +214,10 @@ class Picture:
     def _provider_line(self, providers: list[ProviderStatus]) -> Text:
         ready = sum(status.state is ProviderState.READY for status in providers)
         text = Text.assemble("providers  ", (f"{ready} ready", STYLES[ProviderState.READY]), style="dim")
+        if idle := sum(status.state is ProviderState.UNUSED for status in providers):
+            text.append(f"  {idle} not asked yet")
         for status in providers:
-            if status.state not in (ProviderState.READY, ProviderState.DISABLED):
+            if status.state not in (ProviderState.READY, ProviderState.DISABLED, ProviderState.UNUSED):
                 text.append("  ").append(f"{status.name} {state_words(status)}", style=STYLES.get(status.state, "yellow"))
         return text
 

@@ -1,7 +1,9 @@
 """`hdscan doctor`: check everything that a scan needs, and say how to fix what is wrong."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Group
 from rich.text import Text
@@ -28,6 +30,7 @@ within its rate. No address is sent.
 
 Exit code: 0 nothing failed (warnings may stand), 1 something failed, 4 the configuration cannot be read."""
 
+PROVIDER = "provider "
 MARKS = {Level.OK: ("✓ ok  ", "green"), Level.WARN: ("! warn", "yellow"), Level.FAIL: ("✗ fail", "bold red")}
 
 
@@ -49,18 +52,30 @@ def doctor(
 
 
 async def _examine(settings: Settings, *, offline: bool, aloud: bool) -> Checkup:
-    findings = []
+    findings: list[Finding] = []
+    told = 0
     async for finding in examine(settings, offline=offline):
+        if aloud and findings[told:] and not _alike(findings[told], finding):
+            show(line(findings[told:]))
+            told = len(findings)
         findings.append(finding)
-        if aloud:
-            show(line(finding))
+    if aloud and findings[told:]:
+        show(line(findings[told:]))
     return checkup(findings)
 
 
-def line(finding: Finding) -> Group:
-    """A finding with its symbol and level, and below it how to fix it."""
+def _alike(one: Finding, other: Finding) -> bool:
+    """Whether two findings say the same of two providers."""
+    both = one.check.startswith(PROVIDER) and other.check.startswith(PROVIDER)
+    return both and msgspec.structs.replace(one, check=other.check) == other
+
+
+def line(alike: Sequence[Finding]) -> Group:
+    """Findings that say the same, with their symbol and level, and below it how to fix it."""
+    finding = alike[0]
     mark, style = MARKS[finding.level]
-    parts = [Text.assemble((mark, style), "  ", (finding.check, "bold"), "  ", clean(finding.message))]
+    check = ", ".join([finding.check, *(each.check.removeprefix(PROVIDER) for each in alike[1:])])
+    parts = [Text.assemble((mark, style), "  ", (check, "bold"), "  ", clean(finding.message))]
     if finding.mend is not None:
         parts.append(Text(f"        → {clean(finding.mend)}"))
     return Group(*parts)

@@ -1,6 +1,7 @@
 """The read-only commands status, balances, gaps and providers; they also work during a scan."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from hdscan.cli.table import confirmed_words, show, table, totals_table
 from hdscan.cli.text import STYLES, audit_words, claim_words, clean, coins, duration, state_words
 from hdscan.model.errors import ReadCode
 from hdscan.model.recast import recast
-from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderStatus, Status
+from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderState, ProviderStatus, Status
 from hdscan.model.tally import Tally
 
 app = typer.Typer(add_completion=False)
@@ -218,12 +219,25 @@ def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl
     with _reader(context) as wallet:
         rows = wallet.providers()
     if as_form is Form.TEXT:
-        show(_provider_table(rows))
-        for row in rows:
-            if row.last_error:
-                show(Text.assemble((row.name, "bold"), ": ", clean(row.last_error)))
+        _show_providers(rows)
     else:
         write_rows(rows, ProviderStatus, as_form)
+
+
+def _show_providers(rows: Sequence[ProviderStatus]) -> None:
+    """Those that were asked, how many were not, and why each is off or failed last; the same reason once."""
+    if asked := [row for row in rows if row.state not in (ProviderState.UNUSED, ProviderState.DISABLED)]:
+        show(_provider_table(asked), "")
+    unused = Counter(row.chain for row in rows if row.state is ProviderState.UNUSED)
+    if unused:
+        show("not asked yet: " + ", ".join(f"{count} of {chain}" for chain, count in unused.items()))
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.last_error:
+            name = row.name.partition("/")[0] if row.state is ProviderState.DISABLED else row.name
+            reasons.setdefault(row.last_error, []).append(name)
+    for reason, names in reasons.items():
+        show(Text.assemble((", ".join(dict.fromkeys(names)), "bold"), ": ", clean(reason)))
 
 
 def _provider_table(rows: Iterable[ProviderStatus]) -> Table:

@@ -11,6 +11,7 @@ from hdscan.cli.stdout import write
 from hdscan.cli.text import clean, coins, percent
 from hdscan.model.scan import AssetTotal
 
+GAP = 2  # columns between those of a table
 WIDE = 1000  # columns of a table that goes to a file or a pipe, so that nothing is folded there
 
 
@@ -29,15 +30,27 @@ def show(*parts: RenderableType) -> None:
     """
     console = Console(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
-        unbound = console.options.update(width=WIDE)
-        widths = [Measurement.get(console, unbound, part).minimum + 2 for part in parts if isinstance(part, Table)]
-        console.width = max(console.width, *widths, 0)
+        console.width = max([console.width, *(_fit(console, part) for part in parts if isinstance(part, Table))])
     else:
         console.width = WIDE
     with console.capture() as capture:
         for part in parts:
             console.print(part)
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def _fit(console: Console, made: Table) -> int:
+    """Narrow the widest columns of a table until it fits the terminal, none below its longest word; its width."""
+    unbound = console.options.update(width=WIDE)
+    cells = [[Measurement.get(console, unbound, cell) for cell in (each.header, *each.cells)] for each in made.columns]
+    least = [max(cell.minimum for cell in each) for each in cells]
+    widths = [max(cell.maximum for cell in each) for each in cells]
+    gaps = GAP * (len(widths) - 1)
+    while sum(widths) + gaps > console.width and (loose := [at for at, width in enumerate(widths) if width > least[at]]):
+        widths[max(loose, key=widths.__getitem__)] -= 1
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
+    return sum(widths) + gaps
 
 
 def amount_words(total: AssetTotal) -> str:

@@ -65,7 +65,7 @@ class Providers:
         else:
             async for finding in self._ask_all():
                 yield finding
-        for status in self._fleet.off:
+        for status in sorted(self._fleet.off, key=lambda each: each.last_error or ""):
             yield Finding(f"provider {status.name}", Level.WARN, status.last_error or "is off", SET_KEY)
         for chain in self._settings.chains:
             yield self._chain(chain)
@@ -122,14 +122,14 @@ class Providers:
     def _limits(self, upstream: Upstream, before: str = "") -> Finding:
         """A provider's rate, what is left of its quotas, its learned batch sizes, and its pause."""
         now, limiter = self._clock(), upstream.limiter
-        units = "items" if upstream.provider.costs_items else "calls"
+        units = ("item" if upstream.provider.costs_items else "call") + ("" if limiter.ceiling == 1 else "s")
         at_once = f", {limiter.burst:.0f} at once" if limiter.most_at_once > 1 else ""
         parts = [f"{limiter.ceiling:g} {units} a second{at_once}"]
         parts += [f"{each.room(now)} of {each.limit} left this {PERIODS[each.seconds]}" for each in limiter.windows]
         parts += [
             f"at most {size.limit} in a call of {upstream.provider.methods[kind]} (learned)"
             for kind, size in upstream.sizes.items()
-            if size.limit < size.capacity
+            if size.memory() is not None
         ]
         held = limiter.blocked_until(1, now)
         name, text = f"provider {upstream.name}", before + ", ".join(parts)
