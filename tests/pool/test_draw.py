@@ -84,6 +84,28 @@ def test_where_nobody_can_be_asked_nobody_rests() -> None:
     assert world.elapsed < 150
 
 
+def test_who_rested_in_the_scan_before_is_not_tried_while_others_can_be() -> None:
+    made = servers(6, s0="dead", s1="dead")
+    world = World(*made, policy=Policy(electrum_servers=3))
+    for name in ("s0", "s1"):
+        world.upstreams[name].rest_until = START + REST / 2
+    world.read(readings(300))
+    world.check(readings(300))
+    assert not any(each.checks for each in made[:2])
+
+
+def test_where_the_last_other_host_fails_who_rested_is_tried_again_though_it_stands_by() -> None:
+    gone, back = servers(2, s0="dead")
+    host = Scripted("host", during(0, 2, good("host"), GONE))
+    world = World(host, gone, back, policy=Policy(electrum_servers=1), rates={"host": 1.0})
+    for name in ("s0", "s1"):
+        world.upstreams[name].rest_until = START + REST / 2
+    world.read(readings(100))
+    world.check(readings(100))
+    assert len(world.amounts()) == 100
+    assert world.elapsed < 120
+
+
 def test_one_whose_calls_fail_or_whose_burst_is_spent_gives_its_place_away() -> None:
     made = servers(4)
     made[0].behaviour = GONE

@@ -29,15 +29,17 @@ class Draw:
     def relieve(self, now: float) -> None:
         """Put others in the places of those that are of no use.
 
-        One that cannot be reached rests, but only while another can be asked: where none can, the fault may be at our end.
+        One that cannot be reached rests, but only while another can be asked: where none can, the fault may be at our end, and
+        nobody rests.
         """
         if not self.drawn:
             return
         well = any(each.trusted and not _failing(each, now) for each in self.asked)
-        for each in [each for each in self.asked if each.provider.drawn]:
-            if not well:
+        if all(self._gone(each, now) for each in self.asked):
+            for each in self.drawn:
                 each.rest_until = 0.0
-            elif _unreachable(each, now):
+        for each in [each for each in self.asked if each.provider.drawn]:
+            if well and _unreachable(each, now):
                 each.rest_until = max(each.rest_until, now + REST)
             if self._useless(each, now) and (other := self._fresh(now)):
                 if _failing(each, now) or self._late(each, now):
@@ -67,11 +69,13 @@ class Draw:
         return next((each for each in ready if not self._useless(each, now)), None)
 
     def _useless(self, upstream: Upstream, now: float) -> bool:
-        limiter = upstream.limiter
-        held = max(upstream.rest_until - now, limiter.blocked_until(upstream.least, now) - now - self._patience)
-        spent = limiter.at_once(now) <= max(1.0, limiter.ceiling)
-        gone = _unreachable(upstream, now) or _failing(upstream, now) or self._late(upstream, now)
-        return upstream.trust.out or held > 0 or spent or gone
+        spent = upstream.limiter.at_once(now) <= max(1.0, upstream.limiter.ceiling)
+        return spent or self._gone(upstream, now)
+
+    def _gone(self, upstream: Upstream, now: float) -> bool:
+        held = max(upstream.rest_until, upstream.limiter.blocked_until(upstream.least, now) - self._patience) > now
+        fails = _unreachable(upstream, now) or _failing(upstream, now) or self._late(upstream, now)
+        return upstream.trust.out or held or fails
 
     def _late(self, upstream: Upstream, now: float) -> bool:
         """Whether it has lagged for long, and is not due to be asked for its head."""
