@@ -33,6 +33,7 @@ def test_a_key_is_found_and_never_shown(url: str) -> None:
 def test_a_key_is_found_however_it_is_written() -> None:
     found = secrets("https://h.example/?token=ab%2Fcd+ef%3D")
     assert {"ab/cd ef=", "ab%2Fcd%20ef%3D", "ab%2Fcd+ef%3D"} <= set(found)
+    assert r"ab\/cd ef=" in found, "as some hosts write it into JSON"
     assert "dXNlcjpwYXNzd29yZA==" in secrets("https://user:password@h.example")
 
 

@@ -1,5 +1,6 @@
 """URLs of endpoints: what may be shown of one, which parts are keys, which caller it stands for, and that it has TLS."""
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ def is_private(address: str) -> bool:
 def _forms(key: str) -> Iterator[str]:
     for text in (key, unquote(key)):
         yield from (text, quote(text, safe=""), quote(text), quote_plus(text))
+        inside = json.dumps(text)[1:-1]
+        yield from (inside, inside.replace("/", "\\/"))  # some hosts escape the slash as well (RFC 8259, section 7)
 
 
 def _split(url: str) -> SplitResult | None:
