@@ -248,3 +248,29 @@ def test_a_plan_counts_two_calls_an_address_whatever_the_number_of_tokens(hdscan
     (hdscan.home / "hdscan.toml").write_text('[scan]\ntokens = "held"\n')
     (chain,) = hdscan.json("plan", "--chain", "sol", "--json")["chains"]
     assert 450 < chain["seconds"] < 550, "2,000 calls at the public host's 4 a second"
+
+
+def test_held_tokens_that_are_not_listed_are_shown_apart_until_they_are(hdscan: Hdscan, simulate: Simulate) -> None:
+    hosts = [HostSpec(name=name, chain="sol", protocols=("solana-rpc",), rate=200, burst=90, latency=0.002) for name in "ab"]
+    simulated = simulate(*hosts, chains=(PLAYED_SOL,), addresses=10, funded=0.5)
+    held = {row.address: str(row.amounts["PYUSD"]) for row in simulated.world["sol"].truth() if row.amounts["PYUSD"]}
+    assert hdscan.ok("balances", "--unlisted") == "No tokens are known that are not listed.\n"
+    done = hdscan("scan", HDSCAN_SCAN_TOKENS="held")
+    assert done.code == 0, done.err
+    line = "sol: 1 unlisted token is held, in no total. See them: hdscan balances --unlisted."
+    assert f"{line} List one: hdscan tokens add --chain sol MINT" in done.err
+    rows = hdscan.lines("balances", "--unlisted", "--jsonl")
+    assert {row["address"]: row["amount"] for row in rows} == held
+    assert {(row["chain"], row["contract"], row["scan_id"], row["left_out"]) for row in rows} == {("sol", PYUSD, 1, 0)}
+    assert hdscan.json("balances", "--unlisted", "--json") == rows
+    assert hdscan.ok("balances", "--unlisted", "--csv").startswith("chain,index,path,address,contract,amount,height,")
+    everything, alone = hdscan.ok("balances", "--chain", "sol"), hdscan.ok("balances", "--unlisted")
+    assert alone.startswith("Unlisted tokens, by mint: anybody can name a token, so these are in no total")
+    assert f"\n\n{alone}" in everything
+    assert all(address in alone and amount in alone for address, amount in held.items())
+    assert "Unlisted" not in hdscan.ok("balances", "--asset", "SOL")
+    assert PYUSD not in hdscan.ok("balances", "--jsonl")
+    assert "has no symbol" in hdscan("balances", "--unlisted", "--asset", "SOL").err
+
+    hdscan.ok("tokens", "add", "--chain", "sol", PYUSD, "--symbol", "PYUSD")
+    assert hdscan.ok("balances", "--unlisted", "--jsonl") == ""

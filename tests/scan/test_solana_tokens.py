@@ -4,13 +4,17 @@ from pathlib import Path
 
 import msgspec
 
+from hdscan.app import Wallet
 from hdscan.app.demo import Verdict, compare
+from hdscan.model.chain import Asset
 from hdscan.sim.chains import SOL
 from hdscan.sim.faults import Fault, always
 from hdscan.sim.host import HostSpec
-from tests.scan.stage import host, played, stage
+from tests.scan.stage import Stage, host, played, stage
 
 SPREAD = (msgspec.structs.replace(SOL, auxiliary=True),)
+SPAM = Asset("sol", "SPAM", 6, "2b1kV6DkPAnxd5ixfnxCpjxmKwqjjaYmCZfHsFu24GXo")
+MORE = (msgspec.structs.replace(SPREAD[0], assets=(*SOL.assets, SPAM)),)
 BOTH = ("solana-rpc", "solana-tokens")
 
 
@@ -73,3 +77,52 @@ async def test_accounts_that_a_host_leaves_out_are_contradicted_by_a_second_one(
         await on.scan()
         verdicts = compare(on.world["sol"].truth(), on.wallet.balances("sol"))
         assert verdicts[Verdict.WRONG] == 0
+
+
+def _listing_less(on: Stage) -> Stage:
+    """The same wallet, in whose configuration a token of the world is not listed."""
+    settings = on.wallet.settings
+    return Stage(on.city, Wallet(msgspec.structs.replace(settings, assets={**settings.assets, "sol": SOL.assets})))
+
+
+def _spam(on: Stage) -> dict[str, str]:
+    return {row.address: str(row.amounts["SPAM"]) for row in on.world["sol"].truth() if row.amounts["SPAM"]}
+
+
+def _unlisted(on: Stage) -> dict[str, str]:
+    rows = list(on.wallet.unlisted())
+    assert {row.contract for row in rows} <= {SPAM.contract}
+    return {row.address: row.amount for row in rows}
+
+
+@played
+async def test_tokens_that_are_not_listed_are_found_and_those_that_are_gone_leave(tmp_path: Path) -> None:
+    async with stage(tmp_path, (held("a"), held("b")), played_chains=MORE, addresses=40) as on:
+        with (less := _listing_less(on)).wallet:
+            await less.scan()
+            before = _unlisted(less)
+            assert before == _spam(on)
+            assert {row.asset for row in less.wallet.balances("sol")} == {"SOL", "USDC", "USDT"}
+            row = next(less.wallet.unlisted("sol"))
+            assert row.source in ("a/solana-tokens", "b/solana-tokens")
+            assert row.height is not None
+            on.world.move(0.5)
+            await less.scan()
+            after = _unlisted(less)
+            assert after == _spam(on)
+            assert before.keys() - after.keys(), "something is gone"
+            on.world.move(0.5, 2)
+            on.city.set_faults({name: (always(Fault.TOKENS_FAIL),) for name in "ab"})
+            await less.scan()
+            assert less.result.chains["sol"].unread
+            assert _unlisted(less) == after, "a failed reading takes nothing away"
+
+
+@played
+async def test_a_listed_token_is_none_of_them_whatever_the_scan_asks_for(tmp_path: Path) -> None:
+    async with stage(tmp_path, (held("a"), held("b")), played_chains=MORE, addresses=20) as on:
+        await on.scan()
+        with (less := _listing_less(on)).wallet:
+            assert _unlisted(less) == {}, "it was listed when it was read"
+        await on.scan(assets=("SOL", "USDC"))
+        assert _unlisted(on) == {}

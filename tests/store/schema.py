@@ -170,6 +170,21 @@ dispute = _of_readings("dispute", Column("answers", sa.Text, nullable=False))
 # what failed before a reading ended (JSON list), in the last scan of its chain alone
 attempt = _of_readings("attempt", Column("failed", sa.Text, nullable=False))
 
+# what an address holds of tokens that are not listed (JSON object: contract or mint -> base units), as one reply says; that of
+# the scan before stays beside the latest one, which may be retracted
+unlisted = Table(
+    "unlisted",
+    metadata,
+    Column("address_id", sa.BigInteger, sa.ForeignKey("address.id"), primary_key=True),
+    Column("scan_id", sa.Integer, sa.ForeignKey("scan.id"), primary_key=True),
+    Column("amounts", sa.Text, nullable=False),
+    Column("left_out", sa.BigInteger, nullable=False),
+    Column("height", sa.BigInteger),
+    Column("observed_at", sa.Float(53), nullable=False),
+    Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 memory = Table("memory", metadata, Column("name", sa.Text, primary_key=True), Column("value", sa.LargeBinary, nullable=False))
 
 provider = Table("provider", metadata, Column("name", sa.Text, primary_key=True), Column("status", sa.Text, nullable=False))

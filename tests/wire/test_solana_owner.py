@@ -8,8 +8,8 @@ import pytest
 from solders.pubkey import Pubkey
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.reading import ReadError
-from hdscan.wire.solana_owner import MOST, Holdings, calls, holdings
+from hdscan.model.reading import ReadError, Unlisted
+from hdscan.wire.solana_owner import MOST, MOST_UNLISTED, Holdings, calls, holdings
 
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
@@ -91,3 +91,11 @@ def test_a_name_that_stands_there_twice_is_malformed() -> None:
     raw = bytes(answer(account())).replace(b'"lamports":', b'"lamports":1,"lamports":', 1)
     (found,) = holdings([msgspec.Raw(raw), answer()], [OWNER])
     assert isinstance(found, ReadError)
+
+
+def test_what_is_held_of_other_mints_is_told_apart_and_bounded() -> None:
+    held = Holdings({MINT: 5, WRAPPED: 7, OTHER: 0, SECOND: 2**64 - 1}, 1)
+    assert held.unlisted({MINT}) == Unlisted(tuple(sorted({WRAPPED: 7, SECOND: 2**64 - 1}.items())))
+    assert held.unlisted({MINT, WRAPPED, SECOND}) == Unlisted()
+    spam = Holdings({f"{n:044}": 1 for n in range(MOST_UNLISTED + 3)}, 1).unlisted(())
+    assert (len(spam.amounts), spam.left_out) == (MOST_UNLISTED, 3)

@@ -27,7 +27,17 @@ from hdscan.model.chain import BadLine, Chain
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
 from hdscan.model.forecast import Forecast
-from hdscan.model.scan import AssetTotal, BalanceRow, ChainScan, Gap, ProviderStatus, ScanRequest, ScanResult, Status
+from hdscan.model.scan import (
+    AssetTotal,
+    BalanceRow,
+    ChainScan,
+    Gap,
+    ProviderStatus,
+    ScanRequest,
+    ScanResult,
+    Status,
+    UnlistedRow,
+)
 from hdscan.provider.registry import REGISTRY
 from hdscan.settings import Settings, load
 from hdscan.store import Store
@@ -195,6 +205,10 @@ class Wallet:
     def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Generator[BalanceRow]:
         """Every address and asset in order, with its last known balance, if any."""
         return self.store.balances.rows(chain, asset, funded)
+
+    def unlisted(self, chain: str | None = None) -> Generator[UnlistedRow]:
+        """What addresses hold of tokens that are not listed, as one provider says; in no total."""
+        return self.store.balances.unlisted(chain)
 
     def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
         """Totals per asset and chain, with stale and unread readings apart."""

@@ -11,7 +11,7 @@ from hdscan.app import Wallet
 from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, settings_of
 from hdscan.cli.stdout import Form, form, write_rows
 from hdscan.cli.table import show, table
-from hdscan.cli.text import clean, coins
+from hdscan.cli.text import clean, coins, moment
 from hdscan.model.audit import AuditOutcome
 from hdscan.model.errors import ReadCode
 from hdscan.model.explain import AuditRecord, Explained
@@ -79,7 +79,7 @@ def _parts(row: Explained) -> Iterator[Text | Table | str]:
         for answer in row.audit.answers if row.audit.answers != balance.answers else ():
             yield f"    {_said(answer, balance)}"
     for attempt in row.attempts:
-        yield f"  {attempt.at[:19].replace('T', ' ')}  {attempt.provider}: {clean(attempt.error)} ({attempt.code})"
+        yield f"  {moment(attempt.at)}  {attempt.provider}: {clean(attempt.error)} ({attempt.code})"
     made = table("  provider", "operator", "state", "why")
     for told in row.providers:
         made.add_row(f"  {told.provider}", clean(told.operator), told.state.replace("_", " "), clean(told.why))
@@ -93,7 +93,7 @@ def _state(balance: BalanceRow) -> str:
     if balance.unconfirmed not in (None, "0"):
         held += f", {coins(balance.unconfirmed or 0, balance.decimals)} unconfirmed"
     block = "" if balance.height is None else f" at block {balance.height}"
-    return f"{balance.state}: {held}{block}, {str(balance.observed_at)[:19].replace('T', ' ')}, by {balance.source}"
+    return f"{balance.state}: {held}{block}, {moment(str(balance.observed_at))}, by {balance.source}"
 
 
 def _operators(balance: BalanceRow) -> str:
@@ -103,7 +103,7 @@ def _operators(balance: BalanceRow) -> str:
 
 def _said(answer: Answer, balance: BalanceRow) -> str:
     block = "" if answer.height is None else f" at block {answer.height}"
-    when = answer.observed_at[:19].replace("T", " ")
+    when = moment(answer.observed_at)
     return f"{answer.source} said {coins(answer.amount, balance.decimals)} {clean(balance.asset)}{block}, {when}"
 
 

@@ -14,10 +14,10 @@ from hdscan.app import Wallet
 from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
 from hdscan.cli.table import confirmed_words, show, table, totals_table
-from hdscan.cli.text import STYLES, audit_words, claim_words, clean, coins, duration, state_words
-from hdscan.model.errors import ReadCode
+from hdscan.cli.text import STYLES, audit_words, claim_words, clean, coins, duration, moment, state_words
+from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.recast import recast
-from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderState, ProviderStatus, Status
+from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderState, ProviderStatus, Status, UnlistedRow
 from hdscan.model.tally import Tally
 
 app = typer.Typer(add_completion=False)
@@ -40,6 +40,7 @@ BALANCES_EPILOG = """Examples:
   hdscan balances
   hdscan balances --chain bsc --asset usdt --funded
   hdscan balances --csv > balances.csv
+  hdscan balances --unlisted --jsonl
 
 Totals add what was read; stale amounts stand apart, and unread or disputed readings never count as zero.
 Amounts in JSON and CSV are integers of base units: satoshi, wei, lamport."""
@@ -110,15 +111,23 @@ def balances(
     chain: OneChain = None,
     asset: OneAsset = None,
     funded: Annotated[bool, option("--funded", "", "Only amounts above zero.")] = False,
+    unlisted: Annotated[bool, option("--unlisted", "", "Only tokens that are not listed, by mint (Solana).")] = False,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Show what is held: totals per asset, then the addresses that hold something."""
+    if unlisted and asset is not None:
+        raise InputError("--unlisted does not go with --asset: what is not listed has no symbol")
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
     with _reader(context) as wallet:
         symbol = wallet.symbol(chain, asset)
-        if as_form is Form.TEXT:
+        if unlisted and as_form is not Form.TEXT:
+            write_rows(wallet.unlisted(chain), UnlistedRow, as_form)
+        elif unlisted:
+            if not _show_unlisted(wallet, chain):
+                show("No tokens are known that are not listed.")
+        elif as_form is Form.TEXT:
             _show_balances(wallet, chain, symbol)
         else:
             write_rows(wallet.balances(chain, symbol, funded=funded), BalanceRow, as_form)
@@ -139,6 +148,8 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         show("", made)
     if next(rows, None) is not None:
         show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
+    if symbol is None:
+        _show_unlisted(wallet, chain, "")
     if any(total.stale for total in totals):
         claims = (gap for gap in wallet.gaps(chain) if gap.code == ReadCode.UNCONFIRMED and symbol in (None, gap.asset))
         _show_claims(islice(claims, PAGE), {(total.chain, total.asset): total.decimals for total in totals})
@@ -148,6 +159,25 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
         show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)))
     if unread := sum(total.unread for total in totals):
         show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
+
+
+def _show_unlisted(wallet: Wallet, chain: str | None, *before: str) -> bool:
+    """Show what is held of tokens that are not listed; whether there was anything."""
+    rows = wallet.unlisted(chain)
+    right = ("index", "base units", "block")
+    made = table("chain", "index", "address", "mint", "base units", "block", "read at", "by", right=right)
+    for row in islice(rows, PAGE):
+        height = "" if row.height is None else str(row.height)
+        where = row.chain, str(row.index), row.address, clean(row.contract)
+        made.add_row(*where, row.amount, height, moment(row.observed_at), row.source)
+    if not made.row_count:
+        return False
+    show(*before, "Unlisted tokens, by mint: anybody can name a token, so these are in no total, and one operator's word", made)
+    if next(rows, None) is not None:
+        show("", f"These are the first {PAGE}; all of them: hdscan balances --unlisted --csv (or --jsonl)")
+    if left_out := wallet.store.balances.unlisted_count(chain).left_out:
+        show("", f"{left_out:,} more are left out, where one address holds too many")
+    return True
 
 
 def _show_claims(claims: Iterable[Gap], decimals: Mapping[tuple[str, str], int]) -> None:
@@ -175,7 +205,7 @@ def _cells(row: BalanceRow) -> list[Text | str]:
         pending = coins(row.unconfirmed or 0, row.decimals)
         amount += f" ({'' if pending.startswith('-') else '+'}{pending})"
     unit = row.asset if row.state is BalanceState.READ else f"{row.asset} {row.state}"
-    when = row.observed_at[:19].replace("T", " ") if row.observed_at else ""
+    when = moment(row.observed_at) if row.observed_at else ""
     height = "" if row.height is None else str(row.height)
     operators = Text(str(row.operators), style="yellow" if row.operators < 2 else "")
     return [row.chain, str(row.index), row.address, amount, clean(unit), height, when, operators, ", ".join(_sources(row))]

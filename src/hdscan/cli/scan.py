@@ -112,7 +112,7 @@ def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -
             audits = [f"{name}: {words}" for name, chain in result.chains.items() if (words := audit_words(chain))]
             show(*([words] if (words := confirmed_words(totals)) else []), totals_table(totals), *audits)
     claims = sum(wallet.store.balances.claims(result.scan_id, name) for name, chain in result.chains.items() if chain.unread)
-    for line in [*_unchallenged(wallet, result.chains), *next_steps(result, claims)]:
+    for line in [*_unchallenged(wallet, result.chains), *next_steps(result, claims), *_unlisted(wallet, result.chains)]:
         shown.note(line)
 
 
@@ -120,6 +120,16 @@ def _unchallenged(wallet: Wallet, chains: Iterable[str]) -> Iterator[str]:
     for chain in chains:
         if words := wallet.unchallenged(chain):
             yield f"{chain}: {words}; {SECOND_OPERATOR}"
+
+
+def _unlisted(wallet: Wallet, chains: Iterable[str]) -> Iterator[str]:
+    for chain in chains:
+        if count := wallet.store.balances.unlisted_count(chain).tokens:
+            tokens = f"{count:,} unlisted tokens are" if count > 1 else "1 unlisted token is"
+            yield (
+                f"{chain}: {tokens} held, in no total. See them: hdscan balances --unlisted."
+                f" List one: hdscan tokens add --chain {chain} MINT"
+            )
 
 
 def next_steps(result: ScanResult, claims: int = 0) -> list[str]:

@@ -24,6 +24,11 @@ def coins(base_units: str | int, decimals: int) -> str:
     return ("-" if number < 0 else "") + whole + (f".{fraction}" if fraction else "")
 
 
+def moment(rfc3339: str) -> str:
+    """A time to the second, in UTC."""
+    return rfc3339[:19].replace("T", " ")
+
+
 def claim_words(error: str, decimals: int, asset: str) -> str:
     """Who claims what in the error of an unconfirmed claim, in whole coins, without why nobody could confirm it."""
     claim = error.partition(", and no second operator")[0]

@@ -32,11 +32,19 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         return Kind.NATIVE if self.asset.contract is None else Kind.TOKEN
 
 
+class Unlisted(msgspec.Struct, frozen=True, gc=False):
+    """What an address holds of tokens that are not listed: base units by contract or mint, and how many more were left out."""
+
+    amounts: tuple[tuple[str, int], ...] = ()
+    left_out: int = 0
+
+
 class Balance(msgspec.Struct, frozen=True, gc=False):
     """An amount that a provider stated, in base units (satoshi, wei, lamport, token units).
 
     `height` is the block or slot: exact where the protocol states it in the same reply, otherwise the endpoint's last known
-    tip before the call (the amount is of that block or a later one up to `observed_at`).
+    tip before the call (the amount is of that block or a later one up to `observed_at`). `unlisted` is what the same reply
+    says of other tokens of the address; None where it does not tell.
     """
 
     amount: int
@@ -44,6 +52,7 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
     height: int | None
     observed_at: float  # unix seconds
     source: str  # the provider's name
+    unlisted: Unlisted | None = None
 
 
 class ReadError(msgspec.Struct, frozen=True, gc=False):

@@ -129,6 +129,30 @@ class BalanceRow(msgspec.Struct, frozen=True):
     said_by: tuple[str, ...] = ()  # their providers
 
 
+class UnlistedRow(msgspec.Struct, frozen=True):
+    """What an address holds of a token that is not listed: a line of `balances --unlisted --jsonl`, one provider's word."""
+
+    chain: str
+    index: int
+    path: str | None
+    address: str
+    contract: str  # on Solana the mint
+    amount: str  # base units as a decimal string; nobody was asked how many are one token
+    height: int | None
+    observed_at: str
+    source: str
+    scan_id: int  # that read it
+    left_out: int  # further tokens of the address
+
+
+class UnlistedCount(msgspec.Struct, frozen=True):
+    """How many tokens that are not listed are held, on how many addresses, and how many more of them were left out."""
+
+    tokens: int
+    addresses: int
+    left_out: int
+
+
 class AssetTotal(msgspec.Struct, frozen=True):
     """An asset summed over a chain, and its rows counted by state."""
 

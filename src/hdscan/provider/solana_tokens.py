@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
-from hdscan.model.reading import Kind, ReadError, Reading
+from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.remote import Link
 from hdscan.provider.solana_rpc import SolanaHost
 from hdscan.wire import solana_owner
@@ -25,6 +27,7 @@ class SolanaTokens(SolanaHost):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self.costs_items = True
+        self._listed: frozenset[str] = frozenset()
         self._lone = False  # whether the host refused even two calls in one request
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
@@ -32,7 +35,8 @@ class SolanaTokens(SolanaHost):
         return {kind: max(solana_owner.CALLS, min(size, int(endpoint.rate))) for kind, size in super()._sizes(endpoint).items()}
 
     def know_tokens(self, programs: Mapping[str, str | None]) -> None:
-        """One question answers them all."""
+        """One question answers them all; what is held of others is told beside."""
+        self._listed = frozenset(programs)
         self.by_owner = max(1, len(programs))
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
@@ -41,7 +45,13 @@ class SolanaTokens(SolanaHost):
         held = dict(zip(owners, solana_owner.holdings(await self._answers(calls), owners), strict=True))
         slot = min((each.slot for each in held.values() if not isinstance(each, ReadError)), default=None)
         found = [_units(held[reading.address], reading) for reading in readings]
-        return self.reply(found, slot, None if slot is None else Head(slot))
+        reply = self.reply(found, slot, None if slot is None else Head(slot))
+        rest = {owner: each.unlisted(self._listed) for owner, each in held.items() if not isinstance(each, ReadError)}
+        outcomes = (
+            msgspec.structs.replace(outcome, unlisted=rest[reading.address]) if isinstance(outcome, Balance) else outcome
+            for reading, outcome in zip(readings, reply.outcomes, strict=True)
+        )
+        return msgspec.structs.replace(reply, outcomes=tuple(outcomes))
 
     async def _answers(self, calls: Sequence[Call]) -> list[Answer]:
         """Answers to a batch; where the host refuses even that of one owner, to one call after the other."""

@@ -1,6 +1,7 @@
 """The answers of an audit as they are stored (JSON, amounts as text since they pass every integer) and shown."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -11,8 +12,14 @@ from hdscan.model.times import rfc3339
 
 def encoded(answers: Iterable[Balance]) -> str:
     """Answers as they are stored."""
-    rows = [msgspec.structs.asdict(each) | {"amount": str(each.amount), "unconfirmed": _text(each)} for each in answers]
-    return msgspec.json.encode(rows).decode()
+    return msgspec.json.encode([_row(each) for each in answers]).decode()
+
+
+def _row(answer: Balance) -> dict[str, Any]:
+    """An answer to a reading; what it says of tokens that are not listed answers none."""
+    row = msgspec.structs.asdict(answer) | {"amount": str(answer.amount), "unconfirmed": _text(answer)}
+    del row["unlisted"]
+    return row
 
 
 def decoded(stored: str) -> list[Balance]:

@@ -10,9 +10,9 @@ from hdscan.model.audit import AuditOutcome
 from hdscan.model.errors import ReadCode
 from hdscan.model.explain import AuditRecord, Known, Tried
 from hdscan.model.reading import Attempt
-from hdscan.model.scan import AssetTotal, BalanceRow, Gap
+from hdscan.model.scan import AssetTotal, BalanceRow, Gap, UnlistedCount, UnlistedRow
 from hdscan.model.times import rfc3339
-from hdscan.store import answers, attempts, totals
+from hdscan.store import answers, attempts, totals, unlisted
 from hdscan.store.pages import Pages
 from hdscan.store.rows import ALL, FUNDED, GAPS, balance_row, chosen, gap_row
 
@@ -59,6 +59,17 @@ class Balances(Pages):
             for part in chosen(transaction, chain, None):
                 for row in transaction.execute(query, part.bounds):
                     yield gap_row(part, row)
+
+    def unlisted(self, chain: str | None = None) -> Generator[UnlistedRow]:
+        """What is held of tokens that are not listed, in order of chain, index, contract; streamed."""
+        with self._read() as transaction:
+            for part in chosen(transaction, chain, None):
+                yield from unlisted.rows(transaction, part)
+
+    def unlisted_count(self, chain: str | None = None) -> UnlistedCount:
+        """How many tokens that are not listed are held."""
+        with self._read() as transaction:
+            return unlisted.count(transaction, chosen(transaction, chain, None))
 
     def claims(self, scan_id: int, chain: str) -> int:
         """How many readings of a scan one operator alone says to have changed."""

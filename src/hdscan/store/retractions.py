@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from hdscan.model.audit import AuditOutcome
 from hdscan.model.errors import ReadCode
-from hdscan.store import answers
+from hdscan.store import answers, unlisted
 from hdscan.store.scan_rows import COPIED, DROP_BALANCE, END_AUDIT, END_DISPUTE, ScanRows
 from hdscan.store.transaction import escaped
 
@@ -94,6 +94,7 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
     transaction.executemany(END_AUDIT, votes)  # they prove nothing any more
     transaction.execute(_RESTORE, which)
     transaction.execute(_DROP, which)
+    transaction.execute(unlisted.RETRACT, which)
     transaction.executemany(DROP_BALANCE, changed)
     for statement in (_RESTORE_ONE, END_DISPUTE, END_AUDIT):
         transaction.executemany(statement, again)

@@ -11,7 +11,7 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
-from hdscan.store import addresses, answers, registry
+from hdscan.store import addresses, answers, registry, unlisted
 from hdscan.store.ended import Counted, Ended, Read, Rows
 from hdscan.store.records import COLUMNS, records
 from hdscan.store.transaction import Key, Transaction
@@ -157,12 +157,13 @@ class ScanRows:
             )
 
     def put(self, reads: Mapping[Key, Read], ends: Sequence[tuple[int, int]]) -> None:
-        """Store balances that the scan read within these ranges of address ids; their disputes end."""
+        """Store balances that the scan read within these ranges of address ids, and what came with them; disputes end."""
         transaction = self.transaction
         transaction.executemany(END_DISPUTE, self.found(DISPUTES, reads))
         transaction.executemany(_KEEP_EARLIER, [(low, high, self.id) for low, high in ends])
         early = {(row[0], row[1]): row for row in self.rows(_EARLY, reads)}  # of a chunk that did not end
         transaction.executemany(_PUT_BALANCE, [self._balance(key, read, early.get(key)) for key, read in reads.items()])
+        unlisted.keep(transaction, self.id, reads)
 
     def _balance(self, key: Key, read: Read, early: Any) -> tuple[Any, ...]:
         """The row; who bore a change out earlier in the scan is still among those who said it."""

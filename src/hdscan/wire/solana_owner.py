@@ -5,12 +5,12 @@ left out cannot be noticed.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.reading import ReadError
+from hdscan.model.reading import ReadError, Unlisted
 from hdscan.wire.jsonrpc import Answer, Call
 from hdscan.wire.solana import PROGRAMS, SLICE, Account, Context, account_data, mint_and_owner
 from hdscan.wire.strict import below_63_bits, decode, malformed, refuse_repeats
@@ -18,6 +18,7 @@ from hdscan.wire.words import shown
 
 CALLS = len(PROGRAMS)  # that one owner takes
 MOST = 10_000  # accounts in a reply
+MOST_UNLISTED = 200  # mints of an owner beside the listed ones: anybody can send him more
 UNITS = 2**64  # a mint's supply is less
 
 
@@ -26,6 +27,11 @@ class Holdings(msgspec.Struct, frozen=True):
 
     amounts: Mapping[str, int]
     slot: int
+
+    def unlisted(self, listed: Container[str]) -> Unlisted:
+        """What is held of other mints than these, at most MOST_UNLISTED, the first in the order of their names."""
+        found = sorted((mint, units) for mint, units in self.amounts.items() if units and mint not in listed)
+        return Unlisted(tuple(found[:MOST_UNLISTED]), max(0, len(found) - MOST_UNLISTED))
 
 
 class _Keyed(msgspec.Struct, frozen=True):
