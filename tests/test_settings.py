@@ -364,6 +364,10 @@ def test_a_key_comes_from_the_environment_and_switches_its_endpoint_on(home: Hom
             "[[token]] 1 (X): contract has to be 0x and 40 hexadecimal digits",
         ),
         (
+            TOKEN.format(chain="bsc", symbol="X", contract=f"0x{USDT[2:].swapcase()}"),
+            "[[token]] 1 (X): contract has a wrong EIP-55 checksum (its upper and lower case): mistyped",
+        ),
+        (
             TOKEN.format(chain="sol", symbol="X", contract=MINT[:-3]),
             "[[token]] 1 (X): contract has to be the mint's address, base58 of 32 bytes",
         ),

@@ -6,6 +6,7 @@ import pytest
 
 from hdscan.model.endpoint import Proxy
 from hdscan.settings import show, shown
+from hdscan.settings.proxies import TOP
 from tests.test_settings import CANARY, Home, endpoint, of
 
 TOR = "socks5://127.0.0.1:9050"
@@ -109,7 +110,7 @@ def test_an_onion_service_needs_a_socks_proxy_and_no_tls(home: Home) -> None:
 def test_a_proxy_that_cannot_be_is_refused_without_being_echoed(home: Home, url: str) -> None:
     refusals = [home.refusal(f"proxy = '{url}'\n"), home.refusal(endpoint(proxy=f"'{url}'"))]
     refusals += [home.refusal(endpoint(), HTTPS_PROXY=url)] if "://" in url else []
-    for refusal, what in zip(refusals, ("proxy", "[[endpoint]] 1 (mine): proxy", ""), strict=False):
+    for refusal, what in zip(refusals, (TOP, "[[endpoint]] 1 (mine): proxy", ""), strict=False):
         assert refusal.startswith(f"{what} has to ") or "HTTPS_PROXY has to " in refusal
         assert CANARY not in refusal
 
@@ -122,7 +123,9 @@ def test_a_password_comes_from_outside_and_is_never_shown(home: Home) -> None:
     assert found.proxy == Proxy(f"socks5://me:{CANARY}%40@127.0.0.1:9050", "hdscan.toml")
     assert CANARY not in show(settings) + repr(shown(settings))
     assert f'proxy = "{TOR}"' in show(settings)
-    assert home.refusal(text) == "proxy is off until ME is set in the environment"
+    assert (
+        home.refusal(text) == "proxy (at the top of hdscan.toml, or in HDSCAN_PROXY) is off until ME is set in the environment"
+    )
     row = endpoint(proxy="'socks5://${ME}:${file:none}@127.0.0.1:9050'")
     off = of(home.load(row, ME="me"), "btc")[0]
     assert (off.disabled, off.proxy) == ("off: the file none cannot be read: No such file or directory", None)

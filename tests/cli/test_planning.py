@@ -117,3 +117,10 @@ def test_a_token_of_solana_takes_the_one_key_that_it_takes_once_it_is_proved(hds
     listed = next(each for each in hdscan.json("chains", "--json") if each["chain"] == "sol")
     readings = 1000 * len(listed["assets"])
     assert listed["calls"] == pytest.approx(readings / 99, abs=1)
+
+
+def test_a_chain_that_nobody_serves_leads_to_what_to_do(wallet: Hdscan) -> None:
+    Path(wallet.home / "hdscan.toml").write_text('catalogue = "off"\n')
+    assert "nobody can be asked; see: hdscan doctor" in wallet.ok("plan")
+    assert "add an [[endpoint]] row for btc" in wallet("doctor", "--offline").out
+    assert wallet.ok("providers") == "No host is configured; add an [[endpoint]] row to hdscan.toml\n"

@@ -72,6 +72,15 @@ async def test_it_says_what_it_waits_for(tmp_path: Path) -> None:
 
 
 @played
+async def test_it_says_why_no_host_proves_its_chain_yet(tmp_path: Path) -> None:
+    faults = {"a": [always(Fault.SERVER_ERROR, until=3.0)]}
+    async with stage(tmp_path, (host("a", rate=50),), faults=faults, addresses=40) as on:
+        events = await on.scan()
+    said = {event.waiting for event in of(events, ScanProgress) if event.waiting}
+    assert any(each.startswith("asks its hosts for their chain; a: HTTP 5") for each in said), said
+
+
+@played
 async def test_an_outage_lasts_until_something_is_read(tmp_path: Path) -> None:
     async with stage(tmp_path, (host("a", rate=50),), addresses=40) as on:
         on.city.set_faults({"a": [always(Fault.SERVER_ERROR, since=0.3, until=1.5)]})

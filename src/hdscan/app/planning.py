@@ -189,7 +189,7 @@ def _verdict(found: ChainForecast, now: float, work: Work, unserved: int) -> str
     if not found.readings:
         return "nothing is left to read"
     if not found.providers:
-        return "nobody can be asked; see: hdscan providers"
+        return "nobody can be asked; see: hdscan doctor"
     rest = f"; {unserved:,} readings can be asked of nobody" if unserved else ""
     help_ = f"a key for {found.key.endpoint} makes it {about(found.key.seconds)}" if found.key else ""
     if found.fits and found.seconds is not None:

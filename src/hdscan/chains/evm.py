@@ -10,6 +10,7 @@ from hdscan.chains.keccak import checksummed, keccak256
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ConfigError, InputError
 
+WRONG_CASE = "has a wrong EIP-55 checksum (its upper and lower case): mistyped"
 _NOT_HEX = re.compile(r"[^0-9a-fA-F]")
 
 
@@ -27,12 +28,9 @@ class Evm(ChainFamily):
         """0x and 40 hexadecimal digits in the case of EIP-55; one case throughout is read, too."""
         if not self.form.fullmatch(text):
             raise InputError(_fault(text))
-        body = text[2:]
-        digits = body.lower()
-        address = checksummed(digits)
-        if text != address and body not in (digits, body.upper()):
-            raise InputError("has a wrong EIP-55 checksum (its upper and lower case): mistyped")
-        return address
+        if not _in_case(text):
+            raise InputError(WRONG_CASE)
+        return checksummed(text[2:].lower())
 
     def identity(self, chain_id: int | None, genesis: str | None) -> str:
         if chain_id is None or genesis is not None:
@@ -42,6 +40,8 @@ class Evm(ChainFamily):
     def check_contract(self, text: str) -> None:
         if not self.form.fullmatch(text):
             raise ConfigError("contract has to be 0x and 40 hexadecimal digits")
+        if not _in_case(text):
+            raise ConfigError(f"contract {WRONG_CASE}")
 
     def same_contract(self, one: str, other: str) -> bool:
         """Hexadecimal digits have no case."""
@@ -67,6 +67,12 @@ class Evm(ChainFamily):
 def key_hash(key: bytes) -> bytes:
     """The last 20 bytes of the Keccak-256 of a public key, uncompressed (Ethereum yellow paper, appendix F)."""
     return keccak256(wallycore.ec_public_key_decompress(key)[1:])[12:]
+
+
+def _in_case(text: str) -> bool:
+    """Whether an address is in the case of EIP-55, or in one case throughout."""
+    body = text[2:]
+    return body in (body.lower(), body.upper()) or text == checksummed(body.lower())
 
 
 def _fault(text: str) -> str:

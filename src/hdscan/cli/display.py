@@ -41,7 +41,7 @@ def words(progress: ChainProgress) -> str:
     parts += [f"{progress.unaudited:,} not audited"] if progress.unaudited else []
     if progress.status is Status.RUNNING:
         left = "auditing" if progress.auditing else f"{duration(progress.eta)} left" if progress.eta else None
-        parts += [f"{progress.rate:,.0f}/s", *(each for each in (left, progress.waiting) if each)]
+        parts += [f"{progress.rate:,.0f}/s", *(clean(each) for each in (left, progress.waiting) if each)]
     else:
         parts += [f"{progress.funded:,} addresses funded", f"{progress.requests:,} requests", duration(progress.seconds)]
         parts.append(progress.status.replace("_", " "))
@@ -171,7 +171,7 @@ class Picture:
         if shown:
             parts.append(self._provider_line(shown))
         parts += [
-            Text(f"{each.chain} {each.waiting}", style="dim", no_wrap=True, overflow="ellipsis")
+            Text(f"{each.chain} {clean(each.waiting)}", style="dim", no_wrap=True, overflow="ellipsis")
             for each in self._chains.values()
             if each.waiting
         ]

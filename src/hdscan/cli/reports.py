@@ -258,6 +258,8 @@ def _show_providers(rows: Sequence[ProviderStatus]) -> None:
     """Those that were asked, how many were not, and why each is off or failed last; the same reason once."""
     if asked := [row for row in rows if row.state not in (ProviderState.UNUSED, ProviderState.DISABLED)]:
         show(_provider_table(asked), "")
+    if not rows:
+        show("No host is configured; add an [[endpoint]] row to hdscan.toml")
     unused = Counter(row.chain for row in rows if row.state is ProviderState.UNUSED)
     if unused:
         show("not asked yet: " + ", ".join(f"{count} of {chain}" for chain, count in unused.items()))

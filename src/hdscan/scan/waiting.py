@@ -19,8 +19,10 @@ def waits_for(upstreams: Iterable[Upstream], now: float) -> str | None:
             hosts.setdefault(each.endpoint, []).append(each)
     if not hosts:
         return None
-    if not any(each.trusted for group in hosts.values() for each in group):
-        return "asks its hosts for their chain"
+    every = [each for group in hosts.values() for each in group]
+    if not any(each.trusted for each in every):
+        failed = next((f"; {each.name}: {each.last_error}" for each in every if each.check_failed and each.last_error), "")
+        return f"asks its hosts for their chain{failed}"
     resting = {group[0].name: rest for group in hosts.values() if (rest := _rest(group, now)) is not None}
     if not resting:
         return None

@@ -13,6 +13,7 @@ from hdscan.settings.variables import Expander
 SOCKS = ("socks5://", "socks5h://", "socks://")  # the proxy resolves the names, whichever of these it is called
 PORTS = {"socks5": 1080, "http": 80}
 VARIABLES = {"https": ("HTTPS_PROXY", "ALL_PROXY"), "http": ("HTTP_PROXY", "ALL_PROXY")}  # of other schemes ALL_PROXY
+TOP = "proxy (at the top of hdscan.toml, or in HDSCAN_PROXY)"
 LONGEST = 255  # bytes of a user or password (RFC 1929)
 
 
@@ -27,8 +28,8 @@ class Proxies:
             keys = Expander(environ, cwd)
             url = keys.url(top, "proxy")
             if keys.missing:
-                raise ConfigError(f"proxy is {keys.missing}")
-            self._top = read_proxy(url, "proxy")
+                raise ConfigError(f"{TOP} is {keys.missing}")
+            self._top = read_proxy(url, TOP)
 
     def of(self, url: str, own: str | None) -> Proxy | None:
         """The proxy for a host; `own` is the key of its row.
