@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,5 +92,18 @@ def test_no_operator_sees_the_whole_wallet_and_the_next_scan_asks_others(tmp_pat
                 assert 2 <= len(asked[-1]) <= 4
                 assert max(len(seen(on, name)) for name in on.city.hosts) < 400
             assert len(set().union(*asked)) > 4
+
+    virtual_time.run(asyncio.wait_for(scan(), 3600))
+
+
+def test_those_that_stand_by_give_the_second_word_and_none_bears_itself_out(tmp_path: Path) -> None:
+    async def scan() -> None:
+        hosts = tuple(server(number, burst=60.0, published_burst=50) for number in range(6))
+        async with stage(tmp_path, hosts, addresses=150, electrum_servers=1, request_timeout=15.0) as on:
+            await on.scan()
+            on.assert_all_true()
+            funded = {row.address for row in on.wallet.balances("btc") if row.amount != "0"}
+            heard = Counter(text for name in on.city.hosts for text in seen(on, name))
+            assert min(heard[text] for text in funded) >= 2
 
     virtual_time.run(asyncio.wait_for(scan(), 3600))
