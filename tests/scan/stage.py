@@ -16,7 +16,7 @@ from hdscan.model.endpoint import Endpoint
 from hdscan.model.events import Event, ScanComplete, ScanError, ScanProgress, ScanTokenError
 from hdscan.model.scan import BalanceRow, ProviderStatus, ScanResult
 from hdscan.settings import ScanSettings
-from hdscan.sim.chains import MAINNET, SimChain
+from hdscan.sim.chains import DOGE, LTC, MAINNET, TRON, SimChain
 from hdscan.sim.city import City, Faults
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.judge import named
@@ -42,6 +42,8 @@ FAMILIES = {
     "sol": ("solana-rpc",),
     "tron": ("tron-rpc",),
 }
+
+PLAYED = (*MAINNET, LTC, DOGE, TRON)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -156,13 +158,14 @@ async def stage(
     addresses: int | dict[str, int] = 50,
     scan: ScanSettings = QUICK,
     more: tuple[Endpoint, ...] = (),
-    played_chains: tuple[SimChain, ...] = MAINNET,
+    played_chains: tuple[SimChain, ...] = PLAYED,
     **settings: Any,
 ) -> AsyncIterator[Stage]:
     """Set a stage: `addresses` on every chain that has hosts; `more` are endpoints beside the simulated ones."""
     chains = dict.fromkeys(spec.chain for spec in hosts)
     counts = {chain: addresses if isinstance(addresses, int) else addresses.get(chain, 0) for chain in chains}
-    world = World(seed=11, addresses=counts, funded=0.6, chains=played_chains)
+    played_here = tuple(each for each in played_chains if each.chain.id in counts)
+    world = World(seed=11, addresses=counts, funded=0.6, chains=played_here)
     async with City(world, hosts, faults=faults) as city:
         quick = msgspec.structs.replace(scan, **settings)
         with Wallet(simulated_settings(world, (*city.endpoints, *more), path / "wallet.db", quick)) as wallet:

@@ -29,7 +29,7 @@ async def test_an_audit_asks_another_operator_about_everything(tmp_path: Path) -
         assert on.result.status is Status.COMPLETED
         assert {(c.audited, c.disputed, c.unaudited) for n, c in on.result.chains.items() if n != "btc"} == {(120, 0, 0)}
         assert on.result.chains["btc"].audited == 40
-        for chain in FAMILIES:
+        for chain in on.world.chains:
             for ask, times in on.asked(chain).items():
                 assert times >= 2, ask
         assert on.wallet.store.check() == []

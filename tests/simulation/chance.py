@@ -63,8 +63,20 @@ def scenario(seed: int) -> Scenario:
         bounded=bounded,
     )
     made = replace(made, scan=replace(scan, audit=Random(f"audit/{seed}").choice(("spare", "spare", "off", 30.0))))
+    made = made if bounded else _drawn(Random(f"drawn/{seed}"), made)
     lies = Random(f"lies/{seed}")
     return made if bounded or lies.random() > 0.35 else _lied_to(lies, made)
+
+
+def _drawn(dice: Random, made: Scenario) -> Scenario:
+    """Hosts that grant a burst, and chains of whose hosts only some are asked at a time."""
+    hosts = []
+    drawn = {chain for chain in made.addresses if dice.random() < 0.15}
+    for plan in made.hosts:
+        granted = dice.choice((3, 20, 100)) if dice.random() < 0.2 else 1
+        spec = replace(plan.spec, burst=max(plan.spec.burst, granted), published_burst=granted)
+        hosts.append(replace(plan, spec=spec, drawn=plan.spec.chain in drawn))
+    return replace(made, hosts=tuple(hosts), scan=replace(made.scan, electrum_servers=dice.choice((1, 2, 3))))
 
 
 def _log(dice: Random, low: float, high: float) -> float:

@@ -30,7 +30,7 @@ class HostPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A host, its faults until the world heals, and those that stay `for_good`; times are seconds since its first request.
 
     It refuses connections during `refuses` (seconds since the world began); a connection takes up to `connect` seconds. The
-    faults of `turned` begin when all is played again, and stay too.
+    faults of `turned` begin when all is played again, and stay too. Of those that are `drawn` some are asked at a time.
     """
 
     spec: HostSpec
@@ -42,6 +42,7 @@ class HostPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     per_hour: int | None = None
     turned: tuple[Rule, ...] = ()
     trusted: bool = False
+    drawn: bool = False
 
     @property
     def well(self) -> bool:

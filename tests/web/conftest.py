@@ -142,7 +142,10 @@ def read_reply(connection: socket.socket, method: str = "GET") -> Reply:
         response.begin()
         headers = [(name.lower(), value) for name, value in response.getheaders()]
         endless = response.getheader("content-type", "").startswith("text/event-stream")
-        return Reply(response.status, headers, response.read1() if endless else response.read())
+        body = response.read1() if endless else response.read()
+        while endless and not body.endswith(b"\n\n"):  # an event may come in pieces
+            body += response.read1()
+        return Reply(response.status, headers, body)
 
 
 def settings_of(home: Hdscan) -> Settings:

@@ -274,7 +274,7 @@ def test_what_is_unread_is_asked_again(tmp_path_factory: pytest.TempPathFactory)
     ("body", "code", "says"),
     [
         ({"chains": ["dogecoin"]}, "bad_input", "chain 'dogecoin' is not configured"),
-        ({"assets": ["DOGE"]}, "bad_input", "asset 'DOGE' is not configured"),
+        ({"assets": ["SHIB"]}, "bad_input", "asset 'SHIB' is not configured"),
         ({"chains": ["btc"], "assets": ["USDT"]}, "bad_input", "asset 'USDT' is not configured"),
         ({"restart": True, "retry": True}, "bad_input", "choose one"),
         ({"retry": True, "chains": ["sol"]}, "scan", "sol has no addresses"),
