@@ -533,3 +533,10 @@ def test_of_two_rows_the_smaller_burst_holds() -> None:
     limiter = Limiter(1.0, burst=900)
     limiter.tighten(1.0, (), 100)
     assert limiter.burst == 100
+
+
+def test_a_burst_below_a_second_s_worth_is_not_added_to_it() -> None:
+    limiter = Limiter(4.5, burst=3)
+    assert limiter.at_once(NOW) == 4.5
+    limiter.take(3, NOW)
+    assert limiter.at_once(NOW + 0.4) == pytest.approx(1.8, abs=0.1)

@@ -152,9 +152,14 @@ class Limiter:
         return min((w.room(now) for w in self.windows if w.seconds > above), default=float("inf"))
 
     def at_once(self, now: float) -> float:
-        """How many units may go now: what is left of the burst, or a second's worth; infinite where there is no burst."""
-        left = self.burst - self._outstanding(now)
-        return max(self.ceiling, 1.0, left) if self.most_at_once > 1.0 else float("inf")
+        """How many units may go now: what is left of the burst, a second's worth when nothing of it is taken.
+
+        Infinite where there is no burst.
+        """
+        if self.most_at_once <= 1.0:
+            return float("inf")
+        taken = self._outstanding(now)
+        return max(1.0, self.burst - taken, self.ceiling if taken <= SLACK * self.rate else 0.0)
 
     def announced_at(self, now: float) -> bool:
         """Whether every caller is held now by something that was announced: a Retry-After, a quota, a full window."""
