@@ -54,6 +54,15 @@ def test_where_all_that_are_drawn_are_gone_the_others_are_asked() -> None:
     assert world.elapsed < 10
 
 
+def test_while_one_stands_by_nobody_gives_up() -> None:
+    made = servers(2)
+    made[0].proof = lambda now: CallError(ReadCode.BAD_KEY, "it refuses the key")
+    made[1].costs_items = True
+    world = World(*made, policy=Policy(electrum_servers=1), rates={"s1": 5.0}, bursts={"s1": 3.0}).read(readings(30))
+    world.check(readings(30))
+    assert asked(world) == {"s1"}
+
+
 def test_one_that_lags_or_fails_for_a_while_is_asked_again_where_nobody_takes_its_place() -> None:
     made = servers(4)
     made[0].proof = lambda now: 100 if now > START + 60 else 50

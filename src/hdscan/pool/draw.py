@@ -47,6 +47,7 @@ class Draw:
                 self._standing_by.remove(other)
                 self._standing_by.append(each)
                 self.asked[self.asked.index(each)] = other
+        self.another(frozenset())
 
     def recall(self, endpoints: Collection[str]) -> None:
         """Ask all those of these endpoints again, whatever their number, even those that rest."""
@@ -58,7 +59,7 @@ class Draw:
         self.asked += recalled
 
     def another(self, excluded: Collection[str]) -> None:
-        """Where all that are asked are out or `excluded` (names), ask one more of the others."""
+        """Where all that are asked are out of service or `excluded` (names), ask one more of the others."""
         if all(each.trust.out or each.name in excluded for each in self.asked):
             others = (each for each in self._standing_by if not each.trust.out and each.name not in excluded)
             if (other := min(others, key=lambda each: each.rest_until, default=None)) is not None:
@@ -69,7 +70,8 @@ class Draw:
         return next((each for each in ready if not self._useless(each, now)), None)
 
     def _useless(self, upstream: Upstream, now: float) -> bool:
-        spent = upstream.limiter.at_once(now) <= max(1.0, upstream.limiter.ceiling)
+        limiter = upstream.limiter
+        spent = limiter.at_once(now) <= max(1.0, limiter.ceiling) < limiter.most_at_once
         return spent or self._gone(upstream, now)
 
     def _gone(self, upstream: Upstream, now: float) -> bool:
