@@ -101,8 +101,9 @@ def test_no_width_breaks_a_number_or_an_address(
     monkeypatch.setenv("COLUMNS", str(columns))
     made = table("chain", "address", "readings", right=("readings",))
     made.add_row("btc", "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "1,234,567")
-    show(made)
+    show(made, "", "no line " * 20)
     shown = capsys.readouterr().out
+    assert max(len(line) for line in shown.splitlines() if "no line" in line) <= columns
     assert "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu" in shown
     assert "1,234,567" in shown
 

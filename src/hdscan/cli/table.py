@@ -26,16 +26,16 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 def show(*parts: RenderableType) -> None:
     """Tables and lines for people, to stdout; colours on a terminal only (and not with NO_COLOR).
 
-    A table is wider than the terminal rather than break a number or an address in two.
+    A table, and no line beside it, is wider than the terminal rather than break a number or an address in two.
     """
     console = Console(highlight=False, markup=False, emoji=False)
-    if console.is_terminal:
-        console.width = max([console.width, *(_fit(console, part) for part in parts if isinstance(part, Table))])
-    else:
+    if not console.is_terminal:
         console.width = WIDE
+    lines = console.width
+    console.width = max([lines, *(_fit(console, part) for part in parts if isinstance(part, Table))])
     with console.capture() as capture:
         for part in parts:
-            console.print(part)
+            console.print(part, width=None if isinstance(part, Table) else lines)
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
