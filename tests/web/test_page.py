@@ -66,8 +66,15 @@ def test_a_scan_is_started_watched_through_failures_and_retried(context: Browser
     here.set_faults({"btc-one": (always(Fault.SERVER_ERROR, every=False),), "node": (always(Fault.TOKENS_FAIL),)})
     watched = opened(context, here)
     page = watched.page
+    more = seen(page, "providers-more")
+    expect(more).to_have_text(re.compile(r"Show \d+ more: not asked yet, or off"))
+    expect(seen(page, "provider-row")).to_have_count(0)
+    more.click()
+    expect(seen(page, "provider-row", provider="ankr-eth/evm-rpc")).to_be_visible()
+    more.click()
     seen(page, "start").click()
     expect(chain(page, "btc", "status")).to_have_text("running")
+    expect(seen(page, "provider-row", provider="ankr-eth/evm-rpc")).to_have_count(0)
     expect(seen(page, "provider-row", provider="btc-one").locator('[data-testid="provider-state"]')).to_have_text("open")
     expect(seen(page, "token-error").first).to_contain_text("on bsc")
     read = [int(chain(page, "btc", "read").inner_text())]
@@ -229,7 +236,7 @@ def test_addresses_are_filtered_sorted_and_paged(context: BrowserContext, site: 
 def test_a_hostile_symbol_stays_text(context: BrowserContext, site: Callable[..., Site]) -> None:
     symbol = "<img/src=x/onerror=alert(1)>"
     contract = "0x55d398326f99059fF775485246999027B3197955"
-    toml = f'\n[[token]]\nchain = "bsc"\nsymbol = "{symbol}"\ncontract = "{contract[:-2]}99"\ndecimals = 18\n'
+    toml = f'\n[[token]]\nchain = "bsc"\nsymbol = "{symbol}"\ncontract = "{contract[:-2].lower()}99"\ndecimals = 18\n'
     watched = opened(context, site(BSC, addresses=3, toml=toml))
     page = watched.page
     seen(page, "start").click()

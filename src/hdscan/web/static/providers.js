@@ -6,19 +6,30 @@ import { badge } from "./glyph.js";
 import { clock, count, perSecond, words } from "./format.js";
 import { dispatch, on, store } from "./store.js";
 
+const FEW = 12; // idle providers that are always shown
 const EVERY = 2_000; // ms between refreshes of the counts while a scan runs and the page is visible
 
 class Providers extends HTMLElement {
   connectedCallback() {
     this.body = this.querySelector("tbody");
+    this.more = this.querySelector('[data-testid="providers-more"]');
+    this.more.addEventListener("click", () => {
+      this.all = !this.all;
+      this.draw();
+    });
     on(["state"], () => this.draw());
     document.addEventListener("visibilitychange", () => this.watch());
   }
 
   draw() {
     const { providers, known } = store.state;
-    keyed(this.body, providers, (each) => each.name, make, update);
-    this.querySelector(".scroll").hidden = !providers.length;
+    const busy = providers.filter((each) => each.calls || !["unused", "disabled"].includes(each.state));
+    const idle = providers.length - busy.length;
+    const shown = this.all || idle <= FEW ? providers : busy;
+    keyed(this.body, shown, (each) => each.name, make, update);
+    this.querySelector(".scroll").hidden = !shown.length;
+    this.more.hidden = idle <= FEW;
+    this.more.textContent = this.all ? "Show only those that were asked" : `Show ${count(idle)} more: not asked yet, or off`;
     this.querySelector(".empty").hidden = !known || providers.length > 0;
     this.querySelector(".loading").hidden = known;
     this.watch();
