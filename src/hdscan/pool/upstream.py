@@ -57,7 +57,7 @@ class Upstream:
         self._budget = RetryBudget()
         self._trust = Trust.UNPROVEN
         self._why: str | None = None  # it is not trusted
-        self._untrusted_since: float | None = None  # checks fail, or it was set aside
+        self.untrusted_since: float | None = None  # checks fail, or it was set aside
         self._checking = False
         self._check_at = 0.0
         self.rest_until = 0.0  # see `draw`
@@ -65,7 +65,7 @@ class Upstream:
         self._in_flight = 0
         self._audits_lost = 0
         self._calls = self._ok = self._failed = self._throttled = self._amounts = 0
-        self._last_error: str | None = None
+        self.last_error: str | None = None
 
     @property
     def trust(self) -> Trust:
@@ -78,14 +78,6 @@ class Upstream:
     @property
     def why(self) -> str | None:
         return self._why
-
-    @property
-    def untrusted_since(self) -> float | None:
-        return self._untrusted_since
-
-    @property
-    def last_error(self) -> str | None:
-        return self._last_error
 
     def serves(self, kind: Kind) -> bool:
         return kind in self.breakers
@@ -131,10 +123,10 @@ class Upstream:
         return True
 
     def clear(self) -> None:
-        self._why = self._untrusted_since = None
+        self._why = self.untrusted_since = None
 
     def set_aside(self, why: str, now: float) -> None:
-        self._last_error = why
+        self.last_error = why
         self._check_at = now + min(STALE_RECHECK, self._policy.backoff_max)
         if not self._trust.out and self._trust is not Trust.UNPROVEN:
             self._trust = Trust.LAGGING
@@ -158,8 +150,8 @@ class Upstream:
 
     def _distrust(self, why: str, now: float) -> None:
         self._why = why
-        if self._untrusted_since is None:
-            self._untrusted_since = now
+        if self.untrusted_since is None:
+            self.untrusted_since = now
 
     def begin_check(self, now: float, cost: int = 1) -> None:
         self.limiter.take(cost, now)
@@ -246,12 +238,12 @@ class Upstream:
     def note_error(self, message: str, *, failed: bool = False) -> None:
         """Show this error, and count it where a check or call failed."""
         self._failed += failed
-        self._last_error = message
+        self.last_error = message
 
     def throttle(self, message: str, now: float, wait: float | None, *, quota: bool) -> None:
         """Count and show a throttled check or call, and pause the endpoint for `wait` seconds, if stated."""
         self._throttled += 1
-        self._last_error = message
+        self.last_error = message
         self.limiter.throttled(now, wait, quota=quota)
 
     def overloaded(self, message: str, began: float, now: float) -> bool:
@@ -259,7 +251,7 @@ class Upstream:
         overload = self.limiter.refused(began, now, self._policy.breaker_threshold)
         if overload:
             self._throttled += 1
-            self._last_error = message
+            self.last_error = message
         return overload
 
     def units(self, batch: Sequence[PendingReading]) -> int:
@@ -291,7 +283,7 @@ class Upstream:
             failed=self._failed,
             throttled=self._throttled,
             amounts=self._amounts,
-            last_error=self._why if self._trust.out else self._last_error,
+            last_error=self._why if self._trust.out else self.last_error,
         )
 
     def _state(self, now: float, paused_until: float) -> ProviderState:
