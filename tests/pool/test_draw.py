@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.reading import Balance, Kind
+from hdscan.model.provider import Reply
+from hdscan.model.reading import Balance, Kind, ReadError
 from hdscan.pool.actions import FinalCheckDone
 from hdscan.pool.draw import REST, Draw
 from hdscan.pool.limiter import Limiter
 from hdscan.pool.policy import Policy
 from hdscan.pool.upstream import Upstream
-from tests.pool.virtual import START, Scripted, World, during, failing, good, readings
+from tests.pool.virtual import START, Scripted, World, balance, during, failing, good, readings
 
 GONE = failing(ReadCode.TIMEOUT)
 
@@ -171,6 +172,25 @@ def test_a_question_for_others_is_put_to_one_that_stands_by() -> None:
     world.results.clear()
     world.read(readings(5), excluded=frozenset({"s0", "s1"}))
     assert {result.outcome.source for result in world.results if isinstance(result.outcome, Balance)} == {"s2"}
+
+
+def test_what_none_of_those_asked_can_tell_is_asked_of_those_that_stand_by() -> None:
+    made = servers(6)
+    too_long = ReadError(ReadCode.ITEM_ERROR, "history too large")
+    for each in made[:4]:
+        each.behaviour = lambda asked, now: Reply(
+            tuple(too_long if reading.index == 7 else balance(reading, now, "it") for reading in asked)
+        )
+    world = World(*made, policy=Policy(electrum_servers=2)).read(readings(20))
+    world.check(readings(20))
+    assert not world.unread()
+    assert asked(world) == {"s0", "s1", "s2", "s3", "s4"}
+
+    for each in made:
+        each.behaviour = made[0].behaviour
+    world = World(*made, policy=Policy(electrum_servers=2)).read(readings(20))
+    world.check(readings(20))
+    assert [each.reading.index for each in world.unread()] == [7]
 
 
 def bursts(made: list[Scripted], units: int) -> Mapping[str, float]:

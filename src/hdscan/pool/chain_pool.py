@@ -76,8 +76,6 @@ class ChainPool:
 
         The providers in `excluded` are not asked for them; where no other is left they end as unread.
         """
-        if excluded:
-            self.upstreams.another(excluded)
         refused = self._proofs.refused
         for reading in readings:
             if why := refused.get(reading.asset.contract or ""):

@@ -22,6 +22,7 @@ from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread
 from hdscan.pool.actions import OutageBegan, OutageEnded, Outbox
 from hdscan.pool.outage import Outage
 from hdscan.pool.queue import NO_CAP, Able, PendingReading, WorkQueue
+from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import Upstreams, why_not_asked
 
 PROBE_JOB = -1
@@ -40,6 +41,7 @@ class Completions(msgspec.Struct, eq=False):
     _last_read: Reading | None = None
     _probing: bool = False
     _probed: bool = False  # the last thing that was offered was a probe
+    _others: list[Upstream] = []  # that stood by until what is settled now needed them
 
     def remember(self, reading: Reading) -> None:
         """A reading that was read before: what to ask to see whether any provider is alive."""
@@ -58,6 +60,7 @@ class Completions(msgspec.Struct, eq=False):
     def settle(self, now: float) -> None:
         """End, split or park what no provider can take any more."""
         able = self._upstreams.able(now, self._outage.healed_at)
+        self._others = []
         if self._outage.relieved:
             self._outage.relieved = False
             self._relieve(able, now)
@@ -100,7 +103,8 @@ class Completions(msgspec.Struct, eq=False):
         elif any(able.values()) and not any(
             each.serves(pending.reading.kind) and each.name not in pending.excluded for each in self._upstreams.in_service
         ):
-            self._unread(pending, now, ReadCode.NO_PROVIDER)
+            if not self._ask_another(pending, now):
+                self._unread(pending, now, ReadCode.NO_PROVIDER)
         elif pending.question or (pending.tried and self._alive(pending)):
             self._split_or_end(pending, able, now)
         else:
@@ -134,8 +138,18 @@ class Completions(msgspec.Struct, eq=False):
         if pending.failed_in > 1 and able[pending.reading.kind] - pending.excluded:
             pending.split()
             self._queue.give_back([pending])
-        else:
+        elif not self._ask_another(pending, now):
             self._unread(pending, now, None)
+
+    def _ask_another(self, pending: PendingReading, now: float) -> bool:
+        """Whether one that stood by can be asked for what nobody else can tell."""
+        kind, closed_to = pending.reading.kind, pending.tried | pending.excluded
+        if not any(each.serves(kind) and each.name not in closed_to for each in self._others):
+            if (other := self._upstreams.another(kind, closed_to, now)) is None:
+                return False
+            self._others.append(other)
+        self._queue.give_back([pending])
+        return True
 
     def _probe(self, parked: list[PendingReading]) -> PendingReading | None:
         reading = self._last_read

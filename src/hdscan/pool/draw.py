@@ -6,6 +6,7 @@ spent its burst gives its place to another.
 
 from collections.abc import Callable, Collection, Sequence
 
+from hdscan.model.reading import Kind
 from hdscan.pool.breaker import State
 from hdscan.pool.effects import Trust
 from hdscan.pool.upstream import Upstream
@@ -47,7 +48,10 @@ class Draw:
                 self._standing_by.remove(other)
                 self._standing_by.append(each)
                 self.asked[self.asked.index(each)] = other
-        self.another(frozenset())
+        if all(each.trust.out for each in self.asked):
+            others = (each for each in self._standing_by if not each.trust.out)
+            if (other := min(others, key=lambda each: each.rest_until, default=None)) is not None:
+                self.recall([other.endpoint])
 
     def recall(self, endpoints: Collection[str]) -> None:
         """Ask all those of these endpoints again, whatever their number, even those that rest."""
@@ -58,12 +62,15 @@ class Draw:
         self._standing_by = [each for each in self._standing_by if each not in recalled]
         self.asked += recalled
 
-    def another(self, excluded: Collection[str]) -> None:
-        """Where all that are asked are out of service or `excluded` (names), ask one more of the others."""
-        if all(each.trust.out or each.name in excluded for each in self.asked):
-            others = (each for each in self._standing_by if not each.trust.out and each.name not in excluded)
-            if (other := min(others, key=lambda each: each.rest_until, default=None)) is not None:
-                self.recall([other.endpoint])
+    def another(self, kind: Kind, but: Collection[str], now: float) -> Upstream | None:
+        """Ask one more, for readings of a kind and of none of these names."""
+        others = (
+            each for each in self._standing_by if each.serves(kind) and each.name not in but and not self._gone(each, now)
+        )
+        if (other := next(others, None)) is not None:
+            self._standing_by.remove(other)
+            self.asked.append(other)
+        return other
 
     def _fresh(self, now: float) -> Upstream | None:
         ready = (each for each in self._standing_by if each.limiter.at_once(now) >= min(FRESH, each.limiter.burst / 2))

@@ -53,9 +53,9 @@ class Upstreams:
         """Ask all those of these endpoints again."""
         self._draw.recall(endpoints)
 
-    def another(self, excluded: Collection[str]) -> None:
-        """Have one more asked where all that are asked are out or `excluded` (names)."""
-        self._draw.another(excluded)
+    def another(self, kind: Kind, but: Collection[str], now: float) -> Upstream | None:
+        """One that stood by and is asked from now on, for readings of a kind and of none of these names; None without one."""
+        return self._draw.another(kind, but, now)
 
     @property
     def in_service(self) -> list[Upstream]:
