@@ -18,19 +18,22 @@ def funded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Solana, l
         yield solana, *fund(solana)
 
 
+def configured(solana: Solana) -> list[str]:
+    """The node as the chain, with all its mints: of one with another genesis, which it has at every start, none is built in."""
+    tokens = {symbol: str(mint) for symbol, (mint, _) in solana.mints.items()}
+    return [
+        row("chain", id="sol", family="solana", symbol="SOL", genesis=ask(solana.url, "getGenesisHash")),
+        *(row("token", chain="sol", symbol=symbol, contract=mint, decimals=6) for symbol, mint in tokens.items()),
+        row("endpoint", name="surfpool", chain="sol", protocol="solana-rpc", url=solana.url, rate=1000.0),
+    ]
+
+
 @pytest.mark.parametrize("commitment", ["finalized", "confirmed"])
 def test_every_balance_is_what_the_node_says(
     funded: tuple[Solana, list[str], dict[Key, int]], tmp_path: Path, commitment: str
 ) -> None:
     async def run() -> None:
-        genesis = ask(solana.url, "getGenesisHash")  # another at every start
-        mint, _ = solana.mints["T22"]
-        rows = [
-            row("chain", id="sol", family="solana", symbol="SOL", genesis=genesis),
-            row("token", chain="sol", symbol="T22", contract=str(mint), decimals=6),
-            row("endpoint", name="surfpool", chain="sol", protocol="solana-rpc", url=solana.url, rate=1000.0),
-        ]
-        async with wallet_on(tmp_path, "sol", rows, addresses, f'[scan]\ncommitment = "{commitment}"') as wallet:
+        async with wallet_on(tmp_path, "sol", configured(solana), addresses, f'[scan]\ncommitment = "{commitment}"') as wallet:
             seconds = await scan(wallet)
             said = solana.stated(addresses)
             assert said == {key: given.get(key, 0) for key in said}, "the transactions did something else"
@@ -45,14 +48,8 @@ def test_every_token_account_is_read(funded: tuple[Solana, list[str], dict[Key, 
     """Beside the associated ones, those at addresses of their own; surfpool takes no batches."""
 
     async def run() -> None:
-        mint, _ = solana.mints["T22"]
-        rows = [
-            row("chain", id="sol", family="solana", symbol="SOL", genesis=ask(solana.url, "getGenesisHash")),
-            row("token", chain="sol", symbol="T22", contract=str(mint), decimals=6),
-            row("endpoint", name="surfpool", chain="sol", protocol="solana-rpc", url=solana.url, rate=1000.0),
-        ]
         top = '[scan]\ncommitment = "confirmed"\ntokens = "held"'
-        async with wallet_on(tmp_path, "sol", rows, map(str, owners), top) as wallet:
+        async with wallet_on(tmp_path, "sol", configured(solana), map(str, owners), top) as wallet:
             seconds = await scan(wallet)
             said = solana.stated(list(map(str, owners)))
             assert said == {key: given.get(key, 0) for key in said}, "the transactions did something else"
