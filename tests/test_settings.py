@@ -251,6 +251,8 @@ def test_a_chain_row_keeps_what_is_built_in_for_that_chain_unless_it_is_another_
     assert not other.chains["arbitrum"].canaries
     assert other.assets["arbitrum"] == (Asset("arbitrum", "ETH", 18),)
     assert not of(other, "arbitrum")
+    local = home.load('[[chain]]\nid = "sol"\nfamily = "solana"\nsymbol = "SOL"\ngenesis = "%s"\n' % ("1" * 32))
+    assert local.assets["sol"] == built_in.assets["sol"]
 
 
 def test_rows_of_the_other_network_are_left_out(home: Home) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from hdscan.chains import FAMILIES, family_of
-from hdscan.model.chain import Asset, Chain, Network
+from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
 from hdscan.model.protocol import PROTOCOLS, SOLANA_RPC, SOLANA_TOKENS, Protocol
@@ -115,7 +115,8 @@ class Register(msgspec.Struct):
     def _forget(self, chain: str) -> None:
         """It is another chain than before: what is known of that one's tokens, addresses and hosts is not about it."""
         self.canaries.pop(chain, None)
-        self.tokens.pop(chain, None)
+        if self.chains[chain].family is not Family.SOLANA:  # a local cluster has a genesis of its own and mainnet's mints
+            self.tokens.pop(chain, None)
         self.endpoints = {name: each for name, each in self.endpoints.items() if each.chain != chain}
 
     def _chain(self, row: ChainRow) -> Chain:
