@@ -45,7 +45,7 @@ def test_all_accounts_of_a_mint_are_added_at_the_earlier_slot() -> None:
         account(units=2**63),
         account(SECOND, units=7),
         account(OTHER, WRAPPED),
-        of_2022=(account(mint=OTHER, program=TOKEN_2022),),
+        of_2022=(account(MINT, mint=OTHER, program=TOKEN_2022),),
     )
     assert found == Holdings({MINT: 2**63 + 7, WRAPPED: 5, OTHER: 5}, 399_999_999)
 
@@ -79,6 +79,12 @@ def test_one_account_of_another_owner_spoils_every_answer() -> None:
     with pytest.raises(CallError, match="names another owner") as raised:
         holdings(answers, [OTHER, OWNER])
     assert raised.value.fault is ReadCode.MALFORMED
+
+
+def test_an_account_is_of_one_program_only() -> None:
+    found = read(account(), of_2022=(account(program=TOKEN_2022),))
+    assert isinstance(found, ReadError)
+    assert "twice" in found.message
 
 
 def test_an_error_of_one_program_is_that_owners_alone() -> None:

@@ -68,12 +68,13 @@ class _Misplaced(CallError):
 
 def _holdings(answers: Sequence[Answer], owner: str) -> Holdings | ReadError:
     amounts: Counter[str] = Counter()
+    named: set[str] = set()
     slots = []
     for program, answer in zip(PROGRAMS, answers, strict=True):
         if isinstance(answer, ReadError):
             return answer
         try:
-            slots.append(_add(amounts, answer, owner, program))
+            slots.append(_add(amounts, named, answer, owner, program))
         except _Misplaced:
             raise
         except CallError as error:
@@ -81,15 +82,17 @@ def _holdings(answers: Sequence[Answer], owner: str) -> Holdings | ReadError:
     return Holdings(amounts, min(slots))
 
 
-def _add(amounts: Counter[str], answer: msgspec.Raw, owner: str, program: str) -> int:
-    """Add what one answer states, and return its slot."""
+def _add(amounts: Counter[str], named: set[str], answer: msgspec.Raw, owner: str, program: str) -> int:
+    """Add what one answer states, and the accounts that it names; return its slot."""
     reply = decode(_accounts, answer, "the result")
     count = len(reply.value)
     names = dict.fromkeys((b'"pubkey"', b'"account"', b'"lamports"', b'"owner"', b'"data"'), count)
     refuse_repeats(bytes(answer), names | {b'"value"': 1, b'"slot"': 1})
     if count > MOST:
         raise malformed(f"{count} token accounts of one owner")
-    if len({each.pubkey for each in reply.value}) < count:
+    before = len(named)
+    named |= {each.pubkey for each in reply.value}
+    if len(named) < before + count:
         raise malformed("a token account stands there twice")
     for each in reply.value:
         if each.account.owner != program:
