@@ -26,3 +26,11 @@ def test_two_hosts_have_nobody_to_judge_them_and_need_not_wait() -> None:
     quick = Scripted("quick", good("quick"), latency=0.1)
     World(slow, quick).read(readings(20))
     assert quick.asked[0][0] - START < 0.2
+
+
+def test_one_whose_rate_keeps_it_from_naming_its_head_in_time_is_not_waited_for() -> None:
+    rare = Scripted("rare", good("rare"), prove=lambda now: None, latency=0.1)
+    peers = [Scripted(name, good(name, 500), prove=lambda now: 500, latency=0.1) for name in ("p", "q")]
+    world = World(rare, *peers, rates={"rare": 0.1, "p": 100.0, "q": 100.0}).read(readings(100))
+    world.check(readings(100))
+    assert min(peers[0].asked[0][0], peers[1].asked[0][0]) - START < 0.5

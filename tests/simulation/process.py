@@ -53,7 +53,8 @@ class Process:
             for upstream in upstreams:
                 end = End()
                 upstream.provider = Observed(upstream, self.watch, self.loop.time, end)
-                upstream.provider.drawn = life.sites[upstream.name.split("/")[0]].plan.drawn
+                plan = life.sites[upstream.name.split("/")[0]].plan
+                upstream.provider.drawn = plan.drawn and not plan.trusted
                 for kind in upstream.breakers:
                     upstream.breakers[kind] = WatchedBreaker(
                         pool_policy, f"{upstream.name} {kind}", upstream.provider.chain, self.watch, end, offset

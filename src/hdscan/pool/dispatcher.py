@@ -76,10 +76,14 @@ class Dispatcher(msgspec.Struct, eq=False):
             self._began = now
         service = self._upstreams.in_service
         judged = len({upstream.endpoint for upstream in service}) >= JUDGED
-        waited_for = [each for each in service if self._watch.at(each.endpoint).height is None and not each.check_failed]
+        ends = self._began + INTRODUCTION
         known = len({each.endpoint for each in service if self._watch.at(each.endpoint).height is not None})
-        silent = any(not each.provider.drawn or known < JUDGED for each in waited_for)
-        return self._began + INTRODUCTION if judged and silent else now
+        silent = any(
+            (known < JUDGED or not each.provider.drawn) and not each.check_failed and each.limiter.ready_at(1, now) < ends
+            for each in service
+            if self._watch.at(each.endpoint).height is None
+        )
+        return ends if judged and silent else now
 
     def gathers_until(self, now: float) -> float:
         """Until when a call that takes as long however much it reads waits for more."""
