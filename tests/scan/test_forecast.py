@@ -21,7 +21,7 @@ def upstream(
     name: str, rate: float = 10.0, windows: Sequence[tuple[float, int]] = (), burst: float = 1.0, **made: object
 ) -> Upstream:
     given = {"capacity": 1, "methods": NATIVE, **made}
-    return Upstream(Scripted(name, good(name), **given), "scripted", Limiter(rate, windows, burst), Policy())  # type: ignore[arg-type]
+    return Upstream(Scripted(name, good(name), **given), "scripted", Limiter(rate, windows, burst), Policy())  # type: ignore[arg-type] # keywords
 
 
 def play(

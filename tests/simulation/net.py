@@ -274,7 +274,7 @@ class InProcess:
         """Refuse: no host of these worlds speaks in lines."""
         raise AssertionError(f"{endpoint.name} is not dialled in these worlds")
 
-    async def send(self, endpoint: Endpoint, request: http.Request, sent=None) -> http.Response:  # type: ignore[no-untyped-def]
+    async def send(self, endpoint: Endpoint, request: http.Request, sent=None) -> http.Response:  # type: ignore[no-untyped-def] # a stub
         """Exchange a request for its reply, or for the CallError that AioTransport makes of what happened."""
         site, loop = self._sites[endpoint.url], asyncio.get_running_loop()
         began = now = loop.time()

@@ -125,8 +125,8 @@ def test_an_address_that_is_left_out_is_no_zero_and_its_neighbours_are_read() ->
         json.dumps(GOOD).replace('"block_height"', '"height"').encode(),
         changed(SAVED, final_balance=-1),
         changed(SAVED, final_balance=1000.0),  # type: ignore[arg-type] # what a host may send
-        changed(SAVED, final_balance="1000"),  # type: ignore[arg-type]
-        changed(SAVED, final_balance=None),  # type: ignore[arg-type]
+        changed(SAVED, final_balance="1000"),  # type: ignore[arg-type] # likewise
+        changed(SAVED, final_balance=None),  # type: ignore[arg-type] # likewise
         {**GOOD, "final_balance": 0},
         json.dumps(GOOD).replace('"n_tx": 0', '"n_tx": 5, "n_tx": 0').encode(),
         json.dumps(GOOD).replace('"block_height"', '"block_height": 1, "block_height"').encode(),
