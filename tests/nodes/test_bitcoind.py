@@ -121,24 +121,20 @@ def until(found: Callable[[], bool]) -> None:
 def test_a_pass_that_somebody_aborts_is_no_zero_and_is_made_again(bitcoin: Bitcoin, tmp_path: Path) -> None:
     """A pass over enough outputs to be aborted: the node looks whether it should after every 8,192."""
     crowd(bitcoin, 6)
-    done, aborted = threading.Event(), list[bool]()
+    said = "the pass over the unspent outputs was aborted"
 
-    def other() -> None:
-        while not done.is_set() and sum(aborted) < 20:  # the first of a pass come before it has begun to read
-            aborted.append(bitcoin("scantxoutset", "abort"))
+    async def abort(wallet: Wallet) -> None:
+        while node_of(wallet).last_error != said:  # the first of a pass come before it has begun to read
+            await asyncio.to_thread(bitcoin, "scantxoutset", "abort")
 
     async def run() -> None:
         top = REGTEST + "[scan]\nbackoff_base = 0.1\nbackoff_max = 0.5\nbreaker_cooldown = 0.5"
         async with wallet_on(tmp_path, "btc", [CHAIN, own(bitcoin.url)], bitcoin.addresses, top) as wallet:
-            thread = threading.Thread(target=other)
-            thread.start()
-            try:
-                seconds = await scan(wallet)
-            finally:
-                done.set()
-                thread.join()
+            other = asyncio.create_task(abort(wallet))
+            seconds = await scan(wallet)
+            other.cancel()
             compare("bitcoind", "bitcoind, aborted", seconds, wallet.balances("btc"), of(bitcoin))
-            assert node_of(wallet).last_error == "the pass over the unspent outputs was aborted"
+            assert node_of(wallet).last_error == said
 
     asyncio.run(run())
 

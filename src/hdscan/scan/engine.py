@@ -109,7 +109,7 @@ class Engine:
                 seed=int(self._jitter() * 2**53),
             )
             memory = await thread(self._store.runtime.load)
-            self._fleet.restore(memory, self._clock())
+            self._fleet.restore(memory, self._clock(), rests=not plan.retry)
             due = [each for each in plan.chains if each.status.resumable or (plan.retry and (plan.audit or to_retry(each)))]
             for record in due:
                 self._scanners[record.chain] = await self._scanner(record, thread, memory, alone=len(due) == 1)

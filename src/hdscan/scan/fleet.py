@@ -46,13 +46,14 @@ class Fleet(msgspec.Struct, frozen=True):
         memory |= {f"{TOKEN}{chain}:{at}": facts for chain, tokens in self.proved.items() for at, facts in tokens.items()}
         return {name: msgspec.json.encode(value) for name, value in memory.items()}
 
-    def restore(self, memory: Mapping[str, bytes], now: float) -> None:
-        """Resume with what an earlier process learned."""
+    def restore(self, memory: Mapping[str, bytes], now: float, *, rests: bool = True) -> None:
+        """Resume with what an earlier process learned; without `rests` those that could not be reached are tried again."""
         for name, limiter in self.limiters.items():
             if limits := remembered(memory, name, LimiterMemory):
                 limiter.restore(limits, now)
         for each in self._drawn():
-            each.rest_until = min(remembered(memory, f"{RESTS}{each.name}", float) or 0.0, now + REST)
+            until = remembered(memory, f"{RESTS}{each.name}", float) if rests else None
+            each.rest_until = min(until or 0.0, now + REST)
         for name, size in self._sizes():
             if learned := remembered(memory, name, BatchMemory):
                 size.restore(learned, now)
