@@ -4,7 +4,7 @@ import platform
 import sys
 from pathlib import Path
 
-WIDTHS = (44, 20, 20, 26)
+WIDTHS = (48, 22, 20, 26)
 _printed: list[str] = []
 
 
