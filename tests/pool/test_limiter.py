@@ -540,3 +540,10 @@ def test_a_burst_below_a_second_s_worth_is_not_added_to_it() -> None:
     assert limiter.at_once(NOW) == 4.5
     limiter.take(3, NOW)
     assert limiter.at_once(NOW + 0.4) == pytest.approx(1.8, abs=0.1)
+
+
+def test_a_refusal_gives_nothing_of_a_burst_back() -> None:
+    limiter = Limiter(2.0, burst=3)
+    limiter.take(3, NOW)
+    limiter.throttled(NOW, 0.0)
+    assert limiter.ready_at(1, NOW) >= NOW + 0.9 - SLACK

@@ -257,7 +257,7 @@ class Limiter:
     def _cut(self, now: float) -> None:
         if self.burst > 1.0 and (taken := self._outstanding(now)) > max(1.0, self.ceiling):
             self.burst = max(1.0, min(self.burst, taken) * CUT)  # that many at once were too many; the rate was not
-            self._next_at = now + self.burst / self.rate
+            self._next_at = max(self._next_at, now + self.burst / self.rate)
             return
         self._grown_at = now
         self._refused_rate = self.rate
