@@ -2,6 +2,9 @@
 
 import argparse
 import gc
+import logging
+
+import structlog
 
 from bench import (
     ceiling,
@@ -33,6 +36,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="sizes so small that the figures mean nothing")
     given = parser.parse_args()
     gc.freeze()  # what is imported is no garbage to look through: neither for hdscan nor for its peers
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # faults are warned of
     table.heading()
     for name in given.names or MEASUREMENTS:
         before = table.printed()
