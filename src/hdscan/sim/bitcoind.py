@@ -12,7 +12,7 @@ import msgspec
 from hdscan.sim.family import script
 from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
-from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope, refuse_all
+from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope, refusal
 from hdscan.sim.speaker import Answer, Call, Speaker
 from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld
@@ -48,8 +48,8 @@ class Bitcoind(Speaker):
         if trouble.fault is Fault.BUSY_TEXT:
             return OVERLOADED
         errors = {Fault.ERROR_OBJECT: WARMUP, Fault.NODE_STATE: UNREADABLE if call.asks else None}
-        error = errors.get(trouble.fault) if trouble.fault else None
-        return None if error is None or call.work.error else Answer(refuse_all(call.work, error))
+        body = refusal(call.work, errors.get(trouble.fault) if trouble.fault else None)
+        return None if body is None else Answer(body)
 
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         envelope: Envelope = call.work

@@ -11,7 +11,7 @@ from hdscan.model.chain import Chain
 from hdscan.sim.family import script
 from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
-from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope, refuse_all
+from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope, refusal
 from hdscan.sim.lines import NOTICE
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
@@ -52,8 +52,8 @@ class Electrum(Speaker):
 
     def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
         errors = {Fault.ERROR_OBJECT: DAEMON, Fault.BUSY_TEXT: BUSY, Fault.NODE_STATE: STATELESS if call.asks else None}
-        error = errors.get(trouble.fault) if trouble.fault else None
-        return None if error is None or call.work.error else Answer(refuse_all(call.work, error))
+        body = refusal(call.work, errors.get(trouble.fault) if trouble.fault else None)
+        return None if body is None else Answer(body)
 
     def answer(self, call: Call, view: View, trouble: Trouble) -> Answer:
         envelope: Envelope = call.work

@@ -70,6 +70,11 @@ def refuse_all(envelope: Envelope, error: RpcError) -> bytes:
     return close_envelope(envelope, [error] * len(envelope.requests))
 
 
+def refusal(envelope: Envelope, error: RpcError | None) -> bytes | None:
+    """Write this error for every request; None where there is none, or the requests are broken themselves."""
+    return None if error is None or envelope.error else refuse_all(envelope, error)
+
+
 def close_envelope(envelope: Envelope, results: list[Any], fault: Fault | None = None, hit: Container[int] = ()) -> bytes:
     """Write the reply: a result or RpcError per request, spoiled at the positions `hit`."""
     replies = []

@@ -44,6 +44,6 @@ def description() -> OpenAPIConfig:
         security=[{"bearer": []}],
         use_handler_docstrings=True,
     )
-    # not an OpenAPIController, which serves those pages and errors in HTML; set late, as the constructor warns about it
-    config.openapi_controller = Described  # type: ignore[assignment]
+    # set late, as the constructor warns about it
+    config.openapi_controller = Described  # type: ignore[assignment] # an OpenAPIController serves pages, and errors in HTML
     return config

@@ -24,8 +24,7 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def text(self) -> bytes:
-        # the library ships this function without types
-        return bytes(generate_latest(self._registry))  # type: ignore[no-untyped-call]
+        return bytes(generate_latest(self._registry))  # type: ignore[no-untyped-call] # the library ships it without types
 
     def describe(self) -> list[Metric]:
         """Nothing: `collect` names the metrics."""

@@ -44,8 +44,7 @@ class Connection(H11Protocol):
     timeouts = TIMEOUTS
     _deadline: asyncio.TimerHandle | None = None
 
-    # the base class narrows asyncio.BaseTransport in the same way
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class does
         """Start the deadline; abort above the limit, since an EventSource never reconnects after a 503."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "abort": transport.abort}
@@ -153,7 +152,7 @@ async def serve(
         guard = Guard(make_app(wallet, hub, scans), access, port, binding.names, timeouts)
         async with listening(guard, listener, timeouts) as server:
             server.ended.add_done_callback(lambda _: until.set())
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 a link needs an address
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a link needs an address
             name = f"[{host}]" if ":" in host else host
             ready(f"http://{name}:{port}/?code={access.code}")
             try:
