@@ -17,7 +17,17 @@ class Kind(StrEnum):
 
     NATIVE = "native"
     TOKEN = "token"
-    MIXED = "mixed"
+    MIXED = "mixed"  # native coin and tokens
+    USE = "use"  # how many transactions an address has had
+
+
+def use_of(chain: str) -> Asset:
+    """What a reading of an address's use asks for: like a token without a contract, whose amount is the number of transactions.
+
+    The number may be a lower bound (an EVM nonce counts those sent, Solana says 1): above zero the address is used, at zero it
+    is not. It is never stored as a balance.
+    """
+    return Asset(chain, "use", 0, contract="")
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -29,7 +39,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def kind(self) -> Kind:
-        return Kind.NATIVE if self.asset.contract is None else Kind.TOKEN
+        contract = self.asset.contract
+        return Kind.NATIVE if contract is None else Kind.TOKEN if contract else Kind.USE
 
 
 class Unlisted(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +55,8 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
 
     `height` is the block or slot: exact where the protocol states it in the same reply, otherwise the endpoint's last known
     tip before the call (the amount is of that block or a later one up to `observed_at`). `unlisted` is what the same reply
-    says of other tokens of the address; None where it does not tell.
+    says of other tokens of the address; None where it does not tell. `used` is whether the address ever had a transaction, as
+    the same reply says; None where it does not tell (an amount above zero tells by itself, see `is_used`).
     """
 
     amount: int
@@ -53,6 +65,12 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
     observed_at: float  # unix seconds
     source: str  # the provider's name
     unlisted: Unlisted | None = None
+    used: bool | None = None
+
+    @property
+    def is_used(self) -> bool | None:
+        """Whether the address ever had a transaction, None where that is not known; what holds or held something, did."""
+        return True if self.amount or self.unconfirmed else self.used
 
 
 class ReadError(msgspec.Struct, frozen=True, gc=False):
