@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from hdscan.model.chain import BadLine
+
 GAP = 20  # consecutive unused addresses that end a branch (BIP-44)
 
 
@@ -72,6 +74,64 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     listed: tuple[Listed, ...] = ()
     labels: tuple[Label, ...] = ()
     said: tuple[str, ...] = ()
+
+
+class BranchStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a branch begins: its first address is to be compared with what the wallet itself shows."""
+
+    chain: str
+    role: Role
+    style: str
+    account: int
+    path: str | None
+    first: str | None  # None for one that is dormant
+    addresses: int  # given at once
+    kept: bool  # whether more addresses can be derived
+    dormant: bool
+
+
+def start_of(branch: Branch) -> BranchStart:
+    """What is shown of a branch that a source describes; never what it is derived from."""
+    return BranchStart(
+        chain=branch.chain,
+        role=branch.role,
+        style=branch.style,
+        account=branch.account,
+        path=branch.path,
+        first=next(iter(branch.addresses), None),
+        addresses=len(branch.addresses),
+        kept=branch.source is not None,
+        dormant=branch.dormant,
+    )
+
+
+class AddedWallet(msgspec.Struct, frozen=True, kw_only=True):
+    """A wallet that was added or extended: what `add --json` prints.
+
+    `added` and `known` count its addresses on each chain: those new to the database, and those that it had. `bad` are the lines
+    of a list without a usable address, and unless they are skipped nothing was added where there are any.
+    """
+
+    name: str
+    kind: WalletKind
+    what: str  # what the source was taken for
+    chains: tuple[str, ...]
+    added: int
+    known: int
+    said: tuple[str, ...] = ()  # what was decided for want of knowing, a sentence each
+    bad: tuple[BadLine, ...] = ()
+    branches: tuple[BranchStart, ...] = ()
+
+
+class AddressRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An address: a line of `addresses --jsonl`; `index` is its number on its chain, None where it is not stored."""
+
+    chain: str
+    index: int | None
+    path: str | None
+    address: str
+    label: str | None = None
+    wallets: tuple[str, ...] = ()
 
 
 class BranchRow(msgspec.Struct, frozen=True, kw_only=True):
