@@ -1,5 +1,6 @@
 """Wallets: named sources of addresses, as they are recognised, stored and shown."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -71,7 +72,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None  # that the source gives it
     what: str  # what the source was taken for, as in "a Coldcard export", "an extended public key (zpub)"
     branches: tuple[Branch, ...] = ()
-    listed: tuple[Listed, ...] = ()
+    listed: Iterable[Listed] = ()  # read once, as it may come from a file of a million lines
     labels: tuple[Label, ...] = ()
     said: tuple[str, ...] = ()
 
