@@ -86,16 +86,18 @@ def _outcomes(found: Iterable[object]) -> str:
 
 
 def _esplora_balance(reply: Response) -> str:
-    found = esplora.balance(reply, _ADDRESS, 21 * 10**14)
+    found = esplora.stats(reply, _ADDRESS, 21 * 10**14)
     if isinstance(found, ReadError):
         return _outcomes([found])
     said = reading_of(reply.body)
-    for amount, stats in zip(found, ("chain_stats", "mempool_stats"), strict=True):
+    for amount, stats in zip(found[:2], ("chain_stats", "mempool_stats"), strict=True):
         sums = said[stats]
         funded, spent = sums["funded_txo_sum"], sums["spent_txo_sum"]
         assert isinstance(funded, Literal), "a number"
         assert isinstance(spent, Literal), "a number"
         assert amount == int(funded) - int(spent)
+    if found.transactions is not None:
+        assert found.transactions == sum(int(said[stats]["tx_count"]) for stats in ("chain_stats", "mempool_stats"))
     assert said.get("address") in (None, _ADDRESS) or said["address"].lower() == _ADDRESS
     assert reply.status == 200
     return "balance"

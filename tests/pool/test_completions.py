@@ -5,10 +5,12 @@ import pytest
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Reply
 from hdscan.model.reading import Kind, ReadError
+from hdscan.model.scan import ProviderState
 from hdscan.pool.actions import OutageBegan, OutageEnded
+from hdscan.pool.completions import UNTOLD
 from hdscan.pool.limiter import DAY, HOUR, MINUTE
 from hdscan.pool.policy import Policy
-from tests.pool.virtual import COIN, START, USDT, Scripted, World, balance, during, failing, good, readings
+from tests.pool.virtual import COIN, START, USDT, USE, Scripted, World, balance, during, failing, good, readings
 
 NATIVE = {Kind.NATIVE: "n"}
 TOKEN = {Kind.TOKEN: "t"}
@@ -36,6 +38,41 @@ def test_a_reading_that_every_good_reply_refuses_ends_at_once(providers, n):
     world.check(readings(n))
     assert unread_indices(world) == {0}
     assert world.elapsed < 5
+
+
+def test_use_that_nobody_tells_ends_at_once_and_says_so():
+    work = readings(30, COIN, USE)
+    world = World(Scripted("a", good("a")), Scripted("b", good("b"))).read(work)
+    world.check(work)
+    assert {r.reading.asset for r in world.unread()} == {USE}
+    assert {(r.error.code, r.error.message) for r in world.unread()} == {(ReadCode.NO_PROVIDER, UNTOLD)}
+    assert world.elapsed < 5
+
+
+def test_use_is_asked_before_balances_and_never_with_them():
+    work = readings(60, COIN, USE, USDT)
+    kinds = dict.fromkeys((Kind.NATIVE, Kind.TOKEN, Kind.MIXED, Kind.USE), "any")
+    world = World(a := Scripted("a", good("a"), methods={kind: kind.value for kind in kinds})).read(work)
+    world.check(work)
+    asked = [{reading.kind for reading in batch} for _, batch in a.asked]
+    assert {frozenset(each) for each in asked} == {frozenset({Kind.USE}), frozenset({Kind.NATIVE, Kind.TOKEN})}
+    assert asked[:6] == [{Kind.USE}] * 6
+
+
+def test_a_provider_whose_use_fails_goes_on_to_read_balances():
+    def untold(asked, now):
+        return failing()(asked, now) if asked[0].asset == USE else good("a")(asked, now)
+
+    methods = {Kind.NATIVE: "native", Kind.USE: "use"}
+    work = readings(40, COIN, USE)
+    world = World(
+        Scripted("a", untold, methods=methods), Scripted("b", good("b"), methods={Kind.USE: "use"}, latency=3.0)
+    ).read(work)
+    world.check(work)
+    assert not world.unread()
+    status = world.upstreams["a"].status(world.now)
+    assert status.breaker == {"native": "closed", "use": "open"}
+    assert status.state is ProviderState.READY
 
 
 @pytest.mark.parametrize("providers", [1, 2, 3])

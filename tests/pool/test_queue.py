@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.queue import NO_CAP, PendingReading, WorkQueue, kind_of
-from tests.pool.virtual import COIN, START, USDT, readings
+from tests.pool.virtual import COIN, START, USDT, USE, readings
 
 ERROR = ReadError(ReadCode.TIMEOUT, "late")
-ONE_EACH = {Kind.NATIVE: 1, Kind.TOKEN: 1}
+ONE_EACH = {Kind.NATIVE: 1, Kind.TOKEN: 1, Kind.USE: 1}
 NOBODY = dict.fromkeys(ONE_EACH, frozenset())
-SOLANA = {Kind.NATIVE: 1, Kind.TOKEN: 2}
+SOLANA = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 1}
 
 
 def items(n, *assets):
@@ -143,12 +143,27 @@ def test_separate_work_never_shares_a_call_with_the_other_kind():
     assert pull(queue, kind=Kind.TOKEN)[:2] == apart
 
 
-def test_mixed_calls_are_tried_first_and_then_the_kind_whose_turn_it_is():
+def test_mixed_calls_are_tried_after_use_and_then_the_kind_whose_turn_it_is():
     queue = filled(5, COIN, USDT)
     pull(queue, kind=Kind.NATIVE, units=3)
-    assert queue.kinds("a") == [Kind.MIXED, Kind.TOKEN, Kind.NATIVE]
+    assert queue.kinds("a") == [Kind.USE, Kind.MIXED, Kind.TOKEN, Kind.NATIVE]
     pull(queue, kind=Kind.TOKEN, units=4)
-    assert queue.kinds("a") == [Kind.MIXED, Kind.NATIVE, Kind.TOKEN]
+    assert queue.kinds("a") == [Kind.USE, Kind.MIXED, Kind.NATIVE, Kind.TOKEN]
+
+
+def test_use_never_shares_a_call_with_balances():
+    queue = filled(3, USE, COIN, USDT)
+    assert {item.reading.kind for item in pull(queue)} == {Kind.NATIVE, Kind.TOKEN}
+    queue.give_back(failed(1, "x", asset=USE))
+    assert not pull(queue)
+    assert {item.reading.kind for item in pull(queue, kind=Kind.USE)} == {Kind.USE}
+    assert not len(queue)
+
+
+def test_use_is_no_token_of_the_same_name():
+    token = msgspec.structs.replace(USDT, symbol=USE.symbol)
+    queue = filled(2, USE, token)
+    assert [item.reading.asset for item in pull(queue, kind=Kind.TOKEN)] == [token] * 2
 
 
 def test_stuck_is_what_all_who_are_able_have_tried():
@@ -233,11 +248,12 @@ moves = st.tuples(
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.integers(0, 20), st.lists(moves, max_size=40))
 def test_whatever_is_pulled_and_given_back_nothing_is_lost_or_doubled(n, steps):
-    queue, out, work = WorkQueue(), [], items(n, COIN, USDT)
+    queue, out, work = WorkQueue(), [], items(n, COIN, USDT, USE)
     queue.add(work)
     for provider, kind, units, retries, then in steps:
         if then == "stuck":
-            stuck = queue.take_stuck({Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset("a")}, NOBODY)
+            able = {Kind.NATIVE: frozenset("ab"), Kind.TOKEN: frozenset("a"), Kind.USE: frozenset("a")}
+            stuck = queue.take_stuck(able, NOBODY)
             for item in stuck:
                 item.offer_again()
             queue.give_back(stuck)
@@ -246,7 +262,7 @@ def test_whatever_is_pulled_and_given_back_nothing_is_lost_or_doubled(n, steps):
         assert not [item for item in found if provider in item.tried]
         assert len(found) <= min((item.cap for item in found), default=0)
         assert len(found) <= 1 or sum(SOLANA[i.reading.kind] for i in found) <= units
-        assert kind is Kind.MIXED or {i.reading.kind for i in found} <= {kind}
+        assert {i.reading.kind for i in found} <= ({Kind.NATIVE, Kind.TOKEN} if kind is Kind.MIXED else {kind})
         if then == "front":
             queue.give_front(found)
             continue

@@ -54,7 +54,7 @@ def test_a_closed_breaker_of_one_that_is_paused_lagging_or_out_helps_nobody():
 def test_kinds_are_kept_apart():
     together, by_name = upstreams(Scripted("a", good("a")))
     now = open_breaker(by_name["a"], Kind.TOKEN, times=3)
-    assert together.able(now, -NEVER) == {Kind.NATIVE: {"a"}, Kind.TOKEN: frozenset()}
+    assert together.able(now, -NEVER) == {Kind.NATIVE: {"a"}, Kind.TOKEN: frozenset(), Kind.USE: frozenset()}
     assert together.next_opening(by_name["a"], now, (Kind.NATIVE,)) == now
     assert together.next_opening(by_name["a"], now, (Kind.TOKEN,)) == now + 30
 

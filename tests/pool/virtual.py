@@ -9,7 +9,7 @@ from hdscan.chains import family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply, TokenFacts
-from hdscan.model.reading import Balance, BalanceResult, Kind, ReadError, Reading
+from hdscan.model.reading import Balance, BalanceResult, Kind, ReadError, Reading, use_of
 from hdscan.pool.actions import BlockHashCall, Call, Event, Halt, ProveCall, ReadCall, TipCall, TokenCall
 from hdscan.pool.chain_pool import ChainPool
 from hdscan.pool.limiter import Limiter
@@ -19,6 +19,7 @@ from hdscan.pool.upstream import Upstream
 CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
 COIN = Asset("bsc", "BNB", 18)
 USDT = Asset("bsc", "USDT", 18, "0x" + "5" * 40)
+USE = use_of("bsc")
 START = 1_700_000_000.0
 
 Answer = Reply | CallError | Head | tuple[TokenFacts | ReadError, ...] | int | str | None
@@ -31,7 +32,7 @@ def readings(n: int, *assets: Asset, first: int = 0) -> list[Reading]:
 
 
 def truth(reading: Reading) -> int:
-    return 10 * reading.index + (1 if reading.asset.is_native else 2)
+    return 10 * reading.index + {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 3}[reading.kind]
 
 
 def balance(reading: Reading, now: float, source: str) -> Balance:
@@ -78,7 +79,8 @@ class Scripted:
         self.operator = operator or self.endpoint
         self.methods = methods
         self.capacity = dict.fromkeys(methods, capacity)
-        self.weight = {kind: 1 for kind in (Kind.NATIVE, Kind.TOKEN) if kind in methods or Kind.MIXED in methods}
+        both = (Kind.NATIVE, Kind.TOKEN) if Kind.MIXED in methods else ()
+        self.weight = {kind: 1 for kind in (*both, *methods) if kind is not Kind.MIXED}
         self.costs_items = costs_items
         self.overhead = 0
         self.by_owner = 1

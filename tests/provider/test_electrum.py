@@ -10,8 +10,8 @@ import pytest
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.provider import Head
-from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.model.provider import MISSING, Head
+from hdscan.model.reading import Balance, Kind, ReadError, Reading, use_of
 from hdscan.provider.connection import MOST_BYTES
 from hdscan.provider.electrum import Electrum
 from hdscan.provider.transport import AioTransport
@@ -25,6 +25,7 @@ RECORDED: dict[str, Any] = load("electrum.json")
 BTC = Asset("btc", "BTC", 8)
 WORLD = World(seed=3, addresses={"btc": 20})["btc"]
 READINGS = [Reading(at, address, BTC) for at, address in enumerate(WORLD.addresses())]
+USES = [Reading(at, address, use_of("btc")) for at, address in enumerate(WORLD.addresses())]
 BALANCE = RECORDED["balance"]
 
 
@@ -70,10 +71,10 @@ def test_balances_have_both_parts_the_given_height_and_the_time() -> None:
 def test_it_takes_a_hundred_readings_a_call_or_what_a_second_grants_where_items_are_counted() -> None:
     transport = AioTransport(1.0)
     provider = electrum("ssl://h:50002", transport)
-    assert (provider.capacity, set(provider.methods)) == ({Kind.NATIVE: 100}, {Kind.NATIVE})
+    assert (provider.capacity, set(provider.methods)) == ({Kind.NATIVE: 100, Kind.USE: 100}, {Kind.NATIVE, Kind.USE})
     assert (provider.states_head, provider.costs_items) == (False, False)
     provider = electrum("ssl://h:50002", transport, rate=5.0, cost=Cost.ITEM)
-    assert (provider.capacity, provider.costs_items) == ({Kind.NATIVE: 5}, True)
+    assert (provider.capacity, provider.costs_items) == ({Kind.NATIVE: 5, Kind.USE: 5}, True)
 
 
 def test_one_connection_carries_many_calls_whose_replies_come_in_any_order() -> None:
@@ -123,6 +124,64 @@ def test_an_address_that_cannot_be_asked_for_fails_alone() -> None:
 
     server = converse(good, story)
     assert len(server.asked) == 1
+
+
+# -- use
+
+
+def test_an_address_was_used_if_it_has_a_history() -> None:
+    def answer(asked: Any) -> list[bytes]:
+        return [line([{"id": each["id"], "result": [tx] * at} for at, each in enumerate(asked)])]
+
+    async def story(provider: Electrum, server: LineServer) -> None:
+        reply = await provider.read([*USES[:3], Reading(9, "1nonsense", use_of("btc"))], 977_000)
+        *told, bad = reply.outcomes
+        assert told == [Balance(at, None, 977_000, NOW, "host", used=at > 0) for at in range(3)]
+        assert isinstance(bad, ReadError)
+
+    tx = {"tx_hash": "ab" * 32, "height": 5}
+    server = converse(answer, story)
+    assert [each["method"] for each in server.asked[0]] == ["blockchain.scripthash.get_history"] * 3
+
+
+def test_what_a_long_reply_left_out_is_missing_and_alone_it_is_used() -> None:
+    too_long = {"code": -32600, "message": "response too large (at least 1020631 bytes)"}
+
+    def answer(asked: Any) -> list[bytes]:
+        if isinstance(asked, dict):
+            return [line({"id": asked["id"], "error": too_long})]
+        first, *rest = asked
+        return [line([{"id": first["id"], "result": []}, *({"id": each["id"], "error": too_long} for each in rest)])]
+
+    async def story(provider: Electrum, server: LineServer) -> None:
+        reply = await provider.read(USES[:3], None)
+        assert [isinstance(each, Balance) for each in reply.outcomes] == [True, False, False]
+        assert reply.outcomes[1:] == (MISSING, MISSING)
+        assert (reply.requested, reply.received) == (3, 1)
+        assert (await provider.read(USES[:1], None)).outcomes == (Balance(1, None, None, NOW, "host", used=True),)
+
+    converse(answer, story)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_history_longer_than_a_line_may_be_is_that_of_a_used_address(count: int) -> None:
+    async def story(provider: Electrum, server: LineServer) -> None:
+        if count > 1:
+            assert (await fails(provider.read(USES[:count], None))).fault is ReadCode.TOO_LARGE
+        else:
+            assert (await provider.read(USES[:1], None)).outcomes == (Balance(1, None, None, NOW, "host", used=True),)
+
+    converse(lambda asked: [b" " * (MOST_BYTES + 1)], story)
+
+
+def test_where_several_wait_a_line_that_is_too_long_is_nobodys() -> None:
+    async def story(provider: Electrum, server: LineServer) -> None:
+        calls = asyncio.gather(*(provider.read(USES[at : at + 1], None) for at in (0, 1)), return_exceptions=True)
+        await until(lambda: len(server.asked) == 2)
+        server.tell(b" " * (MOST_BYTES + 1))
+        assert [each.fault for each in await calls if isinstance(each, CallError)] == [ReadCode.MALFORMED] * 2
+
+    converse(silent, story)
 
 
 # -- chain and tip
@@ -220,7 +279,7 @@ def test_a_host_that_speaks_another_version_is_not_asked(version: object) -> Non
         ([b"[5]\n"], ReadCode.MALFORMED),
         ([b"[" * 100_000 + b"\n"], ReadCode.MALFORMED),
         ([b'[{"id":999999,"result":{"confirmed":0,"unconfirmed":0}}]\n'], ReadCode.MALFORMED),
-        ([b" " * (MOST_BYTES + 1)], ReadCode.MALFORMED),
+        ([b" " * (MOST_BYTES + 1)], ReadCode.TOO_LARGE),
         ([b'{"id":null,"error":{"code":-32700,"message":"invalid JSON"}}\n'], ReadCode.TOO_LARGE),
         ([HANG_UP], ReadCode.UNREACHABLE),
         ([b'[{"id":2', HANG_UP], ReadCode.UNREACHABLE),

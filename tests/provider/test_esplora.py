@@ -7,15 +7,15 @@ import pytest
 from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
-from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.model.reading import Balance, Kind, ReadError, Reading, use_of
 from tests.provider.server import BTC_GENESIS, NOW, Asked, conversation, http
 
 READING = Reading(3, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", Asset("btc", "BTC", 8))
 STATS = {"chain_stats": {"funded_txo_sum": 9, "spent_txo_sum": 4}, "mempool_stats": {"funded_txo_sum": 0, "spent_txo_sum": 5}}
 
 
-def read(reply: bytes, suffix: str = "/api") -> tuple[Any, list[Asked]]:
-    return conversation("esplora", lambda _: reply, lambda provider: provider.read([READING], 977_000), suffix)
+def read(reply: bytes, suffix: str = "/api", reading: Reading = READING) -> tuple[Any, list[Asked]]:
+    return conversation("esplora", lambda _: reply, lambda provider: provider.read([reading], 977_000), suffix)
 
 
 def fails(reply: bytes, suffix: str = "/api") -> CallError:
@@ -32,18 +32,34 @@ def test_a_balance_has_both_parts_the_given_height_and_the_time() -> None:
     assert asked[0].method == "GET"
 
 
+@pytest.mark.parametrize(("counts", "used"), [((0, 0), False), ((2, 0), True), ((0, 1), True), ((0,), None)])
+def test_the_same_reply_tells_whether_an_address_was_used(counts: tuple[int, ...], used: bool | None) -> None:
+    names = ("chain_stats", "mempool_stats")
+    stats = {name: {"funded_txo_sum": 0, "spent_txo_sum": 0} for name in names}
+    for name, count in zip(names, counts, strict=False):
+        stats[name]["tx_count"] = count
+    (balance,) = read(http(stats))[0].outcomes
+    assert (balance.amount, balance.used, balance.is_used) == (0, used, used)
+    (use,) = read(http(stats), reading=Reading(3, READING.address, use_of("btc")))[0].outcomes
+    if used is None:
+        assert isinstance(use, ReadError)
+        assert use.code is ReadCode.MALFORMED
+    else:
+        assert use == Balance(sum(counts), None, 977_000, NOW, "host", used=used)
+
+
 def test_a_block_is_known_by_the_hash_at_its_height() -> None:
     found, asked = conversation("esplora", lambda _: http(BTC_GENESIS), lambda provider: provider.block_hash(977), "/api")
     assert found == BTC_GENESIS
     assert [each.target for each in asked] == ["/api/block-height/977"]
 
 
-def test_it_takes_one_native_reading_a_call() -> None:
+def test_it_takes_one_reading_a_call() -> None:
     async def sizes(provider: Any) -> Any:
         return provider.capacity, provider.weight, set(provider.methods), provider.states_head
 
     found, _ = conversation("esplora", lambda _: b"", sizes)
-    assert found == ({Kind.NATIVE: 1}, {Kind.NATIVE: 1}, {Kind.NATIVE}, False)
+    assert found == ({Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE, Kind.USE}, False)
 
 
 def test_the_genesis_hash_proves_the_chain_in_one_call() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hdscan.model.endpoint import Cost
 from hdscan.sim.chains import BTC, EPOCH, MAINNET
 from hdscan.sim.city import City
-from hdscan.sim.electrum import BALANCE, HEADER, script_hash
+from hdscan.sim.electrum import BALANCE, HEADER, HISTORY, LONGEST, script_hash
 from hdscan.sim.faults import Fault, Rule, always, script
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.lines import HELLO, NOTICE, LineConnection
@@ -99,6 +99,30 @@ def test_balances_are_known_by_script_hash(tls: bool) -> None:
 
     spec = host(protocols=("electrum",), tls=tls)
     converse(story, spec=spec, world=World(2, 60, funded=0.5))
+
+
+def test_a_history_is_as_long_as_an_address_was_used() -> None:
+    emptied, waiting, busy = (World(9, 3)["btc"].address(at) for at in range(3))
+    explicit = {emptied: {"used": 3}, waiting: {"unconfirmed": 7}, busy: {"used": LONGEST + 1}}
+
+    async def story(talk: Talk) -> None:
+        async def history(text: str) -> Any:
+            return await talk.ask(HISTORY, script_hash(text, talk.world.chain))
+
+        for row in talk.world.truth():
+            if row.address == busy:
+                assert (await history(busy))["error"] == {"code": 1, "message": "history too large"}
+                continue
+            found = (await history(row.address))["result"]
+            mined = [tx for tx in found if tx["height"] > 0]
+            assert len({tx["tx_hash"] for tx in found}) == len(found)
+            assert len(mined) == talk.world.holdings(row.address).transactions
+            assert len(found) - len(mined) == bool(row.unconfirmed)
+        assert talk.log[0].asks == ((talk.world.address(0), "use"),)
+        assert (await talk.ask(HISTORY, "00" * 32))["result"] == []
+        assert (await talk.ask(HISTORY, "nonsense"))["error"]["code"] == 1
+
+    converse(story, world=World(2, 60, funded=0.3, explicit={"btc": explicit}))
 
 
 def test_every_kind_of_address_has_its_script_hash() -> None:

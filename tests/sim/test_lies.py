@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from hdscan.sim.faults import Fault, Rule, always
+from hdscan.sim.faults import AMOUNTS, Fault, Rule, always
 from hdscan.sim.host import HostSpec
 from hdscan.sim.judge import judge
 from hdscan.sim.process import Config, Simulation
@@ -74,6 +74,25 @@ def test_every_host_counts_the_lies_that_it_told(spec: HostSpec) -> None:
         assert 0 < judge(talk.host.spec, talk.log).lies == funded
 
     converse(story, spec, Rule(faults=(Fault.FALSE_ZEROS,), items=1.0))
+
+
+@pytest.mark.parametrize("fault", [*sorted(AMOUNTS), Fault.WRONG_CHAIN, Fault.STALE])
+def test_what_a_liar_says_of_use_fits_what_it_says_of_balances(fault: Fault) -> None:
+    world = World(4, 300, funded=0.3)
+    world.move(0.2)
+    chain = world["bsc"]
+    view = View(chain, fault, share=0.5, seed="liar")
+    for text in chain.addresses():
+        assert view.transactions(text) or not view.held(text, 0)
+        assert view.transactions(text) == view.use(text)
+
+
+def test_a_false_zero_is_a_false_word_about_use_too() -> None:
+    chain = World(4, 300, funded=0.3)["btc"]
+    view = View(chain, Fault.FALSE_ZEROS, share=0.5, seed="liar")
+    told = [(view.use(text), chain.holdings(text).transactions) for text in chain.addresses()]
+    assert {(stated > 0, true > 0) for stated, true in told} == {(False, True), (True, True), (False, False)}
+    assert len(view.lies) == sum(true > 0 and stated == 0 for stated, true in told)
 
 
 def test_who_tells_the_truth_or_does_not_answer_tells_no_lies() -> None:

@@ -47,6 +47,9 @@ def test_esplora_states_funded_and_spent_sums():
             assert chain["funded_txo_sum"] - chain["spent_txo_sum"] == row.amounts["BTC"]
             assert pool["funded_txo_sum"] - pool["spent_txo_sum"] == row.unconfirmed
             assert stats["address"] == row.address
+            assert chain["tx_count"] == talk.world["btc"].holdings(row.address).transactions
+            assert pool["tx_count"] == bool(row.unconfirmed)
+            assert chain["tx_count"] or not chain["funded_txo_sum"]
 
     converse(story, host(), world=World(2, 200, funded=0.5))
 

@@ -65,6 +65,16 @@ def test_about_the_configured_share_is_funded():
             assert 0.2 < sum(row.amounts[asset.symbol] > 0 for row in rows) / len(rows) < 0.3
 
 
+def test_all_that_is_funded_was_used_and_a_quarter_of_the_rest():
+    for chain in World(1, 2000, funded=0.25).chains.values():
+        held = [chain.holdings(text) for text in chain.addresses()]
+        assert all(each.transactions for each in held if any(each.amounts))
+        emptied = [each for each in held if each.transactions and not any(each.amounts)]
+        assert 0.2 < len(emptied) / sum(not any(each.amounts) for each in held) < 0.3
+        assert all(each.nonce == each.transactions for each in emptied)
+        assert {each.nonce > 0 for each in held if any(each.amounts)} == {True, False}
+
+
 def test_amounts_cover_what_clients_get_wrong():
     world = World(1, 5000)
     assert any(amount > 2**64 for (chain, _, _), amount in world.truth().items() if chain == "bsc")
@@ -109,6 +119,11 @@ def test_explicit_addresses_hold_what_is_stated():
     assert list(world.addresses())[2:] == [taproot]
     assert world.holdings(taproot).amounts == (5,)
     assert world.holdings(taproot).unconfirmed == -2
+    assert world.holdings(taproot).transactions == 1
+    emptied = ChainWorld(BTC, seed=1, count=0, explicit={taproot: {"used": 3}}).holdings(taproot)
+    assert (emptied.amounts, emptied.transactions) == ((0,), 3)
+    unused = ChainWorld(BTC, seed=1, count=0, explicit={taproot: {}}).holdings(taproot)
+    assert (unused.amounts, unused.transactions) == ((0,), 0)
     with pytest.raises(ValueError, match="DOGE"):
         ChainWorld(BTC, seed=1, count=0, explicit={taproot: {"DOGE": 1}})
 
@@ -161,6 +176,8 @@ def test_a_move_changes_a_share_of_the_balances_and_nothing_else():
         (True, False, False),  # spent
     }
     assert list(world["sol"].addresses()) == list(still["sol"].addresses())
+    used = [[chain.holdings(text).transactions > 0 for text in chain.addresses()] for chain in (world["btc"], still["btc"])]
+    assert set(zip(*used, strict=True)) == {(True, True), (True, False), (False, False)}  # what was used once stays so
     for chain, index, symbol in changed[:50]:
         text, at = world[chain].address(index), [a.symbol for a in world[chain].assets].index(symbol)
         assert world[chain].holdings(text).amounts[at] == after[chain, index, symbol]

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import MISSING
 from hdscan.model.reading import ReadError
 from hdscan.wire import electrum, jsonrpc
 from hdscan.wire.electrum import Heard
 from tests.wire.samples import bodies, load, reply
 
 RECORDED: dict[str, Any] = load("electrum.json")
-KEYS = ["id", "method", "params", "result", "error", "jsonrpc", "height", "confirmed", "unconfirmed"]
+KEYS = ["id", "method", "params", "result", "error", "jsonrpc", "height", "confirmed", "unconfirmed", "tx_hash"]
+HISTORY = [{"tx_hash": "ab" * 32, "height": 0, "fee": 200}, {"tx_hash": "cd" * 32, "height": 977_000}]
 SUPPLY = 21 * 10**14
 NOTICE = json.dumps(RECORDED["notice"]).encode()
 
@@ -55,6 +57,71 @@ def test_what_is_no_balance_is_malformed_and_no_zero(answer: object) -> None:
     found = electrum.balance(raw(answer), SUPPLY)
     assert isinstance(found, ReadError)
     assert found.code is ReadCode.MALFORMED
+
+
+def test_a_history_is_asked_for_by_the_same_hash_and_counts_what_waits() -> None:
+    script = bytes.fromhex("76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac")
+    assert electrum.history_call(script) == ("blockchain.scripthash.get_history", (RECORDED["script_hash"],))
+    assert electrum.transactions(raw(HISTORY), alone=False) == 2
+    assert electrum.transactions(raw([]), alone=True) == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        {},
+        "",
+        0,
+        [None],
+        [[]],
+        [{}],
+        [{"tx_hash": "ab" * 32}],
+        [{"height": 5}],
+        [{"tx_hash": "ab" * 31, "height": 5}],
+        [{"tx_hash": "ab" * 32, "height": -2}],
+        [{"tx_hash": "ab" * 32, "height": True}],
+        [{"tx_hash": "ab" * 32, "height": "5"}],
+        [*HISTORY, 5],
+        b'[{"tx_hash":"' + b"ab" * 32 + b'","height":1,"height":2}]',
+    ],
+)
+def test_what_is_no_history_is_malformed_and_no_unused_address(answer: object) -> None:
+    found = electrum.transactions(raw(answer), alone=True)
+    assert isinstance(found, ReadError)
+    assert found.code is ReadCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": 1, "message": "history too large"},  # github.com/spesmilo/electrum/issues/7407: ElectrumX
+        {"code": -32603, "message": "Too many history entries"},  # github.com/Blockstream/electrs, src/errors.rs
+        # github.com/janoside/btc-rpc-explorer/pull/190: electrs
+        "blockchain.scripthash.get_history failed: 1200 transactions found, query may take a long time",
+    ],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_history_that_is_too_long_to_be_sent_is_that_of_a_used_address(said: object, count: int) -> None:
+    batch = jsonrpc.encode([electrum.history_call(bytes(20))] * count, 1)
+    items = [{"id": 1, "error": said}, {"id": 2, "result": []}, {"id": 3, "result": HISTORY}][:count]
+    answers = jsonrpc.decode(reply(items), batch, electrum.CODES)
+    assert [electrum.transactions(each, alone=count == 1) for each in answers] == [1, 0, 2][:count]
+
+
+def test_a_history_is_missing_where_the_reply_was_too_long_for_it_beside_others() -> None:
+    batch = jsonrpc.encode([electrum.history_call(bytes(20))] * 2, 1)
+    # github.com/spesmilo/electrum/issues/4315: aiorpcX
+    long = {"code": -32600, "message": "response too large (at least 1020631 bytes)"}
+    answers = jsonrpc.decode(reply([{"id": 1, "result": HISTORY}, {"id": 2, "error": long}]), batch, electrum.CODES)
+    assert [electrum.transactions(each, alone=False) for each in answers] == [2, MISSING]
+
+
+@pytest.mark.parametrize("message", ["daemon error", "excessive resource usage", "batch too large", "the server is busy"])
+def test_no_other_error_makes_an_address_used_or_unused(message: str) -> None:
+    error = ReadError(ReadCode.SERVER_ERROR, message)
+    assert electrum.transactions(error, alone=True) == electrum.transactions(error, alone=False) == error
+    assert not electrum.is_too_long(message)
 
 
 def test_a_coin_without_a_limit_takes_any_amount() -> None:
@@ -152,6 +219,8 @@ def test_any_line_is_heard_or_a_call_error(line: bytes) -> None:
 
 @given(bodies(json.dumps(RECORDED["balance"]).encode(), KEYS))
 def test_any_answer_is_a_balance_or_an_error(body: bytes) -> None:
+    counted = electrum.transactions(raw(body), alone=True)
+    assert isinstance(counted, ReadError) or body.strip().startswith(b"[")
     found = electrum.balance(raw(body), SUPPLY)
     if not isinstance(found, ReadError):
         assert 0 <= found[0] <= 21 * 10**14

@@ -28,7 +28,7 @@ CODES: dict[str, Codes] = {
     "solana": solana.CODES,
 }
 DECODERS: dict[str, Callable[[Response], object]] = {
-    "esplora": lambda response: esplora.balance(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", None),
+    "esplora": lambda response: esplora.stats(response, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", None),
     "blockchair": lambda response: blockchair.balances(response, [reading(0)], None),
     "bitcoind": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), bitcoind.CODES),
     "electrum": lambda response: jsonrpc.single(response, jsonrpc.Batch(b"", 1, 1), electrum.CODES),

@@ -27,6 +27,7 @@ from hdscan.pool.upstreams import Upstreams, why_not_asked
 
 PROBE_JOB = -1
 EXCLUDED = "this question was for another operator"
+UNTOLD = "no configured provider tells whether an address was ever used"
 
 
 class Completions(msgspec.Struct, eq=False):
@@ -48,7 +49,8 @@ class Completions(msgspec.Struct, eq=False):
         self._last_read = self._last_read or reading
 
     def read(self, pending: PendingReading, balance: Balance) -> None:
-        self._last_read = pending.reading
+        if pending.reading.kind is not Kind.USE:  # which few can tell
+            self._last_read = pending.reading
         self._end(pending, balance)
 
     def success(self, began: float, now: float, *, heals: bool) -> None:
@@ -153,7 +155,7 @@ class Completions(msgspec.Struct, eq=False):
 
     def _probe(self, parked: list[PendingReading]) -> PendingReading | None:
         reading = self._last_read
-        if reading is None and all(pending.reading.kind is Kind.TOKEN for pending in parked):
+        if reading is None and all(pending.reading.kind is not Kind.NATIVE for pending in parked):
             reading = Reading(parked[0].reading.index, parked[0].reading.address, self._coin)
         return None if reading is None else PendingReading(PROBE_JOB, reading, budget_free=True, cap=1)
 
@@ -184,6 +186,6 @@ class Completions(msgspec.Struct, eq=False):
         if code is None:
             code = list(pending.reasons.values())[-1].code if pending.reasons else ReadCode.UNAVAILABLE
         text = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        symbol = pending.reading.asset.symbol
-        message = f"no provider could read it ({text})" if text else f"no provider is configured for {symbol}"
+        nobody = UNTOLD if kind is Kind.USE else f"no provider is configured for {pending.reading.asset.symbol}"
+        message = f"no provider could read it ({text})" if text else nobody
         self._end(pending, Unread(code, message, pending.attempts, reasons))

@@ -20,7 +20,7 @@ class Provider(Protocol):
     capacity: Mapping[Kind, int]  # units that one call of a kind may hold
     first: int | None  # units of the first call, from which they grow; None: at once as large as it may be
     drawn: bool  # of many that offer the same to the public: some are drawn for a scan
-    weight: Mapping[Kind, int]  # units that a reading of NATIVE or TOKEN takes (Solana: a token takes two keys)
+    weight: Mapping[Kind, int]  # units that a reading of a kind takes (Solana: a token takes two keys)
     by_owner: int  # readings of one address that take their units once, as one question answers them all
     costs_items: bool  # the endpoint counts units, not calls, against its rate
     overhead: int  # units that it counts for a call beside its readings (Solana: the clock)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Attempt, Kind, ReadError, Reading
 from hdscan.pool.blanks import Blank
@@ -14,9 +15,10 @@ from hdscan.pool.blanks import Blank
 NO_CAP = 1 << 30
 REMEMBERED = 12  # attempts of a reading
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-KINDS = (Kind.NATIVE, Kind.TOKEN)
+BALANCES = (Kind.NATIVE, Kind.TOKEN)
+KINDS = (*BALANCES, Kind.USE)  # of readings
 
-Able = Mapping[Kind, frozenset[str]]  # providers, per NATIVE and TOKEN
+Able = Mapping[Kind, frozenset[str]]  # providers, per kind of reading
 
 
 class PendingReading(msgspec.Struct, eq=False, gc=False):
@@ -94,15 +96,15 @@ class _Lane(NamedTuple):
 
     def open_to(self, provider: str, call: Kind, *, retries: bool) -> bool:
         in_turn = retries or self.urgent or self.budget_free or provider not in self.failed_at
-        fits = call is self.kind or (call is Kind.MIXED and not self.separate)
+        fits = call is self.kind or (call is Kind.MIXED and not self.separate and self.kind is not Kind.USE)
         return provider not in self.closed_to and in_turn and fits
 
 
 class WorkQueue:
-    """Readings in the order of arrival per asset, and in front of them those that came back."""
+    """Readings in the order of arrival per asset, their use being one, and in front of them those that came back."""
 
     def __init__(self) -> None:
-        self._fresh: dict[str, deque[PendingReading]] = {}
+        self._fresh: dict[Asset, deque[PendingReading]] = {}
         self._lanes: dict[_Lane, deque[PendingReading]] = {}
         self._first = self._last = 0
         self._withdrawn: set[int] = set()  # jobs
@@ -120,12 +122,12 @@ class WorkQueue:
             if pending.excluded:
                 self.give_back([pending])
             else:
-                self._fresh.setdefault(pending.reading.asset.symbol, deque()).append(pending)
+                self._fresh.setdefault(pending.reading.asset, deque()).append(pending)
 
     def withdraw(self, jobs: Collection[int]) -> None:
         """Forget the work of these jobs, also what comes back later."""
         self._withdrawn.update(jobs)
-        self._fresh = {symbol: deque(each for each in queue if each.job not in jobs) for symbol, queue in self._fresh.items()}
+        self._fresh = {asset: deque(each for each in queue if each.job not in jobs) for asset, queue in self._fresh.items()}
         lanes = ((key, deque(each for each in lane if each.job not in jobs)) for key, lane in self._lanes.items())
         self._lanes = {key: lane for key, lane in lanes if lane}
 
@@ -191,9 +193,9 @@ class WorkQueue:
         apart = [key for key in self._lanes if key.separate and provider not in key.closed_to]
         first = [min(apart, key=self._turn).kind] if apart else []
         urgent = {key.kind for key in self._lanes if key.urgent and provider not in key.closed_to}
-        return list(
-            dict.fromkeys([*first, Kind.MIXED, *sorted(KINDS, key=lambda kind: (kind not in urgent, self._next_index(kind)))])
-        )
+        alone = sorted(BALANCES, key=lambda kind: (kind not in urgent, self._next_index(kind)))
+        # what an address's use tells decides what else there is to read, so that it waits for nothing
+        return list(dict.fromkeys([*first, Kind.USE, Kind.MIXED, *alone]))
 
     def pull(
         self,
@@ -235,7 +237,8 @@ class WorkQueue:
                 pass
             if not lane:
                 del self._lanes[key]
-        queues = [q for q in self._fresh.values() if fresh and q and kind in (Kind.MIXED, q[0].reading.kind)]
+        kinds = BALANCES if kind is Kind.MIXED else (kind,)
+        queues = [q for q in self._fresh.values() if fresh and q and q[0].reading.kind in kinds]
         # addresses in step: an address's native coin and tokens in one call
         while queues and take(queue := min(queues, key=lambda q: q[0].reading.index)):
             if not queue:

@@ -287,7 +287,7 @@ class Upstream:
         )
 
     def _state(self, now: float, paused_until: float) -> ProviderState:
-        states = {breaker.state for breaker in self.breakers.values()}
+        states = {breaker.state for kind, breaker in self.breakers.items() if kind is not Kind.USE} or {State.CLOSED}
         if self._trust in _SHOWN:
             return _SHOWN[self._trust]
         if paused_until > now:

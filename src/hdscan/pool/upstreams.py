@@ -9,7 +9,7 @@ from hdscan.model.times import rfc3339_seconds
 from hdscan.pool.breaker import State
 from hdscan.pool.draw import Draw
 from hdscan.pool.policy import Policy
-from hdscan.pool.queue import KINDS
+from hdscan.pool.queue import BALANCES, KINDS
 from hdscan.pool.upstream import Upstream
 
 NEVER = float("inf")
@@ -67,7 +67,7 @@ class Upstreams:
         return any(upstream.busy for upstream in self.every)
 
     def able(self, now: float, healed_at: float) -> dict[Kind, frozenset[str]]:
-        """The names of those that could take NATIVE and TOKEN readings within backoff_max of having become unable to.
+        """The names of those that could take readings of each kind within backoff_max of having become unable to.
 
         Breakers that an outage opened get one probe when it ends, at `healed_at`.
         """
@@ -86,7 +86,7 @@ class Upstreams:
 
     def reserved(self, kind: Kind, now: float) -> bool:
         """Whether new readings for this kind of call are kept for those that are asked first, as one of them can take them."""
-        kinds = KINDS if kind is Kind.MIXED else (kind,)
+        kinds = BALANCES if kind is Kind.MIXED else (kind,)
         return any(self._serves_soon(each, each_kind, now) for each in self._first for each_kind in kinds)
 
     def at_once(self, now: float) -> int:

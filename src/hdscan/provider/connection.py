@@ -77,7 +77,9 @@ class Connection(asyncio.Protocol):
                     return
                 self._hear(bytes(line))
         if len(self._buffer) > MOST_BYTES:
-            self._end(ReadCode.MALFORMED, f"the reply is larger than {MOST_BYTES // 2**20} MiB")
+            alone = len(self._replies()) == 1  # otherwise nobody knows whose reply it is
+            text = f"response too large: more than {MOST_BYTES // 2**20} MiB"
+            self._end(ReadCode.TOO_LARGE if alone else ReadCode.MALFORMED, text)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -21,10 +21,13 @@ TRUSTED = 60.0  # seconds for which the host is trusted to announce new blocks
 
 
 class Electrum(Remote):
-    """Reads confirmed and unconfirmed satoshi; balances name no height, but the host announces every new block."""
+    """Reads confirmed and unconfirmed satoshi, and the use by the history; replies name no height, but blocks are announced."""
 
-    methods: Mapping[Kind, str] = {Kind.NATIVE: "blockchain.scripthash.get_balance"}
-    most: Mapping[Kind, int] = {Kind.NATIVE: 100}
+    methods: Mapping[Kind, str] = {
+        Kind.NATIVE: "blockchain.scripthash.get_balance",
+        Kind.USE: "blockchain.scripthash.get_history",
+    }
+    most: Mapping[Kind, int] = {Kind.NATIVE: 100, Kind.USE: 100}
     counts_items = True
     names_blocks = True
     takes_canaries = True
@@ -61,24 +64,44 @@ class Electrum(Remote):
             return Head(connection.tip)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        return await self.with_canary(self._read, readings, height)
+        if readings[0].kind is Kind.USE:  # a canary's history is long
+            return await self._read_uses(readings, height)
+        return await self.with_canary(self._read_balances, readings, height)
 
-    async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        asked = [self._call(reading) for reading in readings]
-        calls = [call for call in asked if not isinstance(call, ReadError)]
+    async def _read_balances(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        height, answers = await self._answers(electrum.balance_call, readings, height)
+        now, supply = self._clock(), params_of(self._chain).supply
+        found = [electrum.balance(answer, supply) for answer in answers]
+        return Reply(tuple(each if isinstance(each, ReadError) else Balance(*each, height, now, self.name) for each in found))
+
+    async def _read_uses(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        alone = len(readings) == 1
+        try:
+            height, answers = await self._answers(electrum.history_call, readings, height)
+        except CallError as error:
+            if not (alone and error.fault is ReadCode.TOO_LARGE and electrum.is_too_long(error.message)):
+                raise
+            return self.uses([1], height)
+        return self.uses([electrum.transactions(answer, alone=alone) for answer in answers], height)
+
+    async def _answers(
+        self, call: Callable[[bytes], jsonrpc.Call], readings: Sequence[Reading], height: int | None
+    ) -> tuple[int | None, list[jsonrpc.Answer]]:
+        """The height known by now, and an answer for each reading; an error for an address that the chain does not have."""
+        asked = [self._call(call, reading) for reading in readings]
+        calls = [each for each in asked if not isinstance(each, ReadError)]
         answers: list[jsonrpc.Answer] = []
         if calls:
             async with self._in_time():
                 connection = await self._connected()
                 height = height if connection.tip is None else connection.tip
                 answers = jsonrpc.decode(*await self._talk(connection, calls, self.sent), electrum.CODES)
-        now, left, supply = self._clock(), iter(answers), params_of(self._chain).supply
-        found = [call if isinstance(call, ReadError) else electrum.balance(next(left), supply) for call in asked]
-        return Reply(tuple(each if isinstance(each, ReadError) else Balance(*each, height, now, self.name) for each in found))
+        left = iter(answers)
+        return height, [each if isinstance(each, ReadError) else next(left) for each in asked]
 
-    def _call(self, reading: Reading) -> jsonrpc.Call | ReadError:
+    def _call(self, call: Callable[[bytes], jsonrpc.Call], reading: Reading) -> jsonrpc.Call | ReadError:
         try:
-            return electrum.balance_call(script_pubkey(self._chain, reading.address))
+            return call(script_pubkey(self._chain, reading.address))
         except InputError as error:
             return ReadError(ReadCode.ITEM_ERROR, f"the address {error}")
 

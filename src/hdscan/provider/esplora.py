@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 
 from hdscan.chains.bitcoin import params_of
+from hdscan.model.errors import ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.remote import Remote
 from hdscan.wire import esplora
 
+_UNCOUNTED = ReadError(ReadCode.MALFORMED, "the reply does not count the transactions")
+
 
 class Esplora(Remote):
-    """Reads confirmed and unconfirmed satoshi; replies name no height."""
+    """Reads confirmed and unconfirmed satoshi, and the use in the same reply, which names no height."""
 
-    methods: Mapping[Kind, str] = {Kind.NATIVE: "address"}
-    most: Mapping[Kind, int] = {Kind.NATIVE: 1}
+    methods: Mapping[Kind, str] = {Kind.NATIVE: "address", Kind.USE: "address (use)"}
+    most: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.USE: 1}
     names_blocks = True
 
     async def prove(self) -> None:
@@ -28,7 +31,11 @@ class Esplora(Remote):
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         (reading,) = readings
         response = await self.ask(esplora.address_request(reading.address))
-        found = esplora.balance(response, reading.address, params_of(self._chain).supply)
+        found = esplora.stats(response, reading.address, params_of(self._chain).supply)
         if isinstance(found, ReadError):
             return Reply((found,))
-        return Reply((Balance(*found, height, self._clock(), self.name),))
+        confirmed, unconfirmed, transactions = found
+        if reading.kind is Kind.USE:
+            return self.uses([_UNCOUNTED if transactions is None else transactions], height)
+        used = None if transactions is None else transactions > 0
+        return Reply((Balance(confirmed, unconfirmed, height, self._clock(), self.name, used=used),))

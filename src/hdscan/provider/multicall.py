@@ -29,7 +29,7 @@ class Multicall(EvmHost):
         Kind.NATIVE: "aggregate3 (native)",
         Kind.TOKEN: "aggregate3 (token)",
     }
-    most: Mapping[Kind, int] = dict.fromkeys(Kind, 600)
+    most: Mapping[Kind, int] = dict.fromkeys(methods, 600)
     states_head = True
     token_units = 2  # decimals and symbol
 

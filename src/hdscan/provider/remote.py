@@ -66,7 +66,7 @@ class Remote(ABC):
 
     methods: Mapping[Kind, str]
     most: Mapping[Kind, int]
-    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 1}
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 1, Kind.USE: 1}
     counts_items = False  # whether a host may count the items of this protocol's calls
     states_head = False
     overhead = 0
@@ -168,6 +168,13 @@ class Remote(ABC):
         now = self._clock()
         outcomes = tuple(Balance(item, None, height, now, self.name) if isinstance(item, int) else item for item in found)
         return Reply(outcomes, head)
+
+    def uses(self, found: Sequence[int | ReadError | Missing], height: int | None, head: Head | None = None) -> Reply:
+        """The same of numbers of transactions, which tell whether an address was used."""
+        outcomes = self.reply(found, height).outcomes
+        told = (msgspec.structs.replace(each, used=each.amount > 0) if isinstance(each, Balance) else each for each in outcomes)
+        received = sum(not isinstance(each, Missing) for each in found)
+        return Reply(tuple(told), head, len(found), received)
 
 
 class JsonRpc(Remote):

@@ -38,7 +38,7 @@ class SolanaRpc(SolanaHost):
         Kind.MIXED: "getMultipleAccounts",
         Kind.TOKEN: "getMultipleAccounts (token)",
     }
-    most: Mapping[Kind, int] = dict.fromkeys(Kind, 100)  # keys, the clock among them
+    most: Mapping[Kind, int] = dict.fromkeys(methods, 100)  # keys, the clock among them
     weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}  # keys, until the programs are proved
     counts_items = True
     overhead = 1  # the clock

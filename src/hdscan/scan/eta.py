@@ -6,7 +6,7 @@ import msgspec
 
 from hdscan.model.reading import Kind
 from hdscan.pool.policy import Policy
-from hdscan.pool.queue import KINDS
+from hdscan.pool.queue import BALANCES
 from hdscan.pool.upstream import Upstream
 from hdscan.scan import outlook
 from hdscan.scan.forecast import foresee
@@ -64,4 +64,4 @@ def _to_ask(left: Left) -> dict[Kind, float]:
     """The readings left, and as many more as the second words on their way are worth."""
     whole = sum(left.readings.values())
     more = left.pending / (1.0 + _doubts(left))
-    return {kind: left.readings[kind] * (1.0 + more / whole) if whole else more / len(KINDS) for kind in left.readings}
+    return {kind: left.readings[kind] * (1.0 + more / whole) if whole else more / len(BALANCES) for kind in left.readings}

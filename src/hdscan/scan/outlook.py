@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hdscan.model.chain import Asset
 from hdscan.model.reading import Kind
 from hdscan.pool.policy import Policy
-from hdscan.pool.queue import KINDS
+from hdscan.pool.queue import BALANCES
 from hdscan.pool.upstream import Upstream
 from hdscan.pool.upstreams import asked_first
 from hdscan.scan.forecast import Lane, Tank, Work
@@ -19,7 +19,7 @@ Upstreams = Mapping[str, Sequence[Upstream]]
 def shares(assets: Iterable[Asset]) -> dict[Kind, int]:
     """Readings per address, by kind."""
     every = [Kind.NATIVE if asset.is_native else Kind.TOKEN for asset in assets]
-    return {kind: every.count(kind) for kind in KINDS}
+    return {kind: every.count(kind) for kind in BALANCES}
 
 
 def work(
@@ -80,7 +80,7 @@ def _lane(upstream: Upstream, now: float) -> Lane | None:
     yields: dict[Kind, float] = {}
     units = 1.0
     mixed = upstream.sizes.get(Kind.MIXED)
-    for kind in KINDS:
+    for kind in BALANCES:
         if upstream.serves(kind):
             learned, weight = mixed or upstream.sizes[kind], provider.weight[kind]
             size = learned.capacity if learned.memory() is None else learned.limit  # it grows quickly where it is new

@@ -17,7 +17,7 @@ from hdscan.pool.actions import (
     TokensProved,
 )
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
-from hdscan.pool.queue import KINDS
+from hdscan.pool.queue import BALANCES
 from hdscan.pool.upstream import Upstream
 from hdscan.scan.audit import Court, Jury
 from hdscan.scan.eta import Left
@@ -255,7 +255,7 @@ class ChainScanner:
 
 def _court(pool: ChainPool, tolerance: int) -> Court:
     juries = {}
-    for kind in KINDS:
+    for kind in BALANCES:
         serving = pool.serving(kind)
         operators = {each.name: each.operator for each in serving}
         juries[kind] = Jury(operators, frozenset(each.name for each in serving if each.trusted))

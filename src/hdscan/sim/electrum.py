@@ -1,4 +1,4 @@
-"""An Electrum host's answers, as ElectrumX gives them: balances by script hash, the tip, block headers.
+"""An Electrum host's answers, as ElectrumX gives them: balances and histories by script hash, the tip, block headers.
 
 Shapes: https://electrum-protocol.readthedocs.io ; greeting and block notifications are in `lines`.
 """
@@ -9,17 +9,20 @@ from typing import Any
 
 from hdscan.model.chain import Chain
 from hdscan.sim.family import script
-from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.faults import USE, Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope, refusal
 from hdscan.sim.lines import NOTICE
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
 
-BALANCE, HEADER = "blockchain.scripthash.get_balance", "blockchain.block.header"
+BALANCE, HISTORY = "blockchain.scripthash.get_balance", "blockchain.scripthash.get_history"
+HEADER = "blockchain.block.header"
 BUSY = RpcError(1, "the server is temporarily unavailable, try again later")
 STATELESS = RpcError(-32603, "internal server error")
 DAEMON = RpcError(2, "daemon error: DaemonError({'code': -28, 'message': 'Loading block index…'})")
+TOO_LONG = RpcError(1, "history too large")
+LONGEST = 10_000  # transactions of a history
 HEX = set("0123456789abcdef")
 MERKLE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"  # of the first block of Bitcoin's older networks
 FIRST_BLOCKS = {  # by hash, the merkle root and the rest of the header (chainparams.cpp of each coin)
@@ -44,9 +47,9 @@ class Electrum(Speaker):
         """Every request of a batch counts as one item."""
         envelope = open_envelope(request.body)
         asks: tuple[Ask, ...] = tuple(
-            (self._by_hash.get(text, text), self._native)
+            (self._by_hash.get(text, text), self._native if each.method == BALANCE else USE)
             for each in envelope.requests
-            if each.method == BALANCE and (text := _text(each))
+            if each.method in (BALANCE, HISTORY) and (text := _text(each))
         )
         return Call(envelope.methods, max(1, len(envelope.requests)), asks, envelope)
 
@@ -67,8 +70,11 @@ class Electrum(Speaker):
         return Answer(b"", 413)
 
     def _result(self, request: RpcRequest, view: View) -> Any:
-        if request.method == BALANCE:
-            return self._balance(_text(request), view)
+        if request.method in (BALANCE, HISTORY):
+            text = _text(request)
+            if len(text) != 64 or set(text) - HEX:
+                return RpcError(1, f"{text} is not a valid script hash")
+            return (self._balance if request.method == BALANCE else self._history)(text, view)
         if request.method == NOTICE:
             return {"height": view.head, "hex": "00" * 80}
         if request.method == HEADER and isinstance(height := (request.params or [None])[0], int):
@@ -78,13 +84,24 @@ class Electrum(Speaker):
         return None if request.method == "server.ping" else RpcError(-32601, f'unknown method "{request.method}"')
 
     def _balance(self, text: str, view: View) -> Any:
-        if len(text) != 64 or set(text) - HEX:
-            return RpcError(1, f"{text} is not a valid script hash")
         address = self._by_hash.get(text)
         if address is None:
             return {"confirmed": view.amount(0, text, 0), "unconfirmed": 0}
         held = self._world.holdings(address)
         return {"confirmed": view.amount(held.amounts[0], address, 0), "unconfirmed": held.unconfirmed}
+
+    def _history(self, text: str, view: View) -> Any:
+        """The transactions of the last blocks, and one of the mempool where there is an unconfirmed change."""
+        address = self._by_hash.get(text)
+        if address is None:
+            return []
+        count = view.use(address)
+        if count > LONGEST:
+            return TOO_LONG
+        names = (hashlib.sha256(f"{text}/{at}".encode()).hexdigest() for at in range(count + 1))
+        mined = [{"tx_hash": name, "height": view.head - at} for at, name in zip(range(count, 0, -1), names, strict=False)]
+        waits = self._world.holdings(address).unconfirmed
+        return [*mined, {"tx_hash": next(names), "height": 0, "fee": 200}] if waits else mined
 
     @cached_property
     def _by_hash(self) -> dict[str, str]:

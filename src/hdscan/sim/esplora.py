@@ -58,12 +58,11 @@ class Esplora(Speaker):
             return Answer(b"Invalid Bitcoin address", 400, text=True)
         held = self._world.holdings(text)
         confirmed, change = view.amount(held.amounts[0], text, 0), held.unconfirmed
-        used = confirmed > 0 or held.noise & 3 == 0
-        spent = held.noise * 97 if used and held.noise & 4 else 0
-        received = (1 + (held.noise & 15)) if used else 0
-        spends = received // 2 + 1 if spent else 0
+        count = view.transactions(text)
+        spent = held.noise * 97 if count > 1 and held.noise & 4 else 0
+        received, spends = (count - count // 2, count // 2) if spent else (count, 0)
         pending_in, pending_out = (change, 0) if change >= 0 else (held.noise & 1023, (held.noise & 1023) - change)
-        counts = (received, confirmed + spent, spends, spent, received + spends)
+        counts = (received, confirmed + spent, spends, spent, count)
         pending = (int(pending_in > 0), pending_in, int(pending_out > 0), pending_out, int(change != 0))
         return Answer(STATS % (text.encode(), *counts, *pending))
 

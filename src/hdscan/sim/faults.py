@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+USE = "use"  # in place of an asset's symbol: how many transactions an address has had
+
 
 class Fault(StrEnum):
     """Everything that a simulated host can do wrong; a protocol without the notion answers correctly."""
@@ -72,7 +74,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     `steps` are played one per matching request (None: answer correctly) until they are used up; without steps, one of `faults`
     happens with probability `share`. `since`/`until` are seconds from the host's first request, `first`/`stop` numbers of its
     requests (from 0, `stop` excluded). `method` is part of a method's name (`eth_call`, `balancemulti`, `/address`). `address`
-    is among those asked for (any case); `token` demands a token (True) or native coins only (False). Without `every`, only
+    is among those asked for (any case); `token` demands a token (True) or none (False). Without `every`, only
     requests for balances match, not those for head and identity. Item faults hit the share `items` of the items, at least one.
     """
 
@@ -91,7 +93,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def script(*steps: Fault | None, **conditions: object) -> Rule:
-    """Play faults in order, one per request for balances; None answers correctly."""
+    """Play faults in order, one per request for balances or use; None answers correctly."""
     return msgspec.convert({**conditions, "steps": steps}, Rule)
 
 
@@ -106,7 +108,7 @@ def poison(address: str, fault: Fault = Fault.ERROR_OBJECT) -> Rule:
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """One request as rules see it: `asks` are (address or token account, asset symbol); `seconds` since the first request."""
+    """One request as rules see it: `asks` as in a Call; `seconds` since the first request."""
 
     number: int
     seconds: float
@@ -164,4 +166,4 @@ def _meets(rule: Rule, asked: Asked) -> bool:
         return False
     if rule.address is not None and not any(rule.address.lower() == address.lower() for address, _ in asked.asks):
         return False
-    return rule.token is None or rule.token == any(symbol != asked.native for _, symbol in asked.asks)
+    return rule.token is None or rule.token == any(symbol not in (asked.native, USE) for _, symbol in asked.asks)

@@ -17,7 +17,8 @@ Ask = tuple[str, str]
 class Call(msgspec.Struct, frozen=True, gc=False):
     """A parsed request: its `methods`, its `items` as they count for cost and batch cap, and the protocol's own `work`.
 
-    `asks` are the balances asked for: (address or token account, asset symbol; "account" for an unknown Solana account).
+    `asks` are the balances asked for: (address or token account, asset symbol; "account" for an unknown Solana account), and
+    what is asked of an address's use: (address, USE).
     """
 
     methods: tuple[str, ...]

@@ -13,7 +13,7 @@ class View:
     """A chain as one node sees it now: rightly, or with one of the faults that lie about the chain.
 
     False amounts concern a `share` of all readings, chosen by `seed`; an ORPHANED node's blocks and balances differ from the
-    height `branch` on. `lies` are the readings, by address and asset, whose amount was stated wrongly.
+    height `branch` on. `lies` are the readings, by address and asset, whose amount, or use, was stated wrongly.
     """
 
     def __init__(
@@ -67,19 +67,41 @@ class View:
 
     def amount(self, true: int, text: str, at: int) -> int:
         """What this node states where an address, or one of its accounts, truly holds `true` base units of an asset."""
-        stated = true
-        match self._fault:
-            case None:
-                return true
-            case Fault.WRONG_CHAIN | Fault.ORPHANED:
-                stated = true + 7
-            case Fault.STALE:
-                stated = true // 2
-            case fault if fault in AMOUNTS and self._lies_about(text, at):
-                stated = self._lie(fault, true, text, at)
+        stated = self._stated(true, text, at)
         if stated != true:
             self.lies.add((text, at))
         return stated
+
+    def transactions(self, text: str) -> int:
+        """In how many transactions an address was, as this node states it; never none where it states a native balance."""
+        world, held = self.world, self.world.holdings(text)
+        stated = held.transactions
+        if self._fault in AMOUNTS and self._lies_about(text, 0):
+            match self._fault:
+                case Fault.FALSE_ZEROS:
+                    stated = 0
+                case Fault.EARLIER_VALUES:
+                    stated = world.before(text).transactions
+                case Fault.SHIFTED_VALUES:
+                    stated = world.holdings(world.next_to(text)).transactions
+        return max(stated, int(self._stated(held.amounts[0], text, 0) > 0))
+
+    def use(self, text: str) -> int:
+        """The same where nothing else is asked: a lie if it turns a used address into an unused one, or the other way round."""
+        stated = self.transactions(text)
+        if bool(stated) != bool(self.world.holdings(text).transactions):
+            self.lies.add((text, 0))
+        return stated
+
+    def _stated(self, true: int, text: str, at: int) -> int:
+        match self._fault:
+            case Fault.WRONG_CHAIN | Fault.ORPHANED:
+                return true + 7
+            case Fault.STALE:
+                return true // 2
+            case fault if fault in AMOUNTS and self._lies_about(text, at):
+                return self._lie(fault, true, text, at)
+        return true
 
     def _lie(self, fault: Fault, true: int, text: str, at: int) -> int:
         world = self.world

@@ -23,12 +23,19 @@ ATA_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 class Holdings(msgspec.Struct, frozen=True, gc=False):
     """What one address holds: `amounts` in base units, in the order of the chain's assets; `unconfirmed` satoshi (±).
 
-    `noise` is 32 random bits for details that don't change amounts (histories, token programs).
+    It was in `transactions` so far, those of the mempool left out: none only where it holds nothing. `noise` is 32 random bits
+    for details that change neither (histories, token programs).
     """
 
     amounts: tuple[int, ...]
     unconfirmed: int = 0
     noise: int = 0
+    transactions: int = 0
+
+    @property
+    def nonce(self) -> int:
+        """How many of the transactions it sent (EVM): all of those of an address that is empty now, of others none or all."""
+        return 0 if any(self.amounts) and self.noise & 3 else self.transactions
 
 
 class TokenAccount(msgspec.Struct, frozen=True, gc=False):
@@ -62,9 +69,9 @@ def associated_account(owner: str, mint: str, program: str) -> str:
 class ChainWorld:
     """One chain's addresses and balances.
 
-    `count` addresses come from the seed; the share `funded` of each asset's balances is above zero. `explicit` addresses
-    (address -> symbol -> base units, "unconfirmed" for Bitcoin's change) follow, in any form of the family; an asset that is
-    not named is zero.
+    `count` addresses come from the seed; the share `funded` of each asset's balances is above zero, and a quarter of the other
+    addresses was emptied. `explicit` addresses (address -> symbol -> base units, "unconfirmed" for Bitcoin's change, "used" for
+    the number of transactions) follow, in any form of the family; an asset that is not named is zero.
     """
 
     def __init__(self, played: SimChain, seed: int, count: int, funded: float = 0.1, explicit: Explicit | None = None) -> None:
@@ -76,7 +83,7 @@ class ChainWorld:
         self._length = self.form.key_length
         self._threshold = int(funded * 2**32)
         self._zero = Holdings((0,) * len(self.assets))
-        self._burnt = Holdings((10**self.chain.decimals, *self._zero.amounts[1:]))
+        self._burnt = Holdings((10**self.chain.decimals, *self._zero.amounts[1:]), transactions=1)
         self._burnt_at = frozenset(map(self.form.fold, played.burnt))
         self._explicit = {self.form.fold(text): self._stated(amounts) for text, amounts in (explicit or {}).items()}
         self._explicit_texts = list(explicit or {})
@@ -192,7 +199,8 @@ class ChainWorld:
                 if int.from_bytes(draw[:4], "big") < share * 2**32:
                     received = amount + 1 + int.from_bytes(draw[5:], "big")
                     amounts[at] = (0, amount // 2, received, received)[draw[4] % 4] if amount else received
-        return Holdings(tuple(amounts), max(held.unconfirmed, -amounts[0]), held.noise)
+        moved = sum(before != after for before, after in zip(held.amounts, amounts, strict=True))
+        return Holdings(tuple(amounts), max(held.unconfirmed, -amounts[0]), held.noise, held.transactions + moved)
 
     def _first(self, text: str) -> Holdings:
         if self._explicit and (stated := self._explicit.get(self.form.fold(text))) is not None:
@@ -216,12 +224,14 @@ class ChainWorld:
         if self.form.unconfirmed and dice[4] < 10:
             change = 1 + int.from_bytes(dice[5:8], "big")
             unconfirmed = -min(change, amounts[0]) if amounts[0] and dice[8] & 1 else change
-        return Holdings(tuple(amounts), unconfirmed, noise)
+        transactions = 1 + (noise & 15) if any(amounts) or noise & 3 == 0 else 0
+        return Holdings(tuple(amounts), unconfirmed, noise, transactions)
 
     def _stated(self, amounts: Mapping[str, int]) -> Holdings:
-        if unknown := set(amounts) - {asset.symbol for asset in self.assets} - {"unconfirmed"}:
+        if unknown := set(amounts) - {asset.symbol for asset in self.assets} - {"unconfirmed", "used"}:
             raise ValueError(f"{self.chain.id} has no {', '.join(sorted(unknown))}")
-        return Holdings(tuple(amounts.get(asset.symbol, 0) for asset in self.assets), amounts.get("unconfirmed", 0))
+        held = tuple(amounts.get(asset.symbol, 0) for asset in self.assets)
+        return Holdings(held, amounts.get("unconfirmed", 0), transactions=max(amounts.get("used", 0), int(any(held))))
 
     def _tag(self, number: bytes) -> bytes:
         return hashlib.blake2b(number, key=self._key, digest_size=self._length - 8).digest()

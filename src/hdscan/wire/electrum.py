@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
+from hdscan.model.provider import MISSING, Missing
 from hdscan.model.reading import ReadError
 from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Answer, Call
@@ -27,6 +28,15 @@ _HEADER = re.compile(r"[0-9a-f]{160}")
 _MERGED = re.compile(r"([0-9a-f]{3}[13579bdf][0-9a-f]{156})(?:[0-9a-f]{2}){1,50000}")
 
 
+_LONG_HISTORY = re.compile(
+    r"history too large"  # ElectrumX
+    r"|too many history entries"  # Blockstream's electrs
+    r"|transactions found, query may take",  # electrs before 0.9
+    re.IGNORECASE,
+)
+_LONG_REPLY = re.compile("response too large", re.IGNORECASE)  # ElectrumX, of a message; ours, of a line
+
+
 class Heard(msgspec.Struct, frozen=True):
     """A line from the host: the ids that it answers, or a notification (`tip`: the height of a new block)."""
 
@@ -45,6 +55,11 @@ class _Tip(msgspec.Struct, frozen=True):
     height: Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 
 
+class _Transaction(msgspec.Struct, frozen=True, gc=False):
+    tx_hash: Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+    height: Annotated[int, msgspec.Meta(ge=-1, lt=10**9)]  # 0 and -1 in the mempool
+
+
 class _Balance(msgspec.Struct, frozen=True):
     confirmed: Annotated[int, msgspec.Meta(ge=0)]
     unconfirmed: int
@@ -56,6 +71,7 @@ _header = msgspec.json.Decoder(str)
 _tip = msgspec.json.Decoder(_Tip)
 _tips = msgspec.json.Decoder(tuple[_Tip])
 _balance = msgspec.json.Decoder(_Balance)
+_history = msgspec.json.Decoder(list[_Transaction])
 
 
 def hear(line: bytes) -> Heard:
@@ -68,9 +84,14 @@ def hear(line: bytes) -> Heard:
     return Heard(tuple(item.id for item in items if type(item.id) is int))
 
 
+def _script_hash(script: bytes) -> str:
+    """The name by which the protocol knows a scriptPubKey: its SHA-256, reversed, in hexadecimal."""
+    return sha256(script).digest()[::-1].hex()
+
+
 def balance_call(script: bytes) -> Call:
-    """Ask for the balance of a scriptPubKey, which the protocol knows by its SHA-256, reversed, in hexadecimal."""
-    return "blockchain.scripthash.get_balance", (sha256(script).digest()[::-1].hex(),)
+    """Ask for the balance of a scriptPubKey."""
+    return "blockchain.scripthash.get_balance", (_script_hash(script),)
 
 
 def balance(answer: Answer, supply: int | None) -> tuple[int, int] | ReadError:
@@ -84,6 +105,33 @@ def balance(answer: Answer, supply: int | None) -> tuple[int, int] | ReadError:
     except CallError as error:
         return ReadError(error.fault, error.message)
     return found.confirmed, found.unconfirmed
+
+
+def history_call(script: bytes) -> Call:
+    """Ask for the transactions of a scriptPubKey, those of the mempool included."""
+    return "blockchain.scripthash.get_history", (_script_hash(script),)
+
+
+def transactions(answer: Answer, *, alone: bool) -> int | ReadError | Missing:
+    """Count the transactions of a history; 1 where it is too long to be sent, as no empty one is.
+
+    One is MISSING where the reply is too long for it beside others.
+    """
+    if isinstance(answer, ReadError):
+        if _LONG_HISTORY.search(answer.message):
+            return 1
+        return MISSING if is_too_long(answer.message) and not alone else answer
+    try:
+        found = decode(_history, answer, "the history")
+        refuse_repeats(bytes(answer), {b'"tx_hash"': len(found), b'"height"': len(found)})
+    except CallError as error:
+        return ReadError(error.fault, error.message)
+    return len(found)
+
+
+def is_too_long(message: str) -> bool:
+    """Whether an error says that a reply as a whole is too long to be sent."""
+    return _LONG_REPLY.search(message) is not None
 
 
 def tip(answer: msgspec.Raw) -> int:

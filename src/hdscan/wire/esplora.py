@@ -1,7 +1,7 @@
-"""Esplora's REST: an address's funded and spent sums, the tip, a block hash (github.com/Blockstream/esplora, API.md)."""
+"""Esplora's REST: an address's sums and transactions, the tip, a block hash (github.com/Blockstream/esplora, API.md)."""
 
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -9,7 +9,7 @@ from hdscan.model.errors import ReadCode
 from hdscan.model.reading import ReadError
 from hdscan.wire.failure import decode_reply, failure, or_prose, text_fault
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import malformed, refuse_excess, refuse_repeats
+from hdscan.wire.strict import Transactions, malformed, refuse_excess, refuse_repeats
 
 TIP = Request(path="/blocks/tip/height")
 
@@ -21,6 +21,7 @@ Satoshi = Annotated[int, msgspec.Meta(ge=0)]
 class _Sums(msgspec.Struct, frozen=True):
     funded_txo_sum: Satoshi
     spent_txo_sum: Satoshi
+    tx_count: Transactions | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Address(msgspec.Struct, frozen=True):
@@ -29,8 +30,19 @@ class _Address(msgspec.Struct, frozen=True):
     address: str | None = None
 
 
+class Stats(NamedTuple):
+    """An address's confirmed and unconfirmed balance in satoshi (the second may be negative), and its transactions.
+
+    These count the mempool's too; None where the reply does not count them.
+    """
+
+    confirmed: int
+    unconfirmed: int
+    transactions: int | None
+
+
 _decoder = msgspec.json.Decoder(_Address)
-_ONCE = {b'"chain_stats"': 1, b'"mempool_stats"': 1, b'"funded_txo_sum"': 2, b'"spent_txo_sum"': 2}
+_ONCE = {b'"chain_stats"': 1, b'"mempool_stats"': 1, b'"funded_txo_sum"': 2, b'"spent_txo_sum"': 2, b'"tx_count"': 2}
 
 
 def block_request(height: int) -> Request:
@@ -43,8 +55,8 @@ def address_request(address: str) -> Request:
     return Request(path=f"/address/{address}")
 
 
-def balance(response: Response, address: str, supply: int | None) -> tuple[int, int] | ReadError:
-    """Decode an address's confirmed and unconfirmed balance in satoshi; the second may be negative.
+def stats(response: Response, address: str, supply: int | None) -> Stats | ReadError:
+    """Decode an address's statistics.
 
     A 400 is about the address, which the host cannot read. Raises CallError, for `{}` too: there is no balance in it.
     """
@@ -62,7 +74,18 @@ def balance(response: Response, address: str, supply: int | None) -> tuple[int, 
     if confirmed < 0:
         raise malformed("more was spent than was ever received")
     refuse_excess(max(confirmed, abs(unconfirmed)), supply)
-    return confirmed, unconfirmed
+    return Stats(confirmed, unconfirmed, _transactions(found))
+
+
+def _transactions(found: _Address) -> int | None:
+    confirmed, waiting = found.chain_stats, found.mempool_stats
+    if confirmed.tx_count is msgspec.UNSET or waiting.tx_count is msgspec.UNSET:
+        return None
+    moved = any(sums.funded_txo_sum or sums.spent_txo_sum for sums in (confirmed, waiting))
+    total = confirmed.tx_count + waiting.tx_count
+    if moved and not total:
+        raise malformed("something was received or spent without a transaction")
+    return total
 
 
 def height(response: Response) -> int:

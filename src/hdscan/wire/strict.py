@@ -1,7 +1,7 @@
 """Decode JSON strictly: any deviation from the protocol is a CallError, never a value."""
 
 import re
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -9,6 +9,9 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError
 
 T = TypeVar("T")
+
+Transactions = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
+"""A number of transactions; no chain has had as many."""
 
 LONGEST = 200  # characters of the decoder's message, which names a place at any depth
 MAX_UINT256 = 2**256 - 1
