@@ -9,9 +9,11 @@ from pathlib import Path
 import wallycore
 
 from hdscan.keys.derive import from_extended, from_mnemonic
-from hdscan.keys.listing import BadLine, parse
+from hdscan.keys.listing import Listing
+from hdscan.model.chain import BadLine, Chain
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 from hdscan.model.events import Reason
+from hdscan.model.wallet import Listed
 from hdscan.pool.retry_after import LONGEST, retry_after
 from hdscan.settings import load, template
 from hdscan.settings.load import Places
@@ -71,18 +73,21 @@ def _environment(data: bytes) -> str:
     return "settings"
 
 
-def _listing(chain: object) -> Callable[[bytes], str]:
+def _listing(*chains: Chain) -> Callable[[bytes], str]:
     def run(data: bytes) -> str:
         words = []
         for lines in (data.splitlines(keepends=True), [_text(line) for line in data.split(b"\n")]):
-            for number, entry in enumerate(parse(chain, lines)):  # type: ignore[arg-type]
+            for number, entry in enumerate(Listing(chains).read(lines)):
                 if isinstance(entry, BadLine):
                     assert 0 < entry.number <= len(lines)
                     assert entry.reason.isprintable(), repr(entry.reason)
                     assert len(entry.reason) < 300
                     words.append(" ".join(entry.reason.split()[:2]))
                 elif number < 20:
-                    assert list(parse(chain, [entry])) == [entry], "canonical twice is canonical"  # type: ignore[arg-type]
+                    own = [chain for chain in chains if chain.id == entry.chain]
+                    (again,) = Listing(own).read([entry.address])
+                    assert isinstance(again, Listed)
+                    assert again.address == entry.address, "canonical twice is canonical"
                     words.append("address")
         return " ".join(sorted(set(words))[:2])
 
@@ -102,7 +107,7 @@ def _extended(data: bytes) -> str:
             words.append(refused(error))
             _keeps(text.strip(), str(error))
         else:
-            assert list(parse(chain, [address])) == [address]
+            assert list(Listing([chain]).read([address])) == [Listed(chain.id, address)]
             words.append(path)
     return " ".join(words)
 
@@ -176,6 +181,15 @@ TARGETS = (
             _listing(chain),
         )
         for chain, addresses in _ADDRESSES.items()
+    ),
+    Target(
+        "listing",
+        [
+            *(f"{scheme}:{_ADDRESSES[chain][0]}?label=a".encode() for scheme, chain in (("bitcoin", BTC), ("ethereum", BSC))),
+            "\n".join(address for addresses in _ADDRESSES.values() for address in addresses).encode(),
+            f"chain;Label;Public Address\nbnb;mine;{_ADDRESSES[BSC][0]}".encode("utf-16"),
+        ],
+        _listing(*_ADDRESSES),
     ),
     Target(
         "extended-key",

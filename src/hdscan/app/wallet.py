@@ -116,16 +116,16 @@ class Wallet:
         return await asyncio.to_thread(self._import, target, lines, skip_invalid, progress)
 
     def _import(self, chain: Chain, lines: Iterable[str | bytes], skip_invalid: bool, progress: Progress | None) -> Imported:
-        from hdscan.keys.listing import parse
+        from hdscan.keys.listing import Listing
 
         bad: list[BadLine] = []
 
         def good() -> Iterator[tuple[str, None]]:
-            for entry in parse(chain, lines):
+            for entry in Listing([chain]).read(lines):
                 if isinstance(entry, BadLine):
                     bad.append(entry)
                 elif skip_invalid or not bad:
-                    yield entry, None
+                    yield entry.address, None
             if bad and not skip_invalid:
                 raise _NothingAdded
 

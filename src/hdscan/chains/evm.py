@@ -28,9 +28,12 @@ class Evm(ChainFamily):
         """0x and 40 hexadecimal digits in the case of EIP-55; one case throughout is read, too."""
         if not self.form.fullmatch(text):
             raise InputError(_fault(text))
-        if not _in_case(text):
+        body = text[2:]
+        lower = body.lower()
+        whole = checksummed(lower)
+        if text != whole and body not in (lower, body.upper()):
             raise InputError(WRONG_CASE)
-        return checksummed(text[2:].lower())
+        return whole
 
     def identity(self, chain_id: int | None, genesis: str | None) -> str:
         if chain_id is None or genesis is not None:

@@ -1,38 +1,195 @@
-"""Reads a list of addresses, one a line or CSV, and explains every bad line."""
+"""Reads lists of addresses as people have them, one a line or CSV, and explains every bad line."""
 
-import csv
-from collections.abc import Iterable, Iterator
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain as joined
+from urllib.parse import parse_qsl
 
-from hdscan.keys.address import canonical
+from hdscan.keys.address import Places
+from hdscan.keys.chain_names import ChainNames
+from hdscan.keys.columns import DELIMITERS, Columns, columns_of, looks_like_address, split
 from hdscan.keys.secret import recognise
 from hdscan.model.chain import BadLine, Chain
 from hdscan.model.errors import InputError
+from hdscan.model.wallet import Listed
 
 MAX_LINE = 10_000  # characters; bytes where lines are bytes
-DELIMITERS = ",;\t"
+MAX_LABEL = 255  # characters (BIP-329); what is longer is cut
+
+_SPECIAL = re.compile(r"[^0-9A-Za-z]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")  # what a web page or a chat puts in between
+_BARE_HEX = re.compile(r"[0-9a-fA-F]{40}")
+_PREFIXED = re.compile(r"([A-Za-z0-9][\w .+-]{0,31}):(?://)?(.*)", re.DOTALL)
+_SEPARATOR = re.compile("sep=.", re.IGNORECASE)  # Excel's first line
+_MAYBE_PUBLIC = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64,128}|[1-9A-HJ-NP-Za-km-z]{86,88}")  # transactions' ids and signatures
+_SHORTEST_SECRET = 40  # characters
+
+_Address = tuple[str, Sequence[Chain] | None, str | None]  # as it stands there, the chains that it names, a URI's label
 
 
-def parse(chain: Chain, lines: Iterable[str | bytes]) -> Iterator[str | BadLine]:
-    """Yield the canonical address of every line, or a BadLine.
+class Listing:
+    """One reading of a list: `read` gives its addresses, and afterwards `what` and `said` tell what it was taken for.
 
-    Blank lines and lines that begin with # are skipped; a byte order mark and CRLF are allowed; bytes are UTF-8. If the first
-    other line has one field `address` (any case) it is the header of a CSV (RFC 4180; comma, semicolon or tab), whose other
-    columns are ignored. A field does not span lines, so that a stray quote costs one line only.
+    A line is an address, or the first line is the header of a CSV (comma, semicolon or tab) with a column of addresses, and
+    perhaps of labels and of chains; without a header, a line may have one field with an address and another with its label. An
+    address is plain, a URI (BIP-21, EIP-681), or has its chain as a prefix (EIP-3770). Blank lines, lines that begin with #,
+    byte order marks, CRLF, and characters that cannot be seen do no harm; bytes are UTF-8, or UTF-16 with a byte order mark.
     """
-    begun, column = False, None
-    for number, line in enumerate(lines, 1):
-        try:
-            text = _text(line)
-            if not text.strip(' "' + DELIMITERS) or text.lstrip().startswith("#"):
-                continue
-            if not begun:
-                begun, column = True, _address_column(text)
-                if column:
+
+    def __init__(self, configured: Sequence[Chain], chosen: Sequence[Chain] = ()) -> None:
+        self._chosen = tuple(chosen or configured)
+        self._places = Places(self._chosen)
+        self._all_places = {self._chosen: self._places}
+        self._names = ChainNames(configured)
+        self._columns: Columns | None = None
+        self._addresses = 0
+        self._taken: Counter[str] = Counter()
+
+    def read(self, lines: Iterable[str | bytes]) -> Iterator[Listed | BadLine]:
+        """The addresses of every line, several where it is of several chains, or why the line has none."""
+        begun = False
+        for number, line in enumerate(_decoded(lines), 1):
+            try:
+                text = _text(line)
+                if not text or text.lstrip()[:1] == "#" or not text.strip(' \t"' + DELIMITERS):
                     continue
-            entry: str | BadLine = canonical(chain, _field(text, *column) if column else _only_field(text))
-        except InputError as error:
-            entry = BadLine(number, str(error))
-        yield entry
+                if not begun:
+                    begun = not _SEPARATOR.fullmatch(text)
+                    if not begun:
+                        continue
+                    self._columns = columns_of(text)
+                    if self._columns:
+                        continue
+                address, ids, label = self._entry(text)
+            except InputError as error:
+                yield BadLine(number, str(error))
+                continue
+            self._addresses += 1
+            for id_ in ids:
+                yield Listed(id_, address, label)
+
+    @property
+    def what(self) -> str:
+        """What it is, as in "a list of addresses"."""
+        if self._columns:
+            return f"a table of addresses (column `{self._columns.names[self._columns.address]}`)"
+        return "an address" if self._addresses == 1 else "a list of addresses"
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was decided for want of knowing, a sentence each."""
+        taken = self._taken
+        evm = ", ".join(chain.id for chain in self._places.evm)
+        said = [f"0x… addresses ({taken['evm']:,}) are taken for {evm}: --chain chooses"] if taken["evm"] else []
+        for (first, *rest), count in self._places.shared.items():
+            said.append(f"addresses ({count:,}) that {' and '.join(rest)} could have, too, are taken for {first}")
+        if taken["hex"]:
+            said.append(f"40 hexadecimal digits without 0x ({taken['hex']:,}) are taken for EVM addresses")
+        if taken["uri"]:
+            said.append(f"of URIs and prefixed addresses ({taken['uri']:,}) amounts and messages are left out")
+        if self._columns:
+            used = {"labels": self._columns.label, "chains": self._columns.chain}
+            kinds = [f"{kind} are read from `{self._columns.names[at]}`" for kind, at in used.items() if at is not None]
+            said += [f"{' and '.join(kinds)}"] if kinds else []
+        elif self._taken["fields"]:
+            said.append("there is no header: of two fields the one with an address was read, and the other is its label")
+        return tuple(said)
+
+    def _entry(self, text: str) -> tuple[str, tuple[str, ...], str | None]:
+        """Address, the ids of its chains and its label; InputError."""
+        if not self._columns and not _SPECIAL.search(text):
+            return (*self._find(text, self._places), None)
+        label: str | None = None
+        named: Sequence[Chain] | None = None
+        if self._columns:
+            field, label, chain = _row(text, self._columns)
+            if chain:
+                named = self._chains(chain, "its column of chains")
+        else:
+            field, label = self._fields(text)
+        address, prefixed, noted = self._address(field) if _SPECIAL.search(field) else (field, None, None)
+        if named is not None and prefixed is not None and not set(prefixed) & set(named):
+            raise InputError("its prefix and its column of chains name different chains")
+        return (*self._find(address, self._places_of(prefixed if named is None else named)), _label(label or noted))
+
+    def _find(self, text: str, places: Places) -> tuple[str, tuple[str, ...]]:
+        if places.evm:
+            if _BARE_HEX.fullmatch(text):
+                self._taken["hex"] += 1
+                text = f"0x{text}"
+            elif text[:2] == "0X":
+                text = f"0x{text[2:]}"
+        address, ids = places.find(text)
+        if len(ids) > 1:
+            self._taken["evm"] += 1
+        return address, ids
+
+    def _fields(self, text: str) -> tuple[str, str | None]:
+        """The field with the address, and another if there is just one."""
+        for delimiter in DELIMITERS:
+            if delimiter in text:
+                fields = [field for each in split(text, delimiter) if (field := each.strip())]
+                able = [field for field in fields if looks_like_address(_visible(field))]
+                if len(fields) == 1:
+                    return fields[0], None
+                if len(able) == 1:
+                    rest = [field for field in fields if field is not able[0]]
+                    if secret := next((secret for field in rest if (secret := _private(field))), None):
+                        raise InputError(f"a field {secret}")
+                    if len(rest) == 1:
+                        self._taken["fields"] += 1
+                    return able[0], rest[0] if len(rest) == 1 else None
+                if len(able) > 1:
+                    raise InputError(recognise(text) or "holds several fields that may be addresses; give one a line")
+        if any(delimiter in text for delimiter in DELIMITERS):
+            several = "holds several fields and none is an address; a header names the column of addresses `address`"
+            raise InputError(recognise(text) or several)
+        return text.strip('"'), None
+
+    def _address(self, field: str) -> _Address:
+        """What stands in a field without what surrounds it."""
+        text = _visible(field).strip("\"' ")
+        found = _PREFIXED.fullmatch(text) if ":" in text else None
+        if not found:
+            return text, None, None
+        self._taken["uri"] += 1
+        scheme, rest = found[1].lower(), found[2]
+        text, _, query = rest.partition("?")
+        label = None
+        if query:
+            try:
+                label = dict(parse_qsl(query, max_num_fields=100)).get("label")
+            except ValueError:
+                raise InputError("is a URI with too many parts") from None
+        if scheme == "ethereum":  # EIP-681
+            text, _, number = text.removeprefix("pay-").partition("@")
+            if "/" in text + number:
+                raise InputError("is a request to call a contract (EIP-681), not an address")
+            chains = self._chains(number, "the URI") if number else self._chains("evm", "the URI")
+        elif scheme == "eip155":  # CAIP-10
+            number, _, text = text.partition(":")
+            chains = self._chains(number, "the prefix")
+        else:
+            chains = self._chains(scheme, "the prefix")
+        return text, chains, label
+
+    def _chains(self, name: str, where: str) -> tuple[Chain, ...]:
+        found = self._names.find(name)
+        if not found:
+            raise InputError(f"{where} names no chain that is configured")
+        if not (chosen := tuple(chain for chain in found if chain in self._chosen)):
+            raise InputError(f"{where} names {found[0].id}, which --chain leaves out")
+        return chosen
+
+    def _places_of(self, chains: Sequence[Chain] | None) -> Places:
+        if chains is None:
+            return self._places
+        key = tuple(chains)
+        if key not in self._all_places:
+            self._all_places[key] = Places(key)
+        return self._all_places[key]
 
 
 def _text(line: str | bytes) -> str:
@@ -42,39 +199,74 @@ def _text(line: str | bytes) -> str:
         text = line.decode() if isinstance(line, bytes) else line
         if not text.isascii():
             text.encode()  # a file opened with errors="surrogateescape"
+            text = text.replace("\u00a0", " ").replace("\u202f", " ")
     except UnicodeError:
         raise InputError("is not UTF-8 text") from None
     return text.strip("\ufeff\r\n ")  # a tab may be an empty first field
 
 
-def _address_column(header: str) -> tuple[str, int] | None:
-    """The delimiter and the position of the field `address`, or None if this is no header."""
-    for delimiter in DELIMITERS:
-        names = [name.strip().lower() for name in _split(header, delimiter)]
-        if names.count("address") == 1:
-            return delimiter, names.index("address")
-    return None
+def _visible(field: str) -> str:
+    return field if field.isascii() else _INVISIBLE.sub("", field).strip()
 
 
-def _field(line: str, delimiter: str, position: int) -> str:
-    fields = _split(line, delimiter)
-    if len(fields) <= position or not fields[position].strip():
-        raise InputError("has nothing in the column `address`")
-    return fields[position].strip()
+def _row(text: str, columns: Columns) -> tuple[str, str | None, str | None]:
+    """The fields of address, label and chain; InputError where there is no address, or a secret."""
+    fields = split(text, columns.delimiter)
+    if len(text) - len(fields[0]) > _SHORTEST_SECRET or columns.private:
+        _refuse_secrets(fields, columns)
+    count, label, chain = len(fields), columns.label, columns.chain
+    address = fields[columns.address].strip() if columns.address < count else ""
+    if not address:
+        raise InputError(f"has nothing in the column `{columns.names[columns.address]}`")
+    return (
+        address,
+        fields[label].strip() if label is not None and label < count else None,
+        fields[chain].strip() if chain is not None and chain < count else None,
+    )
 
 
-def _only_field(line: str) -> str:
-    line = line.strip().strip('"')
-    if any(delimiter in line for delimiter in DELIMITERS):
-        several = "holds several fields; a CSV begins with a header line in which one column is named `address`"
-        raise InputError(recognise(line) or several)
-    return line
+def _refuse_secrets(fields: Sequence[str], columns: Columns) -> None:
+    for position, field in enumerate(fields):
+        if position in columns.private and field.strip():
+            raise InputError(
+                f"has something in the column `{columns.names[position]}`: hdscan needs no secrets; "
+                "keep them away from programs that only watch"
+            )
+        known = position == columns.address or (position != columns.label and _MAYBE_PUBLIC.fullmatch(field.strip()))
+        if not known and (secret := _private(field)):
+            raise InputError(f"a field {secret}")
 
 
-def _split(line: str, delimiter: str) -> list[str]:
-    if '"' not in line:
-        return line.split(delimiter)
-    try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
-    except csv.Error:
-        raise InputError("has a quote that is not closed, or text after a closing one") from None
+def _private(field: str) -> str | None:
+    return recognise(field) if len(field) > _SHORTEST_SECRET else None
+
+
+def _label(text: str | None) -> str | None:
+    if not text:
+        return None
+    if secret := _private(text):
+        raise InputError(f"a label {secret}")
+    return text[:MAX_LABEL]
+
+
+def _decoded(lines: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    """The lines; those of UTF-16, which a file cuts after the wrong byte, are put together again."""
+    rest = iter(lines)
+    first = next(rest, None)
+    if first is None:
+        return iter(())
+    lines = joined((first,), rest)
+    if isinstance(first, bytes) and first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return _utf16(lines)
+    return iter(lines)
+
+
+def _utf16(lines: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    begun = ""
+    for piece in lines:
+        begun += decoder.decode(piece) if isinstance(piece, bytes) else piece
+        *whole, begun = begun.split("\n")
+        yield from whole
+        begun = begun[: MAX_LINE + 1]  # of too long a line
+    yield begun
