@@ -10,7 +10,7 @@ import wallycore
 from hdscan.chains import Script, family_of
 from hdscan.chains.bitcoin import script_pubkey
 from hdscan.keys.address import canonical
-from hdscan.keys.derive import from_extended, from_mnemonic
+from hdscan.keys.deriver import from_extended, from_mnemonic
 from hdscan.keys.secret import recognise
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hdscan.chains import family_of
 from hdscan.chains.tron import hexadecimal
 from hdscan.keys.address import canonical
-from hdscan.keys.derive import from_extended, from_mnemonic
+from hdscan.keys.deriver import from_extended, from_mnemonic
 from hdscan.model.errors import ConfigError, InputError, KeyFault
 from tests.keys.given import BSC, BTC, SOL, TRON, repeats, vectors
 

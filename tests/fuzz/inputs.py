@@ -8,7 +8,7 @@ from pathlib import Path
 
 import wallycore
 
-from hdscan.keys.derive import from_extended, from_mnemonic
+from hdscan.keys.deriver import from_extended, from_mnemonic
 from hdscan.keys.listing import Listing
 from hdscan.model.chain import BadLine, Chain
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault

@@ -8,7 +8,8 @@ from nacl.bindings import crypto_sign_seed_keypair
 
 from hdscan.chains import Script
 from hdscan.keys.address import canonical
-from hdscan.keys.derive import Deriver, ed25519_master, from_extended, from_mnemonic, hardened_child
+from hdscan.keys.deriver import Deriver, from_extended, from_mnemonic
+from hdscan.keys.ed25519 import ed25519_master, hardened_child
 from hdscan.keys.extended import HARDENED
 from hdscan.model.chain import Chain, Network
 from hdscan.model.errors import HdscanError, InputError, KeyFault

@@ -92,6 +92,18 @@ def script_pubkey(chain: Chain, address: str) -> bytes:
     return _decode(chain, address)[1]
 
 
+def address_of(chain: Chain, script: bytes) -> str | None:
+    """The address of a scriptPubKey: P2PKH, P2SH, P2WPKH, P2WSH or P2TR; None for any other."""
+    params, size = params_of(chain), len(script)
+    if size == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
+        return str(wallycore.base58check_from_bytes(bytes(params.p2pkh[:1]) + script[3:23]))
+    if size == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":
+        return str(wallycore.base58check_from_bytes(bytes(params.p2sh[:1]) + script[2:22]))
+    if params.hrps and (size, script[:2]) in ((22, b"\x00\x14"), (34, b"\x00\x20"), (34, b"\x51\x20")):
+        return str(wallycore.addr_segwit_from_bytes(script, params.hrps[0], 0))
+    return None
+
+
 def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
     """An address's canonical form and its script."""
     params = params_of(chain)

@@ -16,8 +16,9 @@ class ExtendedKey(msgspec.Struct, frozen=True):
     """An extended public key.
 
     `prefix` is how it begins (`zpub`), `script` the script that this implies (None for `xpub` and `tpub`), `coin` the coin type
-    (SLIP-0044; None where many coins have the prefix), `child` the index of its last step, with HARDENED added if hardened, and
-    `wally` libwally's key.
+    (SLIP-0044; None where many coins have the prefix), `child` the index of its last step, with HARDENED added if hardened,
+    `wally` libwally's key, `core` the key as Bitcoin Core writes it (xpub or tpub), and `multisig` the functions of a
+    descriptor of which a key with such a prefix (Ypub, Zpub, Upub, Vpub) is one of several.
     """
 
     prefix: str
@@ -27,13 +28,19 @@ class ExtendedKey(msgspec.Struct, frozen=True):
     depth: int
     child: int
     wally: object
+    core: str
+    multisig: str | None = None
+
+    @property
+    def named(self) -> str:
+        """Its prefix with the article."""
+        return f"{'an' if self.prefix[0] in 'xLM' else 'a'} {self.prefix}"
 
     def __repr__(self) -> str:
         return f"<extended public key of depth {self.depth}>"
 
 
-# SLIP-0132; the upper-case forms are of multisig wallets, whose addresses need the cosigners' keys
-_PUBLIC = {
+_PUBLIC = {  # SLIP-0132
     0x0488B21E: ("xpub", Network.MAINNET, None, None),
     0x049D7CB2: ("ypub", Network.MAINNET, Script.P2SH_P2WPKH, None),
     0x04B24746: ("zpub", Network.MAINNET, Script.P2WPKH, None),
@@ -45,9 +52,13 @@ _PUBLIC = {
     0x0436F6E1: ("ttub", Network.TESTNET, None, 1),
     0x02FACAFD: ("dgub", Network.MAINNET, None, 3),  # Dogecoin
     0x0432A9A8: ("tgub", Network.TESTNET, None, 1),
+    0x0295B43F: ("Ypub", Network.MAINNET, None, None),
+    0x02AA7ED3: ("Zpub", Network.MAINNET, None, None),
+    0x024289EF: ("Upub", Network.TESTNET, None, None),
+    0x02575483: ("Vpub", Network.TESTNET, None, None),
 }
+_MULTISIG = {"Ypub": "sh(wsh", "Upub": "sh(wsh", "Zpub": "wsh", "Vpub": "wsh"}
 _BEGINNINGS = ("pub", "tub", "gub")  # after the first character
-_MULTISIG = {0x0295B43F: "Ypub", 0x02AA7ED3: "Zpub", 0x024289EF: "Upub", 0x02575483: "Vpub"}
 _REFUSAL = (
     "this is an extended private key, and hdscan only watches: give the public one (xpub, ypub, zpub), "
     "and treat this one as exposed if it was typed on a command line"
@@ -63,8 +74,6 @@ def parse(text: str) -> ExtendedKey:
         damaged = "the extended public key has a wrong checksum: mistyped or cut off"
         raise KeyFault(damaged if text[1:4] in _BEGINNINGS else _other_form(text))
     version = int.from_bytes(data[:4])
-    if version in _MULTISIG:
-        raise KeyFault(f"a {_MULTISIG[version]} is one key of a multisig wallet; its addresses cannot be derived from it alone")
     if len(data) != 78 or version not in _PUBLIC:
         raise KeyFault(_other_form(text))
     prefix, network, script, coin = _PUBLIC[version]
@@ -75,7 +84,13 @@ def parse(text: str) -> ExtendedKey:
         key = wallycore.bip32_key_unserialize(wallycore.BIP32_VER_MAIN_PUBLIC.to_bytes(4) + data[4:])
     except ValueError:
         raise KeyFault("the extended public key is not valid: it is not a point of secp256k1") from None
-    return ExtendedKey(prefix, network, script, coin, depth, child, key)
+    return ExtendedKey(prefix, network, script, coin, depth, child, key, core(data, network), _MULTISIG.get(prefix))
+
+
+def core(data: bytes, network: Network) -> str:
+    """An extended public key of 78 bytes as Bitcoin Core writes it: xpub or tpub."""
+    version = wallycore.BIP32_VER_MAIN_PUBLIC if network is Network.MAINNET else wallycore.BIP32_VER_TEST_PUBLIC
+    return str(wallycore.base58check_from_bytes(version.to_bytes(4) + data[4:]))
 
 
 def _other_form(text: str) -> str:

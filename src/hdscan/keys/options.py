@@ -5,16 +5,19 @@ from collections.abc import Mapping
 import msgspec
 
 from hdscan.chains import Script
-from hdscan.model.chain import Chain
+from hdscan.model.chain import Chain, Family
+from hdscan.model.errors import InputError
 from hdscan.model.wallet import GAP
+
+EVERY_EVM = "evm"  # in place of a chain's id: all chains of that family
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The chains that are configured, in order, and what was chosen; None and () where nothing was.
 
-    `only` are the ids of the chains that a source is for, `path` a style's name (`bip44`, `ledger-live`), `accounts` how many
-    are looked at whatever is found, `count` how many addresses of a branch are given at once (default `gap`), and with `forget`
-    nothing is kept that more could be derived from.
+    `only` are the ids of the chains that a source is for (or "evm"), `path` a style's name (`bip44`, `ledger-live`), `accounts`
+    how many are looked at whatever is found, `count` how many addresses of a branch are given at once (default `gap`), and with
+    `forget` nothing is kept that more could be derived from.
     """
 
     chains: Mapping[str, Chain]
@@ -25,3 +28,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     gap: int = GAP
     count: int | None = None
     forget: bool = False
+
+    @property
+    def first(self) -> int:
+        """How many addresses a branch is given with."""
+        return self.gap if self.count is None else self.count
+
+    def chosen(self) -> tuple[Chain, ...]:
+        """The chains of `only`, in the order of the configuration. Raises InputError for one that is not configured."""
+        evm = [chain.id for chain in self.chains.values() if chain.family is Family.EVM]
+        asked = {id_ for name in self.only for id_ in (evm if name == EVERY_EVM else [name])}
+        if unknown := asked - set(self.chains):
+            raise InputError(f"there is no chain {min(unknown)}; there are {', '.join(self.chains)}")
+        if self.only and not asked:
+            raise InputError("no EVM chain is configured")
+        return tuple(chain for chain in self.chains.values() if chain.id in asked)

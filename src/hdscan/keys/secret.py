@@ -22,6 +22,10 @@ _SECRETS = tuple(
 )
 _IN_A_SENTENCE = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
 
+_PRIVATE_KEY = re.compile(
+    rf"(?<![0-9A-Za-z])(?:(?:[a-zA-Z]prv|[LMt]tpv|[dt]gpv){_B58}{{30,}}|[569KLQTc]{_B58}{{50,51}}(?![0-9A-Za-z]))"
+)
+
 
 def masked(text: str) -> str:
     """Mask what looks like a key or a mnemonic in a sentence that may repeat what a user typed."""
@@ -32,3 +36,8 @@ def recognise(text: str) -> str | None:
     """What kind of secret or extended key a text looks like, or None."""
     text = text.strip()
     return next((f"looks like {what}" for pattern, what in _SECRETS if pattern.fullmatch(text)), None)
+
+
+def holds_private_key(text: str) -> bool:
+    """Whether an extended private key or one in WIF stands anywhere in a text."""
+    return _PRIVATE_KEY.search(text) is not None

@@ -1,0 +1,102 @@
+import pytest
+import wallycore
+
+from hdscan.keys.checksum import with_checksum
+from hdscan.keys.derive import derive
+from hdscan.keys.descriptor import of_descriptor
+from hdscan.keys.options import Options
+from hdscan.model.chain import Chain
+from hdscan.model.errors import HdscanError
+from hdscan.model.wallet import Found, Role, WalletKind
+from tests.keys.given import BSC, BTC, BTC_TESTNET, repeats, vectors
+
+ZPUB = vectors("accounts")["accounts"][1]["account"]
+XPUB = str(wallycore.base58check_from_bytes(bytes.fromhex("0488b21e") + wallycore.base58check_to_bytes(ZPUB)[4:]))
+OTHER = vectors("accounts")["accounts"][2]["account"]
+ORIGIN = "[73c5da0a/84h/0h/0h]"
+# BIP-84
+RECEIVE, CHANGE = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el"
+
+
+def options(*chains: Chain, **chosen: object) -> Options:
+    return Options(chains={chain.id: chain for chain in chains or (BTC, BSC)}, **chosen)  # type: ignore[arg-type] # any of them
+
+
+def found(text: str, *chains: Chain, **chosen: object) -> Found:
+    return of_descriptor(text, options(*chains, **chosen))
+
+
+def refusal(text: str, *chains: Chain, **chosen: object) -> str:
+    with pytest.raises(HdscanError) as caught:
+        found(text, *chains, **chosen)
+    assert not repeats(caught.value, text.rsplit("(", maxsplit=1)[-1], 8)
+    return str(caught.value)
+
+
+def firsts(wallet: Found) -> list[tuple[Role, str]]:
+    return [(branch.role, branch.addresses[0]) for branch in wallet.branches]
+
+
+BOTH = [(Role.RECEIVE, RECEIVE), (Role.CHANGE, CHANGE)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"wpkh({ORIGIN}{XPUB}/<0;1>/*)",
+        f"wpkh([73C5DA0A/84'/0H/0h]{XPUB}/**)",
+        f"wpkh({XPUB}/0/*)\nwpkh({XPUB}/1/*)\n",
+        f" wpkh( {XPUB}/0/*\n) ",
+        with_checksum(f"wpkh({ZPUB}/<0;1>/*)"),
+        f"wpkh({ORIGIN}{XPUB})",
+    ],
+)
+def test_the_forms_of_a_wallet_s_descriptor_give_its_receiving_and_change_addresses(text: str) -> None:
+    wallet = found(text)
+    assert (wallet.kind, firsts(wallet)) == (WalletKind.DESCRIPTOR, BOTH)
+    for branch in wallet.branches:
+        assert branch.source is not None
+        assert derive(BTC, branch.source, 0, len(branch.addresses)) == list(branch.addresses)
+        assert len(branch.addresses) == branch.gap == 20
+        assert branch.source.startswith("wpkh(")
+        assert branch.source.endswith("/*)")
+    assert [branch.path for branch in wallet.branches] == ["m/84'/0'/0'/0/{}", "m/84'/0'/0'/1/{}"]
+
+
+def test_change_is_looked_at_where_only_receiving_is_described_and_the_other_way_round() -> None:
+    receiving, change = found(f"wpkh({ORIGIN}{XPUB}/0/*)"), found(f"wpkh({ORIGIN}{XPUB}/1/*)")
+    assert firsts(receiving) == BOTH
+    assert firsts(change) == BOTH[::-1]
+    assert "only the receiving" in receiving.said[0]
+    assert "only the change" in change.said[0]
+
+
+def test_a_multisig_descriptor_is_one() -> None:
+    wallet = found(f"wsh(sortedmulti(1,{XPUB}/<0;1>/*,{OTHER}/<0;1>/*))")
+    assert (wallet.kind, wallet.what) == (WalletKind.MULTISIG, "an output descriptor (wsh(1 of 2))")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (with_checksum(f"wpkh({XPUB}/0/*)")[:-1] + "x", "checksum of the descriptor is wrong"),
+        (f"wpkh({XPUB}/0/*h)", "hardened"),
+        (f"wpkh({XPUB}/0h/*)", "hardened step"),
+        (f"tr({XPUB}/0/*,pk({XPUB}/1/*))", "tree of scripts"),
+        (f"tr(musig({XPUB},{XPUB})/0/*)", "musig()"),
+        (f"multi(1,{XPUB}/0/*)", "has no address"),
+        (f"pk({XPUB}/0/*)", "has no address"),
+        (f"sh(tr({XPUB}/0/*))", "may not stand within"),
+        (f"wpkh({XPUB}/0/*", "not complete"),
+        (f"hello({XPUB}/0/*)", "not an output descriptor"),
+        (f"wpkh({XPUB[:-1]}/0/*)", "wrong checksum"),
+        (f"sh(wpkh({ZPUB}/0/*))", "one of the two is wrong"),
+    ],
+)
+def test_what_cannot_be_derived_is_refused_by_name_and_not_repeated(text: str, reason: str) -> None:
+    assert reason in refusal(text)
+
+
+def test_a_descriptor_is_of_its_network_and_of_bitcoin() -> None:
+    assert "an xpub is of mainnet" in refusal(f"wpkh({XPUB}/0/*)", BTC_TESTNET)
+    assert "bsc is none of them" in refusal(f"wpkh({XPUB}/0/*)", only=("bsc",))
