@@ -1,0 +1,99 @@
+"""The accounts of one hardware wallet: the generic JSON of Coldcard, Passport, Theya, Lily and others, and Wasabi's form.
+
+Sources: docs/generic-wallet-export.md of Coldcard's firmware; Wasabi's KeyManager, whose form Keystone writes, too.
+"""
+
+import re
+
+from hdscan.chains import Script
+from hdscan.keys.account import of_key
+from hdscan.keys.exports.multisig import BOTH
+from hdscan.keys.exports.origin import check_first, merged, reaching, saying, steps, with_origin
+from hdscan.keys.exports.record import Record
+from hdscan.keys.options import Options
+from hdscan.model.errors import InputError
+from hdscan.model.wallet import Found
+
+_GENERIC = "a hardware wallet's export (generic JSON, as of Coldcard)"
+_WASABI = "a wallet file of Wasabi's form"
+_SECTIONS = {  # BIP-84, 49, 44, 86
+    "bip84": Script.P2WPKH,
+    "bip49": Script.P2SH_P2WPKH,
+    "bip44": Script.P2PKH,
+    "bip86": Script.P2TR,
+}
+_PURPOSES = {f"{key[3:]}h": script for key, script in _SECTIONS.items()}
+_COSIGNER = ("p2wsh", "p2sh_p2wsh", "p2wsh_p2sh", "p2sh")  # keys for multisig wallets, without a wallet
+
+
+def read_generic(record: Record, options: Options) -> list[Found] | None:
+    """A wallet for each account with one key, or the one of `--script`; its stated first address has to be the derived one."""
+    given = [key for key in _SECTIONS if isinstance(record.data.get(key), dict)]
+    others = sorted(key for key in record.data if key.startswith("bip") and key not in _SECTIONS)
+    record = Record(_GENERIC, record.data)
+    if not given:
+        if any(isinstance(record.data.get(key), str) for key in _COSIGNER) or others:
+            raise InputError(
+                "holds one signer's keys for multisig wallets, which have no addresses of their own: "
+                "give the wallet's descriptor or its export, which has all keys"
+            )
+        return None
+    chosen = [key for key in given if options.script in (None, _SECTIONS[key])]
+    if not chosen:
+        raise InputError(f"{_GENERIC}: has no {options.script} account; there are {_scripts(given)}")
+    said = [f"left out, since they need the other signers' keys or another kind of wallet: {_plain(others)}"] if others else []
+    return [saying(_account(record, key, len(chosen) > 1, options), *said) for key in chosen]
+
+
+def _account(record: Record, key: str, several: bool, options: Options) -> Found:
+    account, script = record.record(key), _SECTIONS[key]
+    expression = with_origin(_GENERIC, account.text("xpub", "_pub"), record.maybe("xfp"), account.maybe("deriv"))
+    number = record.number("account", 0, (1 << 31) - 1) if "account" in record else 0
+    name = f"{script} account {number}" if several else None
+    found = of_key(f"{expression}/{BOTH}", options, script=script, name=record.name("label", "name") or name, what=_GENERIC)
+    if "first" in account:
+        check_first(_GENERIC, found, account.text("first"), options)
+    return found
+
+
+def _scripts(keys: list[str]) -> str:
+    return ", ".join(_SECTIONS[key] for key in keys)
+
+
+def _plain(keys: list[str]) -> str:
+    """Names of sections, of which a file may have any."""
+    return ", ".join(key for key in keys if len(key) < 12 and key.replace("_", "").isalnum()) or "sections of other names"
+
+
+def read_wasabi(record: Record, options: Options) -> list[Found] | None:
+    """One wallet with the segwit and, in newer files, the taproot account."""
+    accounts = (
+        (Script.P2WPKH, ("ExtPubKey", "SegwitExtPubKey"), ("AccountKeyPath", "SegwitAccountKeyPath"), "84'/0'/0'"),
+        (Script.P2TR, ("TaprootExtPubKey",), ("TaprootAccountKeyPath",), "86'/0'/0'"),
+    )
+    if not any(key in record for _, keys, _, _ in accounts for key in keys):
+        return None
+    record = Record(_WASABI, record.data)
+    gap = record.count("MinGapLimit")
+    wallets = []
+    for usual, keys, paths, usual_path in accounts:
+        if not any(key in record for key in keys):
+            continue
+        path = record.maybe(*paths) or usual_path
+        script = _PURPOSES.get(next(iter(steps(_WASABI, path)), ""), usual)
+        if options.script in (None, script):
+            expression = with_origin(_WASABI, record.text(*keys), record.maybe("MasterFingerprint"), path)
+            own = reaching(options, _given_out(record, path), gap)
+            wallets.append(of_key(f"{expression}/{BOTH}", own, script=script))
+    if not wallets:
+        raise InputError(f"{_WASABI}: has no {options.script} account")
+    return [merged(wallets, _WASABI, record.name("WalletName", "Name"))]
+
+
+def _given_out(record: Record, path: str) -> int:
+    """How many addresses of an account the file lists."""
+    keys = record.data.get("HdPubKeys")
+    below = re.compile(re.escape(path.strip().removeprefix("m/")) + r"/\d+/(\d{1,6})")
+    paths = [each.get("FullKeyPath") for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
+    found = (below.fullmatch(path) for path in paths if isinstance(path, str))
+    return max((int(match[1]) + 1 for match in found if match), default=0)

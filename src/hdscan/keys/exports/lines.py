@@ -1,0 +1,87 @@
+"""Text with descriptors or key expressions, one a line: labelled or not, with comments, as nearly every wallet shows them."""
+
+import re
+from collections.abc import Iterable
+
+from hdscan.keys.account import of_key
+from hdscan.keys.descriptor import of_descriptor
+from hdscan.keys.exports.record import clean
+from hdscan.keys.options import Options
+from hdscan.model.errors import InputError
+from hdscan.model.wallet import Found
+
+_DESCRIPTOR = re.compile(r"(?:pkh|wpkh|sh|wsh|tr|addr|raw|pk|combo|multi|sortedmulti|rawtr|sp)\(.*", re.DOTALL)
+_KEY = re.compile(r"(?:\[[^\]\s]{0,300}\])?[A-Za-z](?:pub|tub|gub|prv|tpv|gpv)[0-9A-Za-z]{20,}(?:/\S{0,300})?")
+_LABEL = re.compile(r"([A-Za-z][\w ()/.-]{0,60})\s*[:=]\s*(.*)", re.DOTALL)
+_NAMES = ("name", "label", "wallet", "wallet name")
+_SPECTER = "addwallet "  # Specter DIY
+_ADD_WALLET = re.compile(r"addwallet\s+([^&]{0,200})&(.*)", re.DOTALL)
+_BRANCH = re.compile(r"/(?:<0;1>/\*|\*\*|[01]/\*)(?=[,)}]|$)|(?<=[0-9A-Za-z])(?=[,)])")
+_MOST_LINES = 10_000
+_MOST_TEXT = 1_000_000  # characters, of which more are a list
+_BLANK = " \t\u200b\ufeff"
+
+
+def read(text: str, options: Options) -> list[Found] | None:
+    """A wallet for each key and each descriptor, receiving and change in one; None if the text begins with something else."""
+    if len(text) > _MOST_TEXT and not _begins(text[:_MOST_TEXT]):
+        return None
+    name, descriptors, keys = None, [], []
+    for number, line in enumerate(_joined(text), 1):
+        label, value = _unlabelled(line)
+        if _DESCRIPTOR.fullmatch(value):
+            descriptors.append(value)
+        elif _KEY.fullmatch(value):
+            keys.append(value)
+        elif label in _NAMES:
+            name = clean(value)
+            continue
+        elif not descriptors and not keys:
+            return None
+        else:
+            raise InputError(f"line {number} (not counting comments) is neither a descriptor nor an extended public key")
+        if label and label.startswith(_SPECTER):
+            name = clean(label.removeprefix(_SPECTER))
+        if len(descriptors) + len(keys) > _MOST_LINES:
+            raise InputError(f"more than {_MOST_LINES:,} descriptors and keys at once")
+    wallets = [of_descriptor("\n".join(group), options, name=name) for group in grouped(descriptors)]
+    return [*wallets, *(of_key(key, options, name=name) for key in dict.fromkeys(keys))] or None
+
+
+def _unlabelled(line: str) -> tuple[str | None, str]:
+    """What stands before a descriptor or a key, as in `Receive: wpkh(…)`, and the rest."""
+    if specter := _ADD_WALLET.fullmatch(line):
+        return f"{_SPECTER}{specter[1]}", specter[2].strip()
+    if labelled := _LABEL.fullmatch(line):
+        return labelled[1].strip().lower(), labelled[2].strip()
+    return None, line
+
+
+def _begins(text: str) -> bool:
+    return any(_DESCRIPTOR.match(line) or _KEY.match(line) for line in _joined(text))
+
+
+def _joined(text: str) -> list[str]:
+    """The lines that are no comments; one that has an open bracket goes on in the next."""
+    lines: list[str] = []
+    depth = 0
+    for each in text.splitlines():
+        line = each.strip(_BLANK)
+        if not line or (not depth and line.startswith(("#", "//"))):
+            continue
+        if depth > 0:
+            lines[-1] += line
+        else:
+            lines.append(line)
+            depth = 0
+        depth += line.count("(") - line.count(")") if depth or _DESCRIPTOR.search(line) else 0
+    return lines
+
+
+def grouped(descriptors: Iterable[str]) -> list[list[str]]:
+    """Descriptors of one wallet together: those that differ by the branch alone."""
+    groups: dict[str, list[str]] = {}
+    for text in dict.fromkeys(descriptors):
+        bare = re.sub(r"#\w*\s*$", "", text).replace("'", "h")
+        groups.setdefault(_BRANCH.sub("/~", bare), []).append(text)
+    return list(groups.values())

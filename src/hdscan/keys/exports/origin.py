@@ -1,0 +1,89 @@
+"""Key expressions (BIP-380) from the fingerprints, paths and keys that files give apart."""
+
+import re
+
+import msgspec
+
+from hdscan.chains.bitcoin import script_pubkey
+from hdscan.keys.options import Options
+from hdscan.model.errors import InputError
+from hdscan.model.wallet import Found, Role
+
+UNKNOWN = "00000000"  # the fingerprint that wallets write where they do not know it
+MOST_KNOWN = 1_000_000  # addresses that a file may say it has given out
+_FINGERPRINT = re.compile("[0-9a-fA-F]{8}")
+_PATH = re.compile(r"(?:[mM](?:/|$))?((?:\d{1,20}['hH]?)(?:/\d{1,20}['hH]?){0,19})?/?")
+
+
+def fingerprint(what: str, text: str | None) -> str:
+    """Eight hexadecimal digits; zeros where a file leaves it out."""
+    if text is None:
+        return UNKNOWN
+    if not _FINGERPRINT.fullmatch(text.strip()):
+        raise InputError(f"{what}: a fingerprint is not 8 hexadecimal digits")
+    return text.strip().lower()
+
+
+def steps(what: str, path: str) -> tuple[str, ...]:
+    """The steps of a derivation path, hardened ones with h: ("84h", "0h", "0h") for m/84'/0'/0'."""
+    found = _PATH.fullmatch(path.strip())
+    if not found:
+        raise InputError(f"{what}: a derivation path is not one (m/84'/0'/0')")
+    parts = tuple(step.replace("'", "h").lower() for step in (found[1] or "").split("/") if step)
+    if any(int(step.rstrip("h")) >= 1 << 31 for step in parts):
+        raise InputError(f"{what}: a derivation path has a step of 2^31 or more (BIP-32)")
+    return parts
+
+
+def with_origin(what: str, key: str, xfp: str | None, path: str | None) -> str:
+    """A key after its origin in brackets; without brackets where a file gives neither fingerprint nor path."""
+    below = steps(what, path or "")
+    if not below and xfp is None:
+        return key
+    return f"[{'/'.join((fingerprint(what, xfp), *below))}]{key}"
+
+
+def reaching(options: Options, known: int, gap: int = 0) -> Options:
+    """Options for a wallet that has given out `known` addresses, used or not, with a gap limit of its own.
+
+    A branch then begins with all of these and a gap beyond, so that none is lost behind a gap that the wallet left.
+    """
+    gap = max(options.gap, min(gap, MOST_KNOWN))
+    count = max(options.count or gap, min(known, MOST_KNOWN) + gap) if known > 0 else options.count
+    return msgspec.structs.replace(options, gap=gap, count=count)
+
+
+def check_first(what: str, found: Found, stated: str, options: Options) -> None:
+    """InputError unless the first receiving address is the one that the file states."""
+    receiving = next((branch for branch in found.branches if branch.role is Role.RECEIVE and branch.addresses), None)
+    if receiving is None:
+        return
+    chain, first = options.chains[receiving.chain], receiving.addresses[0]
+    try:
+        same = script_pubkey(chain, stated.strip()) == script_pubkey(chain, first)
+    except InputError:
+        same = False
+    if not same:
+        raise InputError(
+            f"{what}: its keys give {first} as the first receiving address, and the file states another one: "
+            "it is damaged or was changed, so export it again"
+        )
+
+
+def merged(wallets: list[Found], what: str, name: str | None) -> Found:
+    """One wallet of several."""
+    first = wallets[0]
+    return msgspec.structs.replace(
+        first,
+        what=what,
+        name=name,
+        branches=tuple(branch for each in wallets for branch in each.branches),
+        listed=tuple(entry for each in wallets for entry in each.listed),
+        labels=tuple(label for each in wallets for label in each.labels),
+        said=tuple(dict.fromkeys(sentence for each in wallets for sentence in each.said)),
+    )
+
+
+def saying(found: Found, *sentences: str) -> Found:
+    """The same wallet with more decisions told."""
+    return msgspec.structs.replace(found, said=(*found.said, *sentences))
