@@ -16,10 +16,13 @@ _SECRETS = tuple(
         (r"(?:0[xX])?[0-9a-fA-F]{128}", "a seed or a private key (128 hexadecimal digits), not an address"),
         (rf"{_B58}{{86,88}}", "a private key or a signature (64 bytes of base58), not an address"),
         (r"\[\s*\d{1,3}\s*(?:,\s*\d{1,3}\s*){31,}\]?", "a private key (a list of bytes): hdscan needs none; give the address"),
-        (rf"(?:[a-zA-Z]pub|[LMt]tub|[dt]gub){_B58}{{30,}}", "an extended public key: `hdscan derive` makes addresses of it"),
-        (r"[^\W\d_]{2,8}(?:[\s,;]+[^\W\d_]{2,8}){11,23}", "a mnemonic: `hdscan derive --seed-stdin` makes addresses of it"),
+        (
+            r"[^\W\d_]{2,8}(?:[\s,;]+[^\W\d_]{2,8}){11,23}",
+            "a mnemonic: `hdscan add` takes it by --seed-stdin or --seed-file",
+        ),
     )
 )
+_PUBLIC = re.compile(rf"(?:[a-zA-Z]pub|[LMt]tub|[dt]gub){_B58}{{30,}}")
 _IN_A_SENTENCE = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
 
 _PRIVATE_KEY = re.compile(
@@ -32,10 +35,19 @@ def masked(text: str) -> str:
     return _IN_A_SENTENCE.sub("…", text)
 
 
+def private(text: str) -> str | None:
+    """What kind of secret a text looks like, or that it holds a private key; None if neither."""
+    text = text.strip()
+    if what := next((what for pattern, what in _SECRETS if pattern.fullmatch(text)), None):
+        return f"looks like {what}"
+    return "holds a private key: hdscan needs none" if holds_private_key(text) else None
+
+
 def recognise(text: str) -> str | None:
     """What kind of secret or extended key a text looks like, or None."""
-    text = text.strip()
-    return next((f"looks like {what}" for pattern, what in _SECRETS if pattern.fullmatch(text)), None)
+    if _PUBLIC.fullmatch(text.strip()):
+        return "looks like an extended public key: give it to `hdscan add` by itself"
+    return private(text)
 
 
 def holds_private_key(text: str) -> bool:
