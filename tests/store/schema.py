@@ -12,6 +12,7 @@ from sqlalchemy import Column, Table
 metadata = sa.MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -75,6 +76,8 @@ scan_chain = Table(
     Column("requests", sa.BigInteger, nullable=False),
     Column("error", sa.Text),
     Column("updated_at", sa.Float(53), nullable=False),
+    Column("wallets", sa.Text),  # JSON list of the ids of those that it covers
+    Column("open_ends", sa.BigInteger),  # branches whose end it could not find
     sa.CheckConstraint("read >= 0 AND unread >= 0 AND funded >= 0 AND read + unread <= readings", name="totals"),
     sqlite_with_rowid=False,
 )
@@ -117,6 +120,8 @@ def _amounts(name: str) -> Table:
         Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
         Column("witness_id", sa.Integer),  # who said this amount in the scan that read it
         Column("confirmed_in", sa.Integer),  # the scan in which two operators did
+        Column("used", sa.SmallInteger),  # 1 where the address ever had a transaction, 0 where it had none, NULL: not known
+        Column("used_by", sa.Integer),  # the source that said so
     )
 
 
@@ -183,6 +188,55 @@ unlisted = Table(
     Column("observed_at", sa.Float(53), nullable=False),
     Column("source_id", sa.Integer, sa.ForeignKey("source.id"), nullable=False),
     sqlite_with_rowid=False,
+)
+
+# ids are never given twice: a scan remembers those of its wallets
+wallet = Table(
+    "wallet",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("name", sa.Text, nullable=False, unique=True),
+    Column("kind", sa.Text, nullable=False),
+    Column("added_at", sa.Float(53), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+branch = Table(
+    "branch",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("wallet_id", sa.Integer, sa.ForeignKey("wallet.id"), nullable=False, index=True),
+    Column("chain", sa.SmallInteger, sa.ForeignKey("chain.number"), nullable=False),
+    *(Column(name, sa.Text, nullable=False) for name in ("role", "style")),
+    Column("account", sa.Integer, nullable=False),
+    Column("path", sa.Text),  # {} in place of the position
+    Column("source", sa.Text),  # what addresses are derived from: never in an error; NULL: no more can be
+    Column("gap", sa.Integer, nullable=False),
+    Column("dormant", sa.SmallInteger, nullable=False),
+    Column("length", sa.BigInteger, nullable=False),  # addresses so far
+    Column("open_end", sa.Text),  # NULL unless the last scan could not find the end; then what can be done, or ""
+    sqlite_autoincrement=True,
+)
+
+# addresses first <= id < stop belong to a wallet, and to a branch from `position` on; a list of a million is one row
+member = Table(
+    "member",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("wallet_id", sa.Integer, sa.ForeignKey("wallet.id"), nullable=False),
+    Column("branch_id", sa.Integer, sa.ForeignKey("branch.id")),
+    Column("chain", sa.SmallInteger, sa.ForeignKey("chain.number"), nullable=False),
+    *(Column(name, sa.BigInteger, nullable=False) for name in ("first", "stop", "position")),
+    sa.Index("ix_member_first", "first"),
+    sa.Index("ix_member_wallet_id_first", "wallet_id", "first"),
+    sa.Index("ix_member_branch_id_position", "branch_id", "position"),
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("address_id", RowId, sa.ForeignKey("address.id"), primary_key=True, autoincrement=False),
+    Column("text", sa.Text, nullable=False),
 )
 
 memory = Table("memory", metadata, Column("name", sa.Text, primary_key=True), Column("value", sa.LargeBinary, nullable=False))

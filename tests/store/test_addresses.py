@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hdscan.model.chain import Address, Asset, Network
 from hdscan.model.errors import StoreError
-from hdscan.store import Added, Store, addresses
+from hdscan.store import Added, Store, importing
 
 from .wallet import BSC, BTC, USDT, address, begin, chunks, commit, fill, known, open_store, whole
 
@@ -17,9 +17,9 @@ def texts(store: Store, chain: str = "bsc") -> list[str]:
 
 
 def test_addresses_are_numbered_in_order_of_arrival_per_chain(store: Store) -> None:
-    assert store.addresses.add("bsc", [("0xb", None), ("0xa", "m/0")]) == Added(2, 0)
-    assert store.addresses.add("btc", [("bc1q", None)]) == Added(1, 0)
-    assert store.addresses.add("bsc", [("0xc", None)]) == Added(1, 0)
+    assert store.addresses.add("bsc", [("0xb", None), ("0xa", "m/0")]) == Added("imported", 2, 0)
+    assert store.addresses.add("btc", [("bc1q", None)]) == Added("imported", 1, 0)
+    assert store.addresses.add("bsc", [("0xc", None)]) == Added("imported", 1, 0)
     assert store.addresses.between("bsc", 0, 9) == [
         Address("bsc", 0, "0xb"),
         Address("bsc", 1, "0xa", "m/0"),
@@ -33,20 +33,20 @@ def test_addresses_are_numbered_in_order_of_arrival_per_chain(store: Store) -> N
 def test_a_known_address_takes_no_number_and_gains_a_path_but_never_another_one(store: Store) -> None:
     store.addresses.add("bsc", [("0xa", None), ("0xb", "m/1")])
     assert store.addresses.add("bsc", [("0xa", "m/0"), ("0xb", "m/7"), ("0xc", None), ("0xc", "m/2"), ("0xa", None)]) == Added(
-        1, 4
+        "imported", 1, 4
     )
     assert [(a.index, a.path) for a in store.addresses.between("bsc", 0, 9)] == [(0, "m/0"), (1, "m/1"), (2, "m/2")]
 
 
 def test_progress_tells_how_many_were_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "BATCH", 4)
+    monkeypatch.setattr(importing, "BATCH", 4)
     seen: list[int] = []
     store.addresses.add("bsc", ((address(i), None) for i in range(10)), seen.append)
     assert seen == [4, 8, 10]
 
 
 def test_an_error_in_the_middle_adds_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "BATCH", 2)
+    monkeypatch.setattr(importing, "BATCH", 2)
 
     def items() -> Iterator[tuple[str, None]]:
         yield from ((address(i), None) for i in range(5))
@@ -66,7 +66,9 @@ def test_no_address_is_lost_doubled_or_skipped(tmp_path_factory: pytest.TempPath
     with open_store(tmp_path_factory.mktemp("wallet") / "hdscan.db") as store:
         for batch in batches:
             fresh = [text for text in dict.fromkeys(map(address, batch)) if text not in expected]
-            assert store.addresses.add("bsc", [(address(i), None) for i in batch]) == Added(len(fresh), len(batch) - len(fresh))
+            assert store.addresses.add("bsc", [(address(i), None) for i in batch]) == Added(
+                "imported", len(fresh), len(batch) - len(fresh)
+            )
             expected += fresh
         assert texts(store) == expected
         assert [each.index for each in store.addresses.between("bsc", 0, 1000)] == list(range(len(expected)))

@@ -258,7 +258,7 @@ def test_doctor_finds_totals_that_differ_from_the_rows(path: Path) -> None:
 def test_doctor_finds_rows_that_point_to_nothing(path: Path) -> None:
     with open_store(path) as store:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.execute("INSERT INTO balance VALUES (7, 7, '1', NULL, NULL, 0.0, 7, 7, 7, 7)")
+            connection.execute("INSERT INTO balance VALUES (7, 7, '1', NULL, NULL, 0.0, 7, 7, 7, 7, 1, 7)")
         [finding] = store.check()
         assert finding.what == f"{path} has rows that point to nothing"
         assert "backup" in finding.mend

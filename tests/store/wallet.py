@@ -1,7 +1,7 @@
 """A small wallet to store: two chains, what a scan would commit, and a look past the store's own queries."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import BalanceRow, ChainPlan, ChainScan, Chunk
+from hdscan.model.wallet import Branch, Found, Listed, Role, WalletKind
 from hdscan.store import Store
 
 BTC = Chain("btc", Family.BITCOIN, Network.MAINNET, "BTC", 8, "000000000019d668", 2)
@@ -91,3 +92,37 @@ def execute(path: Path, statement: str) -> None:
     """Do to the file what no store would."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(statement)
+
+
+def listed(numbers: Iterable[int], chain: str = "bsc") -> Found:
+    """A list of addresses as a source describes it."""
+    return Found(kind=WalletKind.ADDRESSES, what="an address list", listed=[Listed(chain, address(i)) for i in numbers])
+
+
+def branch(
+    numbers: Iterable[int],
+    *,
+    role: Role = Role.RECEIVE,
+    source: str | None = "wpkh(xpub-canary/0/*)",
+    account: int = 0,
+    gap: int = 3,
+    dormant: bool = False,
+) -> Branch:
+    """A branch of bsc that begins with these addresses."""
+    end = 0 if role is Role.RECEIVE else 1
+    return Branch(
+        chain="bsc",
+        role=role,
+        style="bip84",
+        account=account,
+        path=f"m/{end}/{{}}",
+        source=source and f"{source}{end}",
+        addresses=tuple(map(address, numbers)),
+        gap=gap,
+        dormant=dormant,
+    )
+
+
+def found(*branches: Branch) -> Found:
+    """A wallet of these branches as a source describes it."""
+    return Found(kind=WalletKind.KEY, what="a key", branches=branches)

@@ -1,6 +1,6 @@
 """Schema, migrations, queries and transactions behind one `Store`."""
 
-from hdscan.store.addresses import Added
+from hdscan.store.adding import Added
 from hdscan.store.audits import Due
 from hdscan.store.store import Store
 

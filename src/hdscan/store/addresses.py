@@ -1,16 +1,12 @@
 """Addresses: numbered per chain in order of arrival, without holes."""
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Collection, Sequence
 
-import msgspec
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from hdscan.model.chain import Address
-from hdscan.store.database import Tables
+from hdscan.store.spans import Span
 from hdscan.store.transaction import ChainKey, Transaction
-
-BATCH = 5000  # addresses between two calls of a progress callback
 
 # the next id is looked up per row, so that a known address takes none
 _ADD = text("""
@@ -19,53 +15,34 @@ _ADD = text("""
     ON CONFLICT (chain, text) DO UPDATE SET path = excluded.path WHERE address.path IS NULL AND excluded.path IS NOT NULL
 """)
 _END = text("SELECT max(id) FROM address WHERE id >= :low AND id < :high")
+_IDS = text("SELECT text, id FROM address WHERE chain = :chain AND text IN :texts").bindparams(
+    bindparam("texts", expanding=True)
+)
 _TEXTS = text("SELECT id, text FROM address WHERE id >= :low AND id < :high")
 _RANGE = text("SELECT id, text, path FROM address WHERE id >= :low AND id < :high ORDER BY id")
 
 
-class Added(msgspec.Struct, frozen=True):
-    """How many of the given addresses were new, and how many already there (or repeated)."""
+def insert(transaction: Transaction, chain: ChainKey, items: Sequence[tuple[str, str | None]]) -> Span:
+    """Add (address, derivation path or None), numbered from where the chain's addresses end; the ids of the new ones.
 
-    added: int
-    known: int
-
-
-class Addresses(Tables):
-    """The address table."""
-
-    def add(self, chain: str, items: Iterable[tuple[str, str | None]], progress: Callable[[int], None] | None = None) -> Added:
-        """Add (address, derivation path or None), numbered from where the chain's addresses end, in order of arrival.
-
-        An address that is already there keeps its number and gains a path where it had none.
-        `progress` gets the number of items seen so far; whatever it or `items` raises leaves nothing added.
-        """
-        with self._write() as transaction:
-            key = transaction.chain(chain)
-            before, seen, rest = count(transaction, key), 0, iter(items)
-            while batch := list(islice(rest, BATCH)):
-                rows = [(key.low, key.number, address, path, key.low, key.high) for address, path in batch]
-                transaction.executemany(_ADD, rows)
-                seen += len(batch)
-                if progress:
-                    progress(seen)
-            added = count(transaction, key) - before
-        return Added(added, seen - added)
-
-    def count(self, chain: str) -> int:
-        """How many addresses a chain has; 0 where it was never registered."""
-        with self._read() as transaction:
-            key = transaction.chains.get(chain)
-            return 0 if key is None else count(transaction, key)
-
-    def between(self, chain: str, first: int, stop: int) -> list[Address]:
-        with self._read() as transaction:
-            return between(transaction, transaction.chain(chain), first, stop)
+    An address that is already there keeps its number and gains a path where it had none.
+    """
+    before = end(transaction, chain)
+    rows = [(chain.low, chain.number, address, path, chain.low, chain.high) for address, path in items]
+    transaction.executemany(_ADD, rows)
+    return before, end(transaction, chain)
 
 
-def count(transaction: Transaction, chain: ChainKey) -> int:
-    """How many addresses a chain has."""
+def end(transaction: Transaction, chain: ChainKey) -> int:
+    """The id that a chain's next address gets."""
     last: int | None = transaction.execute(_END, chain.bounds).scalar()
-    return 0 if last is None else last - chain.low + 1
+    return chain.low if last is None else last + 1
+
+
+def ids(transaction: Transaction, chain: ChainKey, addresses: Collection[str]) -> dict[str, int]:
+    """The ids of those of a few thousand addresses that a chain has."""
+    rows = transaction.execute(_IDS, {"chain": chain.number, "texts": list(addresses)})
+    return {row.text: row.id for row in rows}
 
 
 def between(transaction: Transaction, chain: ChainKey, first: int, stop: int) -> list[Address]:

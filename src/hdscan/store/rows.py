@@ -1,14 +1,16 @@
 """Rows of reports: never a zero that was not read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import text
 
 from hdscan.model.chain import Asset
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, disagreement
 from hdscan.model.times import rfc3339
-from hdscan.store import answers
+from hdscan.store import answers, members
+from hdscan.store.spans import Span, total
 from hdscan.store.transaction import ChainKey, Transaction
 
 _REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, b.witness_id, g.error"
@@ -27,26 +29,56 @@ GAPS = """
     FROM gap g CROSS JOIN address a WHERE a.id = g.address_id AND g.asset_id IN :assets AND """
 
 
+# what a report covers where that is no single range; temporary, so that a reader may make it
+_SCOPE = text("CREATE TEMPORARY TABLE IF NOT EXISTS scope (first BIGINT PRIMARY KEY, stop BIGINT NOT NULL)")
+_CLEAR = text("DELETE FROM scope")
+_PUT_SCOPE = text("INSERT INTO scope (first, stop) VALUES (:first, :stop)")
+_WITHIN = " AND coalesce((SELECT s.stop FROM scope s WHERE s.first <= {0} ORDER BY s.first DESC LIMIT 1), 0) > {0}"
+
+
 class Part(msgspec.Struct, frozen=True):
-    """A chain that a report covers, with its assets and the names of all providers and who said what, each by id."""
+    """A chain that a report covers: the ids of its addresses, its assets, and all providers and who said what, each by id."""
 
     chain: ChainKey
+    spans: Sequence[Span]
     assets: Mapping[int, Asset]
     sources: Mapping[int, str]
     said_by: Mapping[int | None, tuple[int, tuple[str, ...]]]  # operators, and the names of their providers
 
     @property
+    def addresses(self) -> int:
+        return total(self.spans)
+
+    @property
+    def low(self) -> int:
+        return self.spans[0][0] if self.spans else self.chain.low
+
+    @property
+    def high(self) -> int:
+        return self.spans[-1][1] if self.spans else self.chain.low
+
+    @property
     def bounds(self) -> dict[str, Any]:
-        """The chain's address ids and assets as values of a statement."""
-        return self.chain.bounds | {"assets": list(self.assets)}
+        """Both ends of its address ids, and its assets, as values of a statement."""
+        return {"low": self.low, "high": self.high, "assets": list(self.assets)}
+
+    def within(self, column: str) -> str:
+        """What a statement says besides the bounds, so that a column has the report's address ids alone."""
+        return _WITHIN.format(column) if len(self.spans) > 1 else ""
 
 
-def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> Iterator[Part]:
-    """The chains and current assets that a report covers, in order of registration."""
+def chosen(
+    transaction: Transaction, chain: str | None, asset: str | None, wallets: Collection[int] | None = None
+) -> list[Part]:
+    """The chains and current assets that a report covers, of some wallets or of all, in order of registration.
+
+    A transaction makes one report at a time.
+    """
     sources = {key: name for name, key in transaction.source_ids.items()}
     said_by: dict[int | None, tuple[int, tuple[str, ...]]] = {
         key: (transaction.operators(key), names) for key, names in transaction.said_by.items()
     }
+    parts: list[Part] = []
     for key in transaction.chains.values():
         assets = {
             number: each
@@ -54,7 +86,12 @@ def chosen(transaction: Transaction, chain: str | None, asset: str | None) -> It
             if each.chain == key.id and chain in (None, key.id) and (asset is None or each.symbol.upper() == asset.upper())
         }
         if assets:
-            yield Part(key, assets, sources, said_by)
+            parts.append(Part(key, members.spans(transaction, key, wallets), assets, sources, said_by))
+    if any(len(part.spans) > 1 for part in parts):
+        transaction.execute(_SCOPE)
+        transaction.execute(_CLEAR)
+        transaction.executemany(_PUT_SCOPE, [span for part in parts for span in part.spans])
+    return parts
 
 
 def balance_row(part: Part, row: Sequence[Any]) -> BalanceRow:

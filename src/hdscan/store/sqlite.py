@@ -83,6 +83,7 @@ class SQLite:
         engine = create_engine(
             URL.create("sqlite", database=self.place),
             poolclass=QueuePool,
+            hide_parameters=True,  # they may be keys
             pool_size=2,
             max_overflow=-1,
             pool_use_lifo=True,  # the connection with the warm cache

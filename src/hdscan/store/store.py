@@ -12,14 +12,15 @@ from typing import Self
 
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.store import registry
-from hdscan.store.addresses import Addresses
 from hdscan.store.audits import Audits
 from hdscan.store.balances import Balances
 from hdscan.store.database import Database
 from hdscan.store.dialect import Finding
+from hdscan.store.importing import Addresses
 from hdscan.store.migrate import open_schema
 from hdscan.store.runtime import Runtime
 from hdscan.store.scans import Scans
+from hdscan.store.wallets import Wallets
 
 
 class Store:
@@ -28,6 +29,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.addresses = Addresses(database)
+        self.wallets = Wallets(database)
         self.scans = Scans(database)
         self.balances = Balances(database)
         self.audits = Audits(database)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from sqlalchemy import text
 
 from hdscan.model.scan import AssetTotal
-from hdscan.store import addresses
 from hdscan.store.rows import Part, chosen
 from hdscan.store.transaction import Transaction
 
@@ -41,7 +40,7 @@ def totals(transaction: Transaction, chain: str | None, asset: str | None) -> li
     """Exact sums per asset: summed here, since no database adds integers of 256 bits."""
     found: list[AssetTotal] = []
     for part in chosen(transaction, chain, asset):
-        addressed = addresses.count(transaction, part.chain)
+        addressed = part.addresses
         gapped: dict[int, list[str | None]] = defaultdict(list)  # by asset: what was known before, None where nothing was
         confirmed = _confirmed(transaction, part)
         for asset_id, amount, witness in transaction.execute(_GAPPED, part.chain.bounds):
