@@ -1,6 +1,7 @@
 import pytest
 import wallycore
 
+from hdscan.chains.bitcoin import script_pubkey
 from hdscan.keys.checksum import with_checksum
 from hdscan.keys.derive import derive
 from hdscan.keys.descriptor import of_descriptor
@@ -10,6 +11,7 @@ from hdscan.model.errors import HdscanError
 from hdscan.model.wallet import Found, Role, WalletKind
 from tests.keys.given import BSC, BTC, BTC_TESTNET, repeats, vectors
 
+VECTORS = vectors("descriptors")
 ZPUB = vectors("accounts")["accounts"][1]["account"]
 XPUB = str(wallycore.base58check_from_bytes(bytes.fromhex("0488b21e") + wallycore.base58check_to_bytes(ZPUB)[4:]))
 OTHER = vectors("accounts")["accounts"][2]["account"]
@@ -63,6 +65,23 @@ def test_the_forms_of_a_wallet_s_descriptor_give_its_receiving_and_change_addres
     assert [branch.path for branch in wallet.branches] == ["m/84'/0'/0'/0/{}", "m/84'/0'/0'/1/{}"]
 
 
+@pytest.mark.parametrize(("text", "scripts"), VECTORS["scripts"])
+def test_published_descriptors_give_the_published_scripts(text: str, scripts: list[str]) -> None:
+    wallet = found(text)
+    addresses = [each.address for each in wallet.listed] or wallet.branches[0].addresses[: len(scripts)]
+    assert [script_pubkey(BTC, address).hex() for address in addresses] == scripts
+
+
+@pytest.mark.parametrize(("text", "expanded"), VECTORS["expanded"])
+def test_published_multipath_descriptors_are_expanded_as_published(text: str, expanded: list[str]) -> None:
+    assert [branch.source for branch in found(text).branches] == expanded
+
+
+@pytest.mark.parametrize("text", VECTORS["invalid"])
+def test_published_invalid_descriptors_and_private_ones_are_refused(text: str) -> None:
+    refusal(text)
+
+
 def test_change_is_looked_at_where_only_receiving_is_described_and_the_other_way_round() -> None:
     receiving, change = found(f"wpkh({ORIGIN}{XPUB}/0/*)"), found(f"wpkh({ORIGIN}{XPUB}/1/*)")
     assert firsts(receiving) == BOTH
@@ -95,6 +114,11 @@ def test_a_multisig_descriptor_is_one() -> None:
 )
 def test_what_cannot_be_derived_is_refused_by_name_and_not_repeated(text: str, reason: str) -> None:
     assert reason in refusal(text)
+
+
+def test_a_multisig_has_at_most_as_many_keys_as_libwally_reads() -> None:
+    assert len(found(f"wsh(multi(2,{','.join([XPUB + '/0/*'] * 15)}))").branches) == 2
+    assert "more than 15 keys" in refusal(f"wsh(multi(2,{','.join([XPUB + '/0/*'] * 16)}))")
 
 
 def test_a_descriptor_is_of_its_network_and_of_bitcoin() -> None:

@@ -19,6 +19,7 @@ FUNCTIONS = {  # of descriptors with one key (BIP-381, 382, 386)
     Script.P2WPKH: ("wpkh(", ")"),
     Script.P2TR: ("tr(", ")"),
 }
+_NOT_VALID = "the descriptor is not valid: an expression in it is unknown, or where it may not stand (BIP-380)"
 _TESTNET_KEY = re.compile(r"(?<![0-9A-Za-z])tpub")
 
 
@@ -58,22 +59,25 @@ def _taken_apart(source: str) -> tuple[Script | None, str]:
 
 def _any_script(chain: Chain, source: str) -> Callable[[int], str]:
     """The address at a position of a descriptor of any kind: libwally makes the script, and the chain its address."""
-    descriptor, to_script = parsed(source), wallycore.descriptor_to_script
+    descriptor, to_script = _parsed(source), wallycore.descriptor_to_script
 
     def address(position: int) -> str:
-        found = address_of(chain, bytes(to_script(descriptor, 0, 0, 0, 0, position, 0)))
-        if found is None:
+        try:
+            script = bytes(to_script(descriptor, 0, 0, 0, 0, position, 0))
+        except ValueError:
+            raise KeyFault(_NOT_VALID) from None
+        if (found := address_of(chain, script)) is None:
             raise KeyFault(f"the descriptor's script has no address on {chain.id}")
         return found
 
     return address
 
 
-def parsed(source: str) -> object:
+def _parsed(source: str) -> object:
     """libwally's form of a descriptor in the common form (xpub or tpub, one path). Raises KeyFault."""
     testnet = _TESTNET_KEY.search(source)
     network = wallycore.WALLY_NETWORK_BITCOIN_TESTNET if testnet else wallycore.WALLY_NETWORK_BITCOIN_MAINNET
     try:
         return wallycore.descriptor_parse(source, None, network, 0)
     except ValueError:
-        raise KeyFault("the descriptor is not valid: an expression in it is unknown, or in the wrong place (BIP-380)") from None
+        raise KeyFault(_NOT_VALID) from None

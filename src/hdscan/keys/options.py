@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import msgspec
 
 from hdscan.chains import Script
-from hdscan.model.chain import Chain, Family
+from hdscan.keys.chain_names import ChainNames
+from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import GAP
-
-EVERY_EVM = "evm"  # in place of a chain's id: all chains of that family
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +35,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     def chosen(self) -> tuple[Chain, ...]:
         """The chains of `only`, in the order of the configuration. Raises InputError for one that is not configured."""
-        evm = [chain.id for chain in self.chains.values() if chain.family is Family.EVM]
-        asked = {id_ for name in self.only for id_ in (evm if name == EVERY_EVM else [name])}
-        if unknown := asked - set(self.chains):
-            raise InputError(f"there is no chain {min(unknown)}; there are {', '.join(self.chains)}")
-        if self.only and not asked:
-            raise InputError("no EVM chain is configured")
-        return tuple(chain for chain in self.chains.values() if chain.id in asked)
+        configured = tuple(self.chains.values())
+        names = ChainNames(configured)
+        found = {text: names.find(text) for text in self.only}
+        if unknown := next((text for text, chains in found.items() if not chains), None):
+            raise InputError(f"there is no chain {unknown}; there are {', '.join(self.chains)}")
+        return tuple(chain for chain in configured if any(chain in chains for chains in found.values()))

@@ -13,6 +13,7 @@ from hdscan.model.errors import KeyFault
 
 MAX_LENGTH = 20_000  # characters; twenty keys with their origins have 4,000
 MAX_DEPTH = 60  # of functions
+MOST_KEYS = 15  # of a multisig, as libwally has it; BIP-383 allows 20 within wsh()
 HASHES = ("sha256", "hash256", "ripemd160", "hash160")
 MULTISIGS = ("multi", "sortedmulti")
 _OUTER = ("pkh", "wpkh", "sh", "wsh", "tr", "rawtr", "combo", "addr", "raw")
@@ -116,6 +117,7 @@ class _Parser:
         self._functions: list[str] = []
         self._address: str | None = None
         self._public_keys = 0
+        self._arguments = 0  # of the function that was begun last
 
     def template(self) -> Template:
         end = 0
@@ -148,6 +150,7 @@ class _Parser:
             raise KeyFault("a function of the descriptor may not stand within another one of it (BIP-381 to 386)")
         if len(self._open) == MAX_DEPTH:
             raise KeyFault(f"the descriptor has more than {MAX_DEPTH} functions within each other")
+        self._arguments = 0
         self._open.append(function)
         self._functions.append(function)
         self._parts.append(f"{name}(")
@@ -167,6 +170,9 @@ class _Parser:
         outer = self._open[-1] if self._open else None
         if outer is None:
             raise KeyFault(_OTHER)
+        self._arguments += 1
+        if outer in MULTISIGS and self._arguments > 1 + MOST_KEYS:
+            raise KeyFault(f"a multisig of more than {MOST_KEYS} keys cannot be read here: list the addresses instead")
         if outer == "addr":
             self._address = text
         elif _NUMBER.fullmatch(text) or (outer in (*HASHES, "raw") and _HEXADECIMAL.fullmatch(text)):
