@@ -103,9 +103,9 @@ def _bitcoin(satoshi: int) -> str:
     return f"{satoshi // COIN}.{satoshi % COIN:08d}"
 
 
-def command(home: Path, port: int, *options: str) -> list[str | Path]:
+def command(home: Path, port: int, *options: str, chain: str = "regtest") -> list[str | Path]:
     """How a node is started that knows no other, with its data in the folder `home`."""
-    common = ["regtest", f"datadir={home}", "listen=0", "connect=0", "dnsseed=0", f"rpcport={port}", "rpcworkqueue=512"]
+    common = [f"chain={chain}", f"datadir={home}", "listen=0", "connect=0", "dnsseed=0", f"rpcport={port}", "rpcworkqueue=512"]
     binary: list[str | Path] = [ROOT / "lib64/ld-linux-x86-64.so.2", "--library-path", LIBRARIES, ROOT / "bin/bitcoind"]
     return [*binary, *(f"-{option}" for option in (*common, *options))]
 

@@ -14,7 +14,7 @@ from hdscan.model.errors import KeyFault
 MAX_LENGTH = 20_000  # characters; twenty keys with their origins have 4,000
 MAX_DEPTH = 60  # of functions
 MOST_KEYS = 15  # of a multisig, as libwally has it; BIP-383 allows 20 within wsh()
-HASHES = ("sha256", "hash256", "ripemd160", "hash160")
+HASHES = {"sha256": 64, "hash256": 64, "ripemd160": 40, "hash160": 40}  # hexadecimal digits
 MULTISIGS = ("multi", "sortedmulti")
 _OUTER = ("pkh", "wpkh", "sh", "wsh", "tr", "rawtr", "combo", "addr", "raw")
 _IN_SH = ("pk", "pkh", "wpkh", "wsh", *MULTISIGS)
@@ -175,7 +175,10 @@ class _Parser:
             raise KeyFault(f"a multisig of more than {MOST_KEYS} keys cannot be read here: list the addresses instead")
         if outer == "addr":
             self._address = text
-        elif _NUMBER.fullmatch(text) or (outer in (*HASHES, "raw") and _HEXADECIMAL.fullmatch(text)):
+        elif outer == "raw" or outer in HASHES:
+            if not _HEXADECIMAL.fullmatch(text) or HASHES.get(outer, len(text)) != len(text):
+                raise KeyFault(f"{outer}() in the descriptor needs hexadecimal digits, and the right number of them")
+        elif _NUMBER.fullmatch(text):
             pass
         elif _PUBLIC_KEY.fullmatch(text):
             self._public_keys += 1
