@@ -10,70 +10,69 @@ from hypothesis import strategies as st
 
 from hdscan.keys.source import MAX_BYTES, decode, recognise
 from hdscan.model.errors import HdscanError, InputError
-from hdscan.model.wallet import Found, Role, WalletKind
+from hdscan.model.wallet import Role, WalletKind
 from tests.keys.exports.test_bsms import record
 from tests.keys.exports.test_caravan import caravan
 from tests.keys.exports.test_core import listed
 from tests.keys.exports.test_electrum import standard
-from tests.keys.exports.test_generic import coldcard, wasabi
+from tests.keys.exports.test_generic import SECTIONS, coldcard, wasabi
 from tests.keys.exports.test_ledger import table
 from tests.keys.exports.test_signers import setup
-from tests.keys.wallets import OPTIONS, TESTNET, Signer, refusal
+from tests.keys.wallets import OPTIONS, TESTNET, Signer, only, refusal
 
 REAL = Path(__file__).parents[3] / "shared/wallet-exports"  # beside the project, where there are any
 ALICE = Signer(1)
-KEYS = [ALICE.key("m/84'/0'/0'", prefix) for prefix in ("xpub", "zpub", "xprv", "zprv")]
+PATH = "m/84'/0'/0'"
+NESTED = f"sh(wpkh({ALICE.origin(PATH)}))"
+KEYS = [ALICE.key(PATH, prefix) for prefix in ("xpub", "zpub", "xprv", "zprv")]
 
 
-def of_file(name: str) -> list[Found]:
+def real(name: str, made: str) -> str:
+    """A real file of a form, or the one of the same form that is made here."""
     path = REAL / name
-    if not path.exists():
-        pytest.skip("there are no real files beside the project")
-    found = recognise(decode(path.read_bytes()), TESTNET if name.startswith("cc-singlesig") else OPTIONS)
-    assert found is not None
-    return found
+    return decode(path.read_bytes()) if path.exists() else made
 
 
-REAL_FILES = {  # the kind, and the first receiving addresses where the file or its publisher states them
-    "caravan-multisig-export-1.json": (WalletKind.MULTISIG, "Test Wallet", ()),
-    "cc-multisig-export-1.txt": (WalletKind.MULTISIG, "CC-2-of-4", ()),
-    "descriptor-labelled.txt": (WalletKind.DESCRIPTOR, None, ()),
-    "descriptor-receive-change1.txt": (WalletKind.DESCRIPTOR, None, ()),
-    "electrum-singlesig-wallet.json": (WalletKind.KEY, "trezortest", ()),
-    "keystone-singlesig-keystore-1.txt": (WalletKind.DESCRIPTOR, None, ()),
-    "krux.txt": (WalletKind.KEY, None, ()),
-    "ledger-live-operations.csv": (WalletKind.KEY, "Bitcoin 1", ()),
-    "multisig-1.bsms": (WalletKind.MULTISIG, None, ("bc1qfagqa83vrv9phj0886rlx6d68zzd7gejtr0ns8xxfeckve27397q6vq47w",)),
-    "multisig-2.bsms": (WalletKind.MULTISIG, None, ("bc1qrgc6p3kylfztu06ysl752gwwuekhvtfh9vr7zg43jvu60mutamcsv948ej",)),
-    "new-wasabi.json": (WalletKind.KEY, None, ()),
-    "specter-wallet.json": (WalletKind.DESCRIPTOR, "specter-wallet", ()),
+FORMS = {  # a form that is made here, and what both are: the kind, and the name in the real file
+    "caravan-multisig-export-1.json": (json.dumps(caravan()), WalletKind.MULTISIG, "Test Wallet"),
+    "cc-multisig-export-1.txt": (setup(), WalletKind.MULTISIG, "CC-2-of-4"),
+    "descriptor-labelled.txt": (f"Receive: wpkh({KEYS[0]}/0/*)", WalletKind.DESCRIPTOR, None),
+    "descriptor-receive-change1.txt": (f"wpkh({KEYS[0]}/0/*)\n\nwpkh({KEYS[0]}/1/*)\n", WalletKind.DESCRIPTOR, None),
+    "electrum-singlesig-wallet.json": (json.dumps(standard("m/49'/0'/0'", "ypub")), WalletKind.KEY, "trezortest"),
+    "keystone-singlesig-keystore-1.txt": (f"wpkh({KEYS[1]}/1/*)", WalletKind.DESCRIPTOR, None),
+    "krux.txt": (f"{ALICE.origin(PATH)}\n\n", WalletKind.KEY, None),
+    "ledger-live-operations.csv": (table(("BTC", "Bitcoin 1", KEYS[0])), WalletKind.KEY, "Bitcoin 1"),
+    "multisig-1.bsms": (record(), WalletKind.MULTISIG, None),
+    "multisig-2.bsms": (record(), WalletKind.MULTISIG, None),
+    "new-wasabi.json": (wasabi(), WalletKind.KEY, None),
+    "specter-wallet.json": (json.dumps({"label": "x", "descriptor": NESTED}), WalletKind.DESCRIPTOR, "specter-wallet"),
 }
 
 
-@pytest.mark.parametrize("name", REAL_FILES)
-def test_a_real_file_is_a_wallet_with_both_branches(name: str) -> None:
-    kind, called, stated = REAL_FILES[name]
-    (found,) = of_file(name)
-    assert (found.kind, found.name) == (kind, called)
-    assert {branch.role for branch in found.branches} == {Role.RECEIVE, Role.CHANGE}
-    assert all(len(branch.addresses) == 20 and branch.source for branch in found.branches)
-    assert tuple(branch.addresses[0] for branch in found.branches if branch.role is Role.RECEIVE)[: len(stated)] == stated
+@pytest.mark.parametrize("name", FORMS)
+def test_a_file_of_every_form_is_a_wallet_with_both_branches(name: str) -> None:
+    made, kind, called = FORMS[name]
+    for text in (made, real(name, made)):
+        found = only(text)
+        assert found.kind == kind
+        assert {branch.role for branch in found.branches} == {Role.RECEIVE, Role.CHANGE}
+        assert all(len(branch.addresses) == 20 and branch.source for branch in found.branches)
+        assert text is made or found.name == called
 
 
-def test_a_real_generic_export_has_the_accounts_that_it_states() -> None:
-    found = of_file("cc-singlesig-keystore-1.json")
-    firsts = {wallet.branches[0].style: wallet.branches[0].addresses[0] for wallet in found}
-    assert firsts == {
-        "bip84": "tb1qc58ys2dphtphg6yuugdf3d0kufmk0tye044g3l",
-        "bip49": "2N87V39riUUCd4vmXfDjMWAu9gUCiBji5jB",
-        "bip44": "n44vs1Rv7T8SANrg2PFGQhzVkhr5Q6jMMD",
+def test_a_generic_export_has_the_accounts_that_it_states() -> None:
+    text = real("cc-singlesig-keystore-1.json", json.dumps(coldcard()))
+    sections = {name: section for name, section in json.loads(text).items() if name in SECTIONS}
+    found = recognise(text, TESTNET if json.loads(text)["chain"] == "XTN" else OPTIONS)
+    assert found is not None
+    assert {wallet.branches[0].style: wallet.branches[0].addresses[0] for wallet in found} == {
+        name: section["first"] for name, section in sections.items()
     }
 
 
 @pytest.mark.parametrize("name", ["multisig-5.bsms", "multisig-address-mismatch.bsms"])
-def test_a_real_record_with_another_first_address_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="first receiving address"):
-        of_file(name)
+def test_a_record_with_another_first_address_is_refused(name: str) -> None:
+    assert "first receiving address" in refusal(real(name, record(paths="/2/*,/3/*")))
 
 
 def test_bytes_of_any_text_are_decoded() -> None:
@@ -117,6 +116,12 @@ def test_an_encrypted_wallet_is_named_with_what_to_do(magic: str) -> None:
     ("text", "sentence"),
     [
         ('{"a": 1}', "no wallet's file that is known"),
+        (str(list(range(64))), "private key"),
+        ("# Coldcard Wallet Summary File\n\nm => xpub", "summary"),
+        ("cHNidP8BAHICAAAAAQDo5ey", "PSBT"),
+        ("ur:crypto-account/oeadcyemrewytyaolttaadmutaaddloso", "QR code"),
+        ("B$ZP0100FMUE4KXZZ7EFU", "QR code"),
+        ("sp([0f056943/352h/1h/0h]tspscan1q)", "silent payments"),
         ("[]", "no wallet's file that is known"),
         ("[1, 2]", "no wallet's file that is known"),
         ('{"a": 1', "ends too early"),
@@ -128,7 +133,7 @@ def test_an_encrypted_wallet_is_named_with_what_to_do(magic: str) -> None:
         ('{"xfp": "01020304", "xfp": "05060708"}', "twice"),
     ],
 )
-def test_json_that_is_no_wallet_is_refused(text: str, sentence: str) -> None:
+def test_what_is_no_wallet_is_refused(text: str, sentence: str) -> None:
     assert sentence in refusal(text)
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 
-from hdscan.keys.exports import bsms, caravan, core, described, electrum, generic, labels, ledger, lines, signers
+from hdscan.keys.exports import bsms, caravan, core, described, electrum, generic, keystore, labels, ledger, lines, signers
 from hdscan.keys.exports.record import Record, load
 from hdscan.keys.options import Options
+from hdscan.keys.secret import recognise as looks_like
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found
 
@@ -23,6 +24,14 @@ _BINARY = (
     (b"\x89PNG", "a picture: give the text that its QR code holds"),
 )
 _ENCRYPTED = re.compile(r"QklFM[Q-Zg-n][A-Za-z0-9+/=\s]{40,}")  # base64 of BIE1, BIE2
+_BEGINNINGS = (  # of texts that are not a wallet's, in lower case
+    ("# coldcard wallet summary", "Coldcard's summary of a wallet: give its generic JSON export, which has the accounts' keys"),
+    ("chnidp", "a transaction to sign (PSBT), not a wallet"),
+    ("70736274ff", "a transaction to sign (PSBT), not a wallet"),
+    ("ur:", "what a QR code holds (UR): give the wallet's export as text or file"),
+    ("b$", "what a QR code holds (BBQr): give the wallet's export as text or file"),
+    ("sp(", "a descriptor of silent payments (BIP-352), which have no addresses to read"),
+)
 _JSON = re.compile(r"\{|\[(?![0-9a-fA-F]{8}[/\]])")
 _TEXTS: tuple[Callable[[str, Options], list[Found] | None], ...] = (
     bsms.read,
@@ -37,6 +46,7 @@ _RECORDS: tuple[Callable[[Record, Options], list[Found] | None], ...] = (
     generic.read_wasabi,
     caravan.read,
     described.read,
+    keystore.read,
 )
 
 
@@ -46,16 +56,16 @@ def decode(data: bytes) -> str:
     Bytes that are not UTF-8 become lone surrogates, so that a list can name the line that they are in.
     """
     if len(data) > MAX_BYTES:
-        raise InputError(f"is larger than {MAX_BYTES // 1024 // 1024} MB")
+        raise InputError(f"this is larger than {MAX_BYTES // 1024 // 1024} MB")
     if what := next((what for magic, what in _BINARY if data.startswith(magic)), None):
-        raise InputError(f"is {what}")
+        raise InputError(f"this is {what}")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             return data.decode("utf-16").replace("\0", "")
         except UnicodeError:
-            raise InputError("begins like UTF-16 text, but is damaged") from None
+            raise InputError("this begins like UTF-16 text, but is damaged") from None
     if b"\0" in data[:4096]:
-        raise InputError("is not text: give the wallet's export as text, JSON or CSV")
+        raise InputError("this is not text: give the wallet's export as text, JSON or CSV")
     return data.decode("utf-8-sig", "surrogateescape")
 
 
@@ -67,9 +77,12 @@ def recognise(text: str, options: Options) -> list[Found] | None:
     text = text.strip().strip("\u200b\ufeff").strip()
     if _ENCRYPTED.match(text):
         raise InputError(
-            "is an encrypted wallet file (Electrum or Sparrow): give the wallet's extended public key or descriptor, "
+            "this is an encrypted wallet file (Electrum or Sparrow): give the wallet's extended public key or descriptor, "
             "or save a copy without a password"
         )
+    start = text[:40].lower()
+    if what := next((what for beginning, what in _BEGINNINGS if start.startswith(beginning)), None):
+        raise InputError(f"this is {what}")
     for read in _TEXTS:
         if found := read(text, options):
             return found
@@ -86,6 +99,8 @@ def _of_json(text: str, options: Options) -> list[Found]:
         for read in _RECORDS:
             if found := read(Record("a JSON file", data), options):
                 return found
+    if secret := looks_like(text[:10_000]):
+        raise InputError(f"this {secret}")
     raise InputError(
-        f"is JSON, but no wallet's file that is known. Known are those of {_KNOWN}, and any with a member `descriptor`"
+        f"this is JSON, but no wallet's file that is known. Known are those of {_KNOWN}, and any with a member `descriptor`"
     )

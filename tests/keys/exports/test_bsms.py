@@ -51,3 +51,11 @@ def test_another_first_address_is_refused() -> None:
 )
 def test_a_damaged_record_is_refused_without_its_keys(text: str, sentence: str) -> None:
     assert sentence in refusal(text, *KEYS, SIGNERS[0].key(PATH, "xprv"))
+
+
+def test_a_record_of_one_address_has_that_address() -> None:
+    template = TEMPLATE.replace("/**", "/0/0")
+    (entry,) = only(record(template, "No path restrictions")).listed
+    assert entry.address == FIRST
+    other = multi("wsh({})", KEYS)[1]
+    assert "first receiving address" in refusal(record(template, "No path restrictions", other), *KEYS)

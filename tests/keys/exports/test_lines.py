@@ -34,6 +34,8 @@ NATIVE = single(ALICE, Script.P2WPKH, PATH)
         f"wpkh([{ALICE.fingerprint}/84'/0'/0']{ALICE.key(PATH, 'zpub')}/1/*)",
         f"Name: savings\n{KEY}",
         f"addwallet savings&{BOTH}",
+        f"savings&wpkh({KEY})",
+        f'"{BOTH}"',
     ],
 )
 def test_a_wallet_in_any_of_its_forms_has_both_branches(text: str) -> None:

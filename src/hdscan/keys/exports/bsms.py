@@ -19,9 +19,9 @@ def read(text: str, options: Options) -> list[Found] | None:
     if not lines or not re.match(r"BSMS\b", lines[0]):
         return None
     if lines[0] != "BSMS 1.0":
-        raise InputError("a BSMS file of another version than 1.0 (BIP-129)")
+        raise InputError("this is a BSMS file of another version than 1.0 (BIP-129)")
     if len(lines) > 1 and re.fullmatch("[0-9a-fA-F]{2,64}", lines[1]):
-        raise InputError("a BSMS key record, which is one signer's: give the descriptor record, which has all keys")
+        raise InputError("this is a BSMS key record, which is one signer's: give the descriptor record, which has all keys")
     if len(lines) != 4:
         raise InputError(f"{_WHAT}: has {len(lines)} lines, and a descriptor record has 4; it is cut off or damaged")
     _, template, paths, first = lines

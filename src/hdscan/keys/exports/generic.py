@@ -15,7 +15,7 @@ from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found
 
 _GENERIC = "a hardware wallet's export (generic JSON, as of Coldcard)"
-_WASABI = "a wallet file of Wasabi's form"
+_WASABI = "a wallet file in Wasabi's form"
 _SECTIONS = {  # BIP-84, 49, 44, 86
     "bip84": Script.P2WPKH,
     "bip49": Script.P2SH_P2WPKH,
@@ -34,7 +34,7 @@ def read_generic(record: Record, options: Options) -> list[Found] | None:
     if not given:
         if any(isinstance(record.data.get(key), str) for key in _COSIGNER) or others:
             raise InputError(
-                "holds one signer's keys for multisig wallets, which have no addresses of their own: "
+                "this holds one signer's keys for multisig wallets, which have no addresses of their own: "
                 "give the wallet's descriptor or its export, which has all keys"
             )
         return None

@@ -11,16 +11,16 @@ from hdscan.model.wallet import Found, Label, WalletKind
 _WHAT = "wallet labels (BIP-329)"
 _TYPES = ("tx", "addr", "pubkey", "input", "output", "xpub")
 _MOST_LABELS = 1_000_000
+_LONGEST = 100_000  # characters of the first line
 
 
 def read(text: str, options: Options) -> list[Found] | None:
     """The labels of addresses; those of transactions, coins and keys are counted and left out."""
-    lines = text.splitlines()
-    if not lines or not _is_label(_parsed(lines[0])):
+    if not _is_label(_parsed(text[:_LONGEST].partition("\n")[0])):
         return None
     addresses, labels = FileAddresses(options), list[Label]()
     others = strange = 0
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         entry = _parsed(line)

@@ -15,10 +15,11 @@ _KEY = re.compile(r"(?:\[[^\]\s]{0,300}\])?[A-Za-z](?:pub|tub|gub|prv|tpv|gpv)[0
 _LABEL = re.compile(r"([A-Za-z][\w ()/.-]{0,60})\s*[:=]\s*(.*)", re.DOTALL)
 _NAMES = ("name", "label", "wallet", "wallet name")
 _SPECTER = "addwallet "  # Specter DIY
-_ADD_WALLET = re.compile(r"addwallet\s+([^&]{0,200})&(.*)", re.DOTALL)
+_ADD_WALLET = re.compile(r"(?:(?:add|import)wallet\s+)?([^&()]{1,200})&(.*)", re.DOTALL)
 _BRANCH = re.compile(r"/(?:<0;1>/\*|\*\*|[01]/\*)(?=[,)}]|$)|(?<=[0-9A-Za-z])(?=[,)])")
 _MOST_LINES = 10_000
 _MOST_TEXT = 1_000_000  # characters, of which more are a list
+_QUOTED = ' "'
 _BLANK = " \t\u200b\ufeff"
 
 
@@ -43,7 +44,7 @@ def read(text: str, options: Options) -> list[Found] | None:
         if label and label.startswith(_SPECTER):
             name = clean(label.removeprefix(_SPECTER))
         if len(descriptors) + len(keys) > _MOST_LINES:
-            raise InputError(f"more than {_MOST_LINES:,} descriptors and keys at once")
+            raise InputError(f"there are more than {_MOST_LINES:,} descriptors and keys at once")
     wallets = [of_descriptor("\n".join(group), options, name=name) for group in grouped(descriptors)]
     return [*wallets, *(of_key(key, options, name=name) for key in dict.fromkeys(keys))] or None
 
@@ -53,8 +54,8 @@ def _unlabelled(line: str) -> tuple[str | None, str]:
     if specter := _ADD_WALLET.fullmatch(line):
         return f"{_SPECTER}{specter[1]}", specter[2].strip()
     if labelled := _LABEL.fullmatch(line):
-        return labelled[1].strip().lower(), labelled[2].strip()
-    return None, line
+        return labelled[1].strip().lower(), labelled[2].strip(_QUOTED)
+    return None, line.strip(_QUOTED)
 
 
 def _begins(text: str) -> bool:

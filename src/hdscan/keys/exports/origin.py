@@ -55,10 +55,10 @@ def reaching(options: Options, known: int, gap: int = 0) -> Options:
 
 def check_first(what: str, found: Found, stated: str, options: Options) -> None:
     """InputError unless the first receiving address is the one that the file states."""
-    receiving = next((branch for branch in found.branches if branch.role is Role.RECEIVE and branch.addresses), None)
-    if receiving is None:
-        return
-    chain, first = options.chains[receiving.chain], receiving.addresses[0]
+    branches = (branch for branch in found.branches if branch.role is Role.RECEIVE)
+    firsts = [(branch.chain, branch.addresses[0]) for branch in branches if branch.addresses]
+    id_, first = next(iter([*firsts, *((entry.chain, entry.address) for entry in found.listed)]))
+    chain = options.chains[id_]
     try:
         same = script_pubkey(chain, stated.strip()) == script_pubkey(chain, first)
     except InputError:

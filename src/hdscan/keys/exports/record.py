@@ -94,18 +94,18 @@ def load(text: str) -> tuple[Any, str]:
         value, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
         where = "it ends too early" if error.pos >= len(text.rstrip()) else f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"begins like JSON, but is damaged or cut off ({where}): export it again") from None
+        raise InputError(f"this begins like JSON, but is damaged or cut off ({where}): export it again") from None
     except RecursionError:
-        raise InputError("is JSON that is nested too deeply: no wallet's file is") from None
+        raise InputError("this is JSON that is nested too deeply: no wallet's file is") from None
     except ValueError:  # an integer of more than 4,300 digits
-        raise InputError("is JSON with a number that is too large: no wallet's file has one") from None
+        raise InputError("this is JSON with a number that is too large: no wallet's file has one") from None
     return value, text[end:].strip()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise InputError("is JSON in which an object has a member twice: which one counts cannot be told, so export it again")
+        raise InputError("this is JSON in which an object has a member twice: which one counts cannot be told")
     return members
 
 
