@@ -22,6 +22,7 @@ LATE = {  # the imports within functions, so that a command starts without what 
         "hdscan.keys.listing",
         "hdscan.scan.progress",
     },
+    "app/wallets.py": {"hdscan.app.adding", "hdscan.keys.address", "hdscan.keys.export"},  # wallycore, as above
     "cli/__init__.py": {"hdscan.app", "hdscan.cli.log", "hdscan.cli.text"},  # to report an error; --help has none
     "cli/demo.py": {"hdscan.cli.serve"},  # the web server: --serve alone
     "cli/stdout.py": {"hdscan.app.spreadsheet"},  # --csv alone; --help writes without the database

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hdscan.app.fleet import idle_fleet
-from hdscan.keys.address import canonical
+from hdscan.keys.address import forms
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.explain import Explained, Known, ProviderReason
@@ -32,15 +32,12 @@ def explain(
     """
     upstreams = {each.name: each for upstreams in idle_fleet(settings).upstreams.values() for each in upstreams}
     found: list[Explained] = []
-    for chain in chains:
-        try:
-            known = store.balances.known(chain.id, canonical(chain, address))
-        except InputError:
-            continue  # the text is no address of this chain
+    for chain, form in forms(chains, address):
+        known = store.balances.known(chain.id, form)
         mine = [status for status in statuses if status.chain == chain.id]
         found += _explained(known or (), chain.symbol, store.scans.latest(chain.id), upstreams, mine)
     if not found:
-        raise InputError("this address is not among those of the wallet; add it with: hdscan import --chain CHAIN FILE")
+        raise InputError("this address is not among those of the wallets; add it with: hdscan add ADDRESS")
     return found
 
 

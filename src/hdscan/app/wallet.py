@@ -1,11 +1,11 @@
-"""The Python API, on which the command line and the web server are built: add addresses, scan, read balances.
+"""The Python API, on which the command line and the web server are built: add wallets, scan, read balances.
 
 import asyncio
 import hdscan
 
 async def main() -> None:
     async with hdscan.open(db="sqlite:///wallet.db") as wallet:
-        await wallet.import_addresses("btc", ["bc1q..."])
+        await wallet.add("wpkh([d34db33f/84h/0h/0h]xpub.../<0;1>/*)", name="savings")
         async for event in wallet.scan():
             print(event)
         print(wallet.result, wallet.totals())
@@ -16,13 +16,15 @@ asyncio.run(main())
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
+from hdscan.app.choices import Progress
+from hdscan.app.wallets import Wallets
 from hdscan.model.chain import BadLine, Chain
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
@@ -41,8 +43,6 @@ from hdscan.model.scan import (
 from hdscan.provider.registry import REGISTRY
 from hdscan.settings import Settings, load
 from hdscan.store import Store
-
-Progress = Callable[[int], None]
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class _NothingAdded(Exception):
     """Rolls back an import that met a bad line."""
 
 
-class Wallet:
+class Wallet(Wallets):
     """A database with its configured chains and providers; open it with `async with`, or `with` to read only.
 
     A missing database is created, unless `create` is False (StoreError). Its pages and past scans are read from `store`.

@@ -1,7 +1,7 @@
 """Makes an address canonical and tells of which chains it is, or says what is wrong with it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from hdscan.chains import FAMILIES, family_of
 from hdscan.chains.bitcoin import OWN, base58check, params_of
@@ -30,6 +30,15 @@ def canonical(chain: Chain, text: str) -> str:
         if other and not own.form.fullmatch(text):
             raise InputError(f"looks like {other.article} address where {own.article} address is expected") from None
         raise
+
+
+def forms(chains: Iterable[Chain], text: str) -> Iterator[tuple[Chain, str]]:
+    """The chains that an address could be of, with its canonical form on each."""
+    for chain in chains:
+        try:
+            yield chain, canonical(chain, text)
+        except InputError:
+            continue
 
 
 class Places:

@@ -232,3 +232,4 @@ class ScanRequest(msgspec.Struct, frozen=True):
     restart: bool = False
     retry: bool = False
     audit: float | None = None  # percentage of zeros, besides everything held; None: as configured
+    wallets: tuple[str, ...] = ()  # none: all

@@ -75,6 +75,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     listed: Iterable[Listed] = ()  # read once, as it may come from a file of a million lines
     labels: tuple[Label, ...] = ()
     said: tuple[str, ...] = ()
+    bad: tuple[BadLine, ...] = ()  # of a list, known once it was read
 
 
 class BranchStart(msgspec.Struct, frozen=True, kw_only=True):

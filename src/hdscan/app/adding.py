@@ -1,0 +1,183 @@
+"""Adds wallets: recognises what is given, and stores it."""
+
+import time
+from collections.abc import Iterable, Iterator
+from itertools import chain as joined
+from itertools import islice
+
+import msgspec
+
+from hdscan.app.choices import Choices, Progress, Source, without_keys
+from hdscan.app.source import Given, opened
+from hdscan.chains import Script
+from hdscan.keys.chain_names import EVERY_EVM
+from hdscan.keys.listing import Listing
+from hdscan.keys.options import Options
+from hdscan.keys.secret import masked
+from hdscan.keys.seed import of_seed
+from hdscan.keys.source import recognise
+from hdscan.model.chain import BadLine, Family
+from hdscan.model.errors import InputError
+from hdscan.model.recast import recast
+from hdscan.model.wallet import GAP, AddedWallet, Found, Listed, WalletKind, start_of
+from hdscan.settings import Settings
+from hdscan.store import Store
+
+MOST = 1_000_000  # addresses of a branch that are given at once
+MOST_ACCOUNTS = 1000
+LONGEST_GAP = 10_000
+LONGEST_NAME = 80  # characters of a name that was not chosen
+_FEW = 1000  # addresses of a list whose chains name it
+
+
+class _NothingAdded(Exception):
+    """Rolls back a list that met a bad line."""
+
+
+class Recogniser:
+    """Tells what sources are, by what was chosen for them. InputError for what cannot be chosen."""
+
+    def __init__(self, settings: Settings, choices: Choices) -> None:
+        if unknown := set(choices) - set(Choices.__annotations__):
+            raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
+        script, gap = choices.get("script"), choices.get("gap")
+        if script is not None and script not in tuple(Script):
+            raise InputError(f"there is no such script; there are {', '.join(Script)}")
+        self._settings = settings
+        self._choices = choices
+        self._options = Options(
+            chains=settings.chains,
+            only=tuple(choices.get("chains", ())),
+            script=None if script is None else Script(script),
+            path=choices.get("path"),
+            accounts=_within(choices.get("accounts"), MOST_ACCOUNTS, "the number of accounts"),
+            gap=_within(gap, LONGEST_GAP, "the gap") or GAP,
+            count=_within(choices.get("count"), MOST, "the number of addresses of a branch"),
+            forget=choices.get("forget_key", False),
+        )
+        self._chosen = self._options.chosen()
+
+    def recognised(self, source: Source) -> list[Found]:
+        """The wallets of a source; KeyFault and InputError, which never repeat a key."""
+        with opened(source) as given:
+            found = self._of_keys(given)
+            if found is None:
+                entries = self._list(given, skip_invalid=True)
+                found = [entries.found(tuple(entries.read()))]
+            return found
+
+    def of_words(self, words: str, passphrase: str) -> Found:
+        """The wallet of a mnemonic; KeyFault and InputError, which never repeat a word."""
+        return of_seed(words, passphrase, self._options)
+
+    def _of_keys(self, given: Given) -> list[Found] | None:
+        return None if given.text is None else recognise(given.text, self._options)
+
+    def _list(self, given: Given, *, skip_invalid: bool) -> "_List":
+        listing = Listing(tuple(self._settings.chains.values()), self._chosen)
+        return _List(listing, given.lines, skip_invalid=skip_invalid)
+
+
+class Adder(Recogniser):
+    """Stores what sources are."""
+
+    def __init__(self, settings: Settings, choices: Choices, store: Store, progress: Progress | None) -> None:
+        super().__init__(settings, choices)
+        self._store = store
+        self._progress = progress
+
+    def add(self, source: Source) -> list[AddedWallet]:
+        """Store the wallets of a source; with a bad line of a list nothing, unless these are to be skipped."""
+        with opened(source) as given:
+            found = self._of_keys(given)
+            if found is None:
+                return [self._add_list(given)]
+            return [self._stored(each, given.name, _chains(each), several=len(found) > 1) for each in found]
+
+    def add_seed(self, words: str, passphrase: str) -> list[AddedWallet]:
+        """Store the wallet of a mnemonic without anything private."""
+        found = self.of_words(words, passphrase)
+        return [self._stored(found, None, _chains(found))]
+
+    def _add_list(self, given: Given) -> AddedWallet:
+        entries = self._list(given, skip_invalid=self._choices.get("skip_invalid", False))
+        rest = entries.read()
+        try:
+            begin = list(islice(rest, _FEW))
+            added = self._stored(entries.found(joined(begin, rest)), given.name, {each.chain for each in begin})
+        except _NothingAdded:
+            name = self._choices.get("name") or _printable(given.name) or WalletKind.ADDRESSES
+            added = AddedWallet(name=name, kind=WalletKind.ADDRESSES, what="", chains=(), added=0, known=0)
+        read = entries.found(())
+        return msgspec.structs.replace(added, what=read.what, said=read.said, bad=read.bad)
+
+    def _stored(self, found: Found, file: str | None, chains: set[str], *, several: bool = False) -> AddedWallet:
+        chosen = self._choices.get("name")
+        if chosen is not None:
+            without_keys(chosen)
+        name = chosen or _printable(found.name) or _printable(file) or self._called(found.kind, chains)
+        numbered = several or chosen is None
+        added = self._store.wallets.add(name, found, time.time(), self._progress, numbered=numbered)
+        labels = (f"{added.labels:,} addresses are labelled",) if found.labels else ()
+        return recast(
+            found,
+            AddedWallet,
+            name=added.name,
+            chains=added.chains,
+            added=added.added,
+            known=added.known,
+            said=(*found.said, *labels),
+            branches=tuple(map(start_of, found.branches)),
+        )
+
+    def _called(self, kind: WalletKind, chains: set[str]) -> str:
+        """A name for want of one: the kind, with the chain where there is one, or all are EVM chains."""
+        if len(chains) == 1:
+            return f"{min(chains)} {kind}"
+        evm = chains and all(self._settings.chains[chain].family is Family.EVM for chain in chains)
+        return f"{EVERY_EVM} {kind}" if evm else str(kind)
+
+
+class _List:
+    """A list of addresses while it is read."""
+
+    def __init__(self, listing: Listing, lines: Iterable[str | bytes], *, skip_invalid: bool) -> None:
+        self._listing = listing
+        self._lines = lines
+        self._skip_invalid = skip_invalid
+        self._good = 0
+        self._bad: list[BadLine] = []
+
+    def read(self) -> Iterator[Listed]:
+        """Its addresses. At its end, InputError where there are none, _NothingAdded where bad lines are not to be skipped."""
+        for entry in self._listing.read(self._lines):
+            if isinstance(entry, BadLine):
+                self._bad.append(entry)
+            elif self._skip_invalid or not self._bad:
+                self._good += 1
+                yield entry
+        if self._bad and not self._skip_invalid:
+            raise _NothingAdded
+        if not self._good:
+            raise InputError("there is no address in it")
+
+    def found(self, listed: Iterable[Listed]) -> Found:
+        """The wallet of these addresses, with what is known of the list as far as it was read."""
+        what, said = self._listing.what, self._listing.said
+        return Found(kind=WalletKind.ADDRESSES, what=what, listed=listed, said=said, bad=tuple(self._bad))
+
+
+def _chains(found: Found) -> set[str]:
+    return {branch.chain for branch in found.branches}
+
+
+def _within(value: int | None, most: int, what: str) -> int | None:
+    if value is not None and not 1 <= value <= most:
+        raise InputError(f"{what} is from 1 to {most:,}")
+    return value
+
+
+def _printable(name: str | None) -> str | None:
+    """A name that was not chosen, without what cannot be shown, and none that holds what looks like a key."""
+    text = " ".join("".join(each if each.isprintable() else " " for each in name or "").split())
+    return text[:LONGEST_NAME].strip() if text and masked(text) == text else None

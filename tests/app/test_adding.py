@@ -1,0 +1,211 @@
+"""What is added is said: files, texts, bytes, lists and mnemonics, and what may not be given."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hdscan
+from hdscan.app import Wallet, configure
+from hdscan.app.source import LARGEST_TEXT
+from hdscan.keys.listing import MAX_LINE
+from hdscan.model.errors import InputError, KeyFault
+from hdscan.model.wallet import AddedWallet, WalletKind
+
+GOOD = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"  # BIP-84, m/84'/0'/0'/0/0
+OTHER = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
+CHANGE = "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el"  # m/84'/0'/0'/1/0
+HEX = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"  # the first of the words at m/44'/60'/0'/0/0
+WORDS = " ".join(["abandon"] * 11 + ["about"])
+ZPUB = (  # BIP-84, the account of WORDS
+    "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
+)
+XPUB = (  # the same key
+    "xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V"
+)
+DESCRIPTOR = f"wpkh([73c5da0a/84h/0h/0h]{XPUB}/<0;1>/*)"
+ZPRV = "zprvAdG4iTXWBoARxkkzNpNh8r6Qag3irQB8PzEMkAFeTRXxHpbF9z4QgEvBRmfvqWvGp42t42nvgGpNgYSJA9iefm1yYNZKEm7z6qUWCroSQnE"
+WIF = "KyZpNDKnfs94vbrwhJneDi77V6jF64PWPF8x5cdJb8ifgg2DUc9d"
+
+
+@pytest.fixture
+def wallet(tmp_path: Path) -> Any:
+    with Wallet(configure(f"sqlite:///{tmp_path}/wallet.db")) as opened:
+        yield opened
+
+
+def add(wallet: Wallet, source: Any, **choices: Any) -> AddedWallet:
+    (added,) = asyncio.run(wallet.add(source, **choices))
+    return added
+
+
+def test_a_descriptor_is_a_wallet_with_its_two_branches(wallet: Wallet) -> None:
+    added = add(wallet, DESCRIPTOR, name="savings")
+    assert (added.name, added.kind, added.chains, added.added, added.known) == (
+        "savings",
+        WalletKind.DESCRIPTOR,
+        ("btc",),
+        40,
+        0,
+    )
+    assert [(each.role, each.first, each.path, each.kept) for each in added.branches] == [
+        ("receive", GOOD, "m/84'/0'/0'/0/{}", True),
+        ("change", CHANGE, "m/84'/0'/0'/1/{}", True),
+    ]
+    (row,) = wallet.wallets()
+    assert (row.name, row.addresses, len(row.branches)) == ("savings", 40, 2)
+
+
+def test_what_was_added_before_is_known(wallet: Wallet) -> None:
+    add(wallet, DESCRIPTOR)
+    again = add(wallet, DESCRIPTOR)
+    assert (again.added, again.known) == (0, 40)
+    assert len(wallet.wallets()) == 1
+    with pytest.raises(InputError, match="which was added before"):
+        add(wallet, DESCRIPTOR, name="another")
+
+
+@pytest.mark.parametrize("name", [f"{ZPUB}.txt", f"{'x' * 200}.txt", "\u200b.txt"])
+def test_a_file_whose_name_cannot_be_a_wallets_gives_it_none(wallet: Wallet, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_text(GOOD)
+    added = add(wallet, file)
+    assert added.name in ("btc addresses", "x" * 80)
+
+
+def test_addresses_go_to_their_chains_and_it_is_said(wallet: Wallet) -> None:
+    added = add(wallet, HEX)
+    evm = [chain.id for chain in wallet.settings.chains.values() if chain.family == "evm"]
+    assert (added.name, added.chains, added.added) == ("evm addresses", tuple(evm), len(evm))
+    assert f"are taken for {', '.join(evm)}" in added.said[0]
+    one = add(wallet, HEX, chains=["bsc"])
+    assert (one.name, one.chains, one.known, one.said) == ("bsc addresses", ("bsc",), 1, ())
+    every = add(wallet, HEX, chains=["evm", "BNB Smart Chain"])
+    assert (every.name, every.known) == ("evm addresses", len(evm))
+
+
+def test_lines_and_bytes_are_sources_too(wallet: Wallet) -> None:
+    assert add(wallet, [GOOD, OTHER]).added == 2
+    assert add(wallet, iter([GOOD, OTHER])).known == 2
+    added = add(wallet, f"Address\tName\r\n{GOOD}\tRücklage\r\n".encode("utf-16"))
+    assert (added.known, added.what) == (1, "a table of addresses (column `address`)")
+    assert [json.loads(line) for line in wallet.labels("btc addresses")] == [{"type": "addr", "ref": GOOD, "label": "Rücklage"}]
+
+
+def test_with_a_bad_line_nothing_is_added_unless_it_is_skipped(wallet: Wallet) -> None:
+    lines = [GOOD, "foo", OTHER, WIF]
+    added = add(wallet, lines)
+    assert ([bad.number for bad in added.bad], added.added) == ([2, 4], 0)
+    assert wallet.wallets() == []
+    skipped = add(wallet, lines, skip_invalid=True)
+    assert ([bad.number for bad in skipped.bad], skipped.added) == ([2, 4], 2)
+    assert WIF[:6] not in str(skipped.bad)
+
+
+def test_a_bad_line_far_behind_leaves_nothing_added(wallet: Wallet) -> None:
+    lines = [GOOD] * 12_000 + ["foo"]
+    assert [bad.number for bad in add(wallet, lines).bad] == [12_001]
+    assert wallet.wallets() == []
+
+
+def test_a_list_without_addresses_is_refused(wallet: Wallet, tmp_path: Path) -> None:
+    for source in ("# none\n", b"", [], "\n"):
+        with pytest.raises(InputError, match="no address"):
+            add(wallet, source)
+    with pytest.raises(InputError, match="no address"):
+        add(wallet, ["foo"], skip_invalid=True)
+    assert wallet.wallets() == []
+
+
+def test_a_list_that_is_too_large_for_an_export_is_read_by_lines(wallet: Wallet, tmp_path: Path) -> None:
+    file = tmp_path / "large.txt"
+    line = b"#" + b"x" * (2 * MAX_LINE) + b"\n"
+    file.write_bytes(f"{GOOD}\n".encode() + line * (LARGEST_TEXT // len(line) + 1) + OTHER.encode())
+    added = add(wallet, file, skip_invalid=True)
+    assert added.added == 2
+    assert {bad.reason for bad in added.bad} == {f"is longer than {MAX_LINE:,} characters"}
+    assert [bad.number for bad in added.bad] == list(range(2, len(added.bad) + 2))
+
+
+@pytest.mark.parametrize("secret", [WORDS, ZPRV, WIF, WORDS.replace(" ", "\n"), f"wpkh({ZPRV.replace('zprv', 'xprv')}/0/*)"])
+@pytest.mark.parametrize("form", ["text", "bytes", "file"])
+def test_a_secret_is_refused_and_never_repeated(wallet: Wallet, tmp_path: Path, secret: str, form: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(secret)
+    source = {"text": secret, "bytes": secret.encode(), "file": file}[form]
+    with pytest.raises((KeyFault, InputError)) as caught:
+        add(wallet, source)
+    assert not any(secret[at : at + 9] in str(caught.value) for at in range(len(secret) - 8))
+    assert ("treat it as exposed" in str(caught.value)) == (form == "text")
+
+
+def test_what_looks_like_a_path_is_not_taken_for_a_text(wallet: Wallet, tmp_path: Path) -> None:
+    for path in ("savings.json", "./savings", str(tmp_path / "gone")):
+        with pytest.raises(InputError, match="there is no such file"):
+            add(wallet, path)
+    with pytest.raises(InputError, match="is a folder"):
+        add(wallet, str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        add(wallet, f"./{ZPUB}.txt")
+    assert ZPUB[:20] not in str(caught.value)
+
+
+def test_a_seed_is_added_without_anything_private(wallet: Wallet, tmp_path: Path) -> None:
+    (added,) = asyncio.run(wallet.add_seed(WORDS, chains=["btc", "bsc", "sol"]))
+    assert (added.name, added.kind) == ("seed", WalletKind.SEED)
+    firsts = {(each.chain, each.style, each.role): each.first for each in added.branches if not each.dormant}
+    assert firsts["btc", "bip84", "receive"] == GOOD
+    assert firsts["bsc", "bip44", "receive"] == HEX
+    assert all(each not in (tmp_path / "wallet.db").read_bytes() for each in (b"abandon", b"xprv", b"zprv"))
+
+
+def test_nothing_is_stored_by_recognising(wallet: Wallet) -> None:
+    (found,) = wallet.recognise(DESCRIPTOR, count=5)
+    assert [len(branch.addresses) for branch in found.branches] == [5, 5]
+    (listed,) = wallet.recognise(f"{GOOD}\nfoo")
+    assert [each.address for each in listed.listed] == [GOOD]
+    assert [bad.number for bad in listed.bad] == [2]
+    (seed,) = wallet.recognise_seed(WORDS, chains=["btc"], path="bip84", accounts=1, count=1)
+    assert [branch.addresses for branch in seed.branches] == [(GOOD,), (CHANGE,)]
+    assert wallet.wallets() == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "reason"),
+    [
+        ({"chains": ["dash"]}, "there is no chain dash"),
+        ({"script": "p2wsh"}, "no such script"),
+        ({"gap": 0}, "the gap is from 1"),
+        ({"count": 10**7}, "the number of addresses of a branch is from 1 to 1,000,000"),
+        ({"accounts": 0}, "the number of accounts"),
+        ({"path": "bip99"}, "bip84"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(wallet: Wallet, choices: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        add(wallet, XPUB, **choices)
+    with pytest.raises(TypeError):
+        add(wallet, XPUB, labels=True)
+
+
+def test_descriptors_are_exported_as_they_came(wallet: Wallet) -> None:
+    add(wallet, DESCRIPTOR, name="savings")
+    (text,) = wallet.descriptors("savings")
+    assert text.partition("#")[0] == DESCRIPTOR
+    add(wallet, [OTHER], name="list")
+    wallet.remove("savings")
+    add(wallet, ZPUB, name="forgotten", forget_key=True)
+    for name in ("list", "forgotten"):
+        with pytest.raises(InputError, match="nothing that addresses can be derived from is kept"):
+            wallet.descriptors(name)
+
+
+def test_a_program_opens_a_wallet_by_its_database(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hdscan.open(db=f"sqlite:///{tmp_path}/wallet.db") as opened:
+            await opened.add(DESCRIPTOR, name="savings")
+            assert [row.name for row in opened.wallets()] == ["savings"]
+
+    asyncio.run(main())
