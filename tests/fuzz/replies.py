@@ -124,7 +124,7 @@ def _multiaddr(reply: Response) -> str:
     for reading, each in zip(_WALLET, found, strict=True):
         if not isinstance(each, ReadError):
             (stated,) = (row for row in reading_of(reply.body)["addresses"] if row["address"] == reading.address)
-            assert int(stated["final_balance"]) == sum(each)
+            assert int(stated["final_balance"]) == each.confirmed + each.unconfirmed
     return _outcomes(found)
 
 

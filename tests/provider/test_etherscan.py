@@ -7,7 +7,7 @@ import pytest
 from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
-from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.model.reading import Balance, Kind, ReadError, Reading, use_of
 from tests.provider.server import NOW, Asked, conversation, http
 from tests.wire.samples import USDT, evm
 
@@ -47,6 +47,38 @@ def test_a_token_is_read_alone() -> None:
     reply, asked = read([evm(4, USDT)])
     assert reply.outcomes == (Balance(5, None, 7, NOW, "host"),)
     assert asked[0].query["contractaddress"] == [USDT.contract]
+
+
+@pytest.mark.parametrize("nonce", [0, 7])
+def test_an_address_was_used_if_it_has_a_nonce(nonce: int) -> None:
+    reading = evm(4, use_of("bsc"))
+    reply, asked = read([reading], lambda _: http({"jsonrpc": "2.0", "id": 1, "result": hex(nonce)}))
+    assert reply.outcomes == (Balance(nonce, None, 7, NOW, "host", used=nonce > 0),)
+    query = {name: asked[0].query[name] for name in ("chainid", "module", "action", "address", "tag")}
+    assert query == {
+        "chainid": ["56"],
+        "module": ["proxy"],
+        "action": ["eth_getTransactionCount"],
+        "address": [reading.address],
+        "tag": ["latest"],
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"jsonrpc": "2.0", "id": 1, "result": ""},
+        {"jsonrpc": "2.0", "id": 1, "result": None},
+        {"jsonrpc": "2.0", "id": 1, "result": hex(2**64 - 1)},
+        {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "invalid argument"}},
+        {"status": "1", "message": "OK", "result": []},
+        {"status": "0", "message": "NOTOK", "result": "Max rate limit reached"},
+        {},
+    ],
+)
+def test_what_is_no_nonce_makes_no_address_unused(body: object) -> None:
+    with pytest.raises(CallError):
+        read([evm(4, use_of("bsc"))], lambda _: http(body))
 
 
 def test_a_throttle_with_status_200_is_a_throttle() -> None:

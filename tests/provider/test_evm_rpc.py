@@ -8,7 +8,7 @@ import pytest
 from hdscan.model.endpoint import Cost
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head
-from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.model.reading import Balance, Kind, ReadError, Reading, use_of
 from tests.provider.server import NOW, Asked, conversation, http
 from tests.wire.samples import BNB, USDT, evm
 
@@ -20,7 +20,7 @@ def result(call: dict[str, Any]) -> object:
             return "0x38"
         case "eth_blockNumber":
             return "0x64"
-        case "eth_getBalance":
+        case "eth_getBalance" | "eth_getTransactionCount":
             return hex(int(call["params"][0], 16))
     data: str = call["params"][0]["data"]
     return f"0x{int(data[10:], 16):064x}"
@@ -54,6 +54,18 @@ def test_readings_out_are_readings_in(count: int, asset: Any) -> None:
     assert len(asked) == 1
     assert isinstance(asked[0].json, dict if count == 1 else list)
     assert asked[0].headers["content-type"] == "application/json"
+
+
+def test_an_address_was_used_if_it_has_a_nonce() -> None:
+    nonces = ["0x0", "0x7", "0x00", "7", None, "-0x1", hex(2**64 - 2), hex(2**64 - 1), "0x"]
+    readings = [evm(n, use_of("bsc")) for n in range(len(nonces))]
+    change = node(lambda items: [item | {"result": nonce} for item, nonce in zip(items, nonces, strict=True)])
+    reply, asked = read(readings, change)
+    assert codes(reply) == [0, 7, *[ReadCode.MALFORMED] * 4, 2**64 - 2, *[ReadCode.MALFORMED] * 2]
+    assert reply.outcomes[:2] == tuple(Balance(n, None, 7, NOW, "host", used=n > 0) for n in (0, 7))
+    assert [(call["method"], call["params"]) for call in asked[0].json[:1]] == [
+        ("eth_getTransactionCount", [readings[0].address, "latest"])
+    ]
 
 
 def test_a_missing_id_is_that_readings_error() -> None:
@@ -175,4 +187,4 @@ def test_sizes_follow_the_row() -> None:
     ]
     for row, most, costs in rows:
         found = conversation("evm-rpc", node(), sizes, **row)[0]
-        assert found == ({Kind.NATIVE: most, Kind.TOKEN: most}, costs)
+        assert found == (dict.fromkeys((Kind.NATIVE, Kind.TOKEN, Kind.USE), most), costs)

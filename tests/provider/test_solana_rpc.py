@@ -9,13 +9,14 @@ from solders.pubkey import Pubkey
 
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import MISSING, Head
-from hdscan.model.reading import Balance, Kind, Reading
+from hdscan.model.reading import Balance, Kind, ReadError, Reading, use_of
 from tests.provider.server import NOW, SOL_GENESIS, Asked, conversation, http
 from tests.wire.samples import SOL, USDC
 
 SLOT = 460_000_000
 CLOCK = "SysvarC1ock11111111111111111111111111111111"
 SYSVAR = "Sysvar1111111111111111111111111111111111111"
+SIGNATURES = "getSignaturesForAddress"
 SYSTEM = "11111111111111111111111111111111"
 
 
@@ -67,6 +68,43 @@ def test_readings_out_are_readings_in(count: int) -> None:
     assert options == {"commitment": "finalized", "encoding": "base64", "dataSlice": {"offset": 0, "length": 72}}
 
 
+def test_an_address_was_used_if_a_transaction_names_it() -> None:
+    """None counts as proof only of a host that has the first blocks, which is asked once."""
+    signature = {
+        "signature": "3K3u7t3tzAHqUd1jRQJms5fkK3E6BxfP4yTtudt3VjjrAARZKDR6SGvD1CAF8HW96nKoda57EikwuVHXiakkTUyh",
+        "slot": 32,
+    }
+
+    def host(first: list[int]) -> Callable[[Asked], bytes]:
+        def answer(asked: Asked) -> bytes:
+            call = asked.json
+            found = [signature] if call["params"][0] == used.address else []
+            return http({"jsonrpc": "2.0", "id": call["id"], "result": first if call["method"] == "getBlocks" else found})
+
+        return answer
+
+    async def reads(provider: Any) -> Any:
+        return [(await provider.read([each], 7)).outcomes[0] for each in (used, unused, unused)]
+
+    used, unused = (Reading(n, native(n).address, use_of("sol")) for n in range(2))
+    found, asked = conversation("solana-rpc", host([31, 32]), reads)
+    assert found == [Balance(n, None, 7, NOW, "host", used=n > 0) for n in (1, 0, 0)]
+    assert [call.json["method"] for call in asked] == [SIGNATURES, SIGNATURES, "getBlocks", SIGNATURES]
+    assert asked[0].json["params"] == [used.address, {"limit": 1, "commitment": "finalized"}]
+    found, _ = conversation("solana-rpc", host([]), reads)
+    assert found[0] == Balance(1, None, 7, NOW, "host", used=True)
+    assert [each.code for each in found[1:] if isinstance(each, ReadError)] == [ReadCode.ABSENT] * 2
+
+
+@pytest.mark.parametrize(
+    "result", [None, {}, "", 0, [None], [{}], [{"signature": "ab", "slot": 1}], [{"slot": 1}], [{"signature": "3" * 88}]]
+)
+def test_what_is_no_list_of_signatures_makes_no_address_unused(result: object) -> None:
+    with pytest.raises(CallError) as caught:
+        read([Reading(0, native(0).address, use_of("sol"))], lambda asked: http({"id": asked.json["id"], "result": result}))
+    assert caught.value.fault is ReadCode.MALFORMED
+
+
 def test_native_and_tokens_travel_together() -> None:
     token = Reading(5, native(5).address, USDC)
     reply, asked = read([native(4), token, native(6)])
@@ -116,9 +154,9 @@ def test_sizes_leave_a_place_for_the_clock() -> None:
         return provider.capacity, provider.weight, set(provider.methods)
 
     kinds = {Kind.NATIVE, Kind.TOKEN, Kind.MIXED}
-    weight = {Kind.NATIVE: 1, Kind.TOKEN: 2}
+    weight = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 1}
     for row, most in (({}, 99), ({"batch": 5}, 4), ({"batch": 500}, 99)):
         found = conversation("solana-rpc", node(), sizes, **row)[0]
-        assert found == (dict.fromkeys(kinds, most), weight, kinds)
+        assert found == (dict.fromkeys(kinds, most) | {Kind.USE: 1}, weight, kinds | {Kind.USE})
     alone = conversation("solana-rpc", node(), sizes, batch=2)[0]
-    assert alone == ({Kind.NATIVE: 1}, {Kind.NATIVE: 1}, {Kind.NATIVE})
+    assert alone == ({Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE, Kind.USE})

@@ -12,7 +12,7 @@ import pytest
 from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, TokenFacts
-from hdscan.model.reading import Balance, ReadError, Reading
+from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from tests.provider.server import NOW, TRON, Asked, conversation, http
 
 NILE = msgspec.structs.replace(TRON, identity="3448148188")
@@ -53,6 +53,13 @@ def answer(call: Any) -> dict[str, Any]:
             return {"error": NO_CONTRACT}
         return {"result": RECORDED[params[0] if method == "eth_getBalance" else params[0]["data"]]}
     return {"result": BLOCK if method == "eth_getBlockByNumber" else RECORDED[method]}
+
+
+def test_the_nonces_of_a_chain_without_nonces_tell_no_use() -> None:
+    async def methods(provider: Any) -> Any:
+        return set(provider.methods), set(provider.weight)
+
+    assert conversation("tron-rpc", lambda _: b"", methods)[0] == ({Kind.NATIVE, Kind.TOKEN},) * 2
 
 
 def node(asked: Asked) -> bytes:

@@ -54,7 +54,7 @@ async def test_a_broken_call_counts_against_the_breaker_and_its_readings_go_to_a
         await on.scan()
         on.assert_all_true()
         status = on.provider("bad")
-        assert set(status.breaker.values()) == {"open"}
+        assert status.breaker["address"] == "open"
         assert status.state == "open"
         assert status.failed >= 3
         assert status.throttled == 0
@@ -83,7 +83,7 @@ async def test_a_host_that_never_reads_anything_is_a_failure_after_a_few_cooldow
         await on.scan()
         on.assert_all_true()
         status = on.provider("bad")
-        assert set(status.breaker.values()) == {"open"}
+        assert status.breaker["address"] == "open"
         assert status.failed >= 3
         assert status.throttled >= 4
 

@@ -18,6 +18,7 @@ PROTOCOLS = {
     "btc": "esplora",
     "bsc": "evm-rpc",
     "sol": "solana-rpc",
+    "tron": "tron-rpc",
 }
 
 

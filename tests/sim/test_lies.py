@@ -95,6 +95,13 @@ def test_a_false_zero_is_a_false_word_about_use_too() -> None:
     assert len(view.lies) == sum(true > 0 and stated == 0 for stated, true in told)
 
 
+def test_a_false_zero_has_no_nonce_and_is_counted_once() -> None:
+    chain = World(4, 300, funded=0.3)["bsc"]
+    view = View(chain, Fault.FALSE_ZEROS, share=1.0, seed="liar")
+    assert {view.nonce(text) for text in chain.addresses()} == {0}
+    assert len(view.lies) == sum(chain.holdings(text).nonce > 0 for text in chain.addresses())
+
+
 def test_who_tells_the_truth_or_does_not_answer_tells_no_lies() -> None:
     async def story(talk: Talk) -> None:
         for index in range(20):

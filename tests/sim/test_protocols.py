@@ -2,11 +2,13 @@ import struct
 import time
 from base64 import b64decode
 
+import pytest
 from eth_abi import decode, encode
 from solders.pubkey import Pubkey
 
 from hdscan.chains.keccak import keccak256
 from hdscan.sim import abi
+from hdscan.sim.chains import TRON
 from hdscan.sim.contracts import MULTICALL3
 from hdscan.sim.solana import CLOCK, SYSTEM_PROGRAM, SYSVAR_OWNER
 from hdscan.sim.world import PROGRAMS, World, associated_account
@@ -252,6 +254,54 @@ def test_solana_refuses_what_the_real_one_refuses():
         assert nulls.json["result"]["value"][0]["owner"] == SYSVAR_OWNER
 
     converse(story, host("sol"))
+
+
+@pytest.mark.parametrize("protocol", ["evm-rpc", "etherscan", "blockchain-info", "solana-rpc"])
+def test_every_host_tells_the_same_of_an_addresss_use(protocol: str):
+    chain = {"evm-rpc": "bsc", "etherscan": "bsc", "blockchain-info": "btc", "solana-rpc": "sol"}[protocol]
+
+    async def told(talk: Talk, text: str) -> int:
+        match protocol:
+            case "evm-rpc":
+                return int((await talk.rpc("eth_getTransactionCount", text, "latest"))["result"], 16)
+            case "etherscan":
+                asked = f"&module=proxy&action=eth_getTransactionCount&address={text}&tag=latest"
+                return int((await talk.get(asked)).json["result"], 16)
+            case "blockchain-info":
+                return (await talk.get(f"/multiaddr?active={text}")).json["addresses"][0]["n_tx"]
+        return len((await talk.rpc("getSignaturesForAddress", text, {"limit": 1}))["result"])
+
+    async def story(talk: Talk) -> None:
+        world = talk.world[chain]
+        for row in world.truth():
+            held = world.holdings(row.address)
+            true = held.nonce if chain == "bsc" else held.transactions or row.unconfirmed
+            assert bool(await told(talk, row.address)) == bool(true)
+        asks = {symbol for entry in talk.log for _, symbol in entry.asks}
+        assert asks == {"BTC" if protocol == "blockchain-info" else "use"}
+
+    converse(story, host(chain, protocols=(protocol,)), world=World(2, 60, funded=0.3))
+
+
+def test_a_tron_node_has_no_nonces():
+    async def story(talk: Talk) -> None:
+        for text in talk.world["tron"].addresses():
+            assert (await talk.rpc("eth_getTransactionCount", text, "latest"))["result"] == "0x0"
+
+    converse(story, host("tron", protocols=("tron-rpc",)), world=World(2, 9, funded=1, chains=(TRON,)))
+
+
+def test_a_solana_node_has_the_first_blocks_and_knows_signatures_of_settled_blocks_only():
+    async def story(talk: Talk) -> None:
+        text = talk.world["sol"].address(0)
+        assert (await talk.rpc("getBlocks", 0, 9))["result"] == list(range(10))
+        assert (await talk.rpc("getBlocks"))["error"]["code"] == -32602
+        assert (await talk.rpc("getSignaturesForAddress", text, {"commitment": "processed"}))["error"]["code"] == -32602
+        assert (await talk.rpc("getSignaturesForAddress", "nonsense"))["error"]["code"] == -32602
+        found = (await talk.rpc("getSignaturesForAddress", text))["result"]
+        assert [len(each["signature"]) in (87, 88) for each in found] == [True] * len(found) != []
+
+    converse(story, host("sol"), world=World(2, 1, funded=1))
 
 
 def test_the_log_names_what_was_asked():

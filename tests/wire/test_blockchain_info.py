@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 
 from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.reading import ReadError, Reading
+from hdscan.model.reading import ReadError, Reading, use_of
 from hdscan.wire import blockchain_info
 from tests.wire.multiaddr import COMING, GOOD, NAMES, SAVED, UNUSED, address
 from tests.wire.samples import bodies, reply
@@ -37,8 +38,12 @@ def malformed(body: object) -> None:
     assert caught.value.fault is ReadCode.MALFORMED
 
 
+def uses(body: object, readings: Sequence[Reading] = READINGS) -> list[Any]:
+    return blockchain_info.uses(reply(body), readings, SUPPLY)[1]
+
+
 def test_what_waits_is_taken_off_and_stated_apart_whatever_the_order() -> None:
-    assert read(GOOD) == (930_000, [(0, 0), (1000, 0), (500, -500), (0, 70)])
+    assert read(GOOD) == (930_000, [(0, 0, 0), (1000, 0, 1), (500, -500, 2), (0, 70, 1)])
 
 
 def test_the_request_asks_for_as_many_transactions_as_there_are() -> None:
@@ -60,17 +65,20 @@ def test_recorded_replies_are_read_by_address(body: bytes) -> None:
     stated = sorted(row["address"] for row in json.loads(body)["addresses"])
     found = read(body, [Reading(at, name, COIN) for at, name in enumerate(stated)])
     assert found[0] > 800_000
-    assert found[1] == [(0, 0)] * len(stated) != []
+    rows = {row["address"]: row for row in json.loads(body)["addresses"]}
+    assert found[1] == [(0, 0, rows[name]["n_tx"]) for name in stated] != []
+    assert uses(body, [Reading(at, name, use_of("btc")) for at, name in enumerate(stated)]) == [each[2] for each in found[1]]
 
 
 def test_where_the_list_does_not_reach_back_who_was_used_has_no_amount() -> None:
     body = copy.deepcopy(GOOD)
     body["txs"] = body["txs"][:1]
     _, (unused, saved, sent, coming) = read(body)
-    assert (unused, coming) == ((0, 0), (0, 70)), "who was never used, or whose transactions are all there"
+    assert (unused, coming) == ((0, 0, 0), (0, 70, 1)), "who was never used, or whose transactions are all there"
     assert {each.code for each in (saved, sent)} == {ReadCode.ITEM_ERROR}
     body["txs"] = []
     assert [isinstance(each, ReadError) for each in read(body)[1]] == [False, True, True, True]
+    assert uses(body) == [0, 1, 2, 1], "who was used is told all the same"
 
 
 @pytest.mark.parametrize(
@@ -88,12 +96,13 @@ def test_what_does_not_fit_together_is_an_error_of_that_address_alone(members: d
     _, (unused, saved, *others) = read(changed(SAVED, **members))
     assert isinstance(saved, ReadError)
     assert saved.code is ReadCode.MALFORMED
-    assert (unused, others) == ((0, 0), [(500, -500), (0, 70)])
+    assert (unused, others) == ((0, 0, 0), [(500, -500, 2), (0, 70, 1)])
+    assert uses(changed(SAVED, **members)) == [0, saved, 2, 1]
 
 
 def test_more_may_have_been_received_in_all_than_there_are_coins() -> None:
     body = changed(SAVED, total_received=3 * SUPPLY, total_sent=3 * SUPPLY - 1000)
-    assert read(body)[1][1] == (1000, 0)
+    assert read(body)[1][1] == (1000, 0, 1)
 
 
 def test_more_spent_in_the_mempool_than_there_was_is_no_amount() -> None:
@@ -106,7 +115,7 @@ def test_an_address_that_is_left_out_is_no_zero_and_its_neighbours_are_read() ->
     del body["addresses"][3]
     _, (unused, saved, *_) = read(body)
     assert isinstance(unused, ReadError)
-    assert (unused.code, saved) == (ReadCode.MISSING, (1000, 0))
+    assert (unused.code, saved) == (ReadCode.MISSING, (1000, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +136,7 @@ def test_an_address_that_is_left_out_is_no_zero_and_its_neighbours_are_read() ->
         GOOD | {"txs": GOOD["txs"][::-1]},
         GOOD | {"txs": [*GOOD["txs"], GOOD["txs"][2]]},
         json.dumps(GOOD).replace('"block_height"', '"height"').encode(),
+        *(changed(SAVED, n_tx=count) for count in (-1, 2.0, "2", None, True, 2**40)),  # type: ignore[arg-type] # what a host may send
         changed(SAVED, final_balance=-1),
         changed(SAVED, final_balance=1000.0),  # type: ignore[arg-type] # what a host may send
         changed(SAVED, final_balance="1000"),  # type: ignore[arg-type] # likewise

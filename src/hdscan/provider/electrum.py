@@ -12,7 +12,7 @@ from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.connection import Connection
 from hdscan.provider.dial import SYSTEM
-from hdscan.provider.remote import Link, Remote
+from hdscan.provider.remote import Link, Remote, asks_use
 from hdscan.wire import electrum, jsonrpc
 from hdscan.wire.http import Response
 
@@ -64,9 +64,8 @@ class Electrum(Remote):
             return Head(connection.tip)
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
-        if readings[0].kind is Kind.USE:  # a canary's history is long
-            return await self._read_uses(readings, height)
-        return await self.with_canary(self._read_balances, readings, height)
+        read = self._read_uses if asks_use(readings) else self._read_balances
+        return await self.with_canary(read, readings, height)
 
     async def _read_balances(self, readings: Sequence[Reading], height: int | None) -> Reply:
         height, answers = await self._answers(electrum.balance_call, readings, height)

@@ -1,19 +1,23 @@
-"""EVM chains through Etherscan's API V2, in the shape that BscScan had: 20 native balances or one token balance a call."""
+"""EVM chains through Etherscan's API V2, in the shape that BscScan had: 20 native balances, a token's or a nonce a call."""
 
 from collections.abc import Mapping, Sequence
 
 from hdscan.model.chain import Asset
 from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
-from hdscan.provider.remote import Remote
+from hdscan.provider.remote import Remote, asks_use
 from hdscan.wire import etherscan
 
 
 class Etherscan(Remote):
-    """Reads wei and token units at the latest block; replies name no height."""
+    """Reads wei, token units and, for the use, nonces at the latest block; replies name no height."""
 
-    methods: Mapping[Kind, str] = {Kind.NATIVE: "balancemulti", Kind.TOKEN: "tokenbalance"}
-    most: Mapping[Kind, int] = {Kind.NATIVE: etherscan.MOST, Kind.TOKEN: 1}
+    methods: Mapping[Kind, str] = {
+        Kind.NATIVE: "balancemulti",
+        Kind.TOKEN: "tokenbalance",
+        Kind.USE: "eth_getTransactionCount",
+    }
+    most: Mapping[Kind, int] = {Kind.NATIVE: etherscan.MOST, Kind.TOKEN: 1, Kind.USE: 1}
     counts_items = True
     names_blocks = True
     token_units = 1  # decimals, of one token
@@ -33,6 +37,10 @@ class Etherscan(Remote):
         return [etherscan.token_facts(await self.ask(request))]
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        if asks_use(readings):
+            (reading,) = readings
+            response = await self.ask(etherscan.nonce_request(reading.address, self._chain.identity))
+            return self.uses([etherscan.transactions(response)], height)
         response = await self.ask(etherscan.balances_request(readings, self._chain.identity))
         if readings[0].asset.is_native:
             return self.reply(etherscan.balances(response, readings), height)

@@ -1,4 +1,4 @@
-"""EVM chains through a node's JSON-RPC: eth_getBalance and eth_call of balanceOf, single or in batches."""
+"""EVM chains through a node's JSON-RPC: eth_getBalance, eth_call of balanceOf and nonces, single or in batches."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
-from hdscan.provider.remote import JsonRpc, Link
+from hdscan.provider.remote import JsonRpc, Link, asks_use
 from hdscan.wire import erc20, evm, jsonrpc
 
 
@@ -31,10 +31,10 @@ class EvmHost(JsonRpc):
 
 
 class EvmRpc(EvmHost):
-    """Reads wei and token units; replies name no height."""
+    """Reads wei, token units and, for the use, nonces; replies name no height."""
 
-    methods: Mapping[Kind, str] = {Kind.NATIVE: "eth_getBalance", Kind.TOKEN: "eth_call"}
-    most: Mapping[Kind, int] = {Kind.NATIVE: 20, Kind.TOKEN: 20}
+    methods: Mapping[Kind, str] = evm.METHODS
+    most: Mapping[Kind, int] = dict.fromkeys(evm.METHODS, 20)
     counts_items = True
     token_units = 2  # decimals and symbol
 
@@ -75,7 +75,7 @@ class EvmRpc(EvmHost):
             answer if isinstance(answer, ReadError) else evm.balance(answer, reading)
             for answer, reading in zip(answers, readings, strict=True)
         ]
-        return self.reply(found, height)
+        return (self.uses if asks_use(readings) else self.reply)(found, height)
 
     async def _results(self, *calls: jsonrpc.Call) -> list[msgspec.Raw]:
         results = []

@@ -90,12 +90,13 @@ class Remote(ABC):
         self.capacity = self._sizes(endpoint)
         self.methods = {kind: method for kind, method in self.methods.items() if kind in self.capacity}
         self.weight = {kind: units for kind, units in self.weight.items() if kind in self.methods}
-        wary = self.takes_canaries and not self.costs_items and min(self.capacity.values()) >= FEW
+        least = min((most for kind, most in self.capacity.items() if kind is not Kind.USE), default=0)
+        wary = self.takes_canaries and not self.costs_items and least >= FEW
         self._canaries = link.canaries if wary and link.canaries else None
         self._refused = 1 << 30  # readings of the smallest call that was too large with a canary
         if self._canaries is not None:
             self._canaries.join(self.operator)
-            self.capacity = {kind: most - 1 for kind, most in self.capacity.items()}
+            self.capacity = {kind: most - (kind is not Kind.USE) for kind, most in self.capacity.items()}
         self.sent: Callable[[], None] | None = None
         self.held: Callable[[str, str | None], None] | None = None
         self._chain = chain
@@ -134,8 +135,11 @@ class Remote(ABC):
         """Ask for these readings in one call; CallError when it failed as a whole."""
 
     async def with_canary(self, read: Read, readings: Sequence[Reading], height: int | None) -> Reply:
-        """Read, with a funded address in the place that is kept free for it; CallError where that is said to be empty."""
-        if not self._canaries or len(readings) < 2 or len(readings) + 1 >= self._refused:
+        """Read, with a funded address in the place that is kept free for it; CallError where that is said to be empty.
+
+        Never where use is asked: the histories of such addresses are long.
+        """
+        if not self._canaries or asks_use(readings) or len(readings) < 2 or len(readings) + 1 >= self._refused:
             return await read(readings, height)
         canary = self._canaries.next()
         try:
@@ -175,6 +179,11 @@ class Remote(ABC):
         told = (msgspec.structs.replace(each, used=each.amount > 0) if isinstance(each, Balance) else each for each in outcomes)
         received = sum(not isinstance(each, Missing) for each in found)
         return Reply(tuple(told), head, len(found), received)
+
+
+def asks_use(readings: Sequence[Reading]) -> bool:
+    """Whether a call is about use: it holds nothing else then."""
+    return any(reading.kind is Kind.USE for reading in readings[:1])
 
 
 class JsonRpc(Remote):

@@ -6,11 +6,14 @@ import msgspec
 
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
+from hdscan.model.errors import ReadCode
 from hdscan.model.protocol import SOLANA_TOKENS
 from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
-from hdscan.provider.remote import JsonRpc, Link
-from hdscan.wire import solana
+from hdscan.provider.remote import JsonRpc, Link, asks_use
+from hdscan.wire import solana, solana_use
+
+_CUT_OFF = ReadError(ReadCode.ABSENT, "it has no transaction here, but the host does not keep the first blocks")
 
 
 class SolanaHost(JsonRpc):
@@ -37,9 +40,10 @@ class SolanaRpc(SolanaHost):
         Kind.NATIVE: "getMultipleAccounts (native)",
         Kind.MIXED: "getMultipleAccounts",
         Kind.TOKEN: "getMultipleAccounts (token)",
+        Kind.USE: "getSignaturesForAddress",
     }
-    most: Mapping[Kind, int] = dict.fromkeys(methods, 100)  # keys, the clock among them
-    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2}  # keys, until the programs are proved
+    most: Mapping[Kind, int] = dict.fromkeys(methods, 100) | {Kind.USE: 1}  # keys, the clock among them; addresses
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 1}  # keys, until the programs are proved
     counts_items = True
     overhead = 1  # the clock
     token_units = 1  # the mint
@@ -48,11 +52,12 @@ class SolanaRpc(SolanaHost):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._programs: dict[str, str] = {}  # by mint, where it is proved
+        self._keeps_all = False  # whether it was seen to have the first blocks
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
         keys = {kind: max(1, most - 1) for kind, most in super()._sizes(endpoint).items()}
         apart = SOLANA_TOKENS in endpoint.protocols or keys[Kind.TOKEN] < 2
-        return {Kind.NATIVE: keys[Kind.NATIVE]} if apart else keys
+        return {kind: size for kind, size in keys.items() if kind in (Kind.NATIVE, Kind.USE) or not apart}
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         mints = [str(asset.contract) for asset in assets]
@@ -62,10 +67,19 @@ class SolanaRpc(SolanaHost):
         """A token takes one key once the programs of all are proved."""
         self._programs = {mint: program for mint, program in programs.items() if program}
         if Kind.TOKEN in self.weight:
-            self.weight = {Kind.NATIVE: 1, Kind.TOKEN: 1 if len(self._programs) == len(programs) else 2}
+            self.weight = {**self.weight, Kind.TOKEN: 1 if len(self._programs) == len(programs) else 2}
 
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        if asks_use(readings):
+            return self.uses([await self._used(*readings)], height)
         return await self.with_canary(self._read, readings, height)
+
+    async def _used(self, reading: Reading) -> int | ReadError:
+        """The number of its transactions, 0 or 1; of a host that keeps only the latest blocks, none says nothing."""
+        found = solana_use.transactions(await self.call(solana_use.signatures_call(reading.address, self._commitment)))
+        if not found and not self._keeps_all:
+            self._keeps_all = solana_use.keeps_all(await self.call(solana_use.FIRST_BLOCKS))
+        return found if found or self._keeps_all else _CUT_OFF
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         asked = solana.ask(readings, self._commitment, self._programs)

@@ -13,12 +13,17 @@ from hdscan.model.chain import Asset
 from hdscan.model.provider import Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.evm_rpc import EvmRpc
+from hdscan.wire import evm
 
 
 class TronRpc(EvmRpc):
-    """Reads as from an EVM node, whose calls know no T…: addresses and contracts go there as 0x and 20 bytes."""
+    """Reads as from an EVM node, whose calls know no T…: addresses and contracts go there as 0x and 20 bytes.
+
+    The nonces of java-tron are all 0 (github.com/trezor/blockbook/pull/1751): Tron has none, so that they tell no use.
+    """
 
     most: Mapping[Kind, int] = {Kind.NATIVE: 100, Kind.TOKEN: 100}  # java-tron's `maxBatchSize`
+    methods: Mapping[Kind, str] = {kind: evm.METHODS[kind] for kind in (Kind.NATIVE, Kind.TOKEN)}
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         return await super().tokens([_translated(asset) for asset in assets])

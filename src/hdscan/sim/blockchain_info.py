@@ -92,7 +92,7 @@ class BlockchainInfo(Speaker):
         transactions = []
         if change:
             transactions.append(_transaction(text, None, max(change, 0), max(-change, 0)))
-        if confirmed or noise & 3 == 0:
+        if view.transactions(text):
             transactions.append(_transaction(text, view.head - noise % 1000 - 1, confirmed + spent, 0))
             if spent:
                 transactions.append(_transaction(text, view.head - noise % 1000, 0, spent))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hdscan.sim.evm import EvmNode, Step
+from hdscan.sim.evm import NONCE, EvmNode, Step
 from hdscan.sim.faults import Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import RpcError, RpcRequest
@@ -45,7 +45,7 @@ class Etherscan(Speaker):
             token = self._tokens.get(query.get("contractaddress", "").lower())
             symbol = token[1].symbol if token else None
         asks = tuple((text, symbol) for text in addresses) if symbol else ()
-        if action == "eth_call":
+        if action in ("eth_call", NONCE):
             asks = self._proxied(query).asks
         return Call((action,), max(1, len(addresses)), asks, query)
 
@@ -128,7 +128,10 @@ class Etherscan(Speaker):
 
     def _proxied(self, query: dict[str, str]) -> Step:
         action = query.get("action", "")
-        return self._node.step(RpcRequest(83, action, [query if action == "eth_call" else query.get("tag")]))
+        params: list[Any] = [query] if action == "eth_call" else [query.get("tag")]
+        if action == NONCE:
+            params.insert(0, query.get("address"))
+        return self._node.step(RpcRequest(83, action, params))
 
     def _proxy(self, query: dict[str, str], view: View, trouble: Trouble) -> Answer:
         result = self._node.perform(self._proxied(query), view, trouble)

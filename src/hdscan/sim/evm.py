@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from hdscan.sim.contracts import INSIDE, REVERT, ContractCall, Contracts
-from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.faults import USE, Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
 from hdscan.sim.world import ChainWorld
 
+BALANCE, NONCE = "eth_getBalance", "eth_getTransactionCount"
 KEPT_BLOCKS = 128
 TAGS = {"latest": 0, "pending": 0, "safe": 8, "finalized": 20}  # blocks behind the head
 INVALID_ADDRESS = RpcError(-32602, "invalid argument 0: hex string has length 0, want 40 for common.Address")
@@ -85,12 +86,12 @@ class EvmNode(Speaker):
         """Choose requests to spoil; an aggregate3 is spoiled inside where the fault applies to subcalls."""
         inside = trouble.fault in INSIDE
         outer = [at for at, step in enumerate(steps) if not (inside and step.call and step.call.subcalls is not None)]
-        tokens = [any(symbol != self._native for _, symbol in steps[at].asks) for at in outer]
+        tokens = [any(symbol not in (self._native, USE) for _, symbol in steps[at].asks) for at in outer]
         return {outer[chosen] for chosen in trouble.victims(tokens)}
 
     def step(self, item: RpcRequest) -> Step:
-        if item.method == "eth_getBalance" and item.params and isinstance(item.params[0], str):
-            return Step(item, None, ((item.params[0], self._native),))
+        if item.method in (BALANCE, NONCE) and item.params and isinstance(item.params[0], str):
+            return Step(item, None, ((item.params[0], self._native if item.method == BALANCE else USE),))
         if item.method == "eth_call" and (read := _eth_call(item.params)):
             call = self._contracts.understand(*read)
             return Step(item, call, call.asks)
@@ -104,7 +105,7 @@ class EvmNode(Speaker):
             return hex(view.head)
         if method == "eth_getBlockByNumber":
             return _block(params[0] if params else None, view)
-        if method in ("eth_getBalance", "eth_call"):
+        if method in (BALANCE, NONCE, "eth_call"):
             return self._state(step, view, trouble)
         return RpcError(-32601, f"the method {method} does not exist/is not available")
 
@@ -120,7 +121,7 @@ class EvmNode(Speaker):
             return self._contracts.call(step.call, view, trouble) if step.call else INVALID_CALL
         if not step.asks or not self._world.valid(params[0]):
             return INVALID_ADDRESS
-        return hex(view.held(params[0], 0))
+        return hex(view.nonce(params[0]) if step.request.method == NONCE else view.held(params[0], 0))
 
 
 def _block(number: Any, view: View) -> Any:

@@ -1,16 +1,18 @@
-"""A Solana node: getMultipleAccounts, getTokenAccountsByOwner and the calls for head and identity, with real account layouts.
+"""A Solana node: accounts with their real layouts, token accounts by owner, signatures, head and identity.
 
-Shapes: https://solana.com/docs/rpc/http/getmultipleaccounts and …/gettokenaccountsbyowner ;
+Shapes: https://solana.com/docs/rpc/http/getmultipleaccounts, …/gettokenaccountsbyowner and …/getsignaturesforaddress ;
 token account layout: spl-token `state.rs` (165 bytes).
 """
 
 import struct
 from base64 import b64encode
+from hashlib import sha512
 from typing import Any
 
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
-from hdscan.sim.faults import Fault, Trouble
+from hdscan.sim.faults import USE, Fault, Trouble
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
@@ -45,7 +47,7 @@ class SolanaNode(Speaker):
         world.accounts  # noqa: B018 - derived now, not during the first request
 
     def hear(self, request: Request) -> Call:
-        """Every key counts as one item, and so does an owner under a token program."""
+        """Every key counts as one item, and so do an owner under a token program and the signatures of an address."""
         envelope = open_envelope(request.body)
         keys: tuple[str, ...] = ()
         for item in envelope.requests:
@@ -54,10 +56,12 @@ class SolanaNode(Speaker):
         asks = tuple(self._ask(key) for key in keys if key != CLOCK and key not in self._mints)
         owners = [of for item in envelope.requests if (of := _owner_and_program(item))]
         asks += tuple((owner, symbol) for owner, program in owners for symbol in self._symbols(program))
-        return Call(envelope.methods, max(1, len(keys) + len(owners)), asks, envelope)
+        signers = [address for item in envelope.requests if (address := _signer(item))]
+        asks += tuple((address, USE) for address in signers)
+        return Call(envelope.methods, max(1, len(keys) + len(owners) + len(signers)), asks, envelope)
 
     def refuse(self, call: Call, trouble: Trouble) -> Answer | None:
-        tokens = any(symbol != self._native for _, symbol in call.asks)
+        tokens = any(symbol not in (self._native, USE) for _, symbol in call.asks)
         errors = {
             Fault.ERROR_OBJECT: RpcError(-32005, "Node is behind by 1523 slots", {"numSlotsBehind": 1523}),
             Fault.BUSY_TEXT: RpcError(-32000, "The service is down for maintenance"),
@@ -106,6 +110,14 @@ class SolanaNode(Speaker):
                 return self._owned(item, options, slot, view, trouble)
             case "getMultipleAccounts":
                 return self._many(item.params, options, slot, view, trouble)
+        return self._past(item, options, slot, view)
+
+    def _past(self, item: RpcRequest, options: dict[str, Any], slot: int, view: View) -> Any:
+        match item.method:
+            case "getBlocks":
+                return _blocks(item.params, slot)
+            case "getSignaturesForAddress":
+                return self._signatures(item, options, slot, view)
         return RpcError(-32601, "Method not found")
 
     def _many(self, params: list[Any], options: dict[str, Any], slot: int, view: View, trouble: Trouble) -> Any:
@@ -136,6 +148,17 @@ class SolanaNode(Speaker):
         value = [{"pubkey": key, "account": self._account(key, options, slot, view)} for key in keys]
         return {"context": {"apiVersion": "3.0.6", "slot": slot}, "value": value}
 
+    def _signatures(self, item: RpcRequest, options: dict[str, Any], slot: int, view: View) -> Any:
+        """The latest first."""
+        if (address := _signer(item)) is None or not self._world.valid(address):
+            return RpcError(-32602, "Invalid param: WrongSize")
+        if options.get("commitment") == "processed":
+            return RpcError(-32602, "Method does not support commitment below `confirmed`")
+        names = (sha512(f"{address}/{at}".encode()).digest() for at in range(view.use(address)))
+        found = [{"signature": str(Signature(name)), "slot": slot - at} for at, name in enumerate(names)]
+        more = {"err": None, "memo": None, "blockTime": int(view.time), "confirmationStatus": "finalized"}
+        return [each | more for each in found[: options.get("limit", 1000)]]
+
     def _account(self, key: str, options: dict[str, Any], slot: int, view: View) -> dict[str, Any] | None:
         if key == CLOCK:
             epoch = slot // SLOTS_PER_EPOCH
@@ -152,6 +175,22 @@ class SolanaNode(Speaker):
             return _shape(_mint_layout(view.contract(at)[1]), self._world.program(at), lamports, options)
         lamports = view.held(key, 0)
         return _shape(b"", SYSTEM_PROGRAM, lamports, options) if lamports else None
+
+
+def _signer(item: RpcRequest) -> str | None:
+    """Whose signatures are asked for by getSignaturesForAddress."""
+    match item.params if item.method == "getSignaturesForAddress" else ():
+        case [str(address), *_]:
+            return address
+    return None
+
+
+def _blocks(params: list[Any], slot: int) -> Any:
+    """The slots of a range that have a block, which is all of them."""
+    match params:
+        case [int(first), int(last), *_] if first <= last:
+            return list(range(first, min(last, slot) + 1))
+    return RpcError(-32602, "Invalid params")
 
 
 def _owner_and_program(item: RpcRequest) -> tuple[str, str] | None:

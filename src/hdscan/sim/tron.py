@@ -5,7 +5,7 @@ Shapes: https://tronprotocol.github.io/documentation-en/api/json-rpc and develop
 
 from typing import Any
 
-from hdscan.sim.evm import EvmNode, Step
+from hdscan.sim.evm import BALANCE, NONCE, EvmNode, Step
 from hdscan.sim.faults import Trouble
 from hdscan.sim.jsonrpc import RpcError, failure
 from hdscan.sim.speaker import Answer
@@ -26,7 +26,9 @@ class TronNode(EvmNode):
 
     def perform(self, step: Step, view: View, trouble: Trouble) -> Any:
         method, params = step.request.method, step.request.params
-        if method in ("eth_getBalance", "eth_call") and params[1:] != ["latest"]:
+        if method == NONCE:
+            return "0x0"  # java-tron's for whomever: Tron has no nonces
+        if method in (BALANCE, "eth_call") and params[1:] != ["latest"]:
             return RpcError(-32602, "TAG [earliest | pending | finalized | safe] not supported")
         result = super().perform(step, view, trouble)
         return NO_CONTRACT if (method, result) == ("eth_call", "0x") else result

@@ -93,6 +93,14 @@ class View:
             self.lies.add((text, 0))
         return stated
 
+    def nonce(self, text: str) -> int:
+        """How many of them an address sent (EVM)."""
+        true = self.world.holdings(text).nonce
+        stated = min(self.transactions(text), true)
+        if bool(stated) != bool(true):
+            self.lies.add((text, 0))
+        return stated
+
     def _stated(self, true: int, text: str, at: int) -> int:
         match self._fault:
             case Fault.WRONG_CHAIN | Fault.ORPHANED:

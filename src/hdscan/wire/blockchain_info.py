@@ -5,8 +5,8 @@ transactions beside it, newest first and so the mempool's before all others, say
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,7 +14,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.failure import decode_reply, failure, text_fault
 from hdscan.wire.http import Request, Response
-from hdscan.wire.strict import malformed, refuse_repeats
+from hdscan.wire.strict import Transactions, malformed, refuse_repeats
 from hdscan.wire.words import shown
 
 TIP = Request(path="/latestblock")
@@ -22,13 +22,15 @@ GENESIS = Request(path="/block-height/0", query={"format": "json"})
 MOST = 200  # addresses in a call
 LATEST = 100  # transactions in a reply, as many as the API gives
 
+T = TypeVar("T")
+
 Amount = Annotated[int, msgspec.Meta(ge=0)]
 Height = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 
 
 class _Sums(msgspec.Struct, frozen=True):
     final_balance: Amount
-    n_tx: Amount
+    n_tx: Transactions
     total_received: Amount
     total_sent: Amount
 
@@ -73,6 +75,14 @@ class _Blocks(msgspec.Struct, frozen=True):
     blocks: tuple[_Block, ...]
 
 
+class Stated(NamedTuple):
+    """An address's confirmed and unconfirmed satoshi (the second may be negative), and its transactions, with the mempool's."""
+
+    confirmed: int
+    unconfirmed: int
+    transactions: int
+
+
 _replies = msgspec.json.Decoder(_Reply)
 _tips = msgspec.json.Decoder(_Block)
 _blocks = msgspec.json.Decoder(_Blocks)
@@ -88,12 +98,23 @@ def balances_request(readings: Sequence[Reading]) -> Request:
 
 def balances(
     response: Response, readings: Sequence[Reading], supply: int | None
-) -> tuple[int | None, list[tuple[int, int] | ReadError]]:
-    """Decode the height, and per reading its confirmed and unconfirmed satoshi, or why they can't be told, matched by address.
+) -> tuple[int | None, list[Stated | ReadError]]:
+    """Decode the height, and what is stated per reading, or why it can't be told, matched by address.
 
-    The second may be negative. The height is None where the one address that was asked for is refused. Raises CallError for a
-    refusal, and where an address was not asked or stands twice, or transactions are in disorder.
+    The height is None where the one address that was asked for is refused. Raises CallError for a refusal, and where an address
+    was not asked or stands twice, or transactions are in disorder.
     """
+    return _decoded(response, readings, lambda history, each: history.stated(each, supply))
+
+
+def uses(response: Response, readings: Sequence[Reading], supply: int | None) -> tuple[int | None, list[int | ReadError]]:
+    """The same of numbers of transactions alone, which are told also where it is not told what is confirmed."""
+    return _decoded(response, readings, lambda history, each: history.fault(each, supply) or each.n_tx)
+
+
+def _decoded(
+    response: Response, readings: Sequence[Reading], tell: Callable[["_History", _Address], T | ReadError]
+) -> tuple[int | None, list[T | ReadError]]:
     if response.status != 200:
         return None, [_refused(response, len(readings))]
     reply = decode_reply(_replies, response)
@@ -105,7 +126,7 @@ def balances(
     refuse_repeats(response.body, _most(reply))
     history = _History(reply.txs)
     found = (stated.get(reading.address) for reading in readings)
-    return reply.info.latest_block.height, [_LEFT_OUT if each is None else history.amounts(each, supply) for each in found]
+    return reply.info.latest_block.height, [_LEFT_OUT if each is None else tell(history, each) for each in found]
 
 
 def genesis(response: Response) -> str:
@@ -144,15 +165,23 @@ class _History:
                 for coin in spent:
                     self._waiting[coin.addr] -= coin.value
 
-    def amounts(self, stated: _Address, supply: int | None) -> tuple[int, int] | ReadError:
-        """The confirmed and the unconfirmed balance; an error where they can't be told apart, or contradict themselves."""
+    def stated(self, stated: _Address, supply: int | None) -> Stated | ReadError:
+        """What is stated; an error where the balances can't be told apart, or contradict themselves."""
+        if (fault := self.fault(stated, supply)) is not None:
+            return fault
+        unconfirmed = self._waiting[stated.address]
+        told = self._complete or self._listed[stated.address] == stated.n_tx
+        return Stated(stated.final_balance - unconfirmed, unconfirmed, stated.n_tx) if told else _UNCERTAIN
+
+    def fault(self, stated: _Address, supply: int | None) -> ReadError | None:
+        """Why what is stated of an address cannot be, or None."""
         unconfirmed, listed = self._waiting[stated.address], self._listed[stated.address]
         confirmed = stated.final_balance - unconfirmed
         if stated.final_balance != stated.total_received - stated.total_sent or (stated.total_received and not stated.n_tx):
             return _INCONSISTENT
         if listed > stated.n_tx or confirmed < 0 or (supply is not None and max(confirmed, abs(unconfirmed)) > supply):
             return _INCONSISTENT
-        return (confirmed, unconfirmed) if self._complete or listed == stated.n_tx else _UNCERTAIN
+        return None
 
 
 def _most(reply: _Reply) -> dict[bytes, int]:

@@ -9,7 +9,7 @@ from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
 from hdscan.wire.erc20 import DECIMALS, facts, from_hex
-from hdscan.wire.evm import block_hash, quantity
+from hdscan.wire.evm import block_hash, nonce, quantity
 from hdscan.wire.failure import NO_CODES, OwnError, decode_reply, failure, or_prose
 from hdscan.wire.http import Request, Response
 from hdscan.wire.strict import below_63_bits, decode, malformed, read_decimal, refuse_repeats
@@ -105,6 +105,16 @@ def token_balance(response: Response) -> int | ReadError:
 def number(response: Response) -> int:
     """Decode the chain id or block number of a proxy reply; raises CallError."""
     return below_63_bits(_proxied(response, quantity), "the number")
+
+
+def nonce_request(address: str, chain_id: str) -> Request:
+    """Ask a node through Etherscan for an address's nonce."""
+    return proxy_request("eth_getTransactionCount", chain_id, address=address, tag="latest")
+
+
+def transactions(response: Response) -> int:
+    """Decode the reply to `nonce_request`; raises CallError."""
+    return _proxied(response, nonce)
 
 
 def decimals_request(contract: str, chain_id: str) -> Request:

@@ -1,17 +1,23 @@
-"""Ethereum's JSON-RPC methods for balances, head and chain id (ethereum.org/developers/docs/apis/json-rpc)."""
+"""Ethereum's JSON-RPC methods for balances, nonces, head and chain id (ethereum.org/developers/docs/apis/json-rpc)."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
 from hdscan.model.errors import CallError, ReadCode
-from hdscan.model.reading import ReadError, Reading
+from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.wire.erc20 import EMPTY
 from hdscan.wire.failure import Codes
 from hdscan.wire.jsonrpc import Call
 from hdscan.wire.strict import below_63_bits, decode, malformed, refuse_repeats
 
 BALANCE_OF = "70a08231"
+METHODS: Mapping[Kind, str] = {
+    Kind.NATIVE: "eth_getBalance",
+    Kind.TOKEN: "eth_call",
+    Kind.USE: "eth_getTransactionCount",
+}
 CHAIN_ID: Call = ("eth_chainId", ())
 BLOCK_NUMBER: Call = ("eth_blockNumber", ())
 LATEST = "latest"
@@ -38,9 +44,9 @@ _blocks = msgspec.json.Decoder(_Block | None)
 
 
 def balance_call(reading: Reading, tag: str = LATEST) -> Call:
-    """The call that reads one balance: eth_getBalance, or eth_call of ERC-20's balanceOf."""
-    if reading.asset.contract is None:
-        return "eth_getBalance", (reading.address, tag)
+    """The call of one reading: eth_getBalance, eth_call of ERC-20's balanceOf, or for its use eth_getTransactionCount."""
+    if reading.kind is not Kind.TOKEN:
+        return METHODS[reading.kind], (reading.address, tag)
     data = f"0x{BALANCE_OF}{reading.address[2:].lower():0>64}"
     return "eth_call", ({"to": reading.asset.contract, "data": data}, tag)
 
@@ -85,10 +91,12 @@ def quantity(text: str) -> int:
 
 
 def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
-    """Decode the result of `balance_call`: wei or token units, or an error; no data is EMPTY (no contract), not zero."""
+    """Decode the result of `balance_call`: wei, token units or a nonce; no data is EMPTY (no contract), not zero."""
     try:
         text = decode(_text, answer, "the result")
-        if reading.asset.contract is None:
+        if reading.kind is Kind.USE:
+            return nonce(text)
+        if reading.kind is Kind.NATIVE:
             return quantity(text)
         if text == "0x":
             return EMPTY
@@ -97,6 +105,14 @@ def balance(answer: msgspec.Raw, reading: Reading) -> int | ReadError:
         return int(text, 16)
     except CallError as error:
         return ReadError(error.fault, error.message)
+
+
+def nonce(text: str) -> int:
+    """Read a nonce, which is below 2**64 - 1 (EIP-2681); raises CallError MALFORMED."""
+    value = quantity(text)
+    if value >= 2**64 - 1:
+        raise malformed("a nonce beyond 64 bits")
+    return value
 
 
 def number(answer: msgspec.Raw, what: str) -> int:
