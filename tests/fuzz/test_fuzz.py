@@ -6,13 +6,7 @@ from tests.fuzz.guided import targets
 from tests.fuzz.loop import fuzz
 from tests.fuzz.target import Target
 
-SLOW = {  # inputs, of which others take 1,000
-    "configuration": 150,
-    "environment": 200,
-    "extended-key": 300,
-    "database": 40,
-    "wallet-file": 200,
-}
+SLOW = {"configuration": 150, "environment": 200, "extended-key": 300, "database": 40}  # inputs, of which others take 1,000
 
 
 @pytest.mark.parametrize("target", targets(), ids=lambda target: target.name)

@@ -90,7 +90,8 @@ def recognise(text: str, options: Options) -> list[Found] | None:
 
 
 def _of_json(text: str, options: Options) -> list[Found]:
-    data, rest = load(text)
+    data, end = load(text)
+    rest = text[end:].strip()
     if isinstance(data, dict) and {"result", "error"} <= set(data) and isinstance(data["result"], dict):
         data = data["result"]  # as Bitcoin Core's RPC wraps it
     if found := core.read(data, options) or electrum.read(data, rest, options):

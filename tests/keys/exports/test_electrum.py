@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from hdscan.chains import Script
@@ -95,7 +96,7 @@ def test_an_old_wallet_without_an_extended_key_has_the_addresses_that_it_lists()
 def test_every_address_that_was_given_out_is_in_the_wallet() -> None:
     file = standard("m/84'/0'/0'", "zpub", gap_limit=50, addresses={"receiving": ["x"] * 140, "change": ["x"] * 6})
     (receive, change) = only(json.dumps(file)).branches
-    assert (len(receive.addresses), len(change.addresses), receive.gap) == (190, 190, 50)
+    assert (len(receive.addresses), len(change.addresses), receive.gap) == (190, 56, 50)
 
 
 def test_labels_of_addresses_are_kept() -> None:
@@ -158,3 +159,9 @@ def test_a_damaged_file_is_refused(members: dict[str, Any], sentence: str) -> No
 def test_a_file_of_another_network_is_refused() -> None:
     text = json.dumps(standard("m/84'/0'/0'", "zpub"))
     assert "mainnet" in refusal(text, ALICE.key("m/84'/0'/0'", "zpub"), options=TESTNET)
+
+
+def test_nothing_is_kept_that_more_could_be_derived_from_if_so_asked() -> None:
+    file = standard("m/84'/0'/0'", "zpub", addresses={"receiving": ["x"] * 140, "change": []})
+    found = only(json.dumps(file), msgspec.structs.replace(OPTIONS, forget=True))
+    assert [(branch.source, len(branch.addresses)) for branch in found.branches] == [(None, 160), (None, 20)]

@@ -125,8 +125,8 @@ def test_a_newer_wasabi_file_is_one_wallet_with_its_taproot_account() -> None:
 
 def test_a_wasabi_file_begins_with_the_addresses_that_it_has_given_out() -> None:
     keys = [{"PubKey": "02", "FullKeyPath": f"84'/0'/0'/1/{index}"} for index in (3, 41, 7)]
-    (receive, _) = only(wasabi(HdPubKeys=keys, MinGapLimit=30)).branches
-    assert (len(receive.addresses), receive.gap) == (42 + 30, 30)
+    (receive, change) = only(wasabi(HdPubKeys=keys, MinGapLimit=30)).branches
+    assert (len(receive.addresses), len(change.addresses), receive.gap) == (30, 42 + 30, 30)
 
 
 def test_the_same_form_of_keystone_may_hold_a_ypub_and_no_path() -> None:

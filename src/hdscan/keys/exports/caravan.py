@@ -1,7 +1,7 @@
 """Caravan's wallet file, which Unchained and Lily write, too: a quorum and its extended public keys as JSON."""
 
 from hdscan.keys.exports.multisig import MOST_SIGNERS, Policy, of_policy
-from hdscan.keys.exports.origin import MOST_KNOWN, reaching, saying, with_origin
+from hdscan.keys.exports.origin import MOST_KNOWN, GivenOut, saying, with_origin
 from hdscan.keys.exports.record import Record
 from hdscan.keys.options import Options
 from hdscan.model.wallet import Found
@@ -22,7 +22,8 @@ def read(record: Record, options: Options) -> list[Found] | None:
         signers=tuple(_signer(each) for each in record.records("extendedPublicKeys")[: MOST_SIGNERS + 1]),
     )
     start = record.number("startingAddressIndex", 0, MOST_KNOWN) if "startingAddressIndex" in record else 0
-    found = of_policy(_WHAT, policy, reaching(options, start), record.name("name"))
+    given_out = GivenOut(receive=start, change=start)
+    found = given_out.wallet(lambda own: of_policy(_WHAT, policy, own, record.name("name")), options)
     return [saying(found, f"the wallet begins at address {start:,}: those before it are read, too") if start else found]
 
 

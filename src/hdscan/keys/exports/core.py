@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from hdscan.keys.descriptor import of_descriptor
 from hdscan.keys.exports.lines import grouped
-from hdscan.keys.exports.origin import merged, reaching, saying
+from hdscan.keys.exports.origin import GivenOut, merged, saying
 from hdscan.keys.exports.record import Record, clean, load
 from hdscan.keys.options import Options
 from hdscan.keys.secret import holds_private_key
@@ -15,11 +16,13 @@ from hdscan.model.wallet import Found
 _WHAT = "a Bitcoin Core descriptor list"
 _COMMAND = re.compile(r"importdescriptors\s+['\"]?(?=\[)")
 _MOST = 10_000
+_MOST_COMMANDS = 100  # in one text
 
 
 def read_text(text: str, options: Options) -> list[Found] | None:
     """The descriptors of an `importdescriptors` command in a text, as Coldcard and others export it."""
-    lists = [load(text[found.end() :])[0] for found in _COMMAND.finditer(text)] if "importdescriptors" in text else []
+    commands = _COMMAND.finditer(text) if "importdescriptors" in text else iter(())
+    lists = [load(text, found.end())[0] for found in islice(commands, _MOST_COMMANDS)]
     return read({"descriptors": [entry for each in lists for entry in each]}, options) if lists else None
 
 
@@ -37,9 +40,8 @@ def read(data: object, options: Options) -> list[Found] | None:
     wallets, left_out = [], []
     groups = grouped(list(texts))
     for group in groups:
-        known = max(_given_out(texts[text]) for text in group)
         try:
-            wallets.append(of_descriptor("\n".join(group), reaching(options, known)))
+            wallets.append(_wallet([texts[text] for text in group], options))
         except HdscanError as error:
             if len(groups) == 1:
                 raise
@@ -51,8 +53,11 @@ def read(data: object, options: Options) -> list[Found] | None:
     return [saying(found, *_said(wallets), *left_out)]
 
 
-def _given_out(record: Record) -> int:
-    return max(record.count("next_index"), record.count("next"))
+def _wallet(group: list[Record], options: Options) -> Found:
+    counts = [(record.data.get("internal") is True, max(record.count("next_index"), record.count("next"))) for record in group]
+    receive, change = (max((count for internal, count in counts if internal is kind), default=0) for kind in (False, True))
+    text = "\n".join(record.text("desc") for record in group)
+    return GivenOut(receive, change).wallet(lambda own: of_descriptor(text, own), options)
 
 
 def _said(wallets: Sequence[Found]) -> list[str]:

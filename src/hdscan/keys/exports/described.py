@@ -1,7 +1,7 @@
 """JSON files that hold descriptors: Specter, Fully Noded, BDK, Nunchuk, Liana and what else names them so."""
 
 from hdscan.keys.descriptor import of_descriptor
-from hdscan.keys.exports.origin import reaching
+from hdscan.keys.exports.origin import GivenOut
 from hdscan.keys.exports.record import Record
 from hdscan.keys.options import Options
 from hdscan.model.wallet import Found
@@ -18,9 +18,13 @@ def read(record: Record, options: Options) -> list[Found] | None:
         return _backup(record, options)
     record = Record(_named(record), record.data)
     texts = [record.text(*_RECEIVE), *([record.text(*_CHANGE)] if record.maybe(*_CHANGE) else [])]
-    known = max(record.count(key) for key in ("address_index", "change_index", "receive_index"))
-    own = reaching(options, known + 1 if known else 0)
-    return [of_descriptor("\n".join(texts), own, name=record.name(*_NAMES), what=record.what)]
+    return [_wallet(record, texts, record.name(*_NAMES), options)]
+
+
+def _wallet(record: Record, texts: list[str], name: str | None, options: Options) -> Found:
+    receive, change = max(record.count("address_index"), record.count("receive_index")), record.count("change_index")
+    given_out = GivenOut(receive + 1 if receive else 0, change + 1 if change else 0)
+    return given_out.wallet(lambda own: of_descriptor("\n".join(texts), own, name=name, what=record.what), options)
 
 
 def _named(record: Record) -> str:
@@ -37,8 +41,6 @@ def _backup(record: Record, options: Options) -> list[Found] | None:
     found = []
     for account in record.records("accounts")[:_MOST_ACCOUNTS]:
         if "descriptor" in account:
-            known = max(account.count("receive_index"), account.count("change_index"))
             name = account.name(*_NAMES) or record.name(*_NAMES)
-            own = reaching(options, known + 1 if known else 0)
-            found.append(of_descriptor(account.text("descriptor"), own, name=name, what=record.what))
+            found.append(_wallet(account, [account.text("descriptor")], name, options))
     return found

@@ -12,7 +12,7 @@ import msgspec
 from hdscan.chains import Script
 from hdscan.keys.account import of_key
 from hdscan.keys.exports.multisig import BOTH, Policy, of_policy
-from hdscan.keys.exports.origin import reaching, with_origin
+from hdscan.keys.exports.origin import GivenOut, with_origin
 from hdscan.keys.exports.places import FileAddresses
 from hdscan.keys.exports.record import Record, clean, load
 from hdscan.keys.extended import parse
@@ -41,16 +41,19 @@ def read(data: object, rest: str, options: Options) -> list[Found] | None:
 
 
 def _wallets(record: Record, kind: str, options: Options) -> list[Found]:
-    known = max(len(addresses) for addresses in (*_listed(record), []))
-    own = reaching(options, known, record.count("gap_limit"))
+    receive, change = (*(len(addresses) for addresses in _listed(record)), 0, 0)[:2]
+    given_out = GivenOut(receive, change, record.count("gap_limit"))
     if "master_public_keys" in record:
-        return _old(record, kind, own)
+        return _old(record, kind, options)
     if kind == _TWO_FACTOR or re.fullmatch(r"\d{1,2}of\d{1,2}", kind):
-        return _multisig(record, kind, own)
-    if "keystore" in record:
+        threshold, total = (2, 3) if kind == _TWO_FACTOR else (int(part) for part in kind.split("of"))
+        keystores = [record.record(f"x{number}/") for number in range(1, total + 1) if f"x{number}/" in record]
+        if kind != _TWO_FACTOR or len(keystores) == total:
+            return [given_out.wallet(lambda own: _of_keys(keystores, threshold, total, own), options)]
+    elif "keystore" in record:
         keystore = record.record("keystore")
         if "xpub" in keystore:
-            return [_single(keystore, own)]
+            return [given_out.wallet(lambda own: _single(keystore, own), options)]
     return _addresses(record, options)
 
 
@@ -60,14 +63,6 @@ def _single(keystore: Record, options: Options) -> Found:
     script = parse(key).script or Script.P2PKH
     expression = with_origin(_WHAT, key, _fingerprint(keystore), keystore.maybe("derivation"))
     return of_key(f"{expression}/{BOTH}", options, script=script, name=keystore.name("label"), what=_WHAT)
-
-
-def _multisig(record: Record, kind: str, options: Options) -> list[Found]:
-    threshold, total = (2, 3) if kind == _TWO_FACTOR else (int(part) for part in kind.split("of"))
-    keystores = [record.record(f"x{number}/") for number in range(1, total + 1) if f"x{number}/" in record]
-    if kind == _TWO_FACTOR and len(keystores) < total:
-        return _addresses(record, options)
-    return [_of_keys(keystores, threshold, total, options)]
 
 
 def _of_keys(keystores: list[Record], threshold: int, total: int, options: Options) -> Found:

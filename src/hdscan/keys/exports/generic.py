@@ -4,11 +4,12 @@ Sources: docs/generic-wallet-export.md of Coldcard's firmware; Wasabi's KeyManag
 """
 
 import re
+from functools import partial
 
 from hdscan.chains import Script
 from hdscan.keys.account import of_key
 from hdscan.keys.exports.multisig import BOTH
-from hdscan.keys.exports.origin import check_first, merged, reaching, saying, steps, with_origin
+from hdscan.keys.exports.origin import GivenOut, check_first, merged, saying, steps, with_origin
 from hdscan.keys.exports.record import Record
 from hdscan.keys.options import Options
 from hdscan.model.errors import InputError
@@ -74,7 +75,6 @@ def read_wasabi(record: Record, options: Options) -> list[Found] | None:
     if not any(key in record for _, keys, _, _ in accounts for key in keys):
         return None
     record = Record(_WASABI, record.data)
-    gap = record.count("MinGapLimit")
     wallets = []
     for usual, keys, paths, usual_path in accounts:
         if not any(key in record for key in keys):
@@ -83,17 +83,17 @@ def read_wasabi(record: Record, options: Options) -> list[Found] | None:
         script = _PURPOSES.get(next(iter(steps(_WASABI, path)), ""), usual)
         if options.script in (None, script):
             expression = with_origin(_WASABI, record.text(*keys), record.maybe("MasterFingerprint"), path)
-            own = reaching(options, _given_out(record, path), gap)
-            wallets.append(of_key(f"{expression}/{BOTH}", own, script=script))
+            wallets.append(_given_out(record, path).wallet(partial(of_key, f"{expression}/{BOTH}", script=script), options))
     if not wallets:
         raise InputError(f"{_WASABI}: has no {options.script} account")
     return [merged(wallets, _WASABI, record.name("WalletName", "Name"))]
 
 
-def _given_out(record: Record, path: str) -> int:
+def _given_out(record: Record, path: str) -> GivenOut:
     """How many addresses of an account the file lists."""
     keys = record.data.get("HdPubKeys")
-    below = re.compile(re.escape(path.strip().removeprefix("m/")) + r"/\d+/(\d{1,6})")
+    below = re.compile(re.escape(path.strip().removeprefix("m/")) + r"/([01])/(\d{1,6})")
     paths = [each.get("FullKeyPath") for each in keys if isinstance(each, dict)] if isinstance(keys, list) else []
-    found = (below.fullmatch(path) for path in paths if isinstance(path, str))
-    return max((int(match[1]) + 1 for match in found if match), default=0)
+    found = [match for path in paths if isinstance(path, str) and (match := below.fullmatch(path))]
+    receive, change = (max((int(match[2]) + 1 for match in found if match[1] == branch), default=0) for branch in "01")
+    return GivenOut(receive, change, record.count("MinGapLimit"))

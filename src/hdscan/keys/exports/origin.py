@@ -1,13 +1,15 @@
 """Key expressions (BIP-380) from the fingerprints, paths and keys that files give apart."""
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
 from hdscan.chains.bitcoin import script_pubkey
+from hdscan.keys.derive import derive
 from hdscan.keys.options import Options
 from hdscan.model.errors import InputError
-from hdscan.model.wallet import Found, Role
+from hdscan.model.wallet import Branch, Found, Role
 
 UNKNOWN = "00000000"  # the fingerprint that wallets write where they do not know it
 MOST_KNOWN = 1_000_000  # addresses that a file may say it has given out
@@ -43,14 +45,28 @@ def with_origin(what: str, key: str, xfp: str | None, path: str | None) -> str:
     return f"[{'/'.join((fingerprint(what, xfp), *below))}]{key}"
 
 
-def reaching(options: Options, known: int, gap: int = 0) -> Options:
-    """Options for a wallet that has given out `known` addresses, used or not, with a gap limit of its own.
+class GivenOut(msgspec.Struct, frozen=True):
+    """How many addresses a wallet has given out, used or not, and the gap limit of its own."""
 
-    A branch then begins with all of these and a gap beyond, so that none is lost behind a gap that the wallet left.
-    """
-    gap = max(options.gap, min(gap, MOST_KNOWN))
-    count = max(options.count or gap, min(known, MOST_KNOWN) + gap) if known > 0 else options.count
-    return msgspec.structs.replace(options, gap=gap, count=count)
+    receive: int = 0
+    change: int = 0
+    gap: int = 0
+
+    def wallet(self, make: Callable[[Options], Found], options: Options) -> Found:
+        """What `make` makes of the options, with branches that begin with all of these addresses and a gap beyond.
+
+        So none is lost behind a gap that the wallet left itself.
+        """
+        gap = max(options.gap, min(self.gap, MOST_KNOWN))
+        found = make(msgspec.structs.replace(options, gap=gap, forget=False))
+        return msgspec.structs.replace(found, branches=tuple(self._longer(branch, options) for branch in found.branches))
+
+    def _longer(self, branch: Branch, options: Options) -> Branch:
+        known = min(self.receive if branch.role is Role.RECEIVE else self.change, MOST_KNOWN)
+        addresses, source = branch.addresses, branch.source
+        if source is not None and len(addresses) < known + branch.gap and known:
+            addresses = tuple(derive(options.chains[branch.chain], source, 0, known + branch.gap))
+        return msgspec.structs.replace(branch, addresses=addresses, source=None if options.forget else source)
 
 
 def check_first(what: str, found: Found, stated: str, options: Options) -> None:

@@ -88,10 +88,10 @@ def clean(name: str) -> str | None:
     return " ".join(printable.split())[:LONGEST_NAME].strip() or None
 
 
-def load(text: str) -> tuple[Any, str]:
-    """The JSON value that a text begins with, and what follows it."""
+def load(text: str, start: int = 0) -> tuple[Any, int]:
+    """The JSON value that stands in a text at `start`, and where it ends."""
     try:
-        value, end = _DECODER.raw_decode(text)
+        value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         where = "it ends too early" if error.pos >= len(text.rstrip()) else f"line {error.lineno}, column {error.colno}"
         raise InputError(f"this begins like JSON, but is damaged or cut off ({where}): export it again") from None
@@ -99,7 +99,7 @@ def load(text: str) -> tuple[Any, str]:
         raise InputError("this is JSON that is nested too deeply: no wallet's file is") from None
     except ValueError:  # an integer of more than 4,300 digits
         raise InputError("this is JSON with a number that is too large: no wallet's file has one") from None
-    return value, text[end:].strip()
+    return value, end
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
