@@ -23,7 +23,7 @@ async def _scan(addresses: int) -> None:
         async with Simulation(Config(addresses={"btc": addresses}, hosts=hosts)) as sim:
             settings = simulated_settings(sim.world, sim.endpoints, Path(folder) / "bench.db")
             async with Wallet(settings) as wallet:
-                await wallet.import_addresses("btc", sim.world["btc"].addresses())
+                await wallet.add(sim.world["btc"].addresses(), chains=["btc"])
                 async for _ in wallet.scan():
                     pass
             arrivals = sorted([entry.at for host in hosts for entry in await sim.log(host.name)])

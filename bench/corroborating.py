@@ -36,7 +36,7 @@ async def _scan(settings: Settings) -> Cost:
 async def _first(settings: Settings, sim: Simulation) -> Cost:
     async with Wallet(settings) as wallet:
         for name, chain in sim.world.chains.items():
-            await wallet.import_addresses(name, chain.addresses())
+            await wallet.add(chain.addresses(), chains=[name])
     return await _scan(settings)
 
 

@@ -68,7 +68,7 @@ async def _play(seed: int, faults: str, addresses: dict[str, int], said: list[Sa
             settings = simulated_settings(world, city.endpoints, Path(directory) / "wallet.db", ScanSettings())
             async with Wallet(settings) as wallet:
                 for chain in chains:
-                    await wallet.import_addresses(chain, world[chain].addresses())
+                    await wallet.add(world[chain].addresses(), chains=[chain])
                 heard = Said(wallet.plan().seconds)
                 said.append(heard)
                 began = clock()

@@ -59,7 +59,7 @@ async def _scan(what: str, chains: Sequence[SimChain], hosts: tuple[HostSpec, ..
             settings = simulated_settings(sim.world, sim.endpoints, Path(folder) / "bench.db", ScanSettings())
             async with Wallet(settings) as wallet:
                 for name in counts:
-                    await wallet.import_addresses(name, sim.world[name].addresses())
+                    await wallet.add(sim.world[name].addresses(), chains=[name])
                 begin = perf_counter()
                 left, read = set(counts), 0.0
                 async for event in wallet.scan():

@@ -24,7 +24,7 @@ async def _scan(addresses: int, folder: Path) -> None:
             with (folder / "list").open("w") as file:
                 file.writelines(f"{text}\n" for text in sim.world["bsc"].addresses())
             with (folder / "list").open() as file:
-                await wallet.import_addresses("bsc", file)
+                await wallet.add(file, chains=["bsc"])
             before = _peak()
             async for _ in wallet.scan():
                 pass

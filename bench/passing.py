@@ -87,7 +87,7 @@ async def _scan(node: Node, folder: Path) -> tuple[float, float, int]:
     """Seconds and CPU seconds of a scan, and how many calls it took."""
     (folder / "hdscan.toml").write_text(node.config + ROW.format(url=node.url), encoding="utf-8")
     async with open_wallet(f"sqlite:///{folder}/wallet.db", folder / "hdscan.toml") as wallet:
-        await wallet.import_addresses("btc", node.addresses)
+        await wallet.add(node.addresses, chains=["btc"])
         begin, cpu = perf_counter(), process_time()
         async for _ in wallet.scan():
             pass

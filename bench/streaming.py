@@ -150,7 +150,7 @@ async def _scans(folder: Path, size: Size) -> list[tuple[float, float]]:
     host = HostSpec(name="node", chain="bsc", protocols=("evm-multicall",), rate=1e5, burst=1e5, latency=0.0)
     async with Simulation(Config(addresses={"bsc": size.addresses}, hosts=(host,), keep_asks=False)) as sim:
         with Wallet(simulated_settings(sim.world, sim.endpoints, folder / "bench.db")) as wallet:
-            await wallet.import_addresses("bsc", sim.world["bsc"].addresses())
+            await wallet.add(sim.world["bsc"].addresses(), chains=["bsc"])
             await _scan(wallet, 0)  # the first one fills what later ones replace
             return [(await _scan(wallet, 0), await _scan(wallet, size.dashboards)) for _ in range(size.pairs)]
 

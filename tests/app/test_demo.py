@@ -72,7 +72,7 @@ def test_a_small_demo_is_flawless_and_leaves_nothing(tmp_path: Path, monkeypatch
     async def play() -> None:
         async with Demo(DemoRequest(60, 3, faults)) as demo:
             assert list(tmp_path.iterdir())
-            await demo.import_addresses()
+            await demo.add_wallets()
             async for _ in demo.wallet.scan():
                 pass
             report = await demo.reconcile()
@@ -90,7 +90,7 @@ def test_a_small_demo_is_flawless_and_leaves_nothing(tmp_path: Path, monkeypatch
 def test_of_the_lies_in_a_wild_demo_none_is_stored() -> None:
     async def play() -> None:
         async with Demo(DemoRequest(80, 2, "wild")) as demo:
-            await demo.import_addresses()
+            await demo.add_wallets()
             async for _ in demo.wallet.scan():
                 pass
             report = await demo.reconcile()
@@ -106,7 +106,7 @@ def test_an_import_that_is_told_to_end_ends(tmp_path: Path, monkeypatch: pytest.
 
     async def play() -> None:
         async with Demo(DemoRequest(50)) as demo:
-            await demo.import_addresses(until=lambda: True)
+            await demo.add_wallets(until=lambda: True)
             assert demo.wallet.store.addresses.count("btc") == 0
 
     asyncio.run(asyncio.wait_for(play(), 30))

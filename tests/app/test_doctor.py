@@ -55,7 +55,7 @@ def run(
             if wallet:
                 with Wallet(settings) as opened:
                     for name, chain in WORLD.chains.items():
-                        await opened.import_addresses(name, chain.addresses())
+                        await opened.add(chain.addresses(), chains=[name])
             found = await examined(settings, offline=offline)
             assert not any(judgement.violations for judgement in city.judge())
             if offline:
@@ -118,7 +118,7 @@ def test_a_chain_without_addresses_is_left_alone_where_another_has_some(tmp_path
         async with City(WORLD, HOSTS) as city:
             settings = settings_of(city, tmp_path)
             with Wallet(settings) as opened:
-                await opened.import_addresses("btc", WORLD["btc"].addresses())
+                await opened.add(WORLD["btc"].addresses(), chains=["btc"])
             found = await examined(settings)
             assert found["chains"] == Finding("chains", Level.OK, "no addresses of bsc, sol: no provider of theirs is asked")
             assert [name for name in found if name.startswith(("provider", "chain "))] == ["provider btc-a", "chain btc"]

@@ -83,7 +83,7 @@ async def scanned(path: Path, rate: float, burst: str) -> tuple[float, ProviderS
             row = msgspec.structs.replace(behind.endpoint, url=url + path_of, rate=rate)
             scan = msgspec.structs.replace(QUICK, breaker_cooldown=30.0, request_timeout=5.0)
             with Wallet(simulated_settings(world, (row,), path / "wallet.db", scan)) as wallet:
-                await wallet.import_addresses("btc", world["btc"].addresses())
+                await wallet.add(world["btc"].addresses(), chains=["btc"])
                 began = time.monotonic()
                 async for event in wallet.scan(ScanRequest()):
                     assert event is not None

@@ -43,7 +43,7 @@ class Server:
         world = World(seed=3, addresses=5)
         self.wallet = Wallet(simulated_settings(world, (), home / "fuzz.db"))
         for name, chain in world.chains.items():
-            self.loop.run_until_complete(self.wallet.import_addresses(name, chain.addresses()))
+            self.loop.run_until_complete(self.wallet.add(chain.addresses(), chains=[name]))
         hub = Hub(CurrentState([], [], []), epoch="0123456789abcdef")
         hub.close()  # so that a stream of events ends at once
         scans = Scans(self.wallet, hub, lambda: "2026-01-01T00:00:00.000Z")

@@ -32,8 +32,8 @@ async def wallet_on(
     """A new wallet of addresses, whose hdscan.toml holds these rows."""
     (path / "hdscan.toml").write_text("\n".join([top, *rows]), encoding="utf-8")
     async with open_wallet(f"sqlite:///{path}/wallet.db", path / "hdscan.toml") as wallet:
-        imported = await wallet.import_addresses(chain, addresses)
-        assert not imported.bad
+        (added,) = await wallet.add(addresses, chains=[chain])
+        assert not added.bad
         yield wallet
 
 

@@ -146,7 +146,7 @@ class Stage:
         return next(status for status in self.wallet.providers() if status.name == name)
 
     async def add(self, chain: str, texts: Iterable[str]) -> None:
-        await self.wallet.import_addresses(chain, texts)
+        await self.wallet.add(texts, chains=[chain])
 
 
 @asynccontextmanager
@@ -169,8 +169,8 @@ async def stage(
     async with City(world, hosts, faults=faults) as city:
         quick = msgspec.structs.replace(scan, **settings)
         with Wallet(simulated_settings(world, (*city.endpoints, *more), path / "wallet.db", quick)) as wallet:
-            for chain in chains:
-                await wallet.import_addresses(chain, world[chain].addresses())
+            for chain in filter(counts.get, chains):
+                await wallet.add(world[chain].addresses(), chains=[chain])
             yield Stage(city, wallet)
 
 

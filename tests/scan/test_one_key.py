@@ -67,7 +67,7 @@ async def wallet(path: Path, server: Server, **limits: Any) -> AsyncIterator[Wal
     settings = simulated_settings(world, rows, path / "wallet.db", msgspec.structs.replace(QUICK, outage_limit=15.0))
     with Wallet(settings) as opened:
         for chain in CHAINS:
-            await opened.import_addresses(chain, world[chain].addresses())
+            await opened.add(world[chain].addresses(), chains=[chain])
         yield opened
 
 

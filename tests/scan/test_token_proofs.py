@@ -130,7 +130,7 @@ async def test_no_mint_at_the_address_is_no_zero(tmp_path: Path) -> None:
         no_mint = msgspec.structs.replace(usdt, contract=on.world["sol"].address(3))
         other = msgspec.structs.replace(settings, db=f"sqlite:///{tmp_path}/other.db", assets={"sol": (coin, usdc, no_mint)})
         with Wallet(other) as wallet:
-            await wallet.import_addresses("sol", on.world["sol"].addresses())
+            await wallet.add(on.world["sol"].addresses(), chains=["sol"])
             events = [event async for event in wallet.scan()]
             states = {row.asset: row.state for row in wallet.balances("sol")}
         assert states == {"SOL": BalanceState.READ, "USDC": BalanceState.READ, "USDT": BalanceState.UNREAD}

@@ -67,7 +67,7 @@ async def soak(request: DemoRequest, every: float) -> tuple[list[Sample], DemoRe
     ended: Counts = {}
     async with Demo(request, HOSTS) as demo:
         print(f"importing {request.addresses:,} addresses per chain", flush=True)
-        await demo.import_addresses()
+        await demo.add_wallets()
         watching = asyncio.create_task(watch(samples, ended, every, request.addresses * 7))
         async for event in demo.wallet.scan():
             if isinstance(event, ScanProgress):

@@ -1,7 +1,7 @@
 """The demo: scan simulated chains through faulty providers over real HTTP, and compare what was read with the truth.
 
 async with Demo(DemoRequest(addresses=100)) as demo:
-    await demo.import_addresses()
+    await demo.add_wallets()
     async for event in demo.wallet.scan():
         ...
     report = await demo.reconcile()
@@ -124,10 +124,11 @@ class Demo:
     async def __aexit__(self, *_: object) -> None:
         await self._entered.aclose()
 
-    async def import_addresses(self, until: Callable[[], bool] = lambda: False) -> None:
+    async def add_wallets(self, until: Callable[[], bool] = lambda: False) -> None:
         """Add every simulated address; stops early once `until` is true."""
         for name, chain in self._simulation.world.chains.items():
-            await self.wallet.import_addresses(name, takewhile(lambda _: not until(), chain.addresses()))
+            if addresses := list(takewhile(lambda _: not until(), chain.addresses())):
+                await self.wallet.add(addresses, chains=[name])
 
     async def reconcile(self) -> DemoReport:
         """Compare every balance with the truth, and count violations in the hosts' logs."""

@@ -85,7 +85,7 @@ async def _served(request: DemoRequest, shown: Display, token: str | None) -> in
 
     async with Demo(request) as demo:
         _say_what(request, shown)
-        await demo.import_addresses()
+        await demo.add_wallets()
         with demo.wallet.held("demo"):
             return await serving(demo.wallet, shown, "127.0.0.1", 0, token=token, begin=True)
 
@@ -98,7 +98,7 @@ async def _demo(request: DemoRequest, shown: Display, as_json: bool) -> int:
     async with Demo(request) as demo, Interrupt(demo.wallet, shown) as interrupt:
         _say_what(request, shown)
         with shown:
-            await demo.import_addresses(until=lambda: interrupt.asked)
+            await demo.add_wallets(until=lambda: interrupt.asked)
             if not interrupt.asked:
                 await follow(demo.wallet, None, shown, interrupt)
         if interrupt.asked:
