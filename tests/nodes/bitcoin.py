@@ -90,6 +90,18 @@ class Bitcoin:
         unconfirmed = {self.address_of[script]: satoshi for script, satoshi in waiting.items() if script in self.address_of}
         return {address: (satoshi, unconfirmed.get(address, 0)) for address, satoshi in confirmed.items()}
 
+    def used(self) -> set[str]:
+        """Addresses of the wallet that occur in a transaction, of any block or of the mempool."""
+        blocks = (self("getblock", self("getblockhash", height), 3) for height in range(1, self.height + 1))
+        found: set[str] = set()
+        for transaction in (one for block in blocks for one in block["tx"]):
+            spent = [given["prevout"] for given in transaction["vin"] if "prevout" in given]
+            found |= {output["scriptPubKey"]["hex"] for output in (*spent, *transaction["vout"])}
+        for transaction in self.waiting():
+            outputs = [self("getrawtransaction", given["txid"], 1)["vout"][given["vout"]] for given in transaction["vin"]]
+            found |= {output["scriptPubKey"]["hex"] for output in (*outputs, *transaction["vout"])}
+        return {self.address_of[script] for script in found if script in self.address_of}
+
     def waiting(self) -> list[Any]:
         """The transactions of the mempool."""
         return [self("getrawtransaction", txid, 1) for txid in self("getrawmempool")]

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hdscan.model.events import ScanError, ScanProgress
+from hdscan.sim.chains import BSC
 from tests.nodes.anvil import ASSETS, PAYER, TOKENS, Genesis, anvil, make_genesis, stated
 from tests.nodes.ask import ask, ask_all
 from tests.nodes.stage import Key, compare, row, scan, wallet_on
+from tests.nodes.use import split, told
 
 PROTOCOLS = ("evm-multicall", "evm-rpc")
 
@@ -46,6 +49,27 @@ def test_every_balance_is_what_the_node_says(
             compare("anvil", "+".join(protocols), seconds, wallet.balances("bsc"), {key: (said[key],) for key in keys})
 
     asyncio.run(run())
+
+
+def test_an_address_was_used_if_it_sent_something(genesis: Genesis, tmp_path: Path) -> None:
+    """By nonces: who only received has none, and is known to be used by what it holds."""
+
+    async def run() -> None:
+        chain = msgspec.structs.replace(BSC.chain, canaries=())
+        assert await told("evm-rpc", url, chain, [*senders, *received, *empty]) == split([*senders, *received, *empty], senders)
+
+    received = sorted({address for address, asset in genesis.holds if asset == "BNB"})
+    senders, received = received[:2], received[2:40]
+    empty = [address for address in genesis.addresses if (address, "BNB") not in genesis.holds][:60]
+    with anvil(tmp_path / "anvil", genesis) as url:
+        for sender, spare in zip(senders, (0, 10**18), strict=True):  # the first is left with nothing
+            ask(url, "anvil_setBalance", sender, hex(21_000 * 10**10 + spare))
+            ask(url, "anvil_impersonateAccount", sender)
+            transaction = {"from": sender, "to": PAYER, "value": "0x0", "gas": "0x5208", "gasPrice": hex(10**10)}
+            ask(url, "eth_sendTransaction", transaction)
+            ask(url, "evm_mine")
+        assert stated(url, [(senders[0], "BNB")]) == [0]
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

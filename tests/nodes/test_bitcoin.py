@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
@@ -26,6 +27,7 @@ from tests.nodes.electrumx import ElectrumX, electrumx
 from tests.nodes.esplora import esplora
 from tests.nodes.process import NODES
 from tests.nodes.stage import DEADLINE, compare, row, scan, wallet_on
+from tests.nodes.use import split, told
 
 REGTEST = 'network = "testnet"\n[scan]\nchunk = 250'  # bcrt1… is a testnet's; the first block tells which
 CHAIN = row("chain", id="btc", family="bitcoin", symbol="BTC", genesis=GENESIS)
@@ -131,6 +133,19 @@ def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoi
             compare("bitcoind", host.name, seconds, wallet.balances("btc"), truth)
 
     asyncio.run(run())
+
+
+def test_use_is_told_as_the_blocks_and_the_mempool_have_it(bitcoin: Bitcoin, host: Host) -> None:
+    """Of addresses that hold something, that were emptied, that wait for their first coins, and that never had any."""
+    host.server.until_level()
+    used, held = bitcoin.used(), bitcoin.held()
+    addresses = sorted(used) + [address for address in bitcoin.addresses if address not in used][:300]
+    kinds = {(held[address][0] > 0, held[address][1] != 0, address in used) for address in addresses}
+    assert kinds >= {(True, False, True), (False, False, True), (False, True, True), (False, False, False)}
+    (node,) = tomllib.loads(host.row)["endpoint"]
+    chain = Chain("btc", Family.BITCOIN, Network.TESTNET, "BTC", 8, GENESIS, 1)
+    said = asyncio.run(told(node["protocol"], node["url"], chain, addresses, tls=node.get("tls", "system")))
+    assert said == split(addresses, used)
 
 
 @pytest.mark.parametrize("late", [False, True])

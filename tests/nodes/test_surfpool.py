@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
+from hdscan.model.chain import Chain, Family, Network
 from tests.nodes.ask import ask
 from tests.nodes.stage import Key, compare, row, scan, wallet_on
-from tests.nodes.surfpool import Solana, fund, surfpool
+from tests.nodes.surfpool import RENT, Solana, fund, surfpool
+from tests.nodes.use import split, told
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,22 @@ def test_every_balance_is_what_the_node_says(
 
     solana, addresses, given = funded
     asyncio.run(run())
+
+
+def test_an_address_was_used_if_a_transaction_names_it(funded: tuple[Solana, list[str], dict[Key, int]]) -> None:
+    """Also one that was emptied; surfpool's first block is at slot 31, so that its word on the unused counts."""
+    solana, addresses, given = funded
+    holders = sorted({owner for owner, asset in given if asset == "SOL"})[:20]
+    emptied = Keypair.from_seed(bytes([33] * 32))
+    solana.give("SOL", {emptied.pubkey(): RENT})
+    back = TransferParams(from_pubkey=emptied.pubkey(), to_pubkey=solana.payer.pubkey(), lamports=RENT)
+    solana.send([transfer(back)], emptied)
+    assert ask(solana.url, "getBalance", str(emptied.pubkey()))["value"] == 0
+    used = [*holders, str(emptied.pubkey())]
+    unused = [owner for owner in addresses if not any((owner, asset) in given for asset in ("SOL", *solana.mints))][:40]
+    genesis = ask(solana.url, "getGenesisHash")
+    chain = Chain("sol", Family.SOLANA, Network.MAINNET, "SOL", 9, genesis, 150, read_at="confirmed")
+    assert asyncio.run(told("solana-rpc", solana.url, chain, [*used, *unused])) == split([*used, *unused], used)
 
 
 def test_every_token_account_is_read(funded: tuple[Solana, list[str], dict[Key, int]], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from hdscan.model.chain import Asset
 from hdscan.model.errors import ReadCode
 from hdscan.model.provider import TokenFacts
-from hdscan.model.reading import ReadError
+from hdscan.model.reading import Kind, ReadError
 from hdscan.pool.actions import TokenCall
 from hdscan.pool.effects import Trust
 from hdscan.pool.upstream import Upstream
@@ -56,7 +56,7 @@ class TokenProofs:
             if not assets or upstream.provider.operator in self._asking:
                 continue
             provider = upstream.provider
-            units = min(size.at(now) for size in upstream.sizes.values())
+            units = min(size.at(now) for kind, size in upstream.sizes.items() if kind is not Kind.USE)
             most = max(1, min(units // provider.token_units, self._most.get(upstream.name, units)))
             asked = assets[:most]
             cost = provider.token_units * len(asked) + provider.overhead if provider.costs_items else 1
