@@ -35,9 +35,9 @@ _BEGINNINGS = (  # of texts that are not a wallet's, in lower case
 _JSON = re.compile(r"\{|\[(?![0-9a-fA-F]{8}[/\]])")
 _TEXTS: tuple[Callable[[str, Options], list[Found] | None], ...] = (
     bsms.read,
+    signers.read,
     lines.read,
     core.read_text,
-    signers.read,
     ledger.read,
     labels.read,
 )

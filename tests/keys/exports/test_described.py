@@ -12,6 +12,7 @@ from tests.keys.wallets import OPTIONS, Signer, checksummed, firsts, multi, only
 SIGNERS = [Signer(seed) for seed in (1, 2, 3)]
 ALICE = SIGNERS[0]
 PATH = "m/49'/0'/0'"
+NATIVE = "m/84'/0'/0'"
 NESTED = f"sh(wpkh({ALICE.origin(PATH)}))"
 RECEIVE, CHANGE = (checksummed(f"sh(wpkh({ALICE.origin(PATH)}/{branch}/*))") for branch in (0, 1))
 
@@ -73,3 +74,12 @@ def test_every_account_of_a_backup_is_a_wallet() -> None:
 )
 def test_a_damaged_file_is_refused_without_its_keys(file: dict[str, Any], sentence: str) -> None:
     assert sentence in refusal(json.dumps(file), ALICE.key(PATH), ALICE.key(PATH, "xprv"))
+
+
+def test_lists_of_descriptors_are_a_wallet_for_each_pair() -> None:
+    native = [f"wpkh({ALICE.origin(NATIVE)}/{branch}/*)" for branch in (0, 1)]
+    found = recognise(json.dumps({"receive": [RECEIVE, native[0]], "internal": [CHANGE, native[1]]}), OPTIONS)
+    assert found is not None
+    assert [len(wallet.branches) for wallet in found] == [2, 2]
+    assert firsts(found[0]) == single(ALICE, Script.P2SH_P2WPKH, PATH)
+    assert firsts(only(json.dumps({"descriptors": [RECEIVE, CHANGE]}))) == firsts(found[0])

@@ -7,13 +7,16 @@ import msgspec
 import pytest
 
 from hdscan.chains import Script
+from hdscan.keys.options import Options
 from hdscan.keys.source import recognise
+from tests.keys.given import SOL
 from tests.keys.wallets import OPTIONS, TESTNET, Signer, firsts, multi, only, refusal, single
 
 SIGNERS = [Signer(seed) for seed in (1, 2, 3)]
 ALICE = SIGNERS[0]
 WORDS = "coach fan denial rifle frost rival join install one wasp cool antique"
 ADDRESSES = ["1DgrwN2JCDZ6uPMSvSz8dPeUtaxLxWM2kf", "1H3mPXHFzA8UbvhQVabcDjYw3CPb3djvxs", "1HocPduHmQUJerpdaLG8DnmxvnDCVQwWsa"]
+FIRST = single(ALICE, Script.P2WPKH, "m/84'/0'/0'")[0]
 REST: dict[str, Any] = {"seed_version": 18, "transactions": {}, "tx_fees": {}, "use_encryption": False, "txi": {}}
 
 
@@ -84,7 +87,16 @@ def test_imported_addresses_are_listed(addresses: Any) -> None:
     found = only(json.dumps(file))
     assert [(entry.chain, entry.address) for entry in found.listed] == [("btc", address) for address in ADDRESSES]
     assert found.kind == "addresses"
-    assert found.said
+    assert len(found.said) == 1
+    more = json.dumps(file).replace(ADDRESSES[0], "nothing")
+    assert "left out: 1 of its 3 addresses, which no configured chain has" in only(more).said
+    assert "no configured chain" in refusal(json.dumps(file), options=Options(chains={"sol": SOL}))
+
+
+def test_another_first_address_than_the_files_is_refused() -> None:
+    other = single(ALICE, Script.P2WPKH, "m/84'/0'/0'", 1)[0]
+    text = json.dumps(standard("m/84'/0'/0'", "zpub", addresses={"receiving": [other], "change": []}))
+    assert "first receiving address" in refusal(text, ALICE.key("m/84'/0'/0'", "zpub"))
 
 
 def test_an_old_wallet_without_an_extended_key_has_the_addresses_that_it_lists() -> None:
@@ -94,7 +106,7 @@ def test_an_old_wallet_without_an_extended_key_has_the_addresses_that_it_lists()
 
 
 def test_every_address_that_was_given_out_is_in_the_wallet() -> None:
-    file = standard("m/84'/0'/0'", "zpub", gap_limit=50, addresses={"receiving": ["x"] * 140, "change": ["x"] * 6})
+    file = standard("m/84'/0'/0'", "zpub", gap_limit=50, addresses={"receiving": [FIRST, *["x"] * 139], "change": ["x"] * 6})
     (receive, change) = only(json.dumps(file)).branches
     assert (len(receive.addresses), len(change.addresses), receive.gap) == (190, 56, 50)
 
@@ -120,7 +132,7 @@ def test_patches_at_the_end_are_applied_to_addresses() -> None:
 
 
 def test_patches_count_addresses() -> None:
-    text = json.dumps(standard("m/84'/0'/0'", "zpub", addresses={"receiving": ["x"] * 20, "change": []}))
+    text = json.dumps(standard("m/84'/0'/0'", "zpub", addresses={"receiving": [FIRST] * 20, "change": []}))
     text += ',\n{"op": "add", "path": "/addresses/receiving/-", "value": "x"}'
     assert len(only(text).branches[0].addresses) == 41
 
@@ -162,6 +174,6 @@ def test_a_file_of_another_network_is_refused() -> None:
 
 
 def test_nothing_is_kept_that_more_could_be_derived_from_if_so_asked() -> None:
-    file = standard("m/84'/0'/0'", "zpub", addresses={"receiving": ["x"] * 140, "change": []})
+    file = standard("m/84'/0'/0'", "zpub", addresses={"receiving": [FIRST] * 140, "change": []})
     found = only(json.dumps(file), msgspec.structs.replace(OPTIONS, forget=True))
     assert [(branch.source, len(branch.addresses)) for branch in found.branches] == [(None, 160), (None, 20)]

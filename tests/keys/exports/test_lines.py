@@ -58,6 +58,11 @@ def test_descriptors_of_several_wallets_are_several_wallets() -> None:
     assert [firsts(wallet) for wallet in found] == [NATIVE, single(ALICE, Script.P2TR, "m/86'/0'/0'")]
 
 
+def test_branches_of_other_numbers_are_one_wallet() -> None:
+    found = only(f"wpkh({KEY}/2/*)\nwpkh({KEY}/3/*)")
+    assert [branch.role for branch in found.branches] == ["receive", "change"]
+
+
 def test_several_keys_are_several_wallets() -> None:
     keys = [ALICE.origin(PATH), ALICE.origin("m/49'/0'/0'")]
     found = recognise("\n\n".join([*keys, keys[0]]) + "\n", OPTIONS)

@@ -101,3 +101,8 @@ def test_a_file_without_end_is_refused() -> None:
     more = "\n".join(f"{number:08x}: {KEYS[0]}" for number in range(30))
     assert "more than 20 keys" in refusal(setup() + more, *KEYS)
     assert "more than 1,000 lines" in refusal(setup() + "\n" * 2000 + "x", *KEYS)
+
+
+def test_the_lines_may_stand_in_any_order() -> None:
+    *head, keys = setup().split("\n\n")
+    assert firsts(only(keys + "\n" + "\n".join(head))) == multi("wsh({})", KEYS)

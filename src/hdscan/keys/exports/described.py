@@ -1,6 +1,7 @@
 """JSON files that hold descriptors: Specter, Fully Noded, BDK, Nunchuk, Liana and what else names them so."""
 
 from hdscan.keys.descriptor import of_descriptor
+from hdscan.keys.exports.lines import grouped
 from hdscan.keys.exports.origin import GivenOut
 from hdscan.keys.exports.record import Record
 from hdscan.keys.options import Options
@@ -9,13 +10,14 @@ from hdscan.model.wallet import Found
 _RECEIVE = ("descriptor", "recv_descriptor", "receive_descriptor", "external_descriptor", "receiveDescriptor", "external")
 _CHANGE = ("change_descriptor", "internal_descriptor", "changeDescriptor", "internal")
 _NAMES = ("label", "name", "alias", "wallet_name")
+_LISTS = ("descriptors", "receive", "internal")  # HWI's getdescriptors has the latter two
 _MOST_ACCOUNTS = 100
 
 
 def read(record: Record, options: Options) -> list[Found] | None:
     """The wallet of a descriptor and, where it stands apart, the one of its change; of a backup, one for each account."""
     if not any(isinstance(record.data.get(key), str) for key in _RECEIVE):
-        return _backup(record, options)
+        return _backup(record, options) or _lists(record, options)
     record = Record(_named(record), record.data)
     texts = [record.text(*_RECEIVE), *([record.text(*_CHANGE)] if record.maybe(*_CHANGE) else [])]
     return [_wallet(record, texts, record.name(*_NAMES), options)]
@@ -44,3 +46,11 @@ def _backup(record: Record, options: Options) -> list[Found] | None:
             name = account.name(*_NAMES) or record.name(*_NAMES)
             found.append(_wallet(account, [account.text("descriptor")], name, options))
     return found
+
+
+def _lists(record: Record, options: Options) -> list[Found] | None:
+    """A wallet for each pair of the descriptors that stand in lists."""
+    lists = [record.data.get(key) for key in _LISTS]
+    texts = [text for each in lists if isinstance(each, list) for text in each if isinstance(text, str)]
+    what = "a JSON file with descriptors"
+    return [of_descriptor("\n".join(group), options, what=what) for group in grouped(texts)] or None

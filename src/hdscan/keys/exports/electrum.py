@@ -4,7 +4,7 @@ Source: electrum/wallet_db.py and the files of its tests. A file ends with JSON 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from hdscan.chains import Script
 from hdscan.keys.account import of_key
 from hdscan.keys.exports.multisig import BOTH, Policy, of_policy
-from hdscan.keys.exports.origin import GivenOut, with_origin
+from hdscan.keys.exports.origin import GivenOut, check_first, with_origin
 from hdscan.keys.exports.places import FileAddresses
 from hdscan.keys.exports.record import Record, clean, load
 from hdscan.keys.extended import parse
@@ -41,20 +41,27 @@ def read(data: object, rest: str, options: Options) -> list[Found] | None:
 
 
 def _wallets(record: Record, kind: str, options: Options) -> list[Found]:
-    receive, change = (*(len(addresses) for addresses in _listed(record)), 0, 0)[:2]
-    given_out = GivenOut(receive, change, record.count("gap_limit"))
     if "master_public_keys" in record:
         return _old(record, kind, options)
     if kind == _TWO_FACTOR or re.fullmatch(r"\d{1,2}of\d{1,2}", kind):
         threshold, total = (2, 3) if kind == _TWO_FACTOR else (int(part) for part in kind.split("of"))
         keystores = [record.record(f"x{number}/") for number in range(1, total + 1) if f"x{number}/" in record]
         if kind != _TWO_FACTOR or len(keystores) == total:
-            return [given_out.wallet(lambda own: _of_keys(keystores, threshold, total, own), options)]
+            return [_checked(record, lambda own: _of_keys(keystores, threshold, total, own), options)]
     elif "keystore" in record:
         keystore = record.record("keystore")
         if "xpub" in keystore:
-            return [given_out.wallet(lambda own: _single(keystore, own), options)]
+            return [_checked(record, lambda own: _single(keystore, own), options)]
     return _addresses(record, options)
+
+
+def _checked(record: Record, make: Callable[[Options], Found], options: Options) -> Found:
+    """A wallet with all addresses that the file lists, the first of which has to be the derived one."""
+    receive, change = (*_listed(record), [], [])[:2]
+    found = GivenOut(len(receive), len(change), record.count("gap_limit")).wallet(make, options)
+    if receive:
+        check_first(_WHAT, found, receive[0], options)
+    return found
 
 
 def _single(keystore: Record, options: Options) -> Found:
@@ -105,12 +112,15 @@ def _addresses(record: Record, options: Options) -> list[Found]:
     """The addresses that a file lists, where no key is in it that gives them."""
     texts = dict.fromkeys(text for addresses in _listed(record) for text in addresses)
     addresses = FileAddresses(options)
-    entries = [entry for text in texts for entry in addresses.find(text)]
+    places = [addresses.find(text) for text in texts]
+    entries = [entry for each in places for entry in each]
     if texts and not entries:
         raise InputError(f"{_WHAT}: no configured chain has its addresses; --chain says which is meant")
     what = f"{_WHAT} with addresses alone"
-    said = ("no key in it gives more addresses than it lists",)
-    return [Found(kind=WalletKind.ADDRESSES, what=what, listed=tuple(entries), said=said)] if entries else []
+    said = ["no key in it gives more addresses than it lists"]
+    if strange := places.count([]):
+        said.append(f"left out: {strange:,} of its {len(texts):,} addresses, which no configured chain has")
+    return [Found(kind=WalletKind.ADDRESSES, what=what, listed=tuple(entries), said=tuple(said))] if entries else []
 
 
 def _listed(record: Record) -> Iterator[list[str]]:

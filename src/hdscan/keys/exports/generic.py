@@ -50,8 +50,9 @@ def _account(record: Record, key: str, several: bool, options: Options) -> Found
     account, script = record.record(key), _SECTIONS[key]
     expression = with_origin(_GENERIC, account.text("xpub", "_pub"), record.maybe("xfp"), account.maybe("deriv"))
     number = record.number("account", 0, (1 << 31) - 1) if "account" in record else 0
-    name = f"{script} account {number}" if several else None
-    found = of_key(f"{expression}/{BOTH}", options, script=script, name=record.name("label", "name") or name, what=_GENERIC)
+    called = record.name("label", "name")
+    name = f"{called or script} {script if called else f'account {number}'}" if several else called
+    found = of_key(f"{expression}/{BOTH}", options, script=script, name=name, what=_GENERIC)
     if "first" in account:
         check_first(_GENERIC, found, account.text("first"), options)
     return found

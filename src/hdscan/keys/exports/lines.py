@@ -16,7 +16,7 @@ _LABEL = re.compile(r"([A-Za-z][\w ()/.-]{0,60})\s*[:=]\s*(.*)", re.DOTALL)
 _NAMES = ("name", "label", "wallet", "wallet name")
 _SPECTER = "addwallet "  # Specter DIY
 _ADD_WALLET = re.compile(r"(?:(?:add|import)wallet\s+)?([^&()]{1,200})&(.*)", re.DOTALL)
-_BRANCH = re.compile(r"/(?:<0;1>/\*|\*\*|[01]/\*)(?=[,)}]|$)|(?<=[0-9A-Za-z])(?=[,)])")
+_BRANCH = re.compile(r"/(?:<[0-9;]{1,100}>/\*|\*\*|[0-9]{1,10}/\*)(?=[,)}]|$)|(?<=[0-9A-Za-z])(?=[,)])")
 _MOST_LINES = 10_000
 _MOST_TEXT = 1_000_000  # characters, of which more are a list
 _QUOTED = ' "'

@@ -13,6 +13,7 @@ from hdscan.model.wallet import Branch, Found, Role
 
 UNKNOWN = "00000000"  # the fingerprint that wallets write where they do not know it
 MOST_KNOWN = 1_000_000  # addresses that a file may say it has given out
+MOST_GAP = 10_000
 _FINGERPRINT = re.compile("[0-9a-fA-F]{8}")
 _PATH = re.compile(r"(?:[mM](?:/|$))?((?:\d{1,20}['hH]?)(?:/\d{1,20}['hH]?){0,19})?/?")
 
@@ -57,7 +58,7 @@ class GivenOut(msgspec.Struct, frozen=True):
 
         So none is lost behind a gap that the wallet left itself.
         """
-        gap = max(options.gap, min(self.gap, MOST_KNOWN))
+        gap = max(options.gap, min(self.gap, MOST_GAP))
         found = make(msgspec.structs.replace(options, gap=gap, forget=False))
         return msgspec.structs.replace(found, branches=tuple(self._longer(branch, options) for branch in found.branches))
 
