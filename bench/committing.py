@@ -24,7 +24,7 @@ def _store(folder: Path, addresses: int) -> float:
     with Store.open(f"sqlite:///{folder}/store.db", Network.MAINNET) as store:
         store.register([CHAIN], ASSETS)
         store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)), None)
-        scan = store.scans.begin([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), addresses, CHUNK)], 0.0)
+        scan = store.scans.begin([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), ((0, addresses),), CHUNK)], 0.0)
         spent = 0.0
         for chunk in store.scans.pending_chunks(scan, "bsc", -1, addresses):
             results = [

@@ -20,7 +20,7 @@ ADDRESSES, TINY, FUNDED = 500_000, 2_000, 50  # every so many is funded
 def _fill(store: Store, path: Path, addresses: int) -> None:
     store.register([CHAIN], ASSETS)
     store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)))
-    store.scans.begin([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), addresses, 1_000)], 0.0)
+    store.scans.begin([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), ((0, addresses),), 1_000)], 0.0)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO source VALUES (1, 'node'), (2, 'other')")
         connection.execute("INSERT INTO witness VALUES (1, '[1]'), (2, '[2]'), (3, '[1,2]')")

@@ -33,7 +33,7 @@ def made() -> bytes:
         for name, chain in WORLD.chains.items():
             store.addresses.add(name, ((address, f"m/{n}") for n, address in enumerate(chain.addresses())))
         for status in (Status.STOPPED, Status.COMPLETED_WITH_GAPS):
-            plans = [ChainPlan(name, tuple(asset.symbol for asset in assets[name]), 3, 2) for name in assets]
+            plans = [ChainPlan(name, tuple(asset.symbol for asset in assets[name]), ((0, 3),), 2) for name in assets]
             scan_id = store.scans.begin(plans, NOW)
             for name, read in assets.items():
                 for chunk in store.scans.pending_chunks(scan_id, name, -1, 9)[: 1 if status is Status.STOPPED else 9]:

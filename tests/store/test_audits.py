@@ -35,7 +35,7 @@ PLAN = AuditPlan(5.0, 42)
 
 def scanned(store: Store, outcomes: dict[tuple[int, str], Balance] | None = None, now: float = NOW) -> int:
     """A scan of four addresses with an audit to come, all read."""
-    scan_id = store.scans.begin([ChainPlan("bsc", ("BNB", "USDT"), 4, 4, PLAN)], now)
+    scan_id = store.scans.begin([ChainPlan("bsc", ("BNB", "USDT"), ((0, 4),), 4, PLAN)], now)
     for chunk in chunks(store, scan_id):
         commit(store, scan_id, chunk, whole(chunk, dict(outcomes or {}), otherwise=said(0, now)))
     return scan_id

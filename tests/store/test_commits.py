@@ -61,7 +61,7 @@ def one_chunk(store: Store, addresses: int = 2) -> tuple[int, Chunk]:
 def test_a_scan_begins_with_all_its_chunks_pending(store: Store) -> None:
     fill(store, 5)
     fill(store, 1, "btc")
-    plans = [ChainPlan("bsc", ("USDT", "BNB"), 5, 2), ChainPlan("btc", ("BTC",), 1, 100)]
+    plans = [ChainPlan("bsc", ("USDT", "BNB"), ((0, 5),), 2), ChainPlan("btc", ("BTC",), ((0, 1),), 100)]
     scan_id = store.scans.begin(plans, NOW)
     assert [record.scan_id for record in store.scans.records()] == [scan_id]
     none = {"read": 0, "unread": 0, "funded": 0, "seconds": 0.0, "requests": 0}
@@ -76,7 +76,7 @@ def test_a_scan_begins_with_all_its_chunks_pending(store: Store) -> None:
 
 def test_a_scan_of_something_unknown_does_not_begin(store: Store) -> None:
     with pytest.raises(StoreError, match="DOGE"):
-        store.scans.begin([ChainPlan("bsc", ("BNB",), 0, 1), ChainPlan("bsc", ("DOGE",), 0, 1)], NOW)
+        store.scans.begin([ChainPlan("bsc", ("BNB",), (), 1), ChainPlan("bsc", ("DOGE",), (), 1)], NOW)
     assert store.scans.records() == []
     assert store.scans.scan(1) == ()
     with pytest.raises(StoreError, match="no scan 1 of bsc"):

@@ -260,7 +260,7 @@ def test_scans_come_newest_first(store: Store) -> None:
     assert store.scans.records() == []
     assert store.scans.record(1) is None
     begin(store, 2)
-    plans = [ChainPlan("bsc", ("USDT",), 2, 2), ChainPlan("btc", ("BTC",), 1, 1)]
+    plans = [ChainPlan("bsc", ("USDT",), ((0, 2),), 2), ChainPlan("btc", ("BTC",), ((0, 1),), 1)]
     for seconds in (0.5, 60.0):
         store.scans.begin(plans, NOW + seconds)
     store.scans.set_status(3, "bsc", Status.FAILED, "nobody answers", NOW + 61)

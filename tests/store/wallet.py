@@ -38,7 +38,7 @@ def fill(store: Store, count: int, chain: str = "bsc") -> None:
 
 
 def begin(store: Store, addresses: int, *, chunk: int = 2, symbols: Sequence[str] = ("BNB", "USDT"), now: float = NOW) -> int:
-    return store.scans.begin([ChainPlan("bsc", tuple(symbols), addresses, chunk)], now)
+    return store.scans.begin([ChainPlan("bsc", tuple(symbols), ((0, addresses),), chunk)], now)
 
 
 def said(amount: int, at: float = NOW, source: str = "multicall") -> Balance:

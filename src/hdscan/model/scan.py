@@ -33,13 +33,21 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 class ChainPlan(msgspec.Struct, frozen=True):
-    """What a new scan reads of one chain: asset symbols, the number of addresses, addresses per chunk, and the audit."""
+    """What a new scan reads of one chain: asset symbols, ranges of indexes, addresses per chunk, the audit, and whose it is.
+
+    The ranges (first, stop) are in order and do not overlap; no `wallets` are all.
+    """
 
     chain: str
     assets: tuple[str, ...]
-    addresses: int
+    ranges: tuple[tuple[int, int], ...]
     chunk: int
     audit: AuditPlan = AuditPlan(None, 0)
+    wallets: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> int:
+        return sum(stop - first for first, stop in self.ranges)
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -51,7 +59,10 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class ChainScan(Tally, frozen=True):
-    """One chain within one scan: `error` is why it failed, `audit` the least percentage of zeros to audit, if there is one."""
+    """One chain within one scan: `error` is why it failed, `audit` the least percentage of zeros to audit, if there is one.
+
+    `open_ends` are the branches whose end it could not find.
+    """
 
     scan_id: int
     chain: str
@@ -59,6 +70,7 @@ class ChainScan(Tally, frozen=True):
     assets: tuple[str, ...]
     error: str | None = None
     audit: float | None = None
+    open_ends: int = 0
 
 
 class ScanRecord(msgspec.Struct, frozen=True):
@@ -232,4 +244,4 @@ class ScanRequest(msgspec.Struct, frozen=True):
     restart: bool = False
     retry: bool = False
     audit: float | None = None  # percentage of zeros, besides everything held; None: as configured
-    wallets: tuple[str, ...] = ()  # none: all
+    wallets: tuple[str, ...] = ()  # by name; none: all

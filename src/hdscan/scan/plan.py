@@ -96,9 +96,10 @@ def make_plan(
         return Plan(records[0].scan_id, tuple(records), request.retry, request.audit is not None)
     plans = []
     for chain, read in chosen.items():
-        count = store.addresses.count(chain)
-        size = chunk_size(upstreams[chain], read, largest, count)
-        plans.append(ChainPlan(chain, tuple(a.symbol for a in read), count, size, minimum))
+        symbols = tuple(asset.symbol for asset in read)
+        plan = ChainPlan(chain, symbols, _ranges(store, request, chain), largest, minimum, request.wallets)
+        size = chunk_size(upstreams[chain], read, largest, plan.addresses)
+        plans.append(msgspec.structs.replace(plan, chunk=size))
     scan_id = store.scans.begin(plans, now)
     return Plan(scan_id, store.scans.scan(scan_id), retry=False)
 
@@ -110,7 +111,8 @@ def outlook(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[As
         return [_rest(record, assets[record.chain], retry=request.retry) for record in records]
     found = []
     for chain, read in chosen.items():
-        count, before = store.addresses.count(chain), store.scans.latest(chain)
+        count = sum(stop - first for first, stop in _ranges(store, request, chain))
+        before = store.scans.latest(chain)
         new = max(0, count - before.addresses) / count if before and before.read else 1.0
         found.append(whole(chain, count, read, FUNDED * new))
     return found
@@ -141,7 +143,10 @@ def _meant(
     chains = _chains(store, request, assets)
     symbols = {symbol.upper() for symbol in request.assets}
     latest = [record for chain in chains if (record := store.scans.latest(chain))]
-    wanted = _left_to_retry(latest) if request.retry else [] if request.restart else _unfinished(latest, symbols)
+    mine = [
+        record for record in latest if not request.wallets or store.scans.covers(record.scan_id, record.chain, request.wallets)
+    ]
+    wanted = _left_to_retry(mine) if request.retry else [] if request.restart else _unfinished(mine, symbols)
     if wanted:
         return _newest(wanted, latest, assets), {}
     chosen = {chain: [asset for asset in assets[chain] if not symbols or asset.symbol.upper() in symbols] for chain in chains}
@@ -153,19 +158,25 @@ def _meant(
 
 def to_retry(record: ChainScan) -> bool:
     """Whether a scan that ended has gaps, disputes or audits to try again."""
-    return bool(record.open or record.unaudited)
+    return bool(record.open or record.unaudited or record.open_ends)
 
 
 def _chains(store: Store, request: ScanRequest, assets: Mapping[str, Sequence[Asset]]) -> list[str]:
     for chain in request.chains:
         if chain not in assets:
             raise ScanRefused(f"chain {chain!r} is not configured; the chains are {', '.join(assets)}")
-        if store.addresses.count(chain) == 0:
-            raise ScanRefused(f"chain {chain} has no addresses; add some with: hdscan import --chain {chain} FILE")
-    chosen = list(dict.fromkeys(request.chains)) or [chain for chain in assets if store.addresses.count(chain)]
+        if not _ranges(store, request, chain):
+            whose = f"chain {chain}" if not request.wallets else f"{' and '.join(request.wallets)} on chain {chain}"
+            raise ScanRefused(f"there are no addresses of {whose}; add some with: hdscan add --chain {chain} SOURCE")
+    chosen = list(dict.fromkeys(request.chains)) or [chain for chain in assets if _ranges(store, request, chain)]
     if not chosen:
-        raise ScanRefused("there are no addresses to scan; add some with: hdscan import --chain btc FILE")
+        raise ScanRefused("there are no addresses to scan; add some with: hdscan add SOURCE")
     return chosen
+
+
+def _ranges(store: Store, request: ScanRequest, chain: str) -> tuple[tuple[int, int], ...]:
+    """The indexes that a new scan reads; InputError for a wallet that there is not."""
+    return tuple(store.wallets.ranges(chain, request.wallets or None))
 
 
 def _left_to_retry(latest: Sequence[ChainScan]) -> Sequence[ChainScan]:

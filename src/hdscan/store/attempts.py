@@ -1,4 +1,4 @@
-"""Failed attempts before a reading ended: kept for a chain's last scan, and bounded."""
+"""Failed attempts before a reading ended: kept of the last scan that asked, and bounded."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from hdscan.model.reading import Attempt
 from hdscan.store.scan_rows import ScanRows
-from hdscan.store.transaction import ChainKey, Key, Transaction
+from hdscan.store.transaction import Key, Transaction
 
 KEPT = 12  # attempts per reading, the latest
 MOST = 100_000  # readings of a chain whose attempts are kept
@@ -33,9 +33,9 @@ def keep(rows: ScanRows, failed: Mapping[Key, Sequence[Attempt]]) -> None:
     rows.transaction.executemany(_PUT, stored)
 
 
-def forget(transaction: Transaction, chain: ChainKey) -> None:
-    """Forget those of the chain's earlier scans."""
-    transaction.execute(_FORGET, chain.bounds)
+def forget(transaction: Transaction, low: int, high: int) -> None:
+    """Forget those of earlier scans, of addresses with `low` <= id < `high`."""
+    transaction.execute(_FORGET, {"low": low, "high": high})
 
 
 def of_address(transaction: Transaction, address: int) -> dict[int, list[Attempt]]:

@@ -11,7 +11,7 @@ from hdscan.model.chain import Address
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Balance
 from hdscan.model.scan import ChainScan
-from hdscan.store import attempts, retractions
+from hdscan.store import attempts, cases, retractions
 from hdscan.store.database import Tables
 from hdscan.store.scan_rows import OPEN_GAPS, ScanRows, alone
 from hdscan.store.transaction import ChainKey
@@ -100,7 +100,7 @@ class Audits(Tables):
             rows = ScanRows(transaction, scan_id, chain)
             gone = rows.found(OPEN_GAPS, {rows.key(case.reading) for case in found})
             ended = rows.ended((), [case for case in found if rows.key(case.reading) not in gone])
-            before = rows.counted(ended.cases)
+            before = cases.counted(rows, ended.cases)
             news = {
                 key: ended.reads[key]
                 for key, case in ended.cases.items()
@@ -115,8 +115,8 @@ class Audits(Tables):
             transaction.executemany(_CONFIRM, said)
             attempts.keep(rows, ended.failed)
             funded += rows.funded_among(touched)
-            after = rows.counted(ended.cases)
-            rows.keep_cases(ended.cases, before, after, requests)
+            after = cases.counted(rows, ended.cases)
+            cases.keep(rows, ended.cases, before, after, requests)
             read = len(before.disputed) - len(after.disputed)
             return rows.add_totals(now=now, seconds=seconds, requests=requests, read=read, funded=funded)
 

@@ -1,6 +1,6 @@
 """Branches: how far each is known to be used, and of which of its addresses that is not known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -37,6 +37,14 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     address: str
 
 
+class Block(msgspec.Struct, frozen=True):
+    """The next addresses of a branch, from the position `start` on."""
+
+    branch_id: int
+    start: int
+    addresses: tuple[str, ...]
+
+
 class BranchState(msgspec.Struct, frozen=True, kw_only=True):
     """A branch as a scan finds it.
 
@@ -56,6 +64,7 @@ class BranchState(msgspec.Struct, frozen=True, kw_only=True):
     dormant: bool
     used_to: int | None
     unknown: tuple[Position, ...]
+    advice: str = ""  # what can be done where its end is not known
 
     def __repr__(self) -> str:
         return f"<{self.role} branch {self.id} of {self.style}, {self.length} long>"
@@ -66,8 +75,18 @@ class BranchState(msgspec.Struct, frozen=True, kw_only=True):
         begin = 0 if self.used_to is None else self.used_to + 1
         return self.length >= begin + self.gap and all(each.position >= begin + self.gap for each in self.unknown)
 
+    @property
+    def open_end(self) -> str:
+        """That its end is not known, in a sentence."""
+        what = "receiving" if self.role is Role.RECEIVE else "change"
+        first = self.unknown[0].position if self.unknown else self.length
+        read = f"read to {first - 1}" if first else "nothing is read"
+        unread = f"{len(self.unknown)} unread" if self.unknown else "no more addresses can be derived"
+        end = f"{read}, the end of use is not known: {unread}"
+        return f"{what} branch of {self.wallet!r} ({self.style}): {end}" + (f"; {self.advice}" if self.advice else "")
 
-def states(transaction: Transaction, chain: ChainKey, wallets: Sequence[int], scan_id: int | None) -> Iterator[BranchState]:
+
+def states(transaction: Transaction, chain: ChainKey, wallets: Collection[int], scan_id: int | None) -> Iterator[BranchState]:
     """The branches of some wallets on a chain, as a scan has found them so far, or with None as the last ones did."""
     native = native_of(transaction, chain)
     for row in transaction.execute(_OF_CHAIN, {"chain": chain.number}).all():
@@ -109,5 +128,6 @@ def _state(transaction: Transaction, chain: ChainKey, row: Any, native: int, sca
         length=row.length,
         dormant=bool(row.dormant),
         used_to=used_to,
+        advice=row.open_end or "",
         unknown=tuple(unknown),
     )

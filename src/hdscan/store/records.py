@@ -8,7 +8,7 @@ from sqlalchemy import TextClause, text
 from hdscan.model.scan import ChainScan
 from hdscan.store.transaction import Transaction
 
-COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error"
+COLUMNS = "scan_id, chain, status, assets, addresses, readings, read, unread, funded, seconds, requests, error, open_ends"
 
 _AUDITS = text("""
     SELECT scan_id, chain, percent AS audit, audited, disputed, unaudited, audit_requests FROM scan_audit WHERE scan_id = :scan
@@ -29,6 +29,7 @@ def records(transaction: Transaction, statement: TextClause, values: dict[str, A
             {
                 **audits.get((row.scan_id, row.chain), {}),
                 **row._asdict(),
+                "open_ends": row.open_ends or 0,
                 "chain": chains[row.chain],
                 "assets": tuple(transaction.assets[key].symbol for key in msgspec.json.decode(row.assets, type=list[int])),
             },

@@ -6,7 +6,8 @@ from sqlalchemy import text
 from hdscan.model.audit import AuditOutcome
 from hdscan.model.errors import ReadCode
 from hdscan.store import answers, unlisted
-from hdscan.store.scan_rows import COPIED, DROP_BALANCE, END_AUDIT, END_DISPUTE, ScanRows
+from hdscan.store.cases import END_AUDIT
+from hdscan.store.scan_rows import COPIED, DROP_BALANCE, END_DISPUTE, ScanRows
 from hdscan.store.transaction import escaped
 
 _WHERE = "address_id >= :low AND address_id < :high"
@@ -34,7 +35,9 @@ _END_AUDITS = text(f"""
 """)  # noqa: S608 own constant
 _RESTORE = text(f"""
     UPDATE balance SET amount = e.amount, unconfirmed = e.unconfirmed, height = e.height, observed_at = e.observed_at,
-        source_id = e.source_id, scan_id = e.scan_id, witness_id = e.witness_id, confirmed_in = e.confirmed_in
+        source_id = e.source_id, scan_id = e.scan_id, witness_id = e.witness_id, confirmed_in = e.confirmed_in,
+        used = CASE WHEN balance.used = 1 AND coalesce(balance.used_by, 0) <> :source THEN 1 ELSE e.used END,
+        used_by = CASE WHEN balance.used = 1 AND coalesce(balance.used_by, 0) <> :source THEN balance.used_by ELSE e.used_by END
     FROM earlier AS e WHERE e.address_id = balance.address_id AND e.asset_id = balance.asset_id AND {_RETRACTED}
 """)  # noqa: S608 own constant
 _OWN = text(f"SELECT address_id, asset_id FROM balance WHERE {_WHERE} AND source_id = :source")  # noqa: S608 own constant
@@ -51,6 +54,15 @@ _UNSAY = text(f"""
     UPDATE balance SET witness_id = :without, confirmed_in = NULL
     WHERE {_WHERE} AND scan_id = :scan AND witness_id = :witness AND (:height IS NULL OR height IS NULL OR height >= :height)
 """)  # noqa: S608 own constant
+# what is held tells of itself; of what is orphaned, nothing says that it was never used
+_FORGET_USE = tuple(
+    text(f"""
+        UPDATE {table} SET used = CASE WHEN amount <> '0' OR unconfirmed <> '0' THEN 1 END,
+            used_by = CASE WHEN amount <> '0' OR unconfirmed <> '0' THEN source_id END
+        WHERE {_WHERE} AND used_by = :source AND (:height IS NULL OR used = 0)
+    """)  # noqa: S608 own constant
+    for table in ("balance", "earlier")
+)
 _RECOUNT = text(f"""
     UPDATE scan_audit SET
         audited = (SELECT count(*) FROM balance WHERE {_WHERE} AND scan_id = :scan AND confirmed_in = :scan)
@@ -100,5 +112,7 @@ def retract(rows: ScanRows, source: str, height: int | None, code: ReadCode, err
         transaction.executemany(statement, again)
     for witness, without in shared.items():
         transaction.execute(_UNSAY, which | {"witness": witness, "without": transaction.witness_id(without)})
+    for statement in _FORGET_USE:
+        transaction.execute(statement, which)
     transaction.execute(_RECOUNT, scan)
     return count + len(again)

@@ -12,27 +12,34 @@ from hdscan.model.errors import StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk
 from hdscan.store import addresses, answers, registry, unlisted
-from hdscan.store.ended import Counted, Ended, Read, Rows
+from hdscan.store.ended import Ended, Read, Rows
 from hdscan.store.records import COLUMNS, records
+from hdscan.store.spans import Span
 from hdscan.store.transaction import Key, Transaction
 
-COPIED = "address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in"
+COPIED = """address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in,
+    used, used_by"""
 DENSE = 50  # addresses to a reading, up to which they are looked up in one range
 
 _ASSETS = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
 _AMOUNTS = """amount = excluded.amount, unconfirmed = excluded.unconfirmed, height = excluded.height,
     observed_at = excluded.observed_at, source_id = excluded.source_id, scan_id = excluded.scan_id,
     witness_id = excluded.witness_id, confirmed_in = excluded.confirmed_in"""
+# once used, always used; an older zero says nothing any more, unless this very scan was told
+_STANDS = "balance.used = 1 OR (excluded.used IS NULL AND balance.scan_id = excluded.scan_id)"
+_USE = f"""used = CASE WHEN {_STANDS} THEN balance.used ELSE excluded.used END,
+    used_by = CASE WHEN {_STANDS} THEN balance.used_by ELSE excluded.used_by END"""
 _KEEP_EARLIER = text(f"""
     INSERT INTO earlier ({COPIED}) SELECT {COPIED} FROM balance
     WHERE address_id >= :low AND address_id < :high AND scan_id <> :scan
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}, used = excluded.used, used_by = excluded.used_by
 """)  # noqa: S608 own constant
 # a newer scan is newer whatever the clocks say; within a scan the later reading is
 _PUT_BALANCE = text(f"""
     INSERT INTO balance ({COPIED})
-    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan, :witness, :confirmed_in)
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}
+    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan, :witness, :confirmed_in,
+        :used, :used_by)
+    ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}, {_USE}
     WHERE excluded.scan_id > balance.scan_id OR excluded.observed_at >= balance.observed_at
 """)  # noqa: S608 own constant
 _EARLY = text("""
@@ -48,26 +55,6 @@ _PUT_DISPUTE = text("""
     ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, answers = excluded.answers
 """)
 DROP_BALANCE = text("DELETE FROM balance WHERE address_id = :address AND asset_id = :asset")
-_CONFIRMED = text("""
-    SELECT address_id, asset_id FROM balance
-    WHERE address_id >= :low AND address_id < :high AND scan_id = :scan AND confirmed_in = scan_id
-""")
-_UNAUDITED = text("""
-    SELECT address_id, asset_id FROM audit
-    WHERE address_id >= :low AND address_id < :high AND scan_id = :scan AND outcome = 'unaudited'
-""")
-_PUT_AUDIT = text("""
-    INSERT INTO audit (address_id, asset_id, scan_id, outcome, observed_at, error, answers)
-    VALUES (:address, :asset, :scan, :outcome, :observed_at, :error, :answers)
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, outcome = excluded.outcome,
-        observed_at = excluded.observed_at, error = excluded.error, answers = excluded.answers
-""")
-END_AUDIT = text("DELETE FROM audit WHERE address_id = :address AND asset_id = :asset")
-_COUNT_AUDITS = text("""
-    UPDATE scan_audit SET audited = audited + :audited, disputed = disputed + :disputed, unaudited = unaudited + :unaudited,
-        audit_requests = audit_requests + :requests
-    WHERE scan_id = :scan AND chain = :chain
-""")
 END_DISPUTE = text("DELETE FROM dispute WHERE address_id = :address AND asset_id = :asset")
 OPEN_GAPS = text("SELECT address_id, asset_id FROM gap WHERE address_id >= :low AND address_id < :high AND scan_id = :scan")
 END_GAP = text("DELETE FROM gap WHERE address_id = :address AND asset_id = :asset")
@@ -173,7 +160,9 @@ class ScanRows:
         if early is not None and early.amount == amount:
             witness = transaction.witness_id(transaction.witnesses[early.witness_id] | transaction.witnesses[witness])
         unconfirmed, confirmed_in = None if pending is None else str(pending), self.id if read.confirmed else None
-        return (*key, amount, unconfirmed, balance.height, balance.observed_at, source, self.id, witness, confirmed_in)
+        amounts = amount, unconfirmed, balance.height, balance.observed_at, source, self.id, witness, confirmed_in
+        used = balance.is_used
+        return *key, *amounts, used, None if used is None else source
 
     def dispute(self, rows: Rows, ends: Sequence[tuple[int, int]]) -> None:
         """Store disputes in place of balances, whose earlier amounts are kept."""
@@ -193,31 +182,6 @@ class ScanRows:
         """Store balances of readings whose chunk is not done; they count when it is."""
         self.put(reads, alone(reads))
         self.transaction.executemany(END_GAP, reads)
-
-    def counted(self, keys: Collection[Key]) -> Counted:
-        """How the scan's totals count these readings now."""
-        return Counted(*(set(self.found(each, keys)) for each in (_CONFIRMED, OWN_DISPUTES, _UNAUDITED)))
-
-    def keep_cases(self, cases: Mapping[Key, Audited], before: Counted, after: Counted, requests: int = 0) -> None:
-        """Keep the evidence of cases, and count what has become of their readings.
-
-        Of an agreement on a zero that was expected, nothing is kept but who agreed.
-        """
-        plain = {key for key, case in cases.items() if case.outcome is AuditOutcome.CONFIRMED and not _tells(case)}
-        self.transaction.executemany(END_AUDIT, plain)
-        self.transaction.executemany(_PUT_AUDIT, [self._evidence(key, cases[key]) for key in cases.keys() - plain])
-        unaudited = {key for key, case in cases.items() if case.outcome is AuditOutcome.UNAUDITED}
-        counts = {
-            "audited": len(after.answered | after.disputed) - len(before.answered | before.disputed),
-            "disputed": len(after.disputed) - len(before.disputed),
-            "unaudited": len((before.unaudited - cases.keys()) | unaudited) - len(before.unaudited),
-            "requests": requests,
-        }
-        self.transaction.execute(_COUNT_AUDITS, self.keys | counts)
-
-    def _evidence(self, key: Key, case: Audited) -> tuple[Any, ...]:
-        at = None if case.amount is None else case.amount.observed_at
-        return (*key, self.id, case.outcome.value, at, case.error, answers.encoded(case.answers))
 
     def add_totals(
         self, *, now: float, seconds: float = 0.0, requests: int = 0, read: int = 0, unread: int = 0, funded: int = 0
@@ -239,11 +203,11 @@ class ScanRows:
         for first, stop in ends:
             yield from self.transaction.execute(statement, values | {"low": first, "high": stop, "scan": self.id})
 
-    def ranges(self, first: int, stop: int, *, done: bool) -> list[tuple[int, int]]:
-        """The parts of `first` <= index < `stop` whose chunks are done (or are not), neighbours made one."""
-        found: list[tuple[int, int]] = []
+    def ranges(self, first: int, stop: int, *, done: bool | None = None) -> list[Span]:
+        """The ranges of the chunks that have some of `first` <= index < `stop`, those done or not or all, in their order."""
+        found: list[Span] = []
         for here, there, is_done in self.transaction.execute(_RANGES, self.keys | {"first": first, "stop": stop}):
-            if bool(is_done) is done:
+            if done in (None, bool(is_done)):
                 since = found.pop()[0] if found and found[-1][1] == here else here
                 found.append((since, there))
         return found
@@ -266,11 +230,6 @@ class ScanRows:
         funded = sum(self.funded(low + first, low + stop) for first, stop in done)
         (record,) = records(self.transaction, _RECORD, self.keys)
         return msgspec.structs.replace(record, read=ended - unread - disputed, unread=unread, funded=funded)
-
-
-def _tells(case: Audited) -> bool:
-    """Whether it is more than an agreement on a zero that was expected."""
-    return case.known is not None or any(answer.amount or answer.unconfirmed for answer in case.answers)
 
 
 def alone(keys: Iterable[Key]) -> list[tuple[int, int]]:

@@ -1,31 +1,25 @@
 """The scan log: a scan's plan in chunks, the commits of what it has read, its totals, and what stayed unread."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import TextClause, text
 
-from hdscan.model.audit import Audited, Standing
+from hdscan.model.audit import Standing
 from hdscan.model.chain import Address
 from hdscan.model.errors import InputError
 from hdscan.model.events import TokenError
-from hdscan.model.reading import BalanceResult, Reading
+from hdscan.model.reading import Reading
 from hdscan.model.scan import ChainPlan, ChainScan, Chunk, ScanRecord, Status
 from hdscan.model.times import rfc3339
-from hdscan.store import attempts
-from hdscan.store.database import Tables
+from hdscan.store import plans
+from hdscan.store.commits import Commits
 from hdscan.store.dialect import Finding
-from hdscan.store.ended import Counted, Ended
 from hdscan.store.pages import LIMIT
-from hdscan.store.plans import write_plan
 from hdscan.store.records import COLUMNS, records
 from hdscan.store.scan_rows import (
     DISPUTES,
-    END_GAP,
-    OPEN_GAPS,
-    OWN_DISPUTES,
     ScanRows,
-    alone,
 )
 
 _NEVER = 2**31  # more than any scan's id
@@ -37,6 +31,11 @@ _RECORDS = text("SELECT id, began_at FROM scan WHERE id < :before ORDER BY id DE
 _STATUS = text(f"""
     UPDATE scan_chain SET status = :status, error = :error, updated_at = :now
     WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
+""")  # noqa: S608 own constant
+_ENDED = text("UPDATE branch SET open_end = NULL WHERE wallet_id = :wallet AND chain = :chain")
+_OPEN = text("UPDATE branch SET open_end = :what WHERE id = :branch")
+_OPEN_ENDS = text(f"""
+    UPDATE scan_chain SET open_ends = :count WHERE scan_id = :scan AND chain = :chain RETURNING {COLUMNS}
 """)  # noqa: S608 own constant
 _PENDING = text("""
     SELECT seq, first, stop FROM chunk
@@ -69,37 +68,19 @@ _TOKEN_ERRORS = text("""
     ) n JOIN gap g ON g.address_id = n.last AND g.asset_id = n.asset_id JOIN asset t ON t.id = n.asset_id
     WHERE t.contract <> '' ORDER BY t.id
 """)
-# the commit guard: the first to mark the chunk commits it
-_DONE = text("""
-    UPDATE chunk SET done_at = :now, worker = :worker
-    WHERE scan_id = :scan AND chain = :chain AND seq = :seq AND first = :first AND stop = :stop AND done_at IS NULL
-""")
-_END_GAPS = text("DELETE FROM gap WHERE address_id >= :low AND address_id < :high AND asset_id IN :assets").bindparams(
-    bindparam("assets", expanding=True)
-)
-_PUT_GAP = text("""
-    INSERT INTO gap (address_id, asset_id, scan_id, code, error, attempts, providers)
-    VALUES (:address, :asset, :scan, :code, :error, :attempts, :providers)
-    ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, code = excluded.code,
-        error = excluded.error, attempts = excluded.attempts, providers = excluded.providers
-""")
-_TRIED_AGAIN = text("""
-    UPDATE gap SET code = :code, error = :error, attempts = attempts + :attempts, providers = :providers
-    WHERE address_id = :address AND asset_id = :asset
-""")
 
 
-class Scans(Tables):
+class Scans(Commits):
     """The tables of scans, chunks and gaps, and the balances that a scan's commits write. Times are unix seconds."""
 
     # -- the log
 
-    def begin(self, plans: Sequence[ChainPlan], now: float) -> int:
+    def begin(self, chains: Sequence[ChainPlan], now: float) -> int:
         """Begin a scan of these chains, with all their chunks; its id. It drops chunks and attempts of their earlier scans."""
         with self._write() as transaction:
             scan_id: int = transaction.execute(_BEGIN, {"now": now}).scalar_one()
-            for plan in plans:
-                write_plan(transaction, scan_id, plan, now)
+            for plan in chains:
+                plans.write_plan(transaction, scan_id, plan, now)
             return scan_id
 
     def latest(self, chain: str) -> ChainScan | None:
@@ -133,6 +114,24 @@ class Scans(Tables):
         with self._write() as transaction:
             keys = ScanRows(transaction, scan_id, chain).keys
             return records(transaction, _STATUS, keys | {"status": status.value, "error": error, "now": now})[0]
+
+    def set_open_ends(self, scan_id: int, chain: str, ends: Mapping[int, str]) -> ChainScan:
+        """Say of which branches a scan could not find the end: by id what can be done about it, or ""; the new record.
+
+        The end of every other branch that it covers is known.
+        """
+        with self._write() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            for wallet in plans.covered(transaction, scan_id, rows.chain):
+                transaction.execute(_ENDED, {"wallet": wallet, "chain": rows.chain.number})
+            transaction.executemany(_OPEN, [(what, branch) for branch, what in ends.items()])
+            return records(transaction, _OPEN_ENDS, rows.keys | {"count": len(ends)})[0]
+
+    def covers(self, scan_id: int, chain: str, wallets: Collection[str]) -> bool:
+        """Whether a chain's scan covers just these wallets; InputError for one that there is not."""
+        with self._read() as transaction:
+            key = transaction.chain(chain)
+            return plans.covered(transaction, scan_id, key) == plans.asked(transaction, key, wallets)
 
     def check(self) -> list[Finding]:
         """The last scans whose totals differ from their rows."""
@@ -196,100 +195,3 @@ class Scans(Tables):
                 TokenError(chain, symbol, error, code, count, msgspec.json.decode(providers, type=dict[str, str]))
                 for symbol, error, code, count, providers in rows
             ]
-
-    # -- what was read
-
-    def commit_chunk(
-        self,
-        scan_id: int,
-        chain: str,
-        chunk: Chunk,
-        results: Sequence[BalanceResult],
-        found: Sequence[Audited] = (),
-        *,
-        worker: str,
-        now: float,
-        seconds: float,
-        requests: int,
-    ) -> ChainScan | None:
-        """Write a chunk whole: its balances, its unread readings, its mark and the totals, which are returned.
-
-        `found` are the readings about which more than one operator was asked; `seconds` and `requests` those since the last
-        commit. None, and nothing written, where the chunk was done already; StoreError, and nothing written, unless both are
-        the chunk's addresses times the scan's assets, each once.
-        A failed reading never touches a known balance.
-        """
-        with self._write() as transaction:
-            rows = ScanRows(transaction, scan_id, chain)
-            mark = {"seq": chunk.seq, "first": chunk.first, "stop": chunk.stop, "now": now, "worker": worker}
-            if transaction.execute(_DONE, rows.keys | mark).rowcount == 0:
-                return None
-            ended = rows.ended(results, found)
-            rows.check_whole(chunk, [*results, *found])
-            low, high = rows.chain.low + chunk.first, rows.chain.low + chunk.stop
-            rows.put(ended.reads, [(low, high)])
-            rows.dispute(ended.disputes, [(low, high)])
-            transaction.execute(_END_GAPS, {"low": low, "high": high, "assets": list(rows.assets)})
-            transaction.executemany(_PUT_GAP, ended.unread.values())
-            attempts.keep(rows, ended.failed)
-            rows.keep_cases(ended.cases, Counted(), rows.counted(ended.cases))
-            more = {"read": len(ended.reads), "unread": len(ended.unread), "funded": rows.funded(low, high)}
-            return rows.add_totals(now=now, seconds=seconds, requests=requests, **more)
-
-    def commit_final(
-        self,
-        scan_id: int,
-        chain: str,
-        results: Sequence[BalanceResult],
-        found: Sequence[Audited] = (),
-        *,
-        now: float,
-        seconds: float,
-        requests: int,
-    ) -> ChainScan:
-        """Write what came of readings without an amount: an amount, a dispute, or more attempts and the reason; the totals.
-
-        Of any other reading nothing is written, so a repeated commit changes nothing but time and requests.
-        """
-        with self._write() as transaction:
-            rows = ScanRows(transaction, scan_id, chain)
-            read, unread, funded = _settle(rows, rows.ended(results, found))
-            return rows.add_totals(now=now, seconds=seconds, requests=requests, read=read, unread=unread, funded=funded)
-
-    def commit_partial(
-        self, scan_id: int, chain: str, results: Sequence[BalanceResult], found: Sequence[Audited] = (), *, now: float
-    ) -> None:
-        """Keep the balances that are there of chunks that did not end; the chunks stay to be done and count nothing.
-
-        Readings that the scan counts as unread or disputed are settled as `commit_final` does; errors are ignored.
-        """
-        with self._write() as transaction:
-            rows = ScanRows(transaction, scan_id, chain)
-            ended = rows.ended(
-                [result for result in results if result.error is None], [case for case in found if case.amount is not None]
-            )
-            reads = ended.reads
-            if not reads:
-                return
-            low = rows.chain.low
-            undone = rows.ranges(min(reads)[0] - low, max(reads)[0] - low + 1, done=False)
-            read, unread, funded = _settle(rows, ended)
-            rows.put_early({key: each for key, each in reads.items() if any(a <= key[0] - low < b for a, b in undone)})
-            rows.add_totals(now=now, read=read, unread=unread, funded=funded)
-
-
-def _settle(rows: ScanRows, ended: Ended) -> tuple[int, int, int]:
-    """Settle what the scan counts as unread or disputed; how many more are read, unread and funded."""
-    keys = ended.reads.keys() | ended.unread.keys() | ended.disputes.keys()
-    gaps = rows.found(OPEN_GAPS, keys).keys()
-    waiting = gaps | rows.found(OWN_DISPUTES, keys).keys()
-    before = rows.counted(waiting)
-    late = {key: read for key, read in ended.reads.items() if key in waiting}
-    disputes = {key: row for key, row in ended.disputes.items() if key in waiting}
-    funded = rows.end_gaps(late)
-    rows.dispute(disputes, alone(disputes))
-    rows.transaction.executemany(END_GAP, disputes)
-    rows.transaction.executemany(_TRIED_AGAIN, [(*row[3:], *key) for key, row in ended.unread.items() if key in gaps])
-    attempts.keep(rows, {key: each for key, each in ended.failed.items() if key in waiting})
-    rows.keep_cases({key: case for key, case in ended.cases.items() if key in waiting}, before, rows.counted(waiting))
-    return len(late), -len(gaps & (late.keys() | disputes.keys())), funded

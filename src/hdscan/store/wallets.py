@@ -9,7 +9,7 @@ from hdscan.model.errors import InputError
 from hdscan.model.wallet import Branch, Found, Label, Role, WalletRow
 from hdscan.store import adding, addresses, members, wallet_rows
 from hdscan.store.adding import LABEL, Added, valid_name
-from hdscan.store.database import Tables
+from hdscan.store.blocks import Blocks
 from hdscan.store.spans import Span
 
 _RENAME = text("UPDATE wallet SET name = :name WHERE id = :wallet")
@@ -33,7 +33,7 @@ _NAMES = text("""
 """)
 
 
-class Wallets(Tables):
+class Wallets(Blocks):
     """The tables of wallets, their branches and members, and of labels."""
 
     def add(
