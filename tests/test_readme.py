@@ -172,7 +172,7 @@ def without_blank_lines(text: str) -> str:
 def test_the_snippet_is_that_of_the_api_and_scans(simulated: Simulated, tmp_path: Path) -> None:
     (snippet,) = blocks(PAGES["README.md"], "python")
     assert without_blank_lines(snippet) in without_blank_lines(str(wallet.__doc__))
-    (tmp_path / "snippet.py").write_text(snippet.replace("bc1q...", next(simulated.world["btc"].addresses())))
+    (tmp_path / "snippet.py").write_text(snippet.replace("xpub...", XPUB))
     environ = prepare(tmp_path, simulated, "btc")
     done = subprocess.run([sys.executable, "snippet.py"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
     assert "ScanComplete(chain='btc', scan_id=1, status=<Status.COMPLETED" in done.stdout
