@@ -21,7 +21,7 @@ def run(*, tiny: bool) -> None:
         home = Path(temporary)
         (home / "list.txt").write_text(ADDRESS)
         hdscan = (sys.executable, "-m", "hdscan")
-        _seconds(home, *hdscan, "import", "--chain", "btc", "list.txt")
+        _seconds(home, *hdscan, "add", "--chain", "btc", "list.txt")
         typer = min(_seconds(home, sys.executable, "-c", "import typer") for _ in range(runs))
         for command, bound in BOUNDS.items():
             took = min(_seconds(home, *hdscan, command) for _ in range(runs))

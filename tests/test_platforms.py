@@ -63,7 +63,7 @@ def test_addresses_are_derived_and_stored(tmp_path: Path) -> None:
     words = " ".join(["abandon"] * 11 + ["about"])
     (tmp_path / "seed").write_text(words, encoding="utf-8")
     (tmp_path / "seed").chmod(0o600)
-    derived = hdscan(tmp_path, "derive", "--chain", "bsc", "--seed-file", "seed", "--count", "2")
+    derived = hdscan(tmp_path, "add", "--chain", "bsc", "--path", "bip44", "--seed-file", "seed")
     assert (derived.returncode, derived.stderr) == (0, "")
     rows = [json.loads(line) for line in hdscan(tmp_path, "balances", "--jsonl").stdout.splitlines()]
     assert rows[0]["address"] == "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"

@@ -18,12 +18,12 @@ import pytest
 import typer
 
 import hdscan
-from hdscan.app import Imported, wallet
+from hdscan.app import wallet
 from hdscan.app.demo import DemoReport
 from hdscan.app.doctor import Checkup
 from hdscan.app.tokens import Token
 from hdscan.cli import app, lazy
-from hdscan.cli.deriving import Derived
+from hdscan.cli.addresses import Derived
 from hdscan.cli.reports import StatusRow
 from hdscan.model import events
 from hdscan.model.chain import Asset
@@ -32,6 +32,7 @@ from hdscan.model.errors import ReadCode
 from hdscan.model.explain import Explained
 from hdscan.model.forecast import ChainEntry, Forecast
 from hdscan.model.scan import BalanceRow, Gap, ProviderState, ProviderStatus, ScanResult, UnlistedRow
+from hdscan.model.wallet import AddedWallet, WalletRow
 from hdscan.pool.port import Provider
 from hdscan.settings import load
 from hdscan.settings.load import Places
@@ -65,6 +66,14 @@ MNEMONIC = " ".join(["abandon"] * 11 + ["about"])  # BIP-39's vector
 XPUB = (  # BIP-86's vector: its account
     "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"
 )
+SAVINGS = msgspec.json.encode(  # as Coldcard exports it
+    {
+        "chain": "BTC",
+        "xfp": "73C5DA0A",
+        "account": 0,
+        "bip86": {"name": "p2tr", "xfp": "73C5DA0A", "deriv": "m/86'/0'/0'", "xpub": XPUB},
+    }
+).decode()
 ENDS = {"scan": {0, 3}, "demo": {0, 1, 3}}  # whether the demo is flawless is for its own tests; here it has to run
 STOPPED = 130
 DOCUMENTED_PORT = "8480"  # which somebody else may have
@@ -121,6 +130,7 @@ def prepare(home: Path, simulated: Simulated, chain: str) -> dict[str, str]:
     (home / "addresses.txt").write_text("\n".join(addresses))
     (home / "export.csv").write_text("\n".join(f"{n},{text}" for n, text in enumerate(["address", *addresses])))
     (home / "xpub.txt").write_text(XPUB)
+    (home / "savings.json").write_text(SAVINGS)
     (home / "seed.txt").write_text(MNEMONIC)
     (home / "seed.txt").chmod(0o600)
     (home / "simulated.toml").write_text(simulated.toml() + LINEA_ROWS)
@@ -213,7 +223,7 @@ def test_every_row_works(simulated: Simulated, tmp_path: Path, monkeypatch: pyte
 async def scanned(db: str, config: Path, chain: str, address: str) -> None:
     """Scan one address with a configuration; all of it that its host knows has to be read."""
     async with hdscan.open(db, config) as opened:
-        assert (await opened.import_addresses(chain, [address])).added == 1
+        assert [each.added for each in await opened.add(address, chains=[chain])] == [1]
         async for _ in opened.scan():
             pass
         known = {asset.symbol for played in CHAINS for asset in played.assets if asset.chain == chain}
@@ -283,8 +293,9 @@ def test_every_option_is_documented_and_no_other(name: str) -> None:
 
 
 SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {
-    "import": (Imported,),
-    "derive": (Derived,),
+    "add": (AddedWallet,),
+    "wallets": (WalletRow,),
+    "addresses": (Derived,),
     "plan": (Forecast,),
     "chains": (ChainEntry,),
     "scan": (ScanResult,),

@@ -124,9 +124,9 @@ def test_no_key_and_no_mnemonic_comes_out_anywhere(tmp_path: Path) -> None:
         (tmp_path / "hdscan.toml").write_text(configured(port))
         (tmp_path / "key").write_text(IN_FILE)
         debug = ("--log-level", "debug")
-        run(*debug, "derive", "--chain", "btc", "--xpub", "-", "--count", "3", stdin=ZPUB)
+        run(*debug, "add", "--chain", "btc", "-", "--count", "3", stdin=ZPUB)
         for chain in ("bsc", "sol"):
-            run(*debug, "derive", "--chain", chain, "--seed-stdin", "--count", "2", stdin=f"{MNEMONIC}\n{PASSPHRASE}\n")
+            run(*debug, "add", "--chain", chain, "--seed-stdin", "--count", "2", stdin=f"{MNEMONIC}\n{PASSPHRASE}\n")
         run(*debug, "scan")
         run("--log-json", *debug, "scan", "--jsonl", "--restart")
         for call in ("balances --jsonl", "gaps", "gaps --json", "status --json", "config show", "config show --json"):

@@ -62,7 +62,7 @@ def _scan(folder: Path, chain: str, protocol: str, url: str, assets: Sequence[st
         f'chain = "{chain}"\nprotocol = "{protocol}"\nurl = "{url}"\nrate = {FASTEST}\ntrusted = true\n'
     )
     (folder / "wallet.db").unlink(missing_ok=True)
-    _hdscan(folder, "import", "--chain", chain, "addresses")
+    _hdscan(folder, "add", "--chain", chain, "addresses")
     cpu, _ = _hdscan(folder, "scan", "--json", *(word for asset in assets for word in ("--asset", asset)))
     rows = [json.loads(line) for line in _hdscan(folder, "balances", "--jsonl")[1].splitlines()]
     return cpu, [str(sum(int(each["amount"]) for each in rows if each["asset"] == asset)) for asset in assets]
@@ -112,8 +112,8 @@ def _derive(count: int, runs: int) -> None:
         def least(*command: str) -> tuple[float, str]:
             return min(_ran(command, folder) for _ in range(runs))
 
-        given = ("derive", "--chain", "btc", "--xpub", XPUB, "--count", str(count))
-        ours, printed = least(*HDSCAN, *given, "--print")
+        given = (XPUB, "--chain", "btc", "--script", "p2wpkh", "--count", str(count // 2))
+        ours, printed = least(*HDSCAN, "addresses", "--derive", *given)
         addresses = [line.split()[0] for line in printed.splitlines()]
         for peer, (program, key) in DERIVERS.items():
             theirs, said = least(PYTHON, str(PROGRAMS / program), key, str(count))

@@ -141,6 +141,46 @@ class Running:
                 pipe.close()
 
 
+class Terminal:
+    """hdscan with a terminal of `columns` for all three streams, as a person has it."""
+
+    def __init__(self, hdscan: Hdscan, *arguments: str, columns: int = 80) -> None:
+        self._master, slave = os.openpty()
+        environ = hdscan.environ | {"TERM": "xterm-256color", "NO_COLOR": "1", "COLUMNS": str(columns)}
+        command = [sys.executable, "-m", "hdscan", *arguments]
+        self._process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, cwd=hdscan.home, env=environ, start_new_session=True
+        )
+        os.close(slave)
+        self._watchdog = threading.Timer(DEADLINE, self._process.kill)
+        self._watchdog.start()
+
+    def answer(self, after: str, line: str) -> None:
+        """Type a line once something was asked."""
+        said = ""
+        while after not in said:
+            block = self._read()
+            assert block, said
+            said += block
+        os.write(self._master, f"{line}\n".encode())
+
+    def end(self) -> Ended:
+        """Wait for the end; `out` is the rest of what the terminal shows."""
+        said = ""
+        while block := self._read():
+            said += block
+        os.close(self._master)
+        code = self._process.wait()
+        self._watchdog.cancel()
+        return Ended(code, said.replace("\r\n", "\n"), "")
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._master, 65536).decode()
+        except OSError:  # Linux says so at the end of a terminal
+            return ""
+
+
 class Simulated:
     """The simulator's process, without an event loop here."""
 
@@ -192,12 +232,12 @@ class Simulated:
         return QUICK + "\n".join(rows)
 
 
-def simulation(hdscan: Hdscan, *hosts: HostSpec, addresses: int = 30, **members: Any) -> Simulated:
-    """Begin a simulation, write its hosts into a home's hdscan.toml, and import its addresses there; it is to be closed."""
+def simulation(hdscan: Hdscan, *hosts: HostSpec, addresses: int = 30, add: bool = True, **members: Any) -> Simulated:
+    """Begin a simulation, write its hosts into a home's hdscan.toml, and add its addresses there; it is to be closed."""
     simulated = Simulated(Config(addresses=addresses, hosts=hosts, **members))
     (hdscan.home / "hdscan.toml").write_text(simulated.toml())
-    for chain in {host.chain for host in hosts}:
-        hdscan.ok("import", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
+    for chain in {host.chain for host in hosts} if add else ():
+        hdscan.ok("add", "--chain", chain, "-", stdin="\n".join(simulated.world[chain].addresses()))
     return simulated
 
 

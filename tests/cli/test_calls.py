@@ -11,8 +11,14 @@ import pytest
 from tests.cli.conftest import Hdscan
 
 COMMANDS = [
-    "import",
-    "derive",
+    "add",
+    "wallets",
+    "wallets show",
+    "addresses",
+    "label",
+    "rename",
+    "remove",
+    "export",
     "plan",
     "scan",
     "chains",
@@ -55,12 +61,18 @@ def test_version_is_named(hdscan: Hdscan) -> None:
         ("scan --watch 0", 2, "--watch"),
         ("scan --watch 10 --json", 2, "--jsonl"),
         ("balances --json --csv", 2, "choose one"),
-        ("import --chain btc", 2, "missing argument"),
-        ("import --chain xmr -", 2, "chain 'xmr' is not configured; the chains are btc, bsc, eth"),
-        ("import --chain btc nowhere.txt", 2, "'nowhere.txt' cannot be read: No such file"),
-        ("derive --chain btc", 2, "give one of --xpub"),
-        ("derive --chain btc --xpub x --seed-stdin", 2, "give one of --xpub"),
-        ("derive --chain btc --xpub x --count 0", 2, "--count"),
+        ("add --chain btc", 2, "give one or more sources"),
+        ("add x --seed-stdin", 2, "give one or more sources"),
+        ("add --chain xmr -", 2, "there is no chain xmr; there are btc, bsc, eth"),
+        ("add nowhere.txt", 2, "'nowhere.txt' cannot be read: there is no such file"),
+        ("add nonsense", 2, "hdscan: "),
+        ("add --count 0 x", 2, "from 1 to"),
+        ("addresses --derive x --seed-stdin", 2, "give one of"),
+        ("wallets show", 2, "missing argument"),
+        ("remove", 2, "missing argument"),
+        ("export savings", 2, "choose one of --descriptor and --labels"),
+        ("import --chain btc list.txt", 2, "there is no 'hdscan import' any more: hdscan add FILE"),
+        ("wallets", 1, "there is no database"),
         ("--log-level loud status", 2, "--log-level"),
         ("--config nowhere.toml status", 4, "nowhere.toml"),
         ("--db mysql://x status", 4, "db has to be"),
@@ -132,7 +144,7 @@ def test_colours_go_to_a_terminal_unless_no_color_is_set(hdscan: Hdscan, no_colo
 
 def test_a_reader_that_goes_away_ends_it_without_a_word(hdscan: Hdscan) -> None:
     key = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
-    command = [sys.executable, "-m", "hdscan", "derive", "--chain", "btc", "--xpub", key, "--count", "200000", "--print"]
+    command = [sys.executable, "-m", "hdscan", "addresses", "--derive", key, "--count", "100000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=hdscan.environ, cwd=hdscan.home)
     assert process.stdout is not None
     assert process.stderr is not None

@@ -29,7 +29,7 @@ def wallet(hdscan: Hdscan) -> Hdscan:
     """1,000 addresses and nobody to ask yet."""
     addresses = World(seed=5, addresses={"btc": 1000})["btc"].addresses()
     (hdscan.home / "list.txt").write_text("\n".join(addresses))
-    hdscan.ok("import", "--chain", "btc", "list.txt")
+    hdscan.ok("add", "--chain", "btc", "list.txt")
     return hdscan
 
 
@@ -89,13 +89,13 @@ def test_nothing_is_asked_or_begun(wallet: Hdscan) -> None:
 def test_a_plan_without_addresses_says_what_to_do(hdscan: Hdscan) -> None:
     done = hdscan("plan")
     assert done.code == 1
-    assert "hdscan import" in done.err
+    assert "hdscan add" in done.err
 
 
 def test_servers_that_are_alike_are_counted_and_those_that_stand_by_too(hdscan: Hdscan) -> None:
     addresses = World(seed=5, addresses={"btc": 300})["btc"].addresses()
     (hdscan.home / "list.txt").write_text("\n".join(addresses))
-    hdscan.ok("import", "--chain", "btc", "list.txt")
+    hdscan.ok("add", "--chain", "btc", "list.txt")
     (chain,) = hdscan.json("plan", "--json")["chains"]
     idle = [each["name"] for each in chain["providers"] if not each["calls"]]
     text = hdscan.ok("plan")

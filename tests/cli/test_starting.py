@@ -25,7 +25,7 @@ def loaded(hdscan: Hdscan, call: str) -> set[str]:
 def used(hdscan: Hdscan) -> Hdscan:
     """A home whose database has an address."""
     (hdscan.home / "list.txt").write_text(BTC_ADDRESS)
-    hdscan.ok("import", "--chain", "btc", "list.txt")
+    hdscan.ok("add", "--chain", "btc", "list.txt")
     return hdscan
 
 
@@ -39,7 +39,6 @@ def used(hdscan: Hdscan) -> Hdscan:
         "gaps",
         "providers",
         f"explain {BTC_ADDRESS}",
-        "import --chain btc list.txt",
         "tokens",
         "tokens --csv",
         "config show",
@@ -48,6 +47,11 @@ def used(hdscan: Hdscan) -> Hdscan:
 )
 def test_a_command_that_asks_nobody_loads_no_client_server_migration_or_simulator(used: Hdscan, call: str) -> None:
     assert HEAVY & loaded(used, call) == set()
+
+
+def test_a_list_is_added_without_client_server_migration_or_simulator(used: Hdscan) -> None:
+    (used.home / "more.txt").write_text("1BoatSLRHtKNngkdXEeobR76b53LETtpyT")
+    assert HEAVY & loaded(used, "add --chain btc more.txt") <= {"solders"}  # the addresses of Solana are among those it knows
 
 
 @pytest.mark.parametrize("call", ["balances --chain btc --asset BTC", "plan --chain btc --asset BTC"])

@@ -244,7 +244,7 @@ def test_held_tokens_are_the_sum_over_all_accounts(hdscan: Hdscan, simulate: Sim
 
 def test_a_plan_counts_two_calls_an_address_whatever_the_number_of_tokens(hdscan: Hdscan) -> None:
     addresses = "\n".join(str(Pubkey(number.to_bytes(32, "big"))) for number in range(1, 1001))
-    hdscan.ok("import", "--chain", "sol", "-", stdin=addresses)
+    hdscan.ok("add", "--chain", "sol", "-", stdin=addresses)
     (hdscan.home / "hdscan.toml").write_text('[scan]\ntokens = "held"\n')
     (chain,) = hdscan.json("plan", "--chain", "sol", "--json")["chains"]
     assert 450 < chain["seconds"] < 550, "2,000 calls at the public host's 4 a second"

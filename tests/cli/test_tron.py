@@ -23,10 +23,10 @@ def test_what_a_wallet_holds_is_read_at_derived_and_imported_addresses(
     hdscan: Hdscan, simulate: Callable[..., Simulated]
 ) -> None:
     simulate(NODE, chains=(TRON,), explicit={"tron": HELD})
-    added = hdscan.ok("derive", "--chain", "tron", "--seed-stdin", "--count", "3", stdin=MNEMONIC)
-    assert added == "tron: 2 addresses added, 1 known already\n"
+    added = hdscan.ok("add", "--chain", "tron", "--path", "bip44", "--seed-stdin", "--count", "3", stdin=MNEMONIC)
+    assert "2 addresses added on tron, 1 known already\n" in added
     file = "41e91a7411e56ce79e83570570f49b9fc35b7727c5\n" + IMPORTED
-    assert hdscan.ok("import", "--chain", "tron", "-", stdin=file) == "tron: 0 addresses added, 2 known already\n"
+    assert "0 addresses added on tron, 2 known already\n" in hdscan.ok("add", "--chain", "tron", "-", stdin=file)
     hdscan.ok("scan", "--asset", "trx", "--asset", "usdt", "--asset", "usdd")
     rows = hdscan.lines("balances", "--jsonl")
     read = {(row["address"], row["asset"]): row["amount"] for row in rows}
@@ -38,7 +38,7 @@ def test_what_a_wallet_holds_is_read_at_derived_and_imported_addresses(
 
 
 def test_an_address_of_another_chain_is_refused_without_being_repeated(hdscan: Hdscan) -> None:
-    done = hdscan("import", "--chain", "tron", "-", stdin="0xa614f803b6fd780986a42c78ec9c7f77e6ded13c")
+    done = hdscan("add", "--chain", "tron", "-", stdin="0xa614f803b6fd780986a42c78ec9c7f77e6ded13c")
     assert done.code == 2
     assert "looks like an EVM address where a Tron address is expected" in done.err
     assert "a614f803" not in done.err

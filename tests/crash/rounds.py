@@ -93,7 +93,7 @@ class Arena:
         (self.home / "hdscan.toml").write_text(self.simulated.toml())
         for name, chain in self.world.chains.items():
             addresses = "\n".join(chain.addresses())
-            hdscan.ok("--db", self.environ["HDSCAN_DB"], "import", "--chain", name, "-", stdin=addresses)
+            hdscan.ok("--db", self.environ["HDSCAN_DB"], "add", "--chain", name, "-", stdin=addresses)
         self.template = home / "template"
         shutil.copytree(self.home, self.template)
         self.simulated.set_faults(self.poison)

@@ -53,7 +53,7 @@ def scan(hdscan: Sequence[str], home: Path, environ: Mapping[str, str] | None = 
         ).stdout
 
     try:
-        run("import", "--chain", "btc", "-", stdin="\n".join(HELD))
+        run("add", "--chain", "btc", "-", stdin="\n".join(HELD))
         run("scan", "--json")
     finally:
         server.shutdown()

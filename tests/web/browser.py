@@ -83,7 +83,7 @@ class Site:
             for name in {host.chain for host in hosts}:
                 listed = "\n".join(self.simulated.world[name].addresses())
                 # in a process of its own: the browser's driver has this thread's event loop
-                assert self.hdscan.process("import", "--chain", name, "-", stdin=listed).code == 0
+                assert self.hdscan.process("add", "--chain", name, "-", stdin=listed).code == 0
         self.port = 0
         self.server: Running | None = None
         self.serve()

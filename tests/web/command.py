@@ -52,7 +52,7 @@ class Command:
     async def add_addresses(self) -> None:
         for name, chain in self.city.world.chains.items():
             (self.home / name).write_text("\n".join(chain.addresses()), encoding="utf-8")
-            await self.run("import", "--chain", name, name)
+            await self.run("add", "--chain", name, name)
         shutil.copy(self.home / "wallet.db", self.home / "imported.db")
 
 

@@ -1,8 +1,20 @@
 """The one place where the parts are put together. `Wallet` is what programs, web and command line work with."""
 
 from hdscan.app.wallet import Imported, Wallet, configure, open_wallet
-from hdscan.keys.secret import masked
+from hdscan.keys.secret import masked, private
 from hdscan.model.scan import ScanRequest
 from hdscan.settings import Settings, show, shown, template
 
-__all__ = ["Imported", "ScanRequest", "Settings", "Wallet", "configure", "masked", "open_wallet", "show", "shown", "template"]
+__all__ = [
+    "Imported",
+    "ScanRequest",
+    "Settings",
+    "Wallet",
+    "configure",
+    "masked",
+    "open_wallet",
+    "private",
+    "show",
+    "shown",
+    "template",
+]

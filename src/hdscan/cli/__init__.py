@@ -17,7 +17,7 @@ from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 
 EPILOG = """Examples:
 
-  hdscan import --chain btc addresses.txt
+  hdscan add savings.json
   hdscan scan
   hdscan balances
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from hdscan.model.errors import InputError
+
 
 class Row(NamedTuple):
     """A command's module below `hdscan.cli`, which has a Typer `app`, and the first line of its help."""
@@ -18,15 +20,20 @@ class Row(NamedTuple):
 
 
 COMMANDS = {
-    "import": Row("importing", "Add addresses from a file: one a line, or CSV with an 'address' column."),
-    "derive": Row("deriving", "Add addresses derived from an extended public key or a mnemonic."),
+    "add": Row("adding", "Add a wallet: an export file, an extended public key, a descriptor, addresses, or a mnemonic."),
+    "wallets": Row("wallets", "List the wallets and what they hold, or show one."),
     "plan": Row("planning", "Show what the next scan will ask of whom, and how long it takes; nothing is asked."),
     "scan": Row("scan", "Read the balance of every address; resumes a scan that did not end."),
     "status": Row("reports", "Show how far the last scan of every chain is."),
     "balances": Row("reports", "Show what is held: totals per asset, then the addresses that hold something."),
     "gaps": Row("reports", "List what the last scan could not read, with every provider's reason."),
     "explain": Row("explain", "Show what is known of an address, and why each provider was or was not asked."),
-    "providers": Row("reports", "Show every provider as last seen: state, breaker, rate, pause, counts, last error."),
+    "addresses": Row("addresses", "List the addresses of a source, and store nothing."),
+    "label": Row("naming", "Label an address."),
+    "rename": Row("naming", "Rename a wallet."),
+    "remove": Row("naming", "Remove a wallet; addresses that another one has stay."),
+    "export": Row("exporting", "Print a wallet's descriptors, or its labels."),
+    "providers": Row("providers", "Show every provider as last seen: state, breaker, rate, pause, counts, last error."),
     "tokens": Row("tokens", "List the tokens that are read, add one, or take one out."),
     "chains": Row("planning", "List the chains with their hosts, keys that help, and what 1,000 addresses take."),
     "serve": Row("serve", "Serve the dashboard and the HTTP API."),
@@ -35,6 +42,11 @@ COMMANDS = {
     "config": Row("config", "Show the configuration, or write a file to begin with."),
 }
 
+
+GONE = {  # commands that were, and what does their work
+    "import": "hdscan add FILE",
+    "derive": "hdscan add KEY; hdscan addresses --derive KEY prints addresses and stores nothing",
+}
 
 AS_IS: dict[Any, Callable[[Any], Any]] = {str: str, list[str]: list}  # what stays text needs no converter
 
@@ -55,6 +67,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is called, imported; only now is the collector on, and what was imported is spared from it."""
+        if args and (instead := GONE.get(args[0])):
+            raise InputError(f"there is no 'hdscan {args[0]}' any more: {instead}")
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             command = load(name)

@@ -1,6 +1,5 @@
-"""The read-only commands status, balances, gaps and providers; they also work during a scan."""
+"""The read-only commands status, balances and gaps; they also work during a scan."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Annotated
@@ -14,10 +13,10 @@ from hdscan.app import Wallet
 from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
 from hdscan.cli.table import confirmed_words, show, table, totals_table
-from hdscan.cli.text import STYLES, audit_words, claim_words, clean, coins, duration, moment, state_words
+from hdscan.cli.text import audit_words, claim_words, clean, coins, duration, moment
 from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.recast import recast
-from hdscan.model.scan import BalanceRow, BalanceState, Gap, ProviderState, ProviderStatus, Status, UnlistedRow
+from hdscan.model.scan import BalanceRow, BalanceState, Gap, Status, UnlistedRow
 from hdscan.model.tally import Tally
 
 app = typer.Typer(add_completion=False)
@@ -28,7 +27,6 @@ STATUS_COLUMNS = (
     *("chain", "scan_id", "status", "addresses", "readings", "read", "unread", "funded", "seconds", "requests"),
     *("error", "audited", "disputed", "unaudited", "audit_requests"),
 )
-CALLS = ("calls", "ok", "failed", "throttled", "amounts")
 
 STATUS_EPILOG = """Examples:
 
@@ -52,11 +50,6 @@ GAPS_EPILOG = """Examples:
 
 Try them again with: hdscan scan --retry"""
 
-PROVIDERS_EPILOG = """Examples:
-
-  hdscan providers
-  hdscan providers --jsonl | jq 'select(.state != "ready")'"""
-
 
 class StatusRow(Tally, frozen=True):
     """A chain's scan: a line of `status --jsonl` and `--csv`."""
@@ -73,14 +66,19 @@ def _reader(context: typer.Context) -> Wallet:
 
 
 @app.command("status", epilog=STATUS_EPILOG)
-def status(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
+def status(
+    context: typer.Context,
+    *,
+    as_json: AsJson = False,
+    as_jsonl: AsJsonl = False,
+    as_csv: AsCsv = False,
+) -> None:
     """Show how far the last scan of every chain is."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with _reader(context) as wallet:
-        records = wallet.chains()
-        rows = [recast(record, StatusRow) for record in records]
+    with _reader(context) as opened:
+        rows = [recast(record, StatusRow) for record in opened.chains()]
         if as_form is Form.JSON:
-            write_json(wallet.last_scan())
+            write_json(opened.last_scan())
         elif as_form is not Form.TEXT:
             write_rows(rows, StatusRow, as_form, STATUS_COLUMNS)
         elif not rows:
@@ -120,48 +118,59 @@ def balances(
     if unlisted and asset is not None:
         raise InputError("--unlisted does not go with --asset: what is not listed has no symbol")
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with _reader(context) as wallet:
-        symbol = wallet.symbol(chain, asset)
+    with _reader(context) as opened:
+        symbol = opened.symbol(chain, asset)
         if unlisted and as_form is not Form.TEXT:
-            write_rows(wallet.unlisted(chain), UnlistedRow, as_form)
+            write_rows(opened.unlisted(chain), UnlistedRow, as_form)
         elif unlisted:
-            if not _show_unlisted(wallet, chain):
+            if not _show_unlisted(opened, chain):
                 show("No tokens are known that are not listed.")
         elif as_form is Form.TEXT:
-            _show_balances(wallet, chain, symbol)
+            _show_balances(opened, chain, symbol)
         else:
-            write_rows(wallet.balances(chain, symbol, funded=funded), BalanceRow, as_form)
+            write_rows(opened.balances(chain, symbol, funded=funded), BalanceRow, as_form)
 
 
 def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> None:
     totals = [total for total in wallet.totals(chain, symbol) if total.addresses]
     if not totals:
-        show("There are no addresses; add some with: hdscan import --chain btc FILE")
+        show("There are no addresses; add a wallet with: hdscan add FILE")
         return
-    show(*([words] if (words := confirmed_words(totals)) else []), totals_table(totals))
+    if words := confirmed_words(totals):
+        show(words, "")
     rows = wallet.balances(chain, symbol, funded=True)
-    right = ("index", "amount", "block", "operators")
-    made = table("chain", "index", "address", "amount", "", "block", "read at", "operators", "by", right=right)
-    for row in islice(rows, PAGE):
-        made.add_row(*_cells(row))
-    if made.row_count:
-        show("", made)
+    page = list(islice(rows, PAGE))
+    if page:
+        show(_balance_table(page), "")
     if next(rows, None) is not None:
-        show("", f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)")
-    if symbol is None:
-        _show_unlisted(wallet, chain, "")
+        show(f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)", "")
+    if symbol is None and _show_unlisted(wallet, chain):
+        show("")
     if any(total.stale for total in totals):
-        claims = (gap for gap in wallet.gaps(chain) if gap.code == ReadCode.UNCONFIRMED and symbol in (None, gap.asset))
+        gaps = wallet.gaps(chain)
+        claims = (gap for gap in gaps if gap.code == ReadCode.UNCONFIRMED and symbol in (None, gap.asset))
         _show_claims(islice(claims, PAGE), {(total.chain, total.asset): total.decimals for total in totals})
     if any(total.disputed for total in totals):
         disputed = (row for row in wallet.balances(chain, symbol) if row.state is BalanceState.DISPUTED)
-        show("", "Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
-        show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)))
+        show("Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
+        show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)), "")
+    show(totals_table(totals))
     if unread := sum(total.unread for total in totals):
         show("", f"{unread:,} readings are unread: in no total, and no zeros. Those that were asked for: hdscan gaps")
 
 
-def _show_unlisted(wallet: Wallet, chain: str | None, *before: str) -> bool:
+def _balance_table(rows: Sequence[BalanceRow]) -> Table:
+    """What is held."""
+    spare = ("index", "block", "read at", "by", "operators")
+    right = ("index", "amount", "block", "operators")
+    columns = ("chain", "index", "address", "amount", "", "block", "read at", "operators", "by")
+    made = table(*columns, right=right, spare=spare)
+    for row in rows:
+        made.add_row(*_cells(row))
+    return made
+
+
+def _show_unlisted(wallet: Wallet, chain: str | None) -> bool:
     """Show what is held of tokens that are not listed; whether there was anything."""
     rows = wallet.unlisted(chain)
     right = ("index", "base units", "block")
@@ -172,7 +181,7 @@ def _show_unlisted(wallet: Wallet, chain: str | None, *before: str) -> bool:
         made.add_row(*where, row.amount, height, moment(row.observed_at), row.source)
     if not made.row_count:
         return False
-    show(*before, "Unlisted tokens, by mint: anybody can name a token, so these are in no total, and one operator's word", made)
+    show("Unlisted tokens, by mint: anybody can name a token, so these are in no total, and one operator's word", made)
     if next(rows, None) is not None:
         show("", f"These are the first {PAGE}; all of them: hdscan balances --unlisted --csv (or --jsonl)")
     if left_out := wallet.store.balances.unlisted_count(chain).left_out:
@@ -184,10 +193,9 @@ def _show_claims(claims: Iterable[Gap], decimals: Mapping[tuple[str, str], int])
     said = ((each, claim_words(each.error, decimals[each.chain, each.asset], each.asset)) for each in claims)
     if lines := [f"{each.chain} {each.index}  {each.address}  {clean(words)}" for each, words in said]:
         show(
-            "",
-            "One operator alone says that these changed, so the earlier amounts stay. Why no other could be asked: hdscan gaps",
+            "One operator alone says that these changed, so the earlier amounts stay. Why no other could be asked: hdscan gaps"
         )
-        show(*lines)
+        show(*lines, "")
 
 
 def _answers(row: BalanceRow) -> str:
@@ -218,14 +226,19 @@ def _sources(row: BalanceRow) -> list[str]:
 
 @app.command("gaps", epilog=GAPS_EPILOG)
 def gaps(
-    context: typer.Context, chain: OneChain = None, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False
+    context: typer.Context,
+    *,
+    chain: OneChain = None,
+    as_json: AsJson = False,
+    as_jsonl: AsJsonl = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what the last scan could not read, with every provider's reason."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with _reader(context) as wallet:
+    with _reader(context) as opened:
         if chain is not None:
-            wallet.settings.chain(chain)
-        rows = wallet.gaps(chain)
+            opened.settings.chain(chain)
+        rows = opened.gaps(chain)
         if as_form is not Form.TEXT:
             write_rows(rows, Gap, as_form)
             return
@@ -234,50 +247,9 @@ def gaps(
             show("Nothing that was asked for is unread.")
             return
         for row in page:
-            tries = f"{row.attempts} tries" if row.attempts != 1 else "1 try"
-            where = Text(f"{row.chain} {row.index}  {row.address}  {clean(row.asset)}  {row.code}, {tries}")
+            tries = "" if not row.attempts else ", 1 try" if row.attempts == 1 else f", {row.attempts} tries"
+            where = Text(f"{row.chain} {row.index}  {row.address}  {clean(row.asset)}  {row.code}{tries}")
             show(where, Padding(Text(clean(row.error), style="dim"), (0, 0, 0, 4), expand=False))
         if next(rows, None) is not None:
             show("", f"These are the first {PAGE}; all of them: hdscan gaps --csv (or --jsonl)")
         show("", "Try them again with: hdscan scan --retry")
-
-
-@app.command("providers", epilog=PROVIDERS_EPILOG)
-def providers(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJsonl = False, as_csv: AsCsv = False) -> None:
-    """Show every provider as last seen: state, breaker, rate, pause, counts, last error."""
-    as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
-    with _reader(context) as wallet:
-        rows = wallet.providers()
-    if as_form is Form.TEXT:
-        _show_providers(rows)
-    else:
-        write_rows(rows, ProviderStatus, as_form)
-
-
-def _show_providers(rows: Sequence[ProviderStatus]) -> None:
-    """Those that were asked, how many were not, and why each is off or failed last; the same reason once."""
-    if asked := [row for row in rows if row.state not in (ProviderState.UNUSED, ProviderState.DISABLED)]:
-        show(_provider_table(asked), "")
-    if not rows:
-        show("No host is configured; add an [[endpoint]] row to hdscan.toml")
-    unused = Counter(row.chain for row in rows if row.state is ProviderState.UNUSED)
-    if unused:
-        show("not asked yet: " + ", ".join(f"{count} of {chain}" for chain, count in unused.items()))
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        if row.last_error:
-            name = row.name.partition("/")[0] if row.state is ProviderState.DISABLED else row.name
-            reasons.setdefault(row.last_error, []).append(name)
-    for reason, names in reasons.items():
-        show(Text.assemble((", ".join(dict.fromkeys(names)), "bold"), ": ", clean(reason)))
-
-
-def _provider_table(rows: Iterable[ProviderStatus]) -> Table:
-    made = table("provider", "chain", "state", "breaker", "per s", *CALLS, right=("per s", *CALLS))
-    for row in rows:
-        closed = {method: state for method, state in row.breaker.items() if state != "closed"}
-        breaker = ", ".join(f"{method} {state}" for method, state in closed.items()) or "closed"
-        counts = [f"{getattr(row, count):,}" for count in CALLS]
-        state = Text(state_words(row), style=STYLES.get(row.state, "yellow"))
-        made.add_row(row.name, row.chain, state, breaker, f"{row.rate:.3g}", *counts)
-    return made

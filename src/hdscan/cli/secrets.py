@@ -6,28 +6,23 @@ import re
 import shlex
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from hdscan.app import private
 from hdscan.model.errors import KeyFault
 
 TOKEN_VARIABLE = "HDSCAN_TOKEN"
 LONGEST = 4096  # bytes; a mnemonic with its passphrase is far shorter
 
 
-def read_extended_key(argument: str) -> str:
-    """The key of --xpub, or from standard input for -; KeyFault, which never repeats it, if it is not a public key."""
-    key = _asked("extended public key: ") if argument == "-" else argument
-    if len(key.split()) > 1:
-        raise KeyFault(
-            "--xpub takes an extended public key; words on a command line can be seen by others, so treat them as exposed: "
-            "a mnemonic is read with --seed-stdin or --seed-file only"
-        )
-    if re.match(r"\s*(?:[a-zA-Z]prv|[LMt]tpv|[dt]gpv)", key):
-        raise KeyFault(
-            "that is a private extended key, and hdscan needs only the public one (xpub, ypub, zpub); "
-            "treat it as exposed if it stood on a command line"
-        )
-    return key.strip()
+def refuse_exposed(arguments: Sequence[str]) -> None:
+    """KeyFault, which repeats nothing, where a command line holds a private key or a mnemonic, in one argument or in many."""
+    for text in (*arguments, " ".join(arguments)):
+        if what := private(text):
+            raise KeyFault(
+                f"an argument {what}; others may have seen it on this command line and in its history, so treat it as exposed"
+            )
 
 
 def read_mnemonic(file: Path | None) -> tuple[str, str]:
@@ -37,10 +32,6 @@ def read_mnemonic(file: Path | None) -> tuple[str, str]:
     if sys.stdin.isatty():
         return _split(f"{getpass.getpass('mnemonic (not shown): ')}\n{getpass.getpass('passphrase (empty for none): ')}")
     return _split(_decoded(sys.stdin.buffer.read(LONGEST)))
-
-
-def _asked(prompt: str) -> str:
-    return getpass.getpass(prompt) if sys.stdin.isatty() else _decoded(sys.stdin.buffer.read(LONGEST)).strip()
 
 
 def _split(text: str) -> tuple[str, str]:

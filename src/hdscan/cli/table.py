@@ -15,9 +15,16 @@ GAP = 2  # columns between those of a table
 WIDE = 1000  # columns of a table that goes to a file or a pipe, so that nothing is folded there
 
 
-def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table; the columns named in `right` hold numbers."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+class Columns(Table):
+    """A table for people; the columns named in `spare` are left out in turn, as long as it is wider than the terminal."""
+
+    spare: tuple[str, ...] = ()
+
+
+def table(*columns: str, right: Iterable[str] = (), spare: tuple[str, ...] = ()) -> Table:
+    """An empty table; the columns named in `right` hold numbers, those in `spare` may be left out on a narrow terminal."""
+    made = Columns(box=None, pad_edge=False, header_style="bold")
+    made.spare = spare
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
@@ -45,6 +52,12 @@ def _fit(console: Console, made: Table) -> int:
     cells = [[Measurement.get(console, unbound, cell) for cell in (each.header, *each.cells)] for each in made.columns]
     least = [max(cell.minimum for cell in each) for each in cells]
     widths = [max(cell.maximum for cell in each) for each in cells]
+    for name in made.spare if isinstance(made, Columns) else ():
+        if sum(least) + GAP * (len(least) - 1) <= console.width:
+            break
+        at = [each.header for each in made.columns].index(name)
+        for each in (made.columns, least, widths):
+            del each[at]
     gaps = GAP * (len(widths) - 1)
     while sum(widths) + gaps > console.width and (loose := [at for at, width in enumerate(widths) if width > least[at]]):
         widths[max(loose, key=widths.__getitem__)] -= 1

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from hdscan.model.scan import ProviderState, ProviderStatus
@@ -22,6 +23,16 @@ def coins(base_units: str | int, decimals: int) -> str:
     digits = str(abs(number)).rjust(decimals + 1, "0")
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
     return ("-" if number < 0 else "") + whole + (f".{fraction}" if fraction else "")
+
+
+def chain_words(chains: Sequence[str]) -> str:
+    """Some chains in a few words: btc, ltc; of many the first and how many more there are."""
+    return ", ".join(chains) if len(chains) < 4 else f"{chains[0]} + {len(chains) - 1} more"
+
+
+def branch_words(path: str | None, style: str) -> str:
+    """A branch's path with a star in place of the position; where it is not known, its style."""
+    return style if path is None else path.replace("{}", "*")
 
 
 def moment(rfc3339: str) -> str:

@@ -65,7 +65,7 @@ class SQLite:
                 raise StoreError(f"{path} is a directory, not a database; name a file in it")
             if not path.exists():
                 if not create:
-                    raise StoreError(f"there is no database at {path}; begin one with: hdscan import --chain CHAIN FILE")
+                    raise StoreError(f"there is no database at {path}; begin one with: hdscan add FILE")
                 for directory in reversed([path.parent, *path.parent.parents]):
                     with suppress(FileExistsError):
                         directory.mkdir(0o700)

@@ -1,0 +1,164 @@
+"""`hdscan add`: add wallets from whatever a wallet gives, and say what it was taken for."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hdscan.app import Wallet
+from hdscan.app.choices import Choices
+from hdscan.cli.meter import Meter
+from hdscan.cli.options import (
+    AsJson,
+    ForChains,
+    OfAccounts,
+    OfPath,
+    OfScript,
+    SeedFile,
+    SeedStdin,
+    option,
+    settings_of,
+)
+from hdscan.cli.secrets import read_mnemonic
+from hdscan.cli.sources import Source, sources
+from hdscan.cli.stdout import Form, write_rows
+from hdscan.cli.table import show, table
+from hdscan.cli.text import branch_words, chain_words, clean
+from hdscan.model.chain import BadLine
+from hdscan.model.errors import InputError, KeyFault
+from hdscan.model.wallet import AddedWallet, BranchStart
+
+BAD_SHOWN = 20  # bad lines that are listed
+COMPARE = "Compare these first addresses with what the wallet itself shows. Then read the balances: hdscan scan"
+
+app = typer.Typer(add_completion=False)
+
+EPILOG = """Examples:
+
+  hdscan add savings.json
+  hdscan add zpub6rF… --name savings
+  hdscan add addresses.txt --chain bsc
+  hdscan add 0x9858EfFD232B4033E47d90003D41EC34EcaEda94 --chain evm
+  hdscan add --seed-file seed.txt --chain sol
+  pass show wallet/descriptor | hdscan add -
+
+A source is a file, - for standard input, or text: addresses, an extended public key, a descriptor, what a wallet exports.
+A mnemonic is read from standard input or from a file that only its owner can read: line 1 holds the words, line 2 the
+passphrase if there is one. No private key is kept. With a bad line nothing is added (exit code 2) but with --skip-invalid."""
+
+
+@app.command("add", epilog=EPILOG)
+def add(
+    context: typer.Context,
+    source: Annotated[list[str] | None, typer.Argument(metavar="SOURCE|-", help="Files, - or texts.")] = None,
+    *,
+    name: Annotated[str | None, option("--name", "NAME", "What to call it; by default as the source does.")] = None,
+    chain: ForChains = None,
+    script: OfScript = None,
+    path: OfPath = None,
+    accounts: OfAccounts = None,
+    gap: Annotated[int | None, option("--gap", "N", "A branch ends after so many unused addresses.")] = None,
+    count: Annotated[int | None, option("--count", "N", "Add so many addresses of each branch at once.")] = None,
+    forget_key: Annotated[bool, option("--forget-key", "", "Keep addresses only, so that no later ones are found.")] = False,
+    skip_invalid: Annotated[bool, option("--skip-invalid", "", "Leave bad lines of a list out and add the rest.")] = False,
+    seed_stdin: SeedStdin = False,
+    seed_file: SeedFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a wallet: an export file, an extended public key, a descriptor, addresses, or a mnemonic."""
+    if bool(source) + seed_stdin + (seed_file is not None) != 1:
+        raise InputError("give one or more sources, or --seed-stdin, or --seed-file FILE")
+    settings = settings_of(context)
+    given = sources(source or ())
+    words = () if source else read_mnemonic(seed_file)
+    said = Choices(
+        name=name,
+        chains=chain or (),
+        script=script,
+        path=path,
+        accounts=accounts,
+        gap=gap,
+        count=count,
+        forget_key=forget_key,
+        skip_invalid=skip_invalid,
+    )
+    added: list[AddedWallet] = []
+    try:
+        with Wallet(settings) as wallet, Meter() as meter:
+            progress = partial(meter.say, "storing")
+            if words:
+                added += asyncio.run(wallet.add_seed(*words, progress=progress, **said))
+            for each in given:
+                with _naming(each if len(given) > 1 else None):
+                    found = asyncio.run(wallet.add(each, progress=progress, **said))
+                    _tell_bad(
+                        [bad for wallet in found for bad in wallet.bad], skip_invalid=skip_invalid, typed=isinstance(each, str)
+                    )
+                added += found
+    finally:  # what was added before a source that is refused
+        if added:
+            _report(added, as_json=as_json)
+
+
+@contextmanager
+def _naming(source: Source | None) -> Iterator[None]:
+    """Names the file in what is said of it, where there are several."""
+    try:
+        yield
+    except (InputError, KeyFault) as error:
+        raise (type(error)(f"{source}: {error}") if isinstance(source, Path) else error) from None
+
+
+def _tell_bad(bad: Sequence[BadLine], *, skip_invalid: bool, typed: bool) -> None:
+    """List the bad lines; InputError unless they are to be skipped. What was typed and is one of them is no list."""
+    if typed and len(bad) == 1 and bad[0].number == 1 and not skip_invalid:
+        raise InputError(f"that is no file, and it {bad[0].reason}")
+    for line in bad[:BAD_SHOWN]:
+        print(f"line {line.number}: {clean(line.reason)}", file=sys.stderr)
+    if len(bad) > BAD_SHOWN:
+        print(f"and {len(bad) - BAD_SHOWN:,} more bad lines", file=sys.stderr)
+    if bad and not skip_invalid:
+        lines = "1 bad line" if len(bad) == 1 else f"{len(bad):,} bad lines"
+        raise InputError(f"{lines}, so nothing was added; fix them, or skip them with --skip-invalid")
+
+
+def _report(added: Sequence[AddedWallet], *, as_json: bool) -> None:
+    if as_json:
+        write_rows(added, AddedWallet, Form.JSON)
+        return
+    for number, each in enumerate(added):
+        show(*([""] if number else []), *_parts(each))
+    if any(each.branches for each in added):
+        show("", COMPARE)
+    elif added:
+        show("", "Read the balances with: hdscan scan")
+
+
+def _parts(added: AddedWallet) -> Iterator[Text | Table | str]:
+    yield Text.assemble((clean(added.name), "bold"), f": {clean(added.what)}")
+    known = f", {added.known:,} known already" if added.known else ""
+    yield f"  {added.added:,} addresses added on {chain_words(added.chains)}{known}"
+    yield from (f"  {clean(sentence)}" for sentence in added.said)
+    if firsts := [branch for branch in added.branches if branch.first is not None]:
+        yield _first_addresses(firsts)
+    if dormant := len({(each.chain, each.style, each.account) for each in added.branches if each.dormant}):
+        yield f"  {dormant:,} more accounts are looked at, each once the one before it is used"
+
+
+def _first_addresses(branches: Sequence[BranchStart]) -> Table:
+    """One row for chains that have an address in common, and only the columns that tell something apart."""
+    chains: dict[tuple[str, str, str], list[str]] = {}
+    for each in branches:
+        chains.setdefault((branch_words(each.path, each.style), each.role, str(each.first)), []).append(each.chain)
+    several = len({each.chain for each in branches}) > 1
+    made = table(*(["  chain", "path"] if several else ["  path"]), "", "first address")
+    for (path, role, first), names in chains.items():
+        made.add_row(*([f"  {chain_words(names)}", path] if several else [f"  {path}"]), role, first)
+    return made
