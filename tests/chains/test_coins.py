@@ -9,18 +9,18 @@ import wallycore
 
 from hdscan.chains import Script, family_of
 from hdscan.chains.bitcoin import script_pubkey
+from hdscan.keys.account import of_key
 from hdscan.keys.address import canonical
-from hdscan.keys.deriver import from_extended, from_mnemonic
+from hdscan.keys.descriptor import of_descriptor
 from hdscan.keys.secret import recognise
+from hdscan.keys.seed import of_seed
 from hdscan.model.chain import Chain
 from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
 from hdscan.settings import load, show
 from hdscan.settings.load import Places
-from tests.keys.given import BSC, BTC, SOL, vectors
+from tests.keys.given import BSC, BTC, MNEMONIC, SOL, TPUB, ZPUB, H, exported, options, vectors
 
 COINS = vectors("coins")
-MNEMONIC = vectors("accounts")["mnemonic"]
-ZPUB = vectors("accounts")["accounts"][1]["account"]
 LITECOIN = """[[chain]]
 id = "own-ltc"
 family = "bitcoin"
@@ -66,33 +66,71 @@ def test_what_is_built_in_is_what_a_row_says(tmp_path: Path) -> None:
         assert (own.params, own.identity) == (built_in(chain).params, built_in(chain).identity)
 
 
+def derived(chain: Chain, script: Script | None = None, count: int = 1) -> dict[str, tuple[str, ...]]:
+    """The first addresses by the path of their branch, of the mnemonic's first account."""
+    wallet = of_seed(MNEMONIC, "", options(chain, script=script, count=count, accounts=1))
+    return {str(branch.path): branch.addresses for branch in wallet.branches}
+
+
 def test_a_coin_derives_the_published_addresses(coin: Chain) -> None:
     for script, (path, address) in COINS[coin.id]["derived"].items():
-        assert list(from_mnemonic(coin, MNEMONIC, "", Script(script), 0).addresses(0, 1)) == [(address, path)]
+        assert derived(coin, Script(script))[f"{path.rpartition('/')[0]}/{{}}"] == (address,)
         assert canonical(coin, address) == address
 
 
 @pytest.mark.parametrize("key", COINS["keys"], ids=lambda key: f"{key['chain']}-{key['network']}-{key['script']}")
 def test_a_coin_s_own_extended_keys_are_read(key: Any) -> None:
     chain, script = built_in(key["chain"], key["network"]), Script(key["script"])
-    public, (first, second) = key["public"], key["addresses"]
-    for deriver in (from_extended(chain, public, script, 0), from_mnemonic(chain, MNEMONIC, "", script, 0)):
-        assert list(deriver.addresses(0, 2)) == [(first, key["path"].format(0)), (second, key["path"].format(1))]
-    assert first == canonical(chain, first)
+    public, addresses = key["public"], tuple(key["addresses"])
+    branch = of_key(public, options(chain, script=script, count=2, only=(chain.id,))).branches[0]
+    assert (branch.path, branch.addresses) == (key["path"], addresses)
+    assert derived(chain, script, 2)[key["path"]] == addresses == tuple(canonical(chain, address) for address in addresses)
     for other in (BTC, BSC) if public.startswith(("L", "M", "d", "t")) else ():
-        with pytest.raises(KeyFault, match=f"a {public[:4]} is of another coin than {other.id}"):
-            from_extended(other, public, None, 0)
+        with pytest.raises(KeyFault, match=f"an? {public[:4]} is of another coin than {other.id}"):
+            of_key(public, options(other, only=(other.id,)))
     with pytest.raises(KeyFault, match="extended private key"):
-        from_extended(chain, key["private"], script, 0)
+        of_key(key["private"], options(chain))
     assert "private key" in str(recognise(key["private"]))
     assert "extended public key" in str(recognise(public))
 
 
-def test_a_coin_s_key_has_the_coin_s_own_script_where_it_names_none() -> None:
+def test_a_coin_s_key_is_of_the_coin_and_of_the_scripts_that_it_has() -> None:
     keys = {each["public"][:4]: each["public"] for each in COINS["keys"]}
-    assert from_extended(built_in("ltc"), keys["Ltub"], None, 0).script is Script.P2WPKH
-    assert from_extended(built_in("ltc"), keys["Mtub"], None, 0).script is Script.P2SH_P2WPKH
-    assert from_extended(built_in("doge"), keys["dgub"], None, 0).script is Script.P2PKH
+    chains = options(BTC, BSC, built_in("ltc"), built_in("doge"))
+    for prefix, chain, styles in (
+        ("Ltub", "ltc", {"bip84", "bip49", "bip44", "bip86"}),
+        ("Mtub", "ltc", {"bip49"}),
+        ("dgub", "doge", {"bip44"}),
+    ):
+        branches = of_key(keys[prefix], chains).branches
+        assert {(branch.chain, branch.style) for branch in branches} == {(chain, style) for style in styles}
+
+
+def test_a_coin_s_descriptors_have_its_addresses_and_no_other_coin_s() -> None:
+    ltc, doge = built_in("ltc"), built_in("doge")
+    key, other = exported([H + 84, H + 2, H]), exported([H + 49, H + 2, H])
+    kinds = ("pkh({0})", "wpkh({0})", "sh(wpkh({0}))", "tr({0})", "wsh(multi(1,{0},{1}))", "sh(multi(2,{0},{1}))")
+    for kind in (*kinds, "wsh(or_d(pk({0}),pkh({1})))"):
+        text = kind.format(f"{key}/<0;1>/*", f"{other}/<0;1>/*")
+        ours, theirs = (of_descriptor(text, options(BTC, chain, only=(chain.id,))) for chain in (ltc, BTC))
+        for one, two in zip(ours.branches, theirs.branches, strict=True):
+            assert [script_pubkey(ltc, each) for each in one.addresses] == [script_pubkey(BTC, each) for each in two.addresses]
+            assert all(address.startswith(("ltc1", "L", "M")) for address in one.addresses)
+        alone = options(doge, only=("doge",))
+        if "w" in kind or "tr(" in kind:
+            with pytest.raises(KeyFault, match="doge has no segwit"):
+                of_descriptor(text, alone)
+        else:
+            addresses = of_descriptor(text, alone).branches[0].addresses
+            assert all(address.startswith(("D", "A", "9")) for address in addresses)
+    assert [branch.style for branch in of_descriptor(f"combo({key}/0/*)", alone).branches] == ["bip44", "bip44"]
+
+
+def test_the_coin_type_of_a_descriptor_s_keys_says_the_coin() -> None:
+    chains = options(BTC, built_in("ltc"), built_in("doge"))
+    for coin, chain in ((0, "btc"), (2, "ltc"), (3, "doge")):
+        wallet = of_descriptor(f"pkh([73c5da0a/44h/{coin}h/0h]{exported([H + 44, H + coin, H])}/<0;1>/*)", chains)
+        assert ({branch.chain for branch in wallet.branches}, wallet.said) == ({chain}, ())
 
 
 def test_an_address_of_both_is_read_as_the_chain_s_own() -> None:
@@ -104,7 +142,11 @@ def test_an_address_of_both_is_read_as_the_chain_s_own() -> None:
 def test_the_test_networks_of_bitcoin_are_chains_of_their_own() -> None:
     chains = [built_in(name, "testnet") for name in ("btc", "btc-testnet4", "btc-signet")]
     assert len({chain.identity for chain in chains}) == 3
-    assert len({next(from_mnemonic(chain, MNEMONIC, "", None, 0).addresses(0, 1)) for chain in chains}) == 1
+    assert derived(chains[0]) == derived(chains[1]) == derived(chains[2])
+    wallet = of_descriptor(f"wpkh({exported([H + 84, H + 1, H], TPUB)}/**)", options(*chains))
+    assert {branch.chain for branch in wallet.branches} == {"btc"}
+    signet = of_descriptor(f"wpkh({exported([H + 84, H + 1, H], TPUB)}/**)", options(*chains, only=("btc-signet",)))
+    assert {branch.chain for branch in signet.branches} == {"btc-signet"}
 
 
 def test_a_coin_keeps_one_form_of_an_address(coin: Chain) -> None:
@@ -113,14 +155,14 @@ def test_a_coin_keeps_one_form_of_an_address(coin: Chain) -> None:
         assert canonical(coin, kept) == kept
 
 
-def test_a_coin_s_default_script_is_the_best_that_it_has(tmp_path: Path) -> None:
+def test_a_coin_has_the_scripts_that_its_row_allows(tmp_path: Path) -> None:
     litecoin, dogecoin = row(tmp_path, LITECOIN), row(tmp_path, DOGECOIN)
-    assert from_mnemonic(litecoin, MNEMONIC, "", None, 0).script is Script.P2WPKH
-    assert from_mnemonic(dogecoin, MNEMONIC, "", None, 0).script is Script.P2PKH
-    with pytest.raises(InputError, match="own-doge has no p2wpkh addresses"):
-        from_mnemonic(dogecoin, MNEMONIC, "", Script.P2WPKH, 0)
-    with pytest.raises(KeyFault, match="a zpub is of p2wpkh addresses, which own-doge does not have"):
-        from_extended(dogecoin, ZPUB, None, 0)
+    assert next(iter(derived(litecoin))) == "m/84'/2'/0'/0/{}"
+    assert list(derived(dogecoin)) == ["m/44'/3'/0'/0/{}", "m/44'/3'/0'/1/{}"]
+    with pytest.raises(InputError, match="no chain here has p2wpkh addresses"):
+        derived(dogecoin, Script.P2WPKH)
+    with pytest.raises(KeyFault, match="own-doge has no p2wpkh addresses"):
+        of_key(exported([H + 84, H, H], ZPUB), options(dogecoin, only=("own-doge",)))
 
 
 @pytest.mark.parametrize(
@@ -158,8 +200,8 @@ def test_an_address_that_begins_like_a_prefix_is_still_read(tmp_path: Path) -> N
 
 def test_an_evm_row_has_the_coin_type_that_it_states(tmp_path: Path) -> None:
     plain, own = row(tmp_path, EVM), row(tmp_path, EVM + "slip44 = 61\n")
-    assert from_mnemonic(plain, MNEMONIC, "", None, 0).path == "m/44'/60'/0'/0/{}"
-    assert from_mnemonic(own, MNEMONIC, "", None, 0).path == "m/44'/61'/0'/0/{}"
+    assert next(iter(derived(plain))) == "m/44'/60'/0'/0/{}"
+    assert next(iter(derived(own))) == "m/44'/61'/0'/0/{}"
     assert (plain.params, plain.identity, plain.decimals) == (None, "61", 18)
 
 
@@ -192,7 +234,7 @@ def test_the_parameters_are_shown_as_they_are_stated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chain", [BTC, BSC, SOL], ids=["btc", "bsc", "sol"])
 def test_a_family_recognises_its_own_addresses_by_their_form(chain: Chain) -> None:
-    address: Any = next(from_mnemonic(chain, MNEMONIC, "", None, 0).addresses(0, 1))[0]
+    (address,) = next(iter(derived(chain).values()))
     assert family_of(chain).form.fullmatch(address)
     for other in (BTC, BSC, SOL):
         if other is not chain:

@@ -7,36 +7,26 @@ from hypothesis import strategies as st
 
 from hdscan.chains import family_of
 from hdscan.chains.tron import hexadecimal
+from hdscan.keys.account import of_key
 from hdscan.keys.address import canonical
-from hdscan.keys.deriver import from_extended, from_mnemonic
-from hdscan.model.errors import ConfigError, InputError, KeyFault
-from tests.keys.given import BSC, BTC, SOL, TRON, repeats, vectors
+from hdscan.keys.seed import of_seed
+from hdscan.model.errors import ConfigError, InputError
+from tests.keys.given import BSC, BTC, MNEMONIC, SOL, TRON, H, exported, options, repeats, vectors
 
 PUBLISHED = vectors("tron")
-MNEMONIC = vectors("accounts")["mnemonic"]
 USDT = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 FAMILY = family_of(TRON)
 
 
 def test_the_published_addresses_are_derived_from_the_mnemonic() -> None:
-    found = from_mnemonic(TRON, MNEMONIC, "", None, 0).addresses(0, 3)
-    assert [list(pair) for pair in found] == PUBLISHED["derived"]
+    branch = of_seed(MNEMONIC, "", options(TRON)).branches[0]
+    found = [[address, str(branch.path).format(position)] for position, address in enumerate(branch.addresses)]
+    assert found[:3] == PUBLISHED["derived"]
 
 
 def test_an_account_key_gives_what_the_mnemonic_gives() -> None:
-    seed = wallycore.bip39_mnemonic_to_seed512(MNEMONIC, None)
-    root = wallycore.bip32_key_from_seed(seed, wallycore.BIP32_VER_MAIN_PRIVATE, 0)
-    path = [0x80000000 + 44, 0x80000000 + 195, 0x80000000]
-    account = wallycore.bip32_key_from_parent_path(root, path, wallycore.BIP32_FLAG_KEY_PUBLIC)
-    xpub = wallycore.bip32_key_to_base58(account, wallycore.BIP32_FLAG_KEY_PUBLIC)
-    for branch in (0, 1):
-        from_key = from_extended(TRON, xpub, None, branch)
-        assert list(from_key.addresses(0, 3)) == list(from_mnemonic(TRON, MNEMONIC, "", None, branch).addresses(0, 3))
-
-
-def test_a_key_of_bitcoin_addresses_is_refused_with_what_to_give_instead() -> None:
-    with pytest.raises(KeyFault, match="a zpub is not of a Tron chain: give the xpub of the account m/44'/195'/0'"):
-        from_extended(TRON, vectors("accounts")["accounts"][1]["account"], None, 0)
+    from_key = of_key(exported([H + 44, H + 195, H]), options(TRON, only=("tron",))).branches[0]
+    assert from_key.addresses == of_seed(MNEMONIC, "", options(TRON)).branches[0].addresses
 
 
 @pytest.mark.parametrize(("text", "address"), PUBLISHED["hexadecimal"].items())

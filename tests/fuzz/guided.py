@@ -19,7 +19,7 @@ from tests.fuzz.loop import Found, attempt, fuzz, keep, smaller
 from tests.fuzz.mutate import mutate
 from tests.fuzz.target import Target
 
-MODULES = ("replies", "inputs", "exports", "server", "database")
+MODULES = ("replies", "inputs", "keys", "exports", "server", "database")
 
 
 class Tried(msgspec.Struct, frozen=True, tag="tried"):

@@ -1,4 +1,4 @@
-"""What users and hosts write by hand: configuration, address lists, keys, words, headers."""
+"""What users and hosts write by hand: configuration, address lists, headers."""
 
 import os
 import re
@@ -6,12 +6,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import wallycore
-
-from hdscan.keys.deriver import from_extended, from_mnemonic
 from hdscan.keys.listing import Listing
 from hdscan.model.chain import BadLine, Chain
-from hdscan.model.errors import ConfigError, HdscanError, InputError, KeyFault
+from hdscan.model.errors import ConfigError, HdscanError
 from hdscan.model.events import Reason
 from hdscan.model.wallet import Listed
 from hdscan.pool.retry_after import LONGEST, retry_after
@@ -20,16 +17,10 @@ from hdscan.settings.load import Places
 from hdscan.web.hub import Hub
 from hdscan.web.state import CurrentState
 from tests.fuzz.target import Target, refused
+from tests.keys.given import MNEMONIC, exported
 from tests.provider.server import BSC, BTC, NOW, SOLANA, TRON
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-_XPUB = (  # BIP-32, vector 1
-    "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8"
-)
-_ZPUB = (  # BIP-84
-    "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
-)
-_WORDS = " ".join(["abandon"] * 11 + ["about"])  # BIP-39, vector 1
 _ADDRESSES = {
     BTC: (
         "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
@@ -94,41 +85,6 @@ def _listing(*chains: Chain) -> Callable[[bytes], str]:
     return run
 
 
-def _extended(data: bytes) -> str:
-    """A key as it is written, or as bytes in hexadecimal, which get the checksum that lets them in."""
-    text = _text(data)
-    if re.fullmatch("([0-9a-f]{2}){1,200}", text):
-        text = str(wallycore.base58check_from_bytes(bytes.fromhex(text)))
-    words = []
-    for chain in (BTC, BSC, SOLANA, TRON):
-        try:
-            ((address, path),) = from_extended(chain, text, None, 0).addresses(0, 1)
-        except (KeyFault, InputError) as error:
-            words.append(refused(error))
-            _keeps(text.strip(), str(error))
-        else:
-            assert list(Listing([chain]).read([address])) == [Listed(chain.id, address)]
-            words.append(path)
-    return " ".join(words)
-
-
-def _mnemonic(data: bytes) -> str:
-    text, _, passphrase = _text(data).partition("\n")
-    try:
-        ((address, _),) = from_mnemonic(BTC, text, passphrase, None, 0).addresses(0, 1)
-    except KeyFault as error:
-        for word in text.split():
-            _keeps(word, str(error))
-        return refused(error)
-    assert address.startswith("bc1q")
-    return "address"
-
-
-def _keeps(secret: str, sentence: str) -> None:
-    """A sentence that repeats nothing of a secret; what is short may be there by chance."""
-    assert len(secret) < 12 or secret not in sentence
-
-
 def _retry_after(data: bytes) -> str:
     value, found, date = data.decode("latin-1").partition("\n")
     seconds = retry_after(value, date if found else None, NOW)
@@ -175,8 +131,8 @@ TARGETS = (
             [
                 "\n".join(addresses).encode(),
                 f'\ufeffpath,"address";x\n# c\nm/0,{addresses[0]},"a"\n"{addresses[1]}'.encode(),
-                _WORDS.encode(),
-                _XPUB.encode(),
+                MNEMONIC.encode(),
+                exported(()).encode(),
             ],
             _listing(chain),
         )
@@ -191,17 +147,6 @@ TARGETS = (
         ],
         _listing(*_ADDRESSES),
     ),
-    Target(
-        "extended-key",
-        [
-            *(bytes(wallycore.base58check_to_bytes(key)).hex().encode() for key in (_XPUB, _ZPUB)),
-            _XPUB.encode(),
-            _WORDS.encode(),
-        ],
-        _extended,
-        1 << 10,
-    ),
-    Target("mnemonic", [_WORDS.encode(), f"{_WORDS}\nTREZOR".encode()], _mnemonic),
     Target("retry-after", [b"120", *(f"{one}\n{_DATES[0]}".encode() for one in _DATES)], _retry_after, 1 << 10),
     Target("last-event-id", [b"0123456789abcdef-41", b"0123456789abcdef-42", b"fedcba9876543210-1"], _last_event_id, 1 << 10),
 )

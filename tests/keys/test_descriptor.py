@@ -1,27 +1,20 @@
 import pytest
-import wallycore
 
 from hdscan.chains.bitcoin import script_pubkey
 from hdscan.keys.checksum import with_checksum
 from hdscan.keys.derive import derive
 from hdscan.keys.descriptor import of_descriptor
-from hdscan.keys.options import Options
 from hdscan.model.chain import Chain
 from hdscan.model.errors import HdscanError
 from hdscan.model.wallet import Found, Role, WalletKind
-from tests.keys.given import BSC, BTC, BTC_TESTNET, repeats, vectors
+from tests.keys.given import BTC, BTC_TESTNET, ZPUB, H, exported, options, repeats, vectors
 
 VECTORS = vectors("descriptors")
-ZPUB = vectors("accounts")["accounts"][1]["account"]
-XPUB = str(wallycore.base58check_from_bytes(bytes.fromhex("0488b21e") + wallycore.base58check_to_bytes(ZPUB)[4:]))
-OTHER = vectors("accounts")["accounts"][2]["account"]
+ACCOUNT = [H + 84, H, H]
+KEY, OTHER = exported(ACCOUNT), exported([H + 86, H, H])
 ORIGIN = "[73c5da0a/84h/0h/0h]"
 # BIP-84
 RECEIVE, CHANGE = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el"
-
-
-def options(*chains: Chain, **chosen: object) -> Options:
-    return Options(chains={chain.id: chain for chain in chains or (BTC, BSC)}, **chosen)  # type: ignore[arg-type] # any of them
 
 
 def found(text: str, *chains: Chain, **chosen: object) -> Found:
@@ -45,12 +38,12 @@ BOTH = [(Role.RECEIVE, RECEIVE), (Role.CHANGE, CHANGE)]
 @pytest.mark.parametrize(
     "text",
     [
-        f"wpkh({ORIGIN}{XPUB}/<0;1>/*)",
-        f"wpkh([73C5DA0A/84'/0H/0h]{XPUB}/**)",
-        f"wpkh({XPUB}/0/*)\nwpkh({XPUB}/1/*)\n",
-        f" wpkh( {XPUB}/0/*\n) ",
-        with_checksum(f"wpkh({ZPUB}/<0;1>/*)"),
-        f"wpkh({ORIGIN}{XPUB})",
+        f"wpkh({ORIGIN}{KEY}/<0;1>/*)",
+        f"wpkh([73C5DA0A/84'/0H/0h]{KEY}/**)",
+        f"wpkh({KEY}/0/*)\nwpkh({KEY}/1/*)\n",
+        f" wpkh( {KEY}/0/*\n) ",
+        with_checksum(f"wpkh({exported(ACCOUNT, ZPUB)}/<0;1>/*)"),
+        f"wpkh({ORIGIN}{KEY})",
     ],
 )
 def test_the_forms_of_a_wallet_s_descriptor_give_its_receiving_and_change_addresses(text: str) -> None:
@@ -83,7 +76,7 @@ def test_published_invalid_descriptors_and_private_ones_are_refused(text: str) -
 
 
 def test_change_is_looked_at_where_only_receiving_is_described_and_the_other_way_round() -> None:
-    receiving, change = found(f"wpkh({ORIGIN}{XPUB}/0/*)"), found(f"wpkh({ORIGIN}{XPUB}/1/*)")
+    receiving, change = found(f"wpkh({ORIGIN}{KEY}/0/*)"), found(f"wpkh({ORIGIN}{KEY}/1/*)")
     assert firsts(receiving) == BOTH
     assert firsts(change) == BOTH[::-1]
     assert "only the receiving" in receiving.said[0]
@@ -91,25 +84,25 @@ def test_change_is_looked_at_where_only_receiving_is_described_and_the_other_way
 
 
 def test_a_multisig_descriptor_is_one() -> None:
-    wallet = found(f"wsh(sortedmulti(1,{XPUB}/<0;1>/*,{OTHER}/<0;1>/*))")
+    wallet = found(f"wsh(sortedmulti(1,{KEY}/<0;1>/*,{OTHER}/<0;1>/*))")
     assert (wallet.kind, wallet.what) == (WalletKind.MULTISIG, "an output descriptor (wsh(1 of 2))")
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (with_checksum(f"wpkh({XPUB}/0/*)")[:-1] + "x", "checksum of the descriptor is wrong"),
-        (f"wpkh({XPUB}/0/*h)", "hardened"),
-        (f"wpkh({XPUB}/0h/*)", "hardened step"),
-        (f"tr({XPUB}/0/*,pk({XPUB}/1/*))", "tree of scripts"),
-        (f"tr(musig({XPUB},{XPUB})/0/*)", "musig()"),
-        (f"multi(1,{XPUB}/0/*)", "has no address"),
-        (f"pk({XPUB}/0/*)", "has no address"),
-        (f"sh(tr({XPUB}/0/*))", "may not stand within"),
-        (f"wpkh({XPUB}/0/*", "not complete"),
-        (f"hello({XPUB}/0/*)", "not an output descriptor"),
-        (f"wpkh({XPUB[:-1]}/0/*)", "wrong checksum"),
-        (f"sh(wpkh({ZPUB}/0/*))", "one of the two is wrong"),
+        (with_checksum(f"wpkh({KEY}/0/*)")[:-1] + "x", "checksum of the descriptor is wrong"),
+        (f"wpkh({KEY}/0/*h)", "hardened"),
+        (f"wpkh({KEY}/0h/*)", "hardened step"),
+        (f"tr({KEY}/0/*,pk({KEY}/1/*))", "tree of scripts"),
+        (f"tr(musig({KEY},{KEY})/0/*)", "musig()"),
+        (f"multi(1,{KEY}/0/*)", "has no address"),
+        (f"pk({KEY}/0/*)", "has no address"),
+        (f"sh(tr({KEY}/0/*))", "may not stand within"),
+        (f"wpkh({KEY}/0/*", "not complete"),
+        (f"hello({KEY}/0/*)", "not an output descriptor"),
+        (f"wpkh({KEY[:-1]}/0/*)", "wrong checksum"),
+        (f"sh(wpkh({exported(ACCOUNT, ZPUB)}/0/*))", "one of the two is wrong"),
     ],
 )
 def test_what_cannot_be_derived_is_refused_by_name_and_not_repeated(text: str, reason: str) -> None:
@@ -117,10 +110,10 @@ def test_what_cannot_be_derived_is_refused_by_name_and_not_repeated(text: str, r
 
 
 def test_a_multisig_has_at_most_as_many_keys_as_libwally_reads() -> None:
-    assert len(found(f"wsh(multi(2,{','.join([XPUB + '/0/*'] * 15)}))").branches) == 2
-    assert "more than 15 keys" in refusal(f"wsh(multi(2,{','.join([XPUB + '/0/*'] * 16)}))")
+    assert len(found(f"wsh(multi(2,{','.join([KEY + '/0/*'] * 15)}))").branches) == 2
+    assert "more than 15 keys" in refusal(f"wsh(multi(2,{','.join([KEY + '/0/*'] * 16)}))")
 
 
 def test_a_descriptor_is_of_its_network_and_of_bitcoin() -> None:
-    assert "an xpub is of mainnet" in refusal(f"wpkh({XPUB}/0/*)", BTC_TESTNET)
-    assert "bsc is none of them" in refusal(f"wpkh({XPUB}/0/*)", only=("bsc",))
+    assert "an xpub is of mainnet" in refusal(f"wpkh({KEY}/0/*)", BTC_TESTNET)
+    assert "bsc is none of them" in refusal(f"wpkh({KEY}/0/*)", only=("bsc",))

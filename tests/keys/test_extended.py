@@ -7,7 +7,7 @@ from hdscan.chains import Script
 from hdscan.keys.extended import HARDENED, parse
 from hdscan.model.chain import Network
 from hdscan.model.errors import KeyFault
-from tests.keys.given import repeats, vectors
+from tests.keys.given import repeats, vectors, versioned
 
 BIP32 = vectors("bip32")
 CHAINS = [(vector["seed"], *key) for vector in BIP32["vectors"] for key in vector["keys"]]
@@ -24,10 +24,6 @@ def refusal(text: str) -> str:
 
 def steps(path: str) -> list[int]:
     return [int(step.rstrip("'")) + (HARDENED if step.endswith("'") else 0) for step in path.split("/")[1:]]
-
-
-def versioned(text: str, version: int) -> str:
-    return str(wallycore.base58check_from_bytes(version.to_bytes(4) + wallycore.base58check_to_bytes(text)[4:]))
 
 
 @pytest.mark.parametrize(("seed", "path", "public", "private"), CHAINS)

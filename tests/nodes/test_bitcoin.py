@@ -18,7 +18,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hdscan.app.keys import Script, from_extended
+from hdscan.chains import Script
+from hdscan.keys.account import of_key
+from hdscan.keys.descriptor import of_descriptor
+from hdscan.keys.options import Options
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState
@@ -105,22 +108,24 @@ def test_another_wallet_finds_through_this_esplora_what_the_node_holds(
     assert wallet.latest_checkpoint().height == bitcoin.height
 
 
-@pytest.mark.parametrize(("descriptor", "script"), list(zip(SCRIPTS, Script, strict=True)))
-def test_the_addresses_of_an_extended_key_are_those_that_the_node_derives(
-    bitcoin: Bitcoin, descriptor: str, script: Script
+@pytest.mark.parametrize(("kind", "script"), list(zip(SCRIPTS, Script, strict=True)))
+def test_the_addresses_of_a_node_s_wallet_are_those_of_its_descriptor_and_of_its_key(
+    bitcoin: Bitcoin, kind: str, script: Script
 ) -> None:
     """A regtest address differs from a testnet one in its first letters and its checksum alone."""
 
     def payload(address: str) -> str:
         return address.partition("1")[2][:-6] if address.startswith(("tb1", "bcrt1")) else address
 
+    theirs = bitcoin.addresses[SCRIPTS.index(kind) :: len(SCRIPTS)]
     chain = Chain("btc", Family.BITCOIN, Network.TESTNET, "BTC", 8, GENESIS, 1)
-    found = re.search(r"\[\w+(/[\dh/]+)\](tpub\w+)/0/\*", bitcoin.descriptors[descriptor])
+    options = Options(chains={"btc": chain}, count=len(theirs))
+    found = re.search(r"(\[\w+(/[\dh/]+)\]tpub\w+)/0/\*", bitcoin.descriptors[kind])
     assert found is not None
-    theirs = bitcoin.addresses[SCRIPTS.index(descriptor) :: len(SCRIPTS)]
-    ours = list(from_extended(chain, found[2], script, 0).addresses(0, len(theirs)))
-    assert [payload(address) for address, _ in ours] == [payload(address) for address in theirs]
-    assert ours[-1][1] == f"m{found[1]}/0/{len(theirs) - 1}".replace("h", "'")
+    for wallet in (of_descriptor(bitcoin.descriptors[kind], options), of_key(found[1], options, script=script)):
+        receiving = wallet.branches[0]
+        assert [payload(address) for address in receiving.addresses] == [payload(address) for address in theirs]
+        assert receiving.path == f"m{found[2]}/0/{{}}".replace("h", "'")
 
 
 def test_every_balance_is_what_the_node_says_and_the_mempool_stands_apart(bitcoin: Bitcoin, host: Host, tmp_path: Path) -> None:

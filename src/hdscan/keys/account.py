@@ -33,6 +33,9 @@ def of_key(
     origin = key.origin[1] if key.origin else ()
     chains, said = chains_of(options, key.key, coin_of(origin))
     by_origin = _BY_PURPOSE.get(origin[0] - HARDENED) if origin else None
+    if key.origin and len(origin) != key.key.depth:
+        unlike = f"the origin has {len(origin)} steps, and the key is of depth {key.key.depth}: one of the two is wrong"
+        said = (*said, f"{unlike}, and the paths that are shown may be")
     branches: list[Branch] = []
     for chain in chains:
         scripts = _scripts(chain, key, options, script or by_origin)

@@ -75,6 +75,8 @@ def _any_script(chain: Chain, source: str) -> Callable[[int], str]:
 
 def _parsed(source: str) -> object:
     """libwally's form of a descriptor in the common form (xpub or tpub, one path). Raises KeyFault."""
+    if not (source.isascii() and source.isprintable()):  # libwally ends a string at NUL
+        raise KeyFault(_NOT_VALID)
     testnet = _TESTNET_KEY.search(source)
     network = wallycore.WALLY_NETWORK_BITCOIN_TESTNET if testnet else wallycore.WALLY_NETWORK_BITCOIN_MAINNET
     try:

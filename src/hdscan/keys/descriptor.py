@@ -11,7 +11,7 @@ from hdscan.keys.derive import FUNCTIONS, derive
 from hdscan.keys.options import Options
 from hdscan.keys.styles import BY_SCRIPT
 from hdscan.keys.target import chains_of, check, coin_of
-from hdscan.keys.template import MULTISIGS, Template, parse
+from hdscan.keys.template import MAX_LENGTH, MULTISIGS, Template, parse
 from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import InputError, KeyFault
 from hdscan.model.wallet import Branch, Found, Listed, Role, WalletKind
@@ -27,7 +27,7 @@ def of_descriptor(text: str, options: Options, *, name: str | None = None, what:
     Raises KeyFault or InputError, which repeat nothing of it.
     """
     said: list[str] = []
-    whole = [_ranged(each, said) for descriptor in split(text) for each in _without_combo(parse(descriptor), said)]
+    whole = [_ranged(each, said) for descriptor in split(text) for each in _without_combo(parse(descriptor), options, said)]
     singles = {one.text(): (one, role) for template in whole for one, role in _singles(template)}
     singles = _with_siblings(singles, said)
     branches: list[Branch] = []
@@ -38,8 +38,7 @@ def of_descriptor(text: str, options: Options, *, name: str | None = None, what:
             if one.ranged:
                 branches.append(_branch(chain, source, one, role, options))
             else:
-                address = canonical(chain, one.address) if one.address else derive(chain, source, 0, 1)[0]
-                listed.append(Listed(chain.id, address))
+                listed.append(Listed(chain.id, _fixed(chain, source, one)))
     multisig = any(function in MULTISIGS and len(one.keys) > 1 for one in whole for function in one.functions)
     return Found(
         kind=WalletKind.MULTISIG if multisig else WalletKind.DESCRIPTOR,
@@ -56,6 +55,8 @@ def split(text: str) -> Iterator[str]:
     count, pending = 0, ""
     for word in text.split():
         pending += word
+        if len(pending) > MAX_LENGTH:
+            break  # which says so
         if pending.count("(") == pending.count(")"):
             yield pending
             count, pending = count + 1, ""
@@ -65,13 +66,17 @@ def split(text: str) -> Iterator[str]:
         yield pending
 
 
-def _without_combo(template: Template, said: list[str]) -> Iterator[Template]:
+def _without_combo(template: Template, options: Options, said: list[str]) -> Iterator[Template]:
+    """The descriptors that a combo() stands for (BIP-384)."""
     if template.functions[0] != "combo":
         yield template
         return
     said.append("a combo() pays to a bare public key, too, which has no address: what it holds there is not read")
+    key = template.parts[1]
+    compressed = not isinstance(key, str) or len(key.rpartition("]")[2]) == 66
+    segwit = compressed and all(family_of(chain).params(chain).hrps for chain in _chains(template, options, []))
     for functions, script in _SCRIPTS.items():
-        if script is not Script.P2TR:  # BIP-384
+        if script is Script.P2PKH or (segwit and script is not Script.P2TR):
             before, after = FUNCTIONS[script]
             yield msgspec.structs.replace(template, parts=(before, *template.parts[1:-1], after), functions=functions)
 
@@ -141,15 +146,25 @@ def _chains(one: Template, options: Options, said: list[str]) -> Sequence[Chain]
         chains, decided = chains_of(options, keys[0].key, coin)
         said += decided
     else:
-        chains = [chain for chain in like_bitcoin if one.address is None or _has(chain, one.address)][:1]
+        chains = [chain for chain in like_bitcoin if one.address is None or _has(chain, one.address)][:1] or like_bitcoin[:1]
     if not chains:
-        raise InputError("no chain that is configured has such a descriptor's addresses")
+        raise InputError("an output descriptor is for Bitcoin and coins like it, and none is configured")
     if strange := next((chain for chain in chains if chain not in like_bitcoin), None):
         raise InputError(f"an output descriptor is for Bitcoin and coins like it, and {strange.id} is none of them")
     for key in keys:
         for chain in chains:
             check(chain, key.key)
     return chains
+
+
+def _fixed(chain: Chain, source: str, one: Template) -> str:
+    """The only address of a descriptor without a wildcard."""
+    if one.address is None:
+        return derive(chain, source, 0, 1)[0]
+    try:
+        return canonical(chain, one.address)
+    except InputError as error:
+        raise InputError(f"the address in the descriptor {error}") from None
 
 
 def _has(chain: Chain, address: str) -> bool:

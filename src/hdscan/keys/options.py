@@ -37,7 +37,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """The chains of `only`, in the order of the configuration. Raises InputError for one that is not configured."""
         configured = tuple(self.chains.values())
         names = ChainNames(configured)
-        found = {text: names.find(text) for text in self.only}
-        if unknown := next((text for text, chains in found.items() if not chains), None):
-            raise InputError(f"there is no chain {unknown}; there are {', '.join(self.chains)}")
-        return tuple(chain for chain in configured if any(chain in chains for chains in found.values()))
+        found = [names.find(text) for text in self.only]
+        if not all(found):
+            raise InputError(f"a chain that is asked for is not configured: there are {', '.join(self.chains)}")
+        return tuple(chain for chain in configured if any(chain in chains for chains in found))

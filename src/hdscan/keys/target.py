@@ -32,8 +32,8 @@ def chains_of(options: Options, key: ExtendedKey, coin: int | None) -> tuple[tup
         networks = {chain.network for chain in options.chains.values()}
         if key.network not in networks and (coin is None or coin in _BITCOIN):
             raise KeyFault(f"{key.named} is of {key.network}, and this is {' and '.join(sorted(networks))}")
-        what = f"coin type {coin}" if coin is not None else f"{key.named}"
-        raise KeyFault(f"no chain that is configured is of {what}; --chain says which is meant")
+        what = f"a key of coin type {coin}" if coin is not None else key.named
+        raise KeyFault(f"{what} is of no chain that is configured; --chain says which one is meant")
     if fitting[0].family is not Family.BITCOIN:
         return tuple(fitting), ()
     first = fitting[0]
