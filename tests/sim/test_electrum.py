@@ -125,6 +125,19 @@ def test_a_history_is_as_long_as_an_address_was_used() -> None:
     converse(story, world=World(2, 60, funded=0.3, explicit={"btc": explicit}))
 
 
+def test_an_address_that_comes_to_be_used_has_a_history_from_then_on() -> None:
+    new = World(9, 1)["btc"].address(0)
+
+    async def story(talk: Talk) -> None:
+        asked = script_hash(new, talk.world.chain)
+        assert (await talk.ask(HISTORY, asked))["result"] == []
+        talk.world.state({new: {"BTC": 5, "used": 2}})
+        assert len((await talk.ask(HISTORY, asked))["result"]) == 2
+        assert (await talk.ask(BALANCE, asked))["result"]["confirmed"] == 5
+
+    converse(story)
+
+
 def test_every_kind_of_address_has_its_script_hash() -> None:
     first = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
     example = "8b01df4e368ea28f8dc0423bcf7a4923e3a12d307c875e47a0cfbf90b5c39161"  # the protocol's

@@ -128,6 +128,18 @@ def test_explicit_addresses_hold_what_is_stated():
         ChainWorld(BTC, seed=1, count=0, explicit={taproot: {"DOGE": 1}})
 
 
+def test_addresses_come_to_be_used_and_new_ones_come_last():
+    world, new = World(1, 2)["bsc"], World(9, 1)["bsc"].address(0)
+    old = world.address(1)
+    assert not any(world.holdings(new).amounts)
+    world.state({new.lower(): {"USDC": 7}, old: {"used": 4}})
+    assert (world.holdings(new).amounts, world.holdings(new).transactions) == ((0, 7, 0), 1)
+    assert (world.holdings(old).amounts, world.holdings(old).transactions) == ((0, 0, 0), 4)
+    assert list(world.addresses()) == [world.address(0), old, new.lower()]
+    world.state({new: {}})
+    assert (len(world), world.holdings(new).transactions) == (3, 0)
+
+
 def test_addresses_beyond_the_last_are_refused():
     with pytest.raises(IndexError):
         World(1, 3)["btc"].address(3)

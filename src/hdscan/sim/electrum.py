@@ -4,7 +4,6 @@ Shapes: https://electrum-protocol.readthedocs.io ; greeting and block notificati
 """
 
 import hashlib
-from functools import cached_property
 from typing import Any
 
 from hdscan.model.chain import Chain
@@ -15,6 +14,7 @@ from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, f
 from hdscan.sim.lines import NOTICE
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
+from hdscan.sim.world import ChainWorld
 
 BALANCE, HISTORY = "blockchain.scripthash.get_balance", "blockchain.scripthash.get_history"
 HEADER = "blockchain.block.header"
@@ -43,11 +43,15 @@ class Electrum(Speaker):
 
     limited = Answer(b"")  # sent as "excessive resource usage" (see `lines`)
 
+    def __init__(self, world: ChainWorld, gas_cap: int = 5_000) -> None:
+        super().__init__(world, gas_cap)
+        self._by_hash: dict[str, str] = {}
+
     def hear(self, request: Request) -> Call:
         """Every request of a batch counts as one item."""
         envelope = open_envelope(request.body)
         asks: tuple[Ask, ...] = tuple(
-            (self._by_hash.get(text, text), self._native if each.method == BALANCE else USE)
+            (self._address(text) or text, self._native if each.method == BALANCE else USE)
             for each in envelope.requests
             if each.method in (BALANCE, HISTORY) and (text := _text(each))
         )
@@ -84,7 +88,7 @@ class Electrum(Speaker):
         return None if request.method == "server.ping" else RpcError(-32601, f'unknown method "{request.method}"')
 
     def _balance(self, text: str, view: View) -> Any:
-        address = self._by_hash.get(text)
+        address = self._address(text)
         if address is None:
             return {"confirmed": view.amount(0, text, 0), "unconfirmed": 0}
         held = self._world.holdings(address)
@@ -92,7 +96,7 @@ class Electrum(Speaker):
 
     def _history(self, text: str, view: View) -> Any:
         """The transactions of the last blocks, and one of the mempool where there is an unconfirmed change."""
-        address = self._by_hash.get(text)
+        address = self._address(text)
         if address is None:
             return []
         count = view.use(address)
@@ -103,10 +107,13 @@ class Electrum(Speaker):
         waits = self._world.holdings(address).unconfirmed
         return [*mined, {"tx_hash": next(names), "height": 0, "fee": 200}] if waits else mined
 
-    @cached_property
-    def _by_hash(self) -> dict[str, str]:
-        chain = self._world.chain
-        return {script_hash(address, chain): address for address in self._world.addresses()}
+    def _address(self, text: str) -> str | None:
+        """The address with a script hash, of those that the world has by now."""
+        first, chain = len(self._by_hash), self._world.chain
+        self._by_hash |= {
+            script_hash(address, chain): address for address in map(self._world.address, range(first, len(self._world)))
+        }
+        return self._by_hash.get(text)
 
 
 def script_hash(address: str, chain: Chain) -> str:

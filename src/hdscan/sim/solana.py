@@ -13,11 +13,12 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from hdscan.sim.faults import USE, Fault, Trouble
+from hdscan.sim.holdings import TokenAccount
 from hdscan.sim.http import Request
 from hdscan.sim.jsonrpc import Envelope, RpcError, RpcRequest, close_envelope, failure, open_envelope
 from hdscan.sim.speaker import Answer, Ask, Call, Speaker
 from hdscan.sim.view import View
-from hdscan.sim.world import PROGRAMS, ChainWorld, TokenAccount
+from hdscan.sim.world import PROGRAMS, ChainWorld
 
 MOST_KEYS = 100
 CLOCK = "SysvarC1ock11111111111111111111111111111111"

@@ -13,38 +13,12 @@ from solders.pubkey import Pubkey
 
 from hdscan.sim.chains import EPOCH, MAINNET, SimChain
 from hdscan.sim.family import FAMILIES
+from hdscan.sim.holdings import Holdings, TokenAccount
 
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 PROGRAMS = (TOKEN, TOKEN_2022)
 ATA_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
-
-
-class Holdings(msgspec.Struct, frozen=True, gc=False):
-    """What one address holds: `amounts` in base units, in the order of the chain's assets; `unconfirmed` satoshi (±).
-
-    It was in `transactions` so far, those of the mempool left out: none only where it holds nothing. `noise` is 32 random bits
-    for details that change neither (histories, token programs).
-    """
-
-    amounts: tuple[int, ...]
-    unconfirmed: int = 0
-    noise: int = 0
-    transactions: int = 0
-
-    @property
-    def nonce(self) -> int:
-        """How many of the transactions it sent (EVM): all of those of an address that is empty now, of others none or all."""
-        return 0 if any(self.amounts) and self.noise & 3 else self.transactions
-
-
-class TokenAccount(msgspec.Struct, frozen=True, gc=False):
-    """A token account that exists: its `owner` and `mint` (base58), token `program`, amount in base units."""
-
-    owner: str
-    mint: str
-    program: str
-    amount: int
 
 
 class Truth(msgspec.Struct, frozen=True):
@@ -128,9 +102,16 @@ class ChainWorld:
     def move(self, share: float, seed: int) -> None:
         """Change a share of all balances, chosen by `seed`: spent, spent in part, or received."""
         self._moves += ((share, seed),)
-        self.holdings.cache_clear()
-        self.__dict__.pop("accounts", None)
-        self.__dict__.pop("accounts_of", None)
+        self._forget()
+
+    def state(self, explicit: Explicit) -> None:
+        """From now on these addresses hold and had what is stated, as explicit ones; those that are new come last.
+
+        Moves until now count for them too.
+        """
+        self._explicit_texts += [text for text in explicit if not self.owns(text)]
+        self._explicit |= {self.form.fold(text): self._stated(amounts) for text, amounts in explicit.items()}
+        self._forget()
 
     def before(self, text: str) -> Holdings:
         """What an address held before the last move."""
@@ -183,6 +164,12 @@ class ChainWorld:
             if asset.contract is not None
             for program in PROGRAMS
         }
+
+    def _forget(self) -> None:
+        """Work out again what was worked out of the addresses."""
+        self.holdings.cache_clear()
+        for name in ("accounts", "accounts_of", "owners"):
+            self.__dict__.pop(name, None)
 
     def _holdings(self, text: str) -> Holdings:
         return self._moved(text, self._moves)
