@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from hdscan.chains.tron import hexadecimal
 from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, TokenFacts
-from hdscan.model.reading import Balance, Kind, ReadError, Reading
+from hdscan.model.reading import Balance, ReadError, Reading, use_of
 from tests.provider.server import NOW, TRON, Asked, conversation, http
 
 NILE = msgspec.structs.replace(TRON, identity="3448148188")
@@ -21,6 +22,7 @@ USDT = Asset("tron", "USDT", 6, "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t")
 TETHER = "0xa614f803b6fd780986a42c78ec9c7f77e6ded13c"
 HELD = "TWAFRfZFmhVQZjxM3De7Mp5UZ9sLqWqpHp"  # 0xdd791d6b49e190062d650e6a23c575510d35f2f9 of the documentation's example
 NOBODY = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"
+POOR = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 RECORDED: dict[str, Any] = {
     "eth_chainId": "0xcd8690dc",
     "eth_blockNumber": "0x3fe1dec",
@@ -55,13 +57,6 @@ def answer(call: Any) -> dict[str, Any]:
     return {"result": BLOCK if method == "eth_getBlockByNumber" else RECORDED[method]}
 
 
-def test_the_nonces_of_a_chain_without_nonces_tell_no_use() -> None:
-    async def methods(provider: Any) -> Any:
-        return set(provider.methods), set(provider.weight)
-
-    assert conversation("tron-rpc", lambda _: b"", methods)[0] == ({Kind.NATIVE, Kind.TOKEN},) * 2
-
-
 def node(asked: Asked) -> bytes:
     calls = asked.json if isinstance(asked.json, list) else [asked.json]
     answers = [{"jsonrpc": "2.0", "id": call["id"], **answer(call)} for call in calls]
@@ -79,6 +74,57 @@ def test_sun_and_token_units_are_read_in_one_call_of_the_latest_block() -> None:
     assert [call["params"][1] for call in asked[0].json] == ["latest"] * 3
     assert asked[0].target == "/jsonrpc"
     assert HELD.encode() not in asked[0].body
+
+
+def test_an_address_was_used_if_a_transfer_from_it_fails_for_no_other_reason_than_want_of_an_account() -> None:
+    said = {
+        HELD: {"result": "0x0"},
+        POOR: {"error": {"code": -32600, "message": "Validate TransferContract error, balance is not sufficient."}},
+        NOBODY: {"error": {"code": -32600, "message": "Validate TransferContract error, no OwnerAccount.", "data": "{}"}},
+    }
+
+    def host(asked: Asked) -> bytes:
+        by_name = {hexadecimal(name): reply for name, reply in said.items()}
+        return http([{"id": call["id"], **by_name[call["params"][0]["from"]]} for call in asked.json])
+
+    readings = [Reading(at, name, use_of("tron")) for at, name in enumerate(said)]
+    reply, asked = talk(lambda provider: provider.read(readings, 7), host)
+    assert reply.outcomes == tuple(Balance(n, None, 7, NOW, "host", used=n > 0) for n in (1, 1, 0))
+    assert [(call["method"], len(call["params"])) for call in asked[0].json] == [("eth_estimateGas", 1)] * 3
+    assert asked[0].json[0]["params"] == [{"from": hexadecimal(HELD), "to": hexadecimal(NOBODY), "value": "0x1"}]
+    assert {call["method"] for call in asked[0].json} <= set(talk(methods)[0])
+
+
+async def methods(provider: Any) -> Any:
+    return provider.methods.values()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"result": "0x5208"},
+        {"result": ""},
+        {"result": None},
+        {"result": {}},
+        {},
+        {"error": {"code": -32600, "message": "invalid json request"}},
+        {"error": {"code": -32000, "message": "your balance is not sufficient, top up"}},
+        {"error": {"code": -32601, "message": "the method eth_estimateGas does not exist/is not available"}},
+        {"error": {"code": -32005, "message": "rate limit exceeded: Validate TransferContract error, no OwnerAccount."}},
+    ],
+)
+def test_no_other_word_makes_an_address_used_or_unused(said: dict[str, Any], alone: bool) -> None:
+    def host(asked: Asked) -> bytes:
+        items = [{"id": call["id"], **said} for call in (asked.json if isinstance(asked.json, list) else [asked.json])]
+        return http(items[0] if alone else items)
+
+    readings = [Reading(at, HELD, use_of("tron")) for at in range(1 if alone else 2)]
+    try:
+        reply, _ = talk(lambda provider: provider.read(readings, 7), host)
+    except CallError:
+        return
+    assert all(isinstance(each, ReadError) for each in reply.outcomes)
 
 
 def test_the_chain_is_proved_by_its_id_and_the_head_comes_along() -> None:

@@ -283,12 +283,21 @@ def test_every_host_tells_the_same_of_an_addresss_use(protocol: str):
     converse(story, host(chain, protocols=(protocol,)), world=World(2, 60, funded=0.3))
 
 
-def test_a_tron_node_has_no_nonces():
+def test_a_tron_node_has_no_nonces_but_knows_who_could_make_a_transfer():
     async def story(talk: Talk) -> None:
-        for text in talk.world["tron"].addresses():
-            assert (await talk.rpc("eth_getTransactionCount", text, "latest"))["result"] == "0x0"
+        words = set()
+        for row in talk.world["tron"].truth():
+            assert (await talk.rpc("eth_getTransactionCount", row.address, "latest"))["result"] == "0x0"
+            said = await talk.rpc("eth_estimateGas", {"from": row.address, "to": "0x" + "00" * 20, "value": "0x1"})
+            words.add(said.get("result") or said["error"]["message"])
+            used = talk.world["tron"].holdings(row.address).transactions > 0
+            assert used == ("no OwnerAccount" not in str(said))
+            assert (said.get("result") == "0x0") == (row.amounts["TRX"] > 0)
+        assert len(words) == 3
+        assert (await talk.rpc("eth_estimateGas", {"from": "nonsense", "to": "", "value": ""}))["error"]["code"] == -32600
+        assert (await talk.rpc("eth_estimateGas"))["error"]["code"] == -32600
 
-    converse(story, host("tron", protocols=("tron-rpc",)), world=World(2, 9, funded=1, chains=(TRON,)))
+    converse(story, host("tron"), world=World(2, 60, funded=0.3, chains=(TRON,)))
 
 
 def test_a_solana_node_has_the_first_blocks_and_knows_signatures_of_settled_blocks_only():

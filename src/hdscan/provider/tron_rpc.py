@@ -13,22 +13,26 @@ from hdscan.model.chain import Asset
 from hdscan.model.provider import Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.evm_rpc import EvmRpc
-from hdscan.wire import evm
+from hdscan.provider.remote import asks_use
+from hdscan.wire import evm, tron
 
 
 class TronRpc(EvmRpc):
     """Reads as from an EVM node, whose calls know no T…: addresses and contracts go there as 0x and 20 bytes.
 
-    The nonces of java-tron are all 0 (github.com/trezor/blockbook/pull/1751): Tron has none, so that they tell no use.
+    The use is told by whether there is an account: the nonces of java-tron are all 0 (github.com/trezor/blockbook/pull/1751).
     """
 
-    most: Mapping[Kind, int] = {Kind.NATIVE: 100, Kind.TOKEN: 100}  # java-tron's `maxBatchSize`
-    methods: Mapping[Kind, str] = {kind: evm.METHODS[kind] for kind in (Kind.NATIVE, Kind.TOKEN)}
+    methods: Mapping[Kind, str] = {**evm.METHODS, Kind.USE: tron.ESTIMATE}
+    most: Mapping[Kind, int] = dict.fromkeys(methods, 100)  # java-tron's `maxBatchSize`
 
     async def tokens(self, assets: Sequence[Asset]) -> Sequence[TokenFacts | ReadError]:
         return await super().tokens([_translated(asset) for asset in assets])
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
+        if asks_use(readings):
+            calls = [tron.account_call(hexadecimal(each.address)) for each in readings]
+            return self.uses([tron.accounts(answer) for answer in await self.answers(calls)], height)
         there = [replace(each, address=hexadecimal(each.address), asset=_translated(each.asset)) for each in readings]
         return await super()._read(there, height)
 
