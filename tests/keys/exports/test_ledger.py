@@ -43,7 +43,8 @@ def test_every_account_is_a_wallet() -> None:
     bitcoin, *others = wallets(text)
     assert bitcoin.name == "Bitcoin 1"
     assert single(ALICE, Script.P2WPKH, "m/84'/0'/0'")[0] in {branch.addresses[0] for branch in bitcoin.branches}
-    assert any("does not say its kind of address" in sentence for sentence in bitcoin.said)
+    assert len(bitcoin.said) == 1
+    assert "does not say its kind of address" in bitcoin.said[0]
     listed = {wallet.name: [(entry.chain, entry.address) for entry in wallet.listed] for wallet in others}
     assert listed == {"Ethereum 1": [("bsc", EVM)], "Solana, mine": [("sol", SOLANA)], "Tron 1": [("tron", TRON)]}
 
@@ -58,6 +59,13 @@ def test_accounts_of_other_coins_are_named_and_left_out() -> None:
     assert "is of BCH" in refusal(table(("BCH", "Cash", KEY)), KEY)
 
 
+def test_lines_of_another_length_are_counted() -> None:
+    text = table(("BTC", '"Bitcoin\n1"', KEY)) + "2021,BTC\n\n"
+    found = only(text)
+    assert found.name == "Bitcoin 1"
+    assert "left out: 1 lines that have not as many fields as the first one" in found.said
+
+
 @pytest.mark.parametrize("old", [HEAD.replace("Status,", "").replace("Operation Fees,", "")])
 def test_columns_are_found_by_name(old: str) -> None:
     text = f"\ufeff{old}\r\n2021,BTC,OUT,1,ab,One,{KEY}\r\n"
@@ -69,8 +77,8 @@ def test_columns_are_found_by_name(old: str) -> None:
     [
         (table(), "has no account"),
         (table(("BTC", "x", KEY[:-1] + "1")), "checksum"),
-        (table(("BTC", "x", ALICE.key("m/84'/0'/0'", "xprv"))), ""),
-        (table(("BTC", "x", "word " * 12)), ""),
+        (table(("BTC", "x", ALICE.key("m/84'/0'/0'", "xprv"))), "private key"),
+        (table(("BTC", "x", "word " * 12)), "looks like a mnemonic"),
         (table(("BTC", "x", "y" * 200_000)), "no CSV"),
     ],
 )

@@ -3,17 +3,19 @@
 import csv
 from collections.abc import Iterator
 
+import msgspec
+
 from hdscan.keys.account import of_key
 from hdscan.keys.exports.origin import saying
 from hdscan.keys.exports.places import FileAddresses
 from hdscan.keys.exports.record import clean
 from hdscan.keys.options import Options
+from hdscan.model.chain import Family
 from hdscan.model.errors import HdscanError, InputError
 from hdscan.model.wallet import Found, WalletKind
 
 _WHAT = "a Ledger Live account (CSV of operations)"
 _KEY, _NAME, _COIN = "account xpub", "account name", "currency ticker"
-_HD_COINS = ("BTC", "LTC", "DOGE")  # whose accounts are extended public keys that can be read here
 _MOST_ACCOUNTS = 10_000
 
 
@@ -24,14 +26,18 @@ def read(text: str, options: Options) -> list[Found] | None:
     if _KEY not in columns:
         return None
     accounts: dict[str, tuple[str, str]] = {}
-    for row in _rows(rest, len(columns)):
+    strange = 0
+    for row in _rows(rest):
+        if len(row) != len(columns):
+            strange += bool(row)
+            continue
         fields = dict(zip(columns, row, strict=True))
         if (key := fields[_KEY].strip()) and key not in accounts:
             accounts[key] = fields.get(_NAME, ""), fields.get(_COIN, "").strip().upper()
         if len(accounts) > _MOST_ACCOUNTS:
             raise InputError(f"{_WHAT}: more than {_MOST_ACCOUNTS:,} accounts")
     found: list[Found] = []
-    left_out: list[str] = []
+    left_out = [f"left out: {strange:,} lines that have not as many fields as the first one"] if strange else []
     for key, (name, coin) in accounts.items():
         try:
             found.append(_account(key, coin, clean(name), options))
@@ -47,14 +53,16 @@ def read(text: str, options: Options) -> list[Found] | None:
 def _account(key: str, coin: str, name: str | None, options: Options) -> Found:
     if addresses := FileAddresses(options).find(key):
         return Found(kind=WalletKind.ADDRESSES, name=name, what=_WHAT, listed=tuple(addresses))
-    if key[1:4] not in ("pub", "tub", "gub") or coin not in _HD_COINS:
+    configured = options.chosen() or tuple(options.chains.values())
+    ids = [chain.id for chain in configured if chain.family is Family.BITCOIN and chain.symbol == coin]
+    if not ids:
         raise InputError(f"no chain that is configured is of {coin if coin.isalnum() and len(coin) < 12 else 'its coin'}")
-    return of_key(key, options, name=name, what=_WHAT)
+    return of_key(key, msgspec.structs.replace(options, only=(ids[0],)), name=name, what=_WHAT)
 
 
-def _rows(text: str, width: int) -> Iterator[list[str]]:
-    """The rows of a CSV (RFC 4180) that have as many fields as its header."""
+def _rows(text: str) -> Iterator[list[str]]:
+    """The rows of a CSV (RFC 4180)."""
     try:
-        yield from (row for row in csv.reader(text.splitlines()) if len(row) == width)
+        yield from csv.reader(text.splitlines(keepends=True))
     except csv.Error:
         raise InputError(f"{_WHAT}: is no CSV: a field is too long or has a quote in it") from None
