@@ -2,6 +2,7 @@
 
 import pytest
 
+from hdscan.keys.checksum import checksum
 from tests.keys.wallets import Signer, address, firsts, multi, only, refusal
 
 SIGNERS = [Signer(seed) for seed in (1, 2, 3)]
@@ -34,6 +35,16 @@ def test_another_first_address_is_refused() -> None:
     other = multi("wsh({})", KEYS)[1]
     assert "first receiving address" in refusal(record(first=other), *KEYS)
     assert "first receiving address" in refusal(record(first="nothing"), *KEYS)
+
+
+def test_the_checksum_of_a_template_is_checked() -> None:
+    for paths in ("/0/*,/1/*", "/2/*,/3/*", "/0/*"):
+        text = record(f"{TEMPLATE}#{checksum(TEMPLATE)}", paths)
+        damaged = text.replace(KEYS[0], Signer(4).key(PATH))
+        assert "checksum of the descriptor" in refusal(damaged, *KEYS)
+    assert firsts(only(record(f"{TEMPLATE}#{checksum(TEMPLATE)}"))) == multi("wsh({})", KEYS)
+    explicit = TEMPLATE.replace("/**", "/<0;1>/*")
+    assert "checksum of the descriptor" in refusal(record(f"{explicit}#{checksum(TEMPLATE)}", "/2/*,/3/*"), *KEYS)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 from hdscan.keys.descriptor import of_descriptor
 from hdscan.keys.exports.origin import check_first
 from hdscan.keys.options import Options
+from hdscan.keys.template import parse
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found
 
@@ -38,7 +39,8 @@ def _filled(template: str, paths: str) -> str:
     indices = [found[1] for found in restrictions if found]
     if len(indices) < len(restrictions) or not 1 <= len(indices) <= 2:
         raise InputError(f"{_WHAT}: its path restrictions are not written /0/*,/1/*")
-    if "/**" not in template:
+    if indices == ["0", "1"] or "/**" not in template:
         return template
+    parse(template)  # checks its checksum, which is of the template
     below = f"<{';'.join(indices)}>" if len(indices) > 1 else indices[0]
-    return re.sub("#[^#]*$", "", template).replace("/**", f"/{below}/*")
+    return template.partition("#")[0].replace("/**", f"/{below}/*")

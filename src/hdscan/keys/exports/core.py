@@ -43,8 +43,6 @@ def read(data: object, options: Options) -> list[Found] | None:
         try:
             wallets.append(_wallet([texts[text] for text in group], options))
         except HdscanError as error:
-            if len(groups) == 1:
-                raise
             left_out.append(f"left out: descriptor {records.index(texts[group[0]]) + 1} of {len(records)}, since {error}")
     if not wallets:
         raise InputError(f"{_WHAT}: none of its {len(records)} descriptors can be read; {left_out[0]}")

@@ -28,9 +28,7 @@ _MOST_LABELS = 1_000_000
 
 def read(data: object, rest: str, options: Options) -> list[Found] | None:
     """The wallet of a file, or one for each account of an old one; `rest` is what follows the first JSON value."""
-    if not isinstance(data, dict) or not ({"wallet_type", "seed_version"} & set(data) or "master_public_keys" in data):
-        return None
-    if not {"wallet_type", "keystore", "master_public_keys", "addresses", "accounts"} & set(data):
+    if not isinstance(data, dict) or not {"wallet_type", "seed_version", "master_public_keys"} & set(data):
         return None
     record = Record(_WHAT, _patched(data, rest))
     kind = record.maybe("wallet_type") or "standard"

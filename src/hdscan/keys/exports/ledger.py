@@ -42,11 +42,9 @@ def read(text: str, options: Options) -> list[Found] | None:
         try:
             found.append(_account(key, coin, clean(name), options))
         except HdscanError as error:
-            if len(accounts) == 1:
-                raise
             left_out.append(f"left out: the account {clean(name) or 'without a name'}, since {error}")
     if not found:
-        raise InputError(left_out[0] if left_out else f"{_WHAT}: has no account")
+        raise InputError(left_out[-1] if left_out else f"{_WHAT}: has no account")
     return [saying(found[0], *left_out), *found[1:]]
 
 
