@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from hdscan.app import Wallet, configure
+from hdscan.app import ScanRequest, Wallet, configure
 from hdscan.app.scanning import steady_clock
-from hdscan.model.errors import StoreError
+from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import ProviderChanged, ScanComplete, ScanState
 from hdscan.model.scan import BalanceState, Status
 from hdscan.sim.faults import Fault, always
@@ -90,6 +90,22 @@ async def test_the_end_of_a_chain_is_the_last_that_is_said(tmp_path: Path) -> No
         changed = [event.name for event in of(events, ProviderChanged)]
         assert set(changed) == {"btc-a", "btc-b"}, "they were unused, and are ready"
         assert isinstance(events[-1], ScanComplete)
+
+
+@played
+async def test_a_scan_of_one_wallet_reads_its_addresses_alone(tmp_path: Path) -> None:
+    async with stage(tmp_path, BTC) as on:
+        few = [on.world["btc"].address(index) for index in (3, 4, 20)]
+        await on.wallet.add(few, name="few")
+        plan = on.wallet.plan(ScanRequest(wallets=("few",)))
+        assert (plan.addresses, plan.chains[0].readings) == (3, 3)
+        await on.scan(wallets=("few",))
+        assert {row.address for row in on.wallet.balances() if row.amount is not None} == set(few)
+        assert on.result.chains["btc"].addresses == 3
+        with pytest.raises(InputError, match="there is no wallet 'many'"):
+            await on.scan(wallets=("many",))
+        await on.scan()
+        on.assert_all_true()
 
 
 def test_the_clock_of_a_wallet_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
