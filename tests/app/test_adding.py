@@ -141,6 +141,26 @@ def test_a_secret_is_refused_and_never_repeated(wallet: Wallet, tmp_path: Path, 
     assert ("treat it as exposed" in str(caught.value)) == (form == "text")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"SQLite format 3\0" + bytes(100), "'{}': this is a database"),
+        (b'{"a": 1}', "'{}': this is JSON, but no wallet's file that is known"),
+        (WORDS.encode(), "'{}': this looks like a mnemonic"),
+        (b"# none", "'{}': there is no address in it"),
+    ],
+)
+def test_a_refusal_says_of_which_file_it_is(wallet: Wallet, tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "source"
+    file.write_bytes(content)
+    with pytest.raises((InputError, KeyFault)) as caught:
+        add(wallet, file)
+    assert str(caught.value).startswith(words.format(file))
+    with pytest.raises((InputError, KeyFault)) as caught:
+        add(wallet, content)
+    assert str(caught.value).startswith(words.replace("'{}': ", ""))
+
+
 def test_what_looks_like_a_path_is_not_taken_for_a_text(wallet: Wallet, tmp_path: Path) -> None:
     for path in ("savings.json", "./savings", str(tmp_path / "gone")):
         with pytest.raises(InputError, match="there is no such file"):
@@ -175,7 +195,7 @@ def test_nothing_is_stored_by_recognising(wallet: Wallet) -> None:
 @pytest.mark.parametrize(
     ("choices", "reason"),
     [
-        ({"chains": ["dash"]}, "there is no chain dash"),
+        ({"chains": ["dash"]}, "not configured"),
         ({"script": "p2wsh"}, "no such script"),
         ({"gap": 0}, "the gap is from 1"),
         ({"count": 10**7}, "the number of addresses of a branch is from 1 to 1,000,000"),

@@ -1,6 +1,5 @@
 """Opens what a user gives to be added: a file, a text, bytes or lines."""
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ LARGEST_TEXT = 16 * 1024 * 1024  # bytes; what is larger is a list, unless it is
 _ENDINGS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".bsms", ".wallet", ".dat", ".pdf", ".xls", ".xlsx")
 _PLACES = ("/", "./", "../", "~", ".\\", "..\\")
 _LONGEST_SECRET = 4096  # characters
+_BEGIN = 4096  # bytes
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ def opened(source: Source) -> Iterator[Given]:
     """The content of a source, which is a file where there is one of this path, and a text otherwise.
 
     Raises InputError for a file that cannot be read or is not there, and KeyFault for a private key or a mnemonic; neither
-    repeats more than the path.
+    repeats more than the path. What is raised in the end about a file's content gets its path.
     """
     if isinstance(source, str):
         source = _path(source) or source
@@ -66,21 +66,41 @@ def _path(text: str) -> Path | None:
 
 @contextmanager
 def _file(path: Path) -> Iterator[Given]:
-    shown = masked(str(path))
+    shown = repr(masked(str(path)))
     if path.is_dir():
-        raise InputError(f"{shown!r} is a folder: give the files in it")
-    try:
-        with path.open("rb") as file:
-            begin = file.read(1)
-            file.seek(0)
-            if begin in (b"{", b"[") or os.fstat(file.fileno()).st_size <= LARGEST_TEXT:
-                yield _whole(decode(file.read(MAX_BYTES + 1)), path.stem)
+        raise InputError(f"{shown} is a folder: give the files in it")
+    with _readable(shown):
+        file = path.open("rb")
+        size = path.stat().st_size
+    with file, _about(shown):
+        with _readable(shown):
+            content = file.read(_BEGIN)
+            whole = content[:1] in (b"{", b"[") or size <= LARGEST_TEXT
+            if whole:
+                content += file.read(MAX_BYTES + 1)
             else:
-                decode(file.read(4096))
                 file.seek(0)
-                yield Given(None, _lines(file), path.stem)
+        text = decode(content)  # refuses what is no text
+        yield _whole(text, path.stem) if whole else Given(None, _lines(file, shown), path.stem)
+
+
+@contextmanager
+def _readable(shown: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise InputError(f"{shown!r} cannot be read: {error.strerror}") from None
+        raise InputError(f"{shown} cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def _about(shown: str) -> Iterator[None]:
+    """Say which file a refusal is about."""
+    try:
+        yield
+    except (InputError, KeyFault) as error:
+        if str(error).startswith(shown):
+            raise
+        raise type(error)(f"{shown}: {error}") from None
 
 
 def _whole(text: str, name: str | None, more: str = "") -> Given:
@@ -90,9 +110,10 @@ def _whole(text: str, name: str | None, more: str = "") -> Given:
     return Given(text, text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), name)
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
+def _lines(file: IO[bytes], shown: str) -> Iterator[bytes]:
     """The lines of a file; of one that is too long, no more than tells that."""
-    while line := file.readline(MAX_LINE + 1):
-        yield line
-        while len(line) > MAX_LINE and not line.endswith(b"\n"):
-            line = file.readline(MAX_LINE + 1)
+    with _readable(shown):
+        while line := file.readline(MAX_LINE + 1):
+            yield line
+            while len(line) > MAX_LINE and not line.endswith(b"\n"):
+                line = file.readline(MAX_LINE + 1)
