@@ -7,7 +7,7 @@ from hdscan.keys.descriptor import of_descriptor
 from hdscan.model.chain import Chain
 from hdscan.model.errors import HdscanError
 from hdscan.model.wallet import Found, Role, WalletKind
-from tests.keys.given import BTC, BTC_TESTNET, ZPUB, H, exported, options, repeats, vectors
+from tests.keys.given import BTC, BTC_TESTNET, VPUB, YPUB, ZPUB, H, exported, options, repeats, vectors
 
 VECTORS = vectors("descriptors")
 ACCOUNT = [H + 84, H, H]
@@ -117,3 +117,65 @@ def test_a_multisig_has_at_most_as_many_keys_as_libwally_reads() -> None:
 def test_a_descriptor_is_of_its_network_and_of_bitcoin() -> None:
     assert "an xpub is of mainnet" in refusal(f"wpkh({KEY}/0/*)", BTC_TESTNET)
     assert "bsc is none of them" in refusal(f"wpkh({KEY}/0/*)", only=("bsc",))
+
+
+def test_other_pairs_are_receiving_and_change_too() -> None:
+    pair = found(f"wpkh({ORIGIN}{KEY}/<2;3>/*)")
+    assert [branch.role for branch in pair.branches] == list(Role)
+    assert [branch.path for branch in pair.branches] == ["m/84'/0'/0'/2/{}", "m/84'/0'/0'/3/{}"]
+    assert pair.branches == found(f"wpkh({ORIGIN}{KEY}/2/*) wpkh({ORIGIN}{KEY}/3/*)").branches
+    assert pair.said == ()
+
+
+def test_a_branch_whose_sibling_is_not_known_is_taken_alone() -> None:
+    for text in (f"wpkh({KEY}/7/*)", f"wsh(multi(2,{KEY}/0/*,{OTHER}/1/*))", f"wpkh({exported([*ACCOUNT, 1])}/*)"):
+        assert len(found(text).branches) == 1
+    assert found(f"wpkh({exported([*ACCOUNT, 1])}/*)").branches[0].role is Role.CHANGE
+
+
+def test_keys_of_slip_132_are_converted_where_they_agree_with_the_script() -> None:
+    for version, kind in ((ZPUB, "wpkh({})"), (YPUB, "sh(wpkh({}))"), (0x02AA7ED3, "wsh(multi(1,{}))")):
+        text = kind.format(f"{exported(ACCOUNT, version)}/<0;1>/*")
+        assert found(text).branches == found(kind.format(f"{KEY}/<0;1>/*")).branches
+    assert "one of the two is wrong" in refusal(f"wpkh({exported(ACCOUNT, 0x02AA7ED3)}/0/*)")
+    assert "one of the two is wrong" in refusal(f"wsh(multi(1,{exported(ACCOUNT, 0x0295B43F)}/0/*))")
+    assert found(f"wpkh({exported(ACCOUNT, VPUB)}/**)", BTC_TESTNET).branches[0].addresses[0].startswith("tb1q")
+
+
+def test_descriptors_without_a_wildcard_are_addresses() -> None:
+    for text, addresses in (
+        (f"addr({RECEIVE.upper()})", [RECEIVE]),
+        (f"wpkh({KEY}/0/0)", [RECEIVE]),
+        (f"wpkh({KEY}/<0;1>/0)", [RECEIVE, CHANGE]),
+        (f"wpkh({KEY}/0/0) addr({CHANGE}) wpkh({KEY}/0/0)", [RECEIVE, CHANGE]),
+        ("raw(0014751e76e8199196d454941c45d1b3a323f1433bd6)", ["bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"]),  # BIP-173
+    ):
+        wallet = found(text)
+        assert [each.address for each in wallet.listed] == addresses
+        assert wallet.branches == ()
+
+
+@pytest.mark.parametrize("number", [0, 2], ids=["compressed", "uncompressed"])
+def test_a_combo_has_the_scripts_of_its_key(number: int) -> None:
+    text, (script,) = VECTORS["scripts"][number]
+    key = text[4:-1]
+    scripts = [script_pubkey(BTC, each.address).hex() for each in found(f"combo({key})").listed]
+    assert scripts[0] == script
+    nested = (
+        [next(iter(found(kind.format(key)).listed)).address for kind in ("sh(wpkh({}))", "wpkh({})")] if number == 0 else []
+    )
+    assert scripts[1:] == [script_pubkey(BTC, address).hex() for address in nested]
+
+
+def test_the_path_of_several_keys_is_shown_where_it_is_one() -> None:
+    same = found(f"wsh(multi(2,[11111111/48h/0h/0h/2h]{KEY}/0/*,[22222222/48h/0h/0h/2h]{OTHER}/0/*))").branches[0]
+    other = found(f"wsh(multi(2,[11111111/48h/0h/0h/2h]{KEY}/0/*,[22222222/48h/0h/1h/2h]{OTHER}/0/*))").branches[0]
+    assert (same.path, same.style) == ("m/48'/0'/0'/2'/0/{}", "multisig")
+    assert other.path is None
+
+
+def test_what_is_too_much_is_refused() -> None:
+    assert "longer than 20,000" in refusal(f"wsh(multi(1,{'0' * 30_000}))")
+    assert "longer than 20,000" in refusal(("wpkh( " * 30_000).strip())
+    assert "more than 60 functions" in refusal(f"wsh({'and_v(' * 100}")
+    assert "more than 1,000 descriptors" in refusal("raw(00) " * 1001)

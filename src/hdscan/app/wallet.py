@@ -135,11 +135,6 @@ class Wallet(Wallets):
             return Imported(0, 0, tuple(bad))
         return Imported(added.added, added.known, tuple(bad))
 
-    async def derive(self, chain: str, derived: Iterable[tuple[str, str]], progress: Progress | None = None) -> Imported:
-        """Add derived addresses with their paths, as a deriver of `hdscan.app.keys` gives them."""
-        added = await asyncio.to_thread(self.store.addresses.add, self.settings.chain(chain).id, derived, progress)
-        return Imported(added.added, added.known)
-
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
         """Scan and yield events; `result` is set at the end. Takes the writer's lock (LockedError) unless it is held."""
         from hdscan.app.scanning import engine as scan_engine
