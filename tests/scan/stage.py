@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from hdscan.sim.chains import DOGE, LTC, MAINNET, TRON, SimChain
 from hdscan.sim.city import City, Faults
 from hdscan.sim.host import Entry, HostSpec
 from hdscan.sim.judge import named
-from hdscan.sim.world import World
+from hdscan.sim.world import Explicit, World
 from tests import virtual_time
 
 DEADLINE = 30.0  # seconds; a test that is right ends long before
@@ -68,14 +68,19 @@ SOL = (host("sol-a", "sol"), host("sol-b", "sol"))
 EVERYBODY = BTC + BSC + SOL
 
 
-def played(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+def played(test: Callable[..., Coroutine[Any, Any, None]], deadline: float = DEADLINE) -> Callable[..., None]:
     """Run an async test in virtual time, with a deadline."""
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        virtual_time.run(asyncio.wait_for(test(*args, **kwargs), DEADLINE))
+        virtual_time.run(asyncio.wait_for(test(*args, **kwargs), deadline))
 
     return run
+
+
+def played_long(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The same for a scan that takes minutes."""
+    return played(test, 1000.0)
 
 
 class Stage:
@@ -159,13 +164,14 @@ async def stage(
     scan: ScanSettings = QUICK,
     more: tuple[Endpoint, ...] = (),
     played_chains: tuple[SimChain, ...] = PLAYED,
+    explicit: Mapping[str, Explicit] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Stage]:
     """Set a stage: `addresses` on every chain that has hosts; `more` are endpoints beside the simulated ones."""
     chains = dict.fromkeys(spec.chain for spec in hosts)
     counts = {chain: addresses if isinstance(addresses, int) else addresses.get(chain, 0) for chain in chains}
     played_here = tuple(each for each in played_chains if each.chain.id in counts)
-    world = World(seed=11, addresses=counts, funded=0.6, chains=played_here)
+    world = World(seed=11, addresses=counts, funded=0.6, chains=played_here, explicit=explicit)
     async with City(world, hosts, faults=faults) as city:
         quick = msgspec.structs.replace(scan, **settings)
         with Wallet(simulated_settings(world, (*city.endpoints, *more), path / "wallet.db", quick)) as wallet:

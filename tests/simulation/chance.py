@@ -11,6 +11,7 @@ from hdscan.sim.faults import AMOUNTS, Fault, Rule, always
 from hdscan.sim.host import HostSpec, Throttle
 from hdscan.sim.profile import ITEMS, THROTTLED, TRANSPORT
 from hdscan.sim.world import World
+from tests.simulation.branches import BranchPlan
 from tests.simulation.scenario import DiskPlan, HostPlan, How, Interruption, Run, Scenario
 
 replace = msgspec.structs.replace
@@ -25,6 +26,7 @@ SPOKEN = {
     ),
     "sol": (("solana-rpc",),),
 }
+TELLING = ("btc",)  # chains whose hosts tell of use
 DEAD = (Fault.SERVER_ERROR, Fault.RESET, Fault.HANG, Fault.UNAVAILABLE)
 WHOLE = (*TRANSPORT, Fault.HANG, Fault.OVERSIZED, Fault.TOO_LARGE)
 
@@ -65,7 +67,43 @@ def scenario(seed: int) -> Scenario:
     made = replace(made, scan=replace(scan, audit=Random(f"audit/{seed}").choice(("spare", "spare", "off", 30.0))))
     made = made if bounded else _drawn(Random(f"drawn/{seed}"), made)
     lies = Random(f"lies/{seed}")
-    return made if bounded or lies.random() > 0.35 else _lied_to(lies, made)
+    made = made if bounded or lies.random() > 0.35 else _lied_to(lies, made)
+    owner = Random(f"branches/{seed}")
+    return made if bounded or owner.random() > 0.5 else replace(made, branches=_branches(owner, made))
+
+
+def _branches(dice: Random, made: Scenario) -> tuple[BranchPlan, ...]:
+    """A wallet of one account or two on a chain whose hosts tell whether an address was used."""
+    telling = [chain for chain in TELLING if chain in made.addresses]
+    plans: list[BranchPlan] = []
+    gap = dice.choice((1, 2, 3, 5))
+    for chain in telling[:1]:
+        for account in range(dice.choice((1, 1, 2))):
+            plans += (_branch(dice, chain, gap, account, change=change) for change in (False, True))
+    return tuple(plans)
+
+
+def _branch(dice: Random, chain: str, gap: int, account: int, *, change: bool) -> BranchPlan:
+    used: list[int] = []
+    for _ in range(dice.choice((0, 1, 3, 8, 20))):
+        used.append((used[-1] if used else -1) + 1 + dice.choice((0, 0, 0, gap - 1, dice.randrange(gap))))
+    if dice.random() < 0.2:  # out of sight
+        used.append((used[-1] if used else -1) + 1 + gap + dice.randrange(gap))
+    held = [position for position in used if dice.random() < 0.5]
+    free = sorted(set(range((used[-1] if used else -1) + 1 + 2 * gap)) - set(used))
+    later = dice.sample(free, min(len(free), 3)) if dice.random() < 0.2 else []
+    return BranchPlan(
+        chain,
+        tuple(held),
+        tuple(position for position in used if position not in held),
+        tuple(sorted(later)),
+        late=dice.choice((5, 20, 60)),
+        gap=gap,
+        change=change,
+        account=account,
+        dormant=account > 0,
+        stored=dice.choice((gap, gap, 2 * gap, 3 * gap)),
+    )
 
 
 def _drawn(dice: Random, made: Scenario) -> Scenario:

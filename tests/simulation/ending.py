@@ -7,6 +7,7 @@ import msgspec
 from hdscan.model.scan import BalanceState, Status
 from hdscan.pool.effects import Trust
 from hdscan.pool.upstream import Upstream
+from hdscan.scan.plan import to_retry
 from tests.simulation.ports import WatchedBreaker
 from tests.simulation.scenario import How
 from tests.simulation.watch import Violation
@@ -34,7 +35,7 @@ class Ending:
         result = self.engine.result
         if result is None or self.live is None:
             raise Violation("ends", "a run ended without a result")
-        worked = [record.chain for record in plan.chains if record.status.resumable or (plan.retry and record.unread)]
+        worked = [record.chain for record in plan.chains if record.status.resumable or (plan.retry and to_retry(record))]
         for chain in worked:
             record, told, live = stored[chain], result.chains[chain], self.live.chains[chain]
             if record.status is Status.RUNNING and not self.life.disk.failed:
@@ -66,9 +67,9 @@ class Ending:
     def _check_status(self, record: Any, chain: str) -> None:
         status, error = record.status, record.error or ""
         full, ended = record.read == record.readings, record.read + record.unread + record.disputed
-        if status is Status.COMPLETED and not full:
+        if status is Status.COMPLETED and (not full or record.open_ends):
             raise Violation("status", f"{chain} is completed with {record.read} of {record.readings} read")
-        if status is Status.COMPLETED_WITH_GAPS and (full or ended != record.readings):
+        if status is Status.COMPLETED_WITH_GAPS and ((full and not record.open_ends) or ended != record.readings):
             raise Violation("status", f"{chain} has gaps with {record.read}, {record.unread} of {record.readings}")
         if status is Status.STOPPED and not self.interrupted:
             raise Violation("status", f"{chain} is stopped, and nobody stopped it")

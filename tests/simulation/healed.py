@@ -32,6 +32,17 @@ def check_amounts(life: Any) -> None:
             raise Violation("wrong amount", f"{what}: {row.amount}, not {true}")
 
 
+def check_branches(life: Any) -> None:
+    """Where nobody said anything false: every used address within the gap is found, every end is known."""
+    if not life.scenario.branches or any(site.false for sites in life.watch.sites.values() for site in sites):
+        return
+    records = [record for record in life.latest() if record]
+    if all(record.status is Status.COMPLETED for record in records):
+        states = [state for record in records for state in life.store().wallets.branches(record.scan_id, record.chain)]
+        if why := life.branches.broken(states):
+            raise Violation("branches", why)
+
+
 def check_bound(life: Any) -> None:
     """No more calls than three times what could do for two words each; most of what is held has two operators' word."""
     words = {chain: 1 + beliefs.many for chain, beliefs in life.watch.beliefs.items()}

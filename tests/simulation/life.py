@@ -15,8 +15,9 @@ from hdscan.scan.fleet import Fleet
 from hdscan.sim.world import World
 from hdscan.store import Store
 from tests.simulation.beliefs import Beliefs
+from tests.simulation.branches import Branches
 from tests.simulation.disk import Disk
-from tests.simulation.healed import check_amounts, check_bound, undecided
+from tests.simulation.healed import check_amounts, check_bound, check_branches, undecided
 from tests.simulation.loop import Stuck, VirtualLoop
 from tests.simulation.net import Site, WorldClock
 from tests.simulation.process import Process
@@ -53,7 +54,9 @@ class Life:
         self.late = Random(f"late/{seed}")
         self.clock = WorldClock(self.loop, BEGAN)
         self.world = World(seed, scenario.addresses, funded=scenario.funded)
-        self.watch = Watch(self.world, keep)
+        self.branches = Branches(self.world, scenario.branches)
+        self.branches.begin()
+        self.watch = Watch(self.world, keep, self.branches.go_on)
         for chain in scenario.addresses:
             operators = {p.spec.name: p.spec.operator or p.spec.name for p in scenario.hosts if p.spec.chain == chain}
             well = [p for p in scenario.hosts if p.spec.chain == chain and p.well]
@@ -115,7 +118,9 @@ class Life:
         self.stage.empty()
         store = self.store()
         for name, chain in self.world.chains.items():
-            store.addresses.add(name, ((text, None) for text in chain.addresses()))
+            store.addresses.add(name, ((chain.address(index), None) for index in range(chain.count)))
+        if self.scenario.branches:
+            store.wallets.add("branches", self.branches.found(), BEGAN)
         self.disk.serve(store)
         self.watch.open(self.stage.path)
 
@@ -185,6 +190,7 @@ class Life:
             told = "; ".join(f"{r.chain} {r.status} {r.read}/{r.unread}/{r.readings} {r.error}" for r in records if r)
             raise Violation("completes", f"the healed world did not complete the scan: {told}")
         check_amounts(self)
+        check_branches(self)
 
     def _is_complete(self, record: Any, attempt: int) -> bool:
         """Whether a chain's scan has come as far as it can; where operators contradict, what they dispute is left."""

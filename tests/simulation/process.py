@@ -68,6 +68,7 @@ class Process:
                 pool_policy, life.settings.scan.chunk, life.settings.scan.final_passes, "simulated", life.settings.scan.audit
             ),
             clock=self.clock,
+            derive=life.branches.derive,
             jitter=Random(f"jitter/{life.scenario.seed}/{life.runs}").random,
             executor=life.disk,
         )

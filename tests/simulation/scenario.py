@@ -7,6 +7,7 @@ import msgspec
 from hdscan.settings import ScanSettings
 from hdscan.sim.faults import Rule
 from hdscan.sim.host import HostSpec
+from tests.simulation.branches import BranchPlan
 
 
 class How(StrEnum):
@@ -73,7 +74,7 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `runs` come first, whatever they end with; at `heals` (seconds) the faults end, and further runs have to complete the scan.
     With `again` the same is played once more over what is known, after the share `moved` of all balances has changed. `bounded`
-    claims that the calls are at most three times the fewest that could do.
+    claims that the calls are at most three times the fewest that could do. A wallet of `branches` is beside the addresses.
     """
 
     seed: int
@@ -90,6 +91,7 @@ class Scenario(msgspec.Struct, frozen=True, omit_defaults=True):
     again: bool = False
     moved: float = 0.0
     bounded: bool = False
+    branches: tuple[BranchPlan, ...] = ()
 
 
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -31,7 +32,8 @@ class Violation(Exception):
 class Watch:
     """Everything that is known of one life of a world; `now` is the loop's time."""
 
-    def __init__(self, world: World, keep: bool) -> None:
+    def __init__(self, world: World, keep: bool, asked: Callable[[str, int], None]) -> None:
+        """`asked` is told of every call for balances: the chain, and the number of those before."""
         self.world = world
         self.sites: dict[str, list[Any]] = {}
         self.healed = False
@@ -49,8 +51,10 @@ class Watch:
         self.lines: list[str] = []
         self._keep = keep
         self._hash = blake2b(digest_size=12)
-        self._truth = world.truth()
-        self._before: dict[Key, int] = self._truth  # the world moved after the scans up to `_last`
+        self._tell_asked = asked
+        self._calls: Counter[str] = Counter()  # by chain
+        self._truth = self._all_true()
+        self._before = self._truth  # the world moved after the scans up to `_last`
         self._last = self._newest = 0
         self._stood: dict[tuple[int, int], Stored] = {}  # as last looked at
         self._moving: set[tuple[int, int]] = set()
@@ -86,6 +90,8 @@ class Watch:
         self.read_calls += 1
         self.readings += len(readings)
         chain = upstream.provider.chain
+        self._tell_asked(chain, self._calls[chain])
+        self._calls[chain] += 1
         if len(readings) == 1 and self.probing(chain):
             return
         for reading in readings:
@@ -105,11 +111,22 @@ class Watch:
 
     def moved(self) -> None:
         """Balances changed between two scans."""
-        self._before, self._truth, self._last = self._truth, self.world.truth(), self._newest
+        self._before, self._truth, self._last = self._truth, self._all_true(), self._newest
 
     def true(self, key: Key, scan: int | None = None) -> int:
         """What is held, at the time of a scan or now."""
-        return (self._before if scan is not None and scan <= self._last else self._truth)[key]
+        chain, index, symbol = key
+        text = self._addresses[self._numbers[chain] << BITS | index]
+        return (self._before if scan is not None and scan <= self._last else self._truth).get((chain, text, symbol), 0)
+
+    def _all_true(self) -> dict[tuple[str, str, str], int]:
+        """What is held, by chain, address and symbol; addresses that are not named hold nothing."""
+        return {
+            (name, row.address.lower(), symbol): amount
+            for name, chain in self.world.chains.items()
+            for row in chain.truth()
+            for symbol, amount in row.amounts.items()
+        }
 
     # -- commits
 
@@ -118,8 +135,8 @@ class Watch:
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._version = 0
         self._chains = dict(self._database.execute("SELECT number, id FROM chain"))
+        self._numbers = {chain: number for number, chain in self._chains.items()}
         self._assets = dict(self._database.execute("SELECT id, symbol FROM asset"))
-        self._addresses: Mapping[int, str] = dict(self._database.execute("SELECT id, lower(text) FROM address"))
         self.committed_now()
 
     def close(self) -> None:
@@ -149,6 +166,7 @@ class Watch:
             database.execute("ROLLBACK")
 
     def _check(self, database: sqlite3.Connection) -> None:
+        self._addresses: Mapping[int, str] = dict(database.execute("SELECT id, lower(text) FROM address"))
         names = {key: name.split("/")[0] for key, name in database.execute("SELECT id, name FROM source")}
         words = {key: [names[s] for s in json.loads(said)] for key, said in database.execute("SELECT id, sources FROM witness")}
         balances = {(a, t): Stored(amount, names[s], words[w], of) for a, t, amount, s, w, of in database.execute(_BALANCES)}

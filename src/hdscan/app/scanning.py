@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from hdscan.app.fleet import check_canaries, make_fleet, policy
+from hdscan.keys.derive import derive
 from hdscan.provider.transport import AioTransport
 from hdscan.scan.engine import Engine, EngineSettings
 from hdscan.settings import Settings
@@ -46,4 +47,5 @@ async def engine(settings: Settings, store: Store) -> AsyncIterator[Engine]:
             ),
             clock=clock,
             jitter=random.random,
+            derive=lambda chain, source, start, count: derive(settings.chains[chain], source, start, count),
         )

@@ -96,6 +96,7 @@ class ChainCode(StrEnum):
     CONTRADICTED = "contradicted"  # a provider is quarantined
     CANARY = "canary"  # a canary is empty
     TOKEN = "token"  # a token is read without proof
+    END_UNKNOWN = "end_unknown"  # a wallet's branch may have more used addresses
     FAILED = "failed"  # the chain's scan ended
 
 

@@ -83,10 +83,10 @@ class ChainPool:
         wanted = (reading for reading in readings if reading.asset.contract not in refused)
         self._queue.add(PendingReading(job, reading, budget_free=budget_free, excluded=excluded) for reading in wanted)
 
-    def withdraw(self, jobs: Collection[int]) -> None:
-        """Ask on about nothing of these jobs; results of calls in flight may still come."""
-        self._queue.withdraw(jobs)
-        self._outage.parked = [pending for pending in self._outage.parked if pending.job not in jobs]
+    def withdraw(self, jobs: Collection[int], since: int = 0) -> None:
+        """Ask on about nothing of these jobs, or their addresses from an index on; calls in flight may still tell."""
+        self._queue.withdraw(jobs, since)
+        self._outage.parked = list(self._queue.wanted(self._outage.parked))
 
     @property
     def largest(self) -> int:

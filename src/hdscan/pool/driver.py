@@ -35,9 +35,9 @@ class Driver:
         self.pool.submit(job, readings, budget_free=budget_free, excluded=excluded)
         self._news.set()
 
-    def withdraw(self, jobs: Collection[int]) -> None:
-        """Ask on about nothing of these jobs."""
-        self.pool.withdraw(jobs)
+    def withdraw(self, jobs: Collection[int], since: int = 0) -> None:
+        """Ask on about nothing of these jobs, or of their addresses from an index on."""
+        self.pool.withdraw(jobs, since)
         self._news.set()
 
     def begin_final_check(self) -> None:

@@ -107,7 +107,7 @@ class WorkQueue:
         self._fresh: dict[Asset, deque[PendingReading]] = {}
         self._lanes: dict[_Lane, deque[PendingReading]] = {}
         self._first = self._last = 0
-        self._withdrawn: set[int] = set()  # jobs
+        self._withdrawn: dict[int, int] = {}  # jobs, and from which index on
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values())) + sum(map(len, self._fresh.values()))
@@ -124,26 +124,27 @@ class WorkQueue:
             else:
                 self._fresh.setdefault(pending.reading.asset, deque()).append(pending)
 
-    def withdraw(self, jobs: Collection[int]) -> None:
-        """Forget the work of these jobs, also what comes back later."""
-        self._withdrawn.update(jobs)
-        self._fresh = {asset: deque(each for each in queue if each.job not in jobs) for asset, queue in self._fresh.items()}
-        lanes = ((key, deque(each for each in lane if each.job not in jobs)) for key, lane in self._lanes.items())
+    def withdraw(self, jobs: Collection[int], since: int = 0) -> None:
+        """Forget the work of these jobs, or their addresses from an index on, also what comes back later."""
+        self._withdrawn |= dict.fromkeys(jobs, since)
+        self._fresh = {asset: deque(self.wanted(queue)) for asset, queue in self._fresh.items()}
+        lanes = ((key, deque(self.wanted(lane))) for key, lane in self._lanes.items())
         self._lanes = {key: lane for key, lane in lanes if lane}
 
-    def _wanted(self, work: Iterable[PendingReading]) -> Iterable[PendingReading]:
-        return (pending for pending in work if pending.job not in self._withdrawn)
+    def wanted(self, work: Iterable[PendingReading]) -> Iterable[PendingReading]:
+        """The work that was not withdrawn."""
+        return (each for each in work if each.job not in self._withdrawn or each.reading.index < self._withdrawn[each.job])
 
     def give_front(self, batch: Sequence[PendingReading]) -> None:
         """Work that was taken but not asked, back where it was."""
-        for pending in self._wanted(reversed(batch)):
+        for pending in self.wanted(reversed(batch)):
             self._first -= 1
             pending.order = self._first
             self._lane(pending).appendleft(pending)
 
     def give_back(self, work: Iterable[PendingReading]) -> None:
         """Work that came back from a call, behind what came back before; urgent work is taken first."""
-        for pending in self._wanted(work):
+        for pending in self.wanted(work):
             self._last += 1
             pending.order = self._last
             self._lane(pending).append(pending)

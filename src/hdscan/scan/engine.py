@@ -16,6 +16,7 @@ from hdscan.model.recast import recast
 from hdscan.model.scan import ChainScan, ProviderStatus, ScanRequest, ScanResult
 from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.policy import Policy
+from hdscan.scan.discovery import Derive
 from hdscan.scan.eta import Etas
 from hdscan.scan.fleet import Fleet, remembered
 from hdscan.scan.plan import Plan, chunk_size, make_plan, to_retry
@@ -59,6 +60,7 @@ class Engine:
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
+        derive: Derive,
         executor: Executor | None = None,
     ) -> None:
         self._store = store
@@ -68,6 +70,7 @@ class Engine:
         self._settings = settings
         self._clock = clock
         self._jitter = jitter
+        self._derive = derive
         self._executor = executor
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._scanners: dict[str, ChainScanner] = {}
@@ -169,6 +172,7 @@ class Engine:
             pool,
             progress,
             clock=self._clock,
+            derive=self._derive,
             size=size,
             spare=None if self._settings.audit == "off" else spare,
             all_read=self._wake,

@@ -26,6 +26,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
     gaps: ClassVar[bool] = False  # the scan counts its readings as unread; they do not wait for the retry budget
     audits: ClassVar[bool] = False  # its readings have amounts
     hasty: ClassVar[bool] = False  # it is committed within seconds, without second words that are slow
+    planned: ClassVar[bool] = True  # the scan counts its readings, and the store knows their addresses
 
     court: Court
     known: Known = {}
@@ -43,8 +44,14 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         self.fresh = list(self.readings)
 
     @property
-    def ended(self) -> bool:
+    def idle(self) -> bool:
+        """Whether it waits for nothing that it asks."""
         return not (self.asked or self.fresh or self.questions)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it can be committed."""
+        return self.idle
 
     @property
     def size(self) -> int:
@@ -80,7 +87,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
     def take(self, result: BalanceResult) -> None:
         """Take in how a reading ended, which may lead to more to `ask`."""
         self.asked -= 1
-        key = _key(result.reading)
+        key = key_of(result.reading)
         case = self.cases.get(key)
         if case is None:
             self._first(key, result)
@@ -105,7 +112,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         self.known = known
         results, self.results = self.results, []
         for result in results:
-            self._first(_key(result.reading), result)
+            self._first(key_of(result.reading), result)
 
     async def commit(self, progress: Progress) -> None:
         raise NotImplementedError
@@ -135,7 +142,7 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         self.results[:] = [result for result in self.results if not retraction.affects(result.outcome)]
         for case in self._affected_cases(retraction):
             if case.question is None:
-                del self.cases[_key(case.reading)]
+                del self.cases[key_of(case.reading)]
                 self.fresh.append(case.reading)
             else:
                 case.retract()  # it begins anew when its question has ended
@@ -182,7 +189,7 @@ class AuditJob(Job):
 
     @classmethod
     def of(cls, court: Court, cases: Iterable[AuditCase], **more: Any) -> Self:
-        by_key = {_key(case.reading): case for case in cases}
+        by_key = {key_of(case.reading): case for case in cases}
         return cls(court=court, cases=by_key, questions=[each for each in by_key.values() if each.question], **more)
 
     async def commit(self, progress: Progress) -> None:
@@ -213,5 +220,6 @@ class SpareJob(AuditJob, kw_only=True):
         return [case for case in super()._found() if case.outcome is not AuditOutcome.UNAUDITED]
 
 
-def _key(reading: Reading) -> Key:
+def key_of(reading: Reading) -> Key:
+    """What tells a reading from the others of its chain."""
     return reading.index, reading.asset.symbol

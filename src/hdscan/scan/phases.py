@@ -14,12 +14,15 @@ PAGE = 5000  # rows looked at in one go
 
 
 class Phase:
-    """Lasts until its jobs have ended and it is not `waiting`."""
+    """Lasts until its jobs have ended, it has no more, and it is not `waiting`."""
 
     waiting = False
 
+    def look(self) -> None:
+        """Something was heard."""
+
     async def more(self) -> Sequence[Job] | None:
-        """The next jobs, perhaps none yet; None when no more will come."""
+        """The next jobs, perhaps none yet; None where there is none unless a job in flight leads to more."""
         return None
 
 

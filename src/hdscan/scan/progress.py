@@ -1,6 +1,6 @@
 """Progress of a chain's scan: its record, which never runs ahead of the store, and the events about it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -47,6 +47,7 @@ class Progress:
         self._silent = False  # an outage was reported, and nothing has ended since
         self._said: tuple[int, str | None] = (record.ended, None)  # what was answered, and what it waits for
         self.in_flight: Callable[[], int] = lambda: 0  # readings that have ended and are not committed
+        self.ahead: Callable[[], int] = lambda: 0  # readings that are asked for and not in the record yet
         self.waits_for: Callable[[], str | None] = lambda: None
         self.eta: Callable[[], float | None] = lambda: None
 
@@ -59,15 +60,15 @@ class Progress:
     def current(self) -> ChainProgress:
         """Totals of the last commit, with the rate of this run and what has ended since."""
         record, now = self.record, self._clock()
-        running = record.status is Status.RUNNING
+        running, read = record.status is Status.RUNNING, record.ended == record.readings and not self.ahead()
         rate = max(0, self.answered - self._ended_before) / max(now - self._began, 1e-9)
-        eta = (0.0 if record.ended == record.readings else self.eta()) if running else None
+        eta = (0.0 if read else self.eta()) if running else None
         return msgspec.structs.replace(
             progress_of(record),
             rate=round(rate, 3),
             eta=eta,
             answered=self.answered,
-            waiting=self.waits_for() if running and record.ended < record.readings else None,
+            waiting=self.waits_for() if running and not read else None,
         )
 
     # -- into the store
@@ -75,13 +76,18 @@ class Progress:
     async def set_status(self, status: Status, error: str | None = None) -> None:
         self.record = await self.store.set_status(status, error)
 
-    async def commit(self, write: Write, results: Sequence[BalanceResult] = (), *, again: bool = False) -> None:
-        """Write, then report; `again`: what was written was tried before, and may have ended failures of tokens."""
-        if await self._count(write):
+    async def commit(self, write: Write, results: Sequence[BalanceResult] = (), *, again: bool = False) -> bool:
+        """Write, then report; False where another worker had committed the same.
+
+        `again`: what was written was tried before, and may have ended failures of tokens.
+        """
+        written = await self._count(write)
+        if written:
             self.token_errors.record(results)
             if again:
                 await self.recount_token_errors()
             self.say()
+        return written
 
     async def recount_token_errors(self) -> None:
         self.token_errors.restate(await self.store.token_errors())
@@ -99,6 +105,10 @@ class Progress:
         self._counted_at, self._counted_requests = now, requests
         self.record = record
         return True
+
+    async def set_open_ends(self, ends: Mapping[int, str]) -> None:
+        """Store which branches have no known end, and what can be done about each."""
+        self.record = await self.store.set_open_ends(ends)
 
     async def retract(self, retraction: Retraction) -> int:
         """Retract the committed balances of a provider; how many they were."""

@@ -10,6 +10,7 @@ from itertools import count
 import structlog
 
 from hdscan.model.errors import ChainCode
+from hdscan.model.reading import Kind
 from hdscan.pool.actions import (
     Actions,
     FinalCheckDone,
@@ -40,17 +41,19 @@ _log = structlog.get_logger()
 class Runner:
     """Runs jobs on a pool; what is to be handled one at a time comes into `inbox`: jobs that ended, events of the pool."""
 
-    def __init__(self, pool: ChainPool, progress: Progress, clock: Callable[[], float]) -> None:
+    def __init__(self, pool: ChainPool, progress: Progress, clock: Callable[[], float], size: int) -> None:
+        """`size` is the most readings of a job."""
         self.driver = Driver(pool, clock, self._deliver)
         self.jobs: dict[int, Job] = {}
         self.inbox: asyncio.Queue[Item] = asyncio.Queue()
         self.late = False  # some chunk did not wait for all its second words
         self.unsettled = False  # something was retracted since the last pass over the gaps began
         self._pool = pool
-        self._progress = progress
+        self.progress = progress
         self._store = progress.store
         self._chain = progress.record.chain
         self._clock = clock
+        self._size = size
         self._numbers = count()
         self._doubted = self._settled = 0
 
@@ -62,7 +65,12 @@ class Runner:
         begun = sum(not job.corroborates for job in self.jobs.values())
         if begun < IN_FLIGHT and len(self.jobs) < MOST_IN_FLIGHT:
             return True
-        return sum(job.size for job in self.jobs.values()) < self._pool.upstreams.at_once(self._clock())
+        return sum(job.size for job in self.jobs.values()) < max(self._size, self._pool.upstreams.at_once(self._clock()))
+
+    @property
+    def told_use(self) -> bool:
+        """Whether any configured provider tells whether an address was ever used."""
+        return bool(self._pool.serving(Kind.USE))
 
     def submit(self, job: Job) -> None:
         job.number = next(self._numbers)
@@ -82,7 +90,7 @@ class Runner:
     @property
     def in_flight(self) -> int:
         """The readings of chunks in flight that have ended, but for second words."""
-        return sum(len(job.results) + len(job.cases) for job in self.jobs.values() if job.hasty)
+        return sum(len(job.results) + len(job.cases) for job in self.jobs.values() if job.hasty and job.planned)
 
     @property
     def pending(self) -> int:
@@ -95,10 +103,19 @@ class Runner:
         now = sum(len(job.cases) for job in self.jobs.values() if job.hasty)
         return self._doubted + now, self._settled + self.in_flight
 
+    def cut(self, job: Job, index: int) -> None:
+        """Ask on about nothing of a job's addresses from an index on."""
+        self.driver.withdraw([job.number], index)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job."""
+        self.driver.withdraw([job.number])
+        self.jobs.pop(job.number, None)
+
     async def _settle(self, job: Job) -> None:
         if job.hasty:
             self._doubted, self._settled = self._doubted + len(job.cases), self._settled + len(job.readings)
-        await job.commit(self._progress)
+        await job.commit(self.progress)
         for provider, evidence in job.contradictions():
             for event in self._pool.contradict(provider, evidence):
                 self.inbox.put_nowait(event)
@@ -120,7 +137,7 @@ class Runner:
 
     def _patience(self, job: Job) -> float:
         """The seconds that a job's second words may still take: no operator holds up a scan that others can do."""
-        if not job.questions_only:
+        if job.idle or not job.questions_only:
             return SILENCE
         until = min(job.heard_at + SILENCE, job.waits_since + HASTE if job.hasty else float("inf"))
         return until - self._clock()
@@ -138,14 +155,14 @@ class Runner:
         in_flight = sum(job.affected(retraction) for job in self.jobs.values())
         for job in self.jobs.values():
             job.retract(retraction)
-        committed = await self._progress.retract(retraction)
+        committed = await self.progress.retract(retraction)
         for job in self.jobs.values():
-            if committed and job.readings:
+            if committed and job.readings and job.planned:
                 job.learn(await self._store.standing(job.readings))
             self._ask(job)
         more = f"; {committed} balances that it gave are read again" if committed else ""
         if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported
-            self._progress.say_error(ChainCode(retraction.code), retraction.reason + more)
+            self.progress.say_error(ChainCode(retraction.code), retraction.reason + more)
 
     async def retract_rest(self) -> None:
         """Apply the retractions that arrived while the scan was ending."""
@@ -166,8 +183,8 @@ class Runner:
             self._ask(job)
             if job.ended:
                 self.inbox.put_nowait(job)
-            elif job.hasty and job.questions_only and job.waits_since == job.heard_at:
-                self.wake()  # its patience begins
+            elif not job.planned or (job.hasty and job.questions_only and job.waits_since == job.heard_at):
+                self.wake()  # there may be more to ask or less, or its patience begins
         for event in actions.events:
             match event:
                 case Quarantined() | Reorged() | FinalCheckDone() | TokensProved():
@@ -175,9 +192,9 @@ class Runner:
                 case ShortReply(provider, requested, received):
                     _log.warning("short_reply", provider=provider, requested=requested, received=received)
                 case Noted(text):
-                    self._progress.say_error(ChainCode.CANARY, text)
+                    self.progress.say_error(ChainCode.CANARY, text)
                 case OutageEnded():
                     _log.info("chain_answers_again", chain=self._chain)
                 case OutageBegan(seconds):
                     text = f"no provider of {self._chain} answers; the same work is offered again in {seconds:.1f} s"
-                    self._progress.say_error(ChainCode.UNAVAILABLE, text, outage=True)
+                    self.progress.say_error(ChainCode.UNAVAILABLE, text, outage=True)

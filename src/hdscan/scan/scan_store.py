@@ -10,7 +10,7 @@ from hdscan.model.reading import BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.scan.retraction import Retraction
 from hdscan.scan.store_thread import StoreThread
-from hdscan.store import Due, Store
+from hdscan.store import Block, BranchState, Due, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,6 +99,35 @@ class ScanStore:
 
     def reading(self, address: Address, symbol: str) -> Reading:
         return Reading(address.index, address.text, self._assets[symbol])
+
+    # -- branches
+
+    async def branches(self) -> list[BranchState]:
+        """The branches of the wallets that the scan reads, as far as they are known."""
+        return await self._call(self._store.wallets.branches)
+
+    async def derive(self, addresses: Callable[[], Sequence[str]]) -> Sequence[str]:
+        """Addresses that take time to derive."""
+        return await self._thread(addresses)
+
+    async def commit_block(
+        self,
+        block: Block,
+        results: Sequence[BalanceResult],
+        found: Sequence[Audited],
+        uses: Sequence[BalanceResult],
+        spent: Spent,
+    ) -> ChainScan | None:
+        """Commit the next addresses of a branch whole; None where it has them already."""
+        method = self._store.wallets.commit_block
+        return await self._call(method, block, results, found, uses=uses, worker=self._worker, **spent)
+
+    async def commit_use(self, uses: Sequence[BalanceResult], spent: Spent) -> ChainScan:
+        return await self._call(self._store.wallets.commit_use, uses, **spent)
+
+    async def set_open_ends(self, ends: Mapping[int, str]) -> ChainScan:
+        """Store which branches have no known end, and what can be done about each."""
+        return await self._call(self._store.scans.set_open_ends, ends)
 
     # -- results
 

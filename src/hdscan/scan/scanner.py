@@ -20,6 +20,7 @@ from hdscan.pool.chain_pool import ChainPool, PoolMemory
 from hdscan.pool.queue import BALANCES
 from hdscan.pool.upstream import Upstream
 from hdscan.scan.audit import Court, Jury
+from hdscan.scan.discovery import Derive, Discovery
 from hdscan.scan.eta import Left
 from hdscan.scan.jobs import Job
 from hdscan.scan.phases import AuditPhase, ChunkPhase, GapPhase, Phase, PoolPhase, SparePhase
@@ -50,6 +51,7 @@ class ChainScanner:
         progress: Progress,
         *,
         clock: Callable[[], float],
+        derive: Derive,
         size: int,
         spare: Spare | None = None,
         all_read: Callable[[], None] = lambda: None,
@@ -66,9 +68,11 @@ class ChainScanner:
         self._all_read = all_read
         self._court = _court(pool, chain.head_tolerance)
         self.reading = True  # there is something that it has not read yet
-        self._runner = Runner(pool, progress, clock)
+        self._runner = Runner(pool, progress, clock, size)
+        self._discovery = Discovery(chain, self._runner, self._court, derive, size)
         self._driver = self._runner.driver
         progress.in_flight = lambda: self._runner.in_flight
+        progress.ahead = lambda: self._discovery.left
         progress.waits_for = lambda: waits_for(pool.upstreams, clock())
         self._running: asyncio.Task[Halt] | None = None  # the driver
         self._phase = Phase()
@@ -90,7 +94,7 @@ class ChainScanner:
         record = self.progress.record
         doubted, settled = self._runner.doubted
         natives = sum(symbol == self.chain.symbol for symbol in record.assets) / max(1, len(record.assets))
-        unheard = record.readings - self.progress.answered
+        unheard = record.readings - self.progress.answered + self._discovery.left
         readings = {Kind.NATIVE: natives * unheard, Kind.TOKEN: (1.0 - natives) * unheard}
         return Left(readings, self._runner.pending, settled, doubted, self._doubts)
 
@@ -122,7 +126,8 @@ class ChainScanner:
                 await job.keep(self.progress)
             await self.progress.count_rest()
             if halt is None:
-                gaps = self.progress.record.open
+                await self._discovery.close()
+                gaps = self.progress.record.open or self.progress.record.open_ends
                 await self.progress.set_status(Status.COMPLETED_WITH_GAPS if gaps else Status.COMPLETED)
             elif halt is BY_USER:
                 await self.progress.set_status(Status.STOPPED)
@@ -137,10 +142,10 @@ class ChainScanner:
         self.progress.say_end()
 
     async def _phases(self, passes: int, *, retry: bool) -> Halt | None:
-        """Proof of the tokens, chunks, gaps, audits, final check; what was retracted meanwhile is read and audited again."""
+        """Proof of the tokens, chunks, discovery, gaps, audits, final check; what was retracted is read and audited again."""
         halt = await self._drain(PoolPhase(partial(self._driver.begin_token_proof, self._store.assets)))
         if halt is None and not retry:
-            halt = await self._drain(ChunkPhase(self._store, self._court))
+            halt = await self._drain(ChunkPhase(self._store, self._court)) or await self._discover()
         for _ in range(max(passes, self._runner.late)):
             halt = halt or await self._fill_gaps()
             if halt is None and self.progress.record.unaudited:
@@ -209,14 +214,23 @@ class ChainScanner:
         return bool(handed) and not self._stopping and not self._running.done()
 
     async def _fill_gaps(self) -> Halt | None:
-        self._runner.unsettled = False
-        return await self._drain(GapPhase(self._store, self._pool, self._court, self._size))
+        """Read the gaps, go on with the branches that waited for them, and read the gaps of what that adds."""
+        while True:
+            self._runner.unsettled = False
+            halt = await self._drain(GapPhase(self._store, self._pool, self._court, self._size)) or await self._discover()
+            if halt is not None or not self._discovery.grown:
+                return halt
+
+    async def _discover(self) -> Halt | None:
+        self._discovery.begin()
+        return await self._drain(self._discovery)
 
     async def _drain(self, phase: Phase) -> Halt | None:
         """Keep a few jobs of a phase in flight until all have ended; a Halt if the pool or the user ends it first."""
         self._phase = phase
         while True:
             await self._runner.let_go()
+            phase.look()
             while self._runner.has_room and not self._stopping and (jobs := await phase.more()) is not None:
                 for job in jobs:
                     self._runner.submit(job)
@@ -237,6 +251,7 @@ class ChainScanner:
                 await self._runner.commit(job)
             case Quarantined() | Reorged() as event:
                 await self._runner.retract(Retraction.of(event))
+                self._discovery.retract()
             case TokensProved(doubts):
                 self._phase.waiting = False
                 for doubt in doubts:
