@@ -104,6 +104,7 @@ def test_what_is_no_text_is_named(data: bytes, sentence: str) -> None:
 def test_a_file_has_a_size() -> None:
     with pytest.raises(InputError, match="larger than 64 MB"):
         decode(bytes(MAX_BYTES + 1))
+    assert "larger than 64 MB" in refusal(" " * (MAX_BYTES + 1))
 
 
 @pytest.mark.parametrize("magic", ["QklFMQ", "QklFMg"])
@@ -180,7 +181,9 @@ def test_a_damaged_file_gives_a_wallet_or_one_plain_sentence_without_its_keys(
     try:
         found = recognise(text, OPTIONS) or []
         sentences = [sentence for wallet in found for sentence in (*wallet.said, wallet.what)]
-        assert all(wallet.name is None or wallet.name.isprintable() for wallet in found)
+        names = [wallet.name for wallet in found if wallet.name]
+        assert all(name.isprintable() for name in names)
+        assert not any(key[at : at + 20] in name for key in SECRETS for name in names for at in range(len(key) - 19))
     except HdscanError as error:
         sentences = [str(error)]
     for sentence in sentences:

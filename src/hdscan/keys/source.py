@@ -11,6 +11,7 @@ from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found
 
 MAX_BYTES = 64 * 1024 * 1024
+_TOO_LARGE = f"this is larger than {MAX_BYTES // 1024 // 1024} MB"
 _KNOWN = (
     "Bitcoin Core (listdescriptors), Caravan, Coldcard and others' generic JSON, Electrum, Keystone, Liana, Specter, "
     "Unchained, Wasabi"
@@ -56,7 +57,7 @@ def decode(data: bytes) -> str:
     Bytes that are not UTF-8 become lone surrogates, so that a list can name the line that they are in.
     """
     if len(data) > MAX_BYTES:
-        raise InputError(f"this is larger than {MAX_BYTES // 1024 // 1024} MB")
+        raise InputError(_TOO_LARGE)
     if what := next((what for magic, what in _BINARY if data.startswith(magic)), None):
         raise InputError(f"this is {what}")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -74,6 +75,8 @@ def recognise(text: str, options: Options) -> list[Found] | None:
 
     Raises InputError or KeyFault for what is recognised and cannot be used; their sentences never repeat what it holds.
     """
+    if len(text) > MAX_BYTES:
+        raise InputError(_TOO_LARGE)
     text = text.strip().strip("\u200b\ufeff").strip()
     if _ENCRYPTED.match(text):
         raise InputError(

@@ -91,6 +91,7 @@ def test_one_key_of_one_is_a_wallet_with_one_key() -> None:
         ({"extendedPublicKeys": [{"xfp": "01020304"}]}, "`extendedPublicKeys[1].xpub` is missing"),
         ({"extendedPublicKeys": [{"xpub": KEYS[0]}] * 3}, "key twice"),
         ({"extendedPublicKeys": [{"xpub": KEYS[0]}] * 21}, "has 21 keys"),
+        ({"extendedPublicKeys": [{"xpub": ""}] * 10_001}, "more than 10,000 entries"),
         ({"extendedPublicKeys": [{"xpub": SIGNERS[0].key(PATH, "xprv")}] * 3}, "private key"),
         ({"extendedPublicKeys": [{"xpub": KEYS[0], "xfp": "12"}]}, "fingerprint is not 8"),
     ],

@@ -120,6 +120,8 @@ def test_a_newer_wasabi_file_is_one_wallet_with_its_taproot_account() -> None:
     assert receive == [*single(ALICE, Script.P2WPKH, "m/84'/0'/0'"), *single(ALICE, Script.P2TR, "m/86'/0'/0'")]
     chosen = only(wasabi(**taproot), msgspec.structs.replace(OPTIONS, script=Script.P2TR))
     assert firsts(chosen) == single(ALICE, Script.P2TR, "m/86'/0'/0'")
+    nested = msgspec.structs.replace(OPTIONS, script=Script.P2SH_P2WPKH)
+    assert "has no p2sh-p2wpkh account" in refusal(wasabi(**taproot), options=nested)
 
 
 def test_a_wasabi_file_begins_with_the_addresses_that_it_has_given_out() -> None:

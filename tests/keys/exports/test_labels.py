@@ -2,8 +2,9 @@
 
 import json
 
+from hdscan.keys.listing import MAX_LABEL
 from hdscan.model.wallet import Label
-from tests.keys.wallets import only, refusal
+from tests.keys.wallets import Signer, only, refusal
 
 ADDRESS = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
 
@@ -32,7 +33,15 @@ def test_labels_of_addresses_are_kept_and_others_counted() -> None:
 
 
 def test_a_label_alone_is_read() -> None:
-    assert only(lines({"type": "addr", "ref": ADDRESS, "label": "a"})).labels == (Label(ADDRESS, "a"),)
+    text = lines({"type": "addr", "ref": ADDRESS, "label": "a"})
+    assert only(text).labels == only(text + "\n\n" + text[:-1]).labels[:1] == (Label(ADDRESS, "a"),)
+
+
+def test_a_long_label_is_cut_and_a_key_in_one_is_masked() -> None:
+    (long,) = only(lines({"type": "addr", "ref": ADDRESS, "label": "Room, " * 1000})).labels
+    assert len(long.text) == MAX_LABEL
+    (label,) = only(lines({"type": "addr", "ref": ADDRESS, "label": f"from {Signer(1).key('m')} to {ADDRESS}"})).labels
+    assert label.text == f"from … to {ADDRESS}"
 
 
 def test_a_line_that_is_no_label_is_named() -> None:

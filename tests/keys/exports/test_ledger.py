@@ -53,8 +53,8 @@ def test_accounts_of_other_coins_are_named_and_left_out() -> None:
     found, *more = wallets(table(("BTC", "Bitcoin 1", KEY), ("DOT", "Polkadot 1", "1x" * 20), ("BCH", "Cash", ALICE.key("m"))))
     assert not more
     assert [sentence for sentence in found.said if sentence.startswith("left out")] == [
-        "left out: the account Polkadot 1, since no chain that is configured is of DOT",
-        "left out: the account Cash, since no chain that is configured is of BCH",
+        "left out: account 2 of the file, since no chain that is configured is of DOT",
+        "left out: account 3 of the file, since no chain that is configured is of BCH",
     ]
     assert "is of BCH" in refusal(table(("BCH", "Cash", KEY)), KEY)
 
@@ -64,6 +64,10 @@ def test_lines_of_another_length_are_counted() -> None:
     found = only(text)
     assert found.name == "Bitcoin 1"
     assert "left out: 1 lines that have not as many fields as the first one" in found.said
+
+
+def test_very_many_accounts_are_refused() -> None:
+    assert "more than 10,000 accounts" in refusal(table(*(("ETH", "x", f"0x{number:040x}") for number in range(10_001))))
 
 
 @pytest.mark.parametrize("old", [HEAD.replace("Status,", "").replace("Operation Fees,", "")])

@@ -14,7 +14,7 @@ from hdscan.keys.account import of_key
 from hdscan.keys.exports.multisig import BOTH, Policy, of_policy
 from hdscan.keys.exports.origin import GivenOut, check_first, with_origin
 from hdscan.keys.exports.places import FileAddresses
-from hdscan.keys.exports.record import Record, clean, load
+from hdscan.keys.exports.record import Record, clean, clean_label, load
 from hdscan.keys.extended import parse
 from hdscan.keys.options import Options
 from hdscan.model.errors import InputError
@@ -23,7 +23,6 @@ from hdscan.model.wallet import Found, Label, WalletKind
 _WHAT = "an Electrum wallet file"
 _FORMS = {"xpub": "p2sh", "tpub": "p2sh", "Ypub": "p2sh-p2wsh", "Upub": "p2sh-p2wsh", "Zpub": "p2wsh", "Vpub": "p2wsh"}
 _TWO_FACTOR = "2fa"  # of three keys, of which the service holds one
-_MOST_LABELS = 1_000_000
 
 
 def read(data: object, rest: str, options: Options) -> list[Found] | None:
@@ -136,10 +135,10 @@ def _listed(record: Record) -> Iterator[list[str]]:
 
 def _labelled(found: Found, record: Record, options: Options) -> Found:
     labels = record.data.get("labels")
-    if not isinstance(labels, Mapping) or len(labels) > _MOST_LABELS:
+    if not isinstance(labels, Mapping):
         return found
     addresses = FileAddresses(options)
-    texts = ((addresses.find(ref), clean(text)) for ref, text in labels.items() if isinstance(text, str))
+    texts = ((addresses.find(ref), clean_label(text)) for ref, text in labels.items() if isinstance(text, str))
     kept = tuple(Label(entries[0].address, text) for entries, text in texts if entries and text)
     return msgspec.structs.replace(found, labels=kept)
 

@@ -3,14 +3,13 @@
 import json
 
 from hdscan.keys.exports.places import FileAddresses
-from hdscan.keys.exports.record import clean
+from hdscan.keys.exports.record import clean_label
 from hdscan.keys.options import Options
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found, Label, WalletKind
 
 _WHAT = "wallet labels (BIP-329)"
 _TYPES = ("tx", "addr", "pubkey", "input", "output", "xpub")
-_MOST_LABELS = 1_000_000
 _LONGEST = 100_000  # characters of the first line
 
 
@@ -27,15 +26,13 @@ def read(text: str, options: Options) -> list[Found] | None:
         if not isinstance(entry, dict) or not _is_label(entry):
             raise InputError(f"{_WHAT}: line {number} is none, it has to be an object with `type`, `ref` and `label`")
         found = addresses.find(entry["ref"]) if entry["type"] == "addr" else []
-        label = clean(entry["label"]) if isinstance(entry.get("label"), str) else None
+        label = clean_label(entry["label"]) if isinstance(entry.get("label"), str) else None
         if found and label:
             labels.append(Label(found[0].address, label))
         elif entry["type"] == "addr" and label:
             strange += 1
         else:
             others += 1
-        if len(labels) > _MOST_LABELS:
-            raise InputError(f"{_WHAT}: more than {_MOST_LABELS:,}")
     said = [f"{others:,} labels that are of no address are left out"] if others else []
     said += [f"{strange:,} labels are of addresses that no configured chain has, and are left out"] if strange else []
     return [Found(kind=WalletKind.ADDRESSES, what=_WHAT, labels=tuple(labels), said=tuple(said))]

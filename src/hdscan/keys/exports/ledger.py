@@ -38,11 +38,11 @@ def read(text: str, options: Options) -> list[Found] | None:
             raise InputError(f"{_WHAT}: more than {_MOST_ACCOUNTS:,} accounts")
     found: list[Found] = []
     left_out = [f"left out: {strange:,} lines that have not as many fields as the first one"] if strange else []
-    for key, (name, coin) in accounts.items():
+    for number, (key, (name, coin)) in enumerate(accounts.items(), 1):
         try:
             found.append(_account(key, coin, clean(name), options))
         except HdscanError as error:
-            left_out.append(f"left out: the account {clean(name) or 'without a name'}, since {error}")
+            left_out.append(f"left out: account {number} of the file, since {error}")
     if not found:
         raise InputError(left_out[-1] if left_out else f"{_WHAT}: has no account")
     return [saying(found[0], *left_out), *found[1:]]
@@ -54,7 +54,7 @@ def _account(key: str, coin: str, name: str | None, options: Options) -> Found:
     configured = options.chosen() or tuple(options.chains.values())
     ids = [chain.id for chain in configured if chain.family is Family.BITCOIN and chain.symbol == coin]
     if not ids:
-        raise InputError(f"no chain that is configured is of {coin if coin.isalnum() and len(coin) < 12 else 'its coin'}")
+        raise InputError(f"no chain that is configured is of {coin if coin.isalnum() and len(coin) < 7 else 'its coin'}")
     return of_key(key, msgspec.structs.replace(options, only=(ids[0],)), name=name, what=_WHAT)
 
 

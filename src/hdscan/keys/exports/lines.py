@@ -1,7 +1,7 @@
 """Text with descriptors or key expressions, one a line: labelled or not, with comments, as nearly every wallet shows them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hdscan.keys.account import of_key
 from hdscan.keys.descriptor import of_descriptor
@@ -18,15 +18,13 @@ _SPECTER = "addwallet "  # Specter DIY
 _ADD_WALLET = re.compile(r"(?:(?:add|import)wallet\s+)?([^&()]{1,200})&(.*)", re.DOTALL)
 _BRANCH = re.compile(r"/(?:<[0-9;]{1,100}>/\*|\*\*|[0-9]{1,10}/\*)(?=[,)}]|$)|(?<=[0-9A-Za-z])(?=[,)])")
 _MOST_LINES = 10_000
-_MOST_TEXT = 1_000_000  # characters, of which more are a list
+_LONGEST = 100_000  # characters of a descriptor over several lines
 _QUOTED = ' "'
 _BLANK = " \t\u200b\ufeff"
 
 
 def read(text: str, options: Options) -> list[Found] | None:
     """A wallet for each key and each descriptor, receiving and change in one; None if the text begins with something else."""
-    if len(text) > _MOST_TEXT and not _begins(text[:_MOST_TEXT]):
-        return None
     name, descriptors, keys = None, [], []
     for number, line in enumerate(_joined(text), 1):
         label, value = _unlabelled(line)
@@ -58,25 +56,21 @@ def _unlabelled(line: str) -> tuple[str | None, str]:
     return None, line.strip(_QUOTED)
 
 
-def _begins(text: str) -> bool:
-    return any(_DESCRIPTOR.match(line) or _KEY.match(line) for line in _joined(text))
-
-
-def _joined(text: str) -> list[str]:
-    """The lines that are no comments; one that has an open bracket goes on in the next."""
-    lines: list[str] = []
-    depth = 0
+def _joined(text: str) -> Iterator[str]:
+    """The lines that are no comments; a descriptor that has an open bracket goes on in the next."""
+    pending, depth, is_descriptor = "", 0, False
     for each in text.splitlines():
         line = each.strip(_BLANK)
-        if not line or (not depth and line.startswith(("#", "//"))):
+        if not line or (not pending and line.startswith(("#", "//"))):
             continue
-        if depth > 0:
-            lines[-1] += line
-        else:
-            lines.append(line)
-            depth = 0
-        depth += line.count("(") - line.count(")") if depth or _DESCRIPTOR.search(line) else 0
-    return lines
+        is_descriptor = is_descriptor if pending else _DESCRIPTOR.search(line) is not None
+        pending += line
+        depth += line.count("(") - line.count(")")
+        if depth <= 0 or not is_descriptor or len(pending) > _LONGEST:
+            yield pending
+            pending, depth = "", 0
+    if pending:
+        yield pending
 
 
 def grouped(descriptors: Iterable[str]) -> list[list[str]]:

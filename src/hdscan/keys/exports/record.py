@@ -1,13 +1,16 @@
 """Reads the JSON of a wallet's file within limits; no error repeats a value of it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hdscan.keys.listing import MAX_LABEL
 from hdscan.keys.secret import masked
 from hdscan.model.errors import InputError
 
 LONGEST_NAME = 80  # characters of a wallet's name
+_KEY_LIKE = re.compile("[0-9A-Za-z]{20,}")
 _MOST = 10_000  # members of a list that is read one by one
 
 
@@ -83,9 +86,14 @@ class Record:
 
 
 def clean(name: str) -> str | None:
-    """A name as it can be shown, without what looks like a key; None if nothing is left."""
-    printable = "".join(character if character.isprintable() else " " for character in masked(name[: 20 * LONGEST_NAME]))
-    return " ".join(printable.split())[:LONGEST_NAME].strip() or None
+    """A wallet's name as it can be shown, without what may be a piece of a key; None if nothing is left."""
+    return (clean_label(_KEY_LIKE.sub("…", name)) or "")[:LONGEST_NAME].strip() or None
+
+
+def clean_label(label: str) -> str | None:
+    """A label, which may name an address, in one line that can be printed, without what looks like a key."""
+    text = "".join(character if character.isprintable() else " " for character in masked(label[: 20 * MAX_LABEL]))
+    return " ".join(text.split())[:MAX_LABEL].strip() or None
 
 
 def load(text: str, start: int = 0) -> tuple[Any, int]:
