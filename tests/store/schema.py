@@ -121,7 +121,7 @@ def _amounts(name: str) -> Table:
         Column("witness_id", sa.Integer),  # who said this amount in the scan that read it
         Column("confirmed_in", sa.Integer),  # the scan in which two operators did
         Column("used", sa.SmallInteger),  # 1 where the address ever had a transaction, 0 where it had none, NULL: not known
-        Column("used_by", sa.Integer),  # the source that said so
+        Column("used_by", sa.Integer),  # the source that said so; NULL: source_id
     )
 
 

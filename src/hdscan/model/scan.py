@@ -121,7 +121,10 @@ def disagreement(answers: Sequence[Answer]) -> str:
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
-    """One address and asset: a line of `balances --jsonl`. Amounts are base units as decimal strings."""
+    """One address and asset: a line of `balances --jsonl`. Amounts are base units as decimal strings.
+
+    `used` is whether the address ever had a transaction, as far as the last reading of it told; None where that is not known.
+    """
 
     chain: str
     index: int
@@ -139,6 +142,9 @@ class BalanceRow(msgspec.Struct, frozen=True):
     answers: tuple[Answer, ...] | None = None  # all answers to a disputed reading
     operators: int = 0  # that said this amount in the scan that read it
     said_by: tuple[str, ...] = ()  # their providers
+    wallets: tuple[str, ...] = ()  # that have the address
+    label: str | None = None
+    used: bool | None = None
 
 
 class UnlistedRow(msgspec.Struct, frozen=True):
@@ -193,7 +199,10 @@ class AssetTotal(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A reading that failed in the last scan: a line of `gaps --jsonl`."""
+    """A reading that failed in the last scan that asked, or a branch whose end it could not find: a line of `gaps --jsonl`.
+
+    Of a branch ("style/account/role") it names the first address whose use is not known, or else the last address.
+    """
 
     chain: str
     index: int
@@ -203,6 +212,8 @@ class Gap(msgspec.Struct, frozen=True):
     error: str
     attempts: int
     providers: Mapping[str, str]
+    wallet: str | None = None  # of a branch, like the next
+    branch: str | None = None
 
 
 class ProviderState(StrEnum):

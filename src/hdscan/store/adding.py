@@ -124,9 +124,9 @@ def _refuse_same(branches: Sequence[Branch], same: Sequence[Same], known: Mappin
 
 def _refuse_same_list(transaction: Transaction, wallet: int) -> None:
     """InputError where another list has exactly the same addresses."""
-    mine = members.every_span(transaction, wallet)
+    mine = members.spans(transaction, [wallet])
     for name, other in transaction.execute(_LISTS, {"wallet": wallet}).all():
-        if members.every_span(transaction, other) == mine:
+        if members.spans(transaction, [other]) == mine:
             raise _is_there(name)
 
 

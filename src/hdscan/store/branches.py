@@ -6,16 +6,23 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
+from hdscan.model.scan import Gap
 from hdscan.model.wallet import Role
 from hdscan.store import addresses
 from hdscan.store.spans import Span, merged, runs, without
 from hdscan.store.transaction import ChainKey, Transaction
+
+END_UNKNOWN = "end_unknown"  # the code of such a gap
 
 _COLUMNS = "b.id, w.name, b.role, b.style, b.account, b.path, b.source, b.gap, b.length, b.dormant, b.open_end"
 _OF_CHAIN = text(f"""
     SELECT {_COLUMNS}, b.wallet_id FROM branch b JOIN wallet w ON w.id = b.wallet_id WHERE b.chain = :chain ORDER BY b.id
 """)  # noqa: S608 own constant
 _MEMBERS = text("SELECT first, stop, position FROM member WHERE branch_id = :branch ORDER BY position DESC")
+_LAST = text("""
+    SELECT a.id, a.text FROM member m JOIN address a ON a.id = m.stop - 1 WHERE m.branch_id = :branch
+    ORDER BY m.position DESC LIMIT 1
+""")
 _LAST_USED = text("""
     SELECT address_id FROM balance WHERE address_id >= :low AND address_id < :high AND used = 1 ORDER BY address_id DESC LIMIT 1
 """)
@@ -81,17 +88,58 @@ class BranchState(msgspec.Struct, frozen=True, kw_only=True):
         what = "receiving" if self.role is Role.RECEIVE else "change"
         first = self.unknown[0].position if self.unknown else self.length
         read = f"read to {first - 1}" if first else "nothing is read"
-        unread = f"{len(self.unknown)} unread" if self.unknown else "no more addresses can be derived"
+        unread = f"{len(self.unknown)} unread" if self.unknown else "no more addresses were read"
         end = f"{read}, the end of use is not known: {unread}"
         return f"{what} branch of {self.wallet!r} ({self.style}): {end}" + (f"; {self.advice}" if self.advice else "")
 
 
-def states(transaction: Transaction, chain: ChainKey, wallets: Collection[int], scan_id: int | None) -> Iterator[BranchState]:
-    """The branches of some wallets on a chain, as a scan has found them so far, or with None as the last ones did."""
+class OpenEnd(msgspec.Struct, frozen=True):
+    """A branch, by its id, whose end is not known, and the id of its coin."""
+
+    id: int
+    asset_id: int
+    gap: Gap
+
+
+def states(
+    transaction: Transaction, chain: ChainKey, wallets: Collection[int] | None, scan_id: int | None, *, only_open: bool = False
+) -> Iterator[BranchState]:
+    """The branches of some wallets, or of all, on a chain, as a scan has found them so far, or with None as the last ones did.
+
+    With `only_open` those whose end the last scan that asked could not find.
+    """
     native = native_of(transaction, chain)
     for row in transaction.execute(_OF_CHAIN, {"chain": chain.number}).all():
-        if row.wallet_id in wallets:
+        if (wallets is None or row.wallet_id in wallets) and not (only_open and row.open_end is None):
             yield _state(transaction, chain, row, native, scan_id)
+
+
+def open_ends(transaction: Transaction, chain: ChainKey, wallets: Collection[int] | None) -> list[OpenEnd]:
+    """The branches of some wallets, or of all, whose end the last scan that asked could not find."""
+    native = native_of(transaction, chain)
+    return [
+        OpenEnd(state.id, native, _gap(transaction, chain, native, state))
+        for state in states(transaction, chain, wallets, None, only_open=True)
+    ]
+
+
+def _gap(transaction: Transaction, chain: ChainKey, native: int, state: BranchState) -> Gap:
+    """The first address whose use is not known, or else the last of the branch."""
+    at = state.unknown[0] if state.unknown else None
+    last = transaction.execute(_LAST, {"branch": state.id}).first() if at is None else None
+    index, address = (at.index, at.address) if at else (last.id - chain.low, last.text) if last else (0, "")
+    return Gap(
+        chain.id,
+        index,
+        address,
+        transaction.assets[native].symbol,
+        END_UNKNOWN,
+        state.open_end,
+        0,
+        {},
+        wallet=state.wallet,
+        branch=f"{state.style}/{state.account}/{state.role}",
+    )
 
 
 def native_of(transaction: Transaction, chain: ChainKey) -> int:

@@ -21,7 +21,7 @@ class Addresses(Tables):
         """How many addresses of wallets a chain has; 0 where it was never registered."""
         with self._read() as transaction:
             key = transaction.chains.get(chain)
-            return 0 if key is None else total(members.spans(transaction, key))
+            return 0 if key is None else total(members.spans_on(transaction, key))
 
     def between(self, chain: str, first: int, stop: int) -> list[Address]:
         """The addresses with `first` <= index < `stop`, in order, those of no wallet among them."""

@@ -1,5 +1,7 @@
 """Membership: which addresses belong to which wallet, as ranges of address ids."""
 
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, text
@@ -13,11 +15,14 @@ BATCH = 5000  # addresses at once
 
 _WALLETS = text("SELECT name, id FROM wallet ORDER BY name")
 _ADD_WALLET = text("INSERT INTO wallet (name, kind, added_at) VALUES (:name, :kind, :now) RETURNING id")
-_ALL = text("SELECT first, stop FROM member WHERE first >= :low AND first < :high")
-_OF = text("SELECT first, stop FROM member WHERE wallet_id IN :wallets AND first >= :low AND first < :high").bindparams(
+_ALL = text("SELECT chain, first, stop FROM member ORDER BY first")
+_OF = text("SELECT chain, first, stop FROM member WHERE wallet_id IN :wallets ORDER BY first").bindparams(
     bindparam("wallets", expanding=True)
 )
-_EVERY = text("SELECT first, stop FROM member WHERE wallet_id = :wallet")
+_OWNERS = text("""
+    SELECT w.name, m.first, m.stop FROM member m JOIN wallet w ON w.id = m.wallet_id
+    WHERE m.first >= :base AND m.first < :high AND m.stop > :low
+""")
 _LISTED = text("""
     SELECT first, stop FROM member WHERE wallet_id = :wallet AND branch_id IS NULL AND first >= :low AND first < :high
 """)
@@ -42,6 +47,11 @@ def wallet_ids(transaction: Transaction) -> dict[str, int]:
     return {row.name: row.id for row in transaction.execute(_WALLETS)}
 
 
+def only(transaction: Transaction, name: str | None) -> list[int] | None:
+    """The wallets that a report covers: the one of a name, or with None all; InputError where there is none of the name."""
+    return None if name is None else [wallet_id(transaction, name)]
+
+
 def wallet_id(transaction: Transaction, name: str) -> int:
     """The id of a wallet; InputError where there is none of the name."""
     known = wallet_ids(transaction)
@@ -52,22 +62,46 @@ def wallet_id(transaction: Transaction, name: str) -> int:
         raise InputError(f"there is no wallet {name!r}; {others}") from None
 
 
+class Owners:
+    """The names of the wallets that have an address, by its id."""
+
+    def __init__(self, transaction: Transaction, chain: ChainKey, low: int, high: int) -> None:
+        """Of the addresses with `low` <= id < `high` on a chain."""
+        ends: dict[int, list[tuple[str, int]]] = {chain.low: []}  # where a range begins (1) or has ended (-1)
+        for name, first, stop in transaction.execute(_OWNERS, {"base": chain.low, "low": low, "high": high}):
+            ends.setdefault(first, []).append((name, 1))
+            ends.setdefault(stop, []).append((name, -1))
+        self._firsts = sorted(ends)
+        self._names: list[tuple[str, ...]] = []
+        counts: Counter[str] = Counter()
+        for first in self._firsts:
+            for name, more in ends[first]:
+                counts[name] += more
+            self._names.append(tuple(sorted(name for name, count in counts.items() if count)))
+
+    def of(self, address: int) -> tuple[str, ...]:
+        """The names, in order."""
+        return self._names[bisect_right(self._firsts, address) - 1]
+
+
 def add_wallet(transaction: Transaction, name: str, kind: str, now: float) -> int:
     """Make an empty wallet; its id, which no other wallet ever gets."""
     key: int = transaction.execute(_ADD_WALLET, {"name": name, "kind": kind, "now": now}).scalar_one()
     return key
 
 
-def spans(transaction: Transaction, chain: ChainKey, wallets: Collection[int] | None = None) -> list[Span]:
+def spans(transaction: Transaction, wallets: Collection[int] | None = None) -> dict[int, list[Span]]:
+    """The ids of the addresses of some wallets, or of all, by the numbers of their chains."""
+    found: dict[int, list[Span]] = defaultdict(list)
+    rows = transaction.execute(_ALL) if wallets is None else transaction.execute(_OF, {"wallets": list(wallets)})
+    for chain, first, stop in rows:
+        found[chain].append((first, stop))
+    return {chain: merged(each) for chain, each in found.items()}
+
+
+def spans_on(transaction: Transaction, chain: ChainKey, wallets: Collection[int] | None = None) -> list[Span]:
     """The ids of the addresses of some wallets, or of all, on a chain."""
-    if wallets is None:
-        return merged((first, stop) for first, stop in transaction.execute(_ALL, chain.bounds))
-    return merged((first, stop) for first, stop in transaction.execute(_OF, chain.bounds | {"wallets": list(wallets)}))
-
-
-def every_span(transaction: Transaction, wallet: int) -> list[Span]:
-    """The ids of a wallet's addresses on all chains."""
-    return merged((first, stop) for first, stop in transaction.execute(_EVERY, {"wallet": wallet}))
+    return spans(transaction, wallets).get(chain.number, [])
 
 
 def put_list(transaction: Transaction, wallet: int, chain: ChainKey, items: Iterable[Span]) -> None:

@@ -36,7 +36,7 @@ def write_plan(transaction: Transaction, scan_id: int, plan: ChainPlan, now: flo
     assets = [by_symbol[symbol] for symbol in plan.assets]
     spans = [(key.low + first, key.low + stop) for first, stop in plan.ranges]
     mine = asked(transaction, key, plan.wallets)
-    whole = [each for each in mine if not without(members.spans(transaction, key, [each]), spans)]
+    whole = [each for each in mine if not without(members.spans_on(transaction, key, [each]), spans)]
     row = {"scan": scan_id, "chain": key.number, "status": Status.RUNNING.value, "assets": msgspec.json.encode(assets).decode()}
     row |= {"addresses": plan.addresses, "readings": plan.addresses * len(assets), "now": now}
     transaction.execute(_PLAN, row | {"wallets": msgspec.json.encode(whole).decode()})

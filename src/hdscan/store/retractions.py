@@ -36,8 +36,8 @@ _END_AUDITS = text(f"""
 _RESTORE = text(f"""
     UPDATE balance SET amount = e.amount, unconfirmed = e.unconfirmed, height = e.height, observed_at = e.observed_at,
         source_id = e.source_id, scan_id = e.scan_id, witness_id = e.witness_id, confirmed_in = e.confirmed_in,
-        used = CASE WHEN balance.used = 1 AND coalesce(balance.used_by, 0) <> :source THEN 1 ELSE e.used END,
-        used_by = CASE WHEN balance.used = 1 AND coalesce(balance.used_by, 0) <> :source THEN balance.used_by ELSE e.used_by END
+        used = CASE WHEN balance.used = 1 AND balance.used_by <> :source THEN 1 ELSE e.used END,
+        used_by = CASE WHEN balance.used = 1 AND balance.used_by <> :source THEN balance.used_by ELSE e.used_by END
     FROM earlier AS e WHERE e.address_id = balance.address_id AND e.asset_id = balance.asset_id AND {_RETRACTED}
 """)  # noqa: S608 own constant
 _OWN = text(f"SELECT address_id, asset_id FROM balance WHERE {_WHERE} AND source_id = :source")  # noqa: S608 own constant
@@ -58,8 +58,8 @@ _UNSAY = text(f"""
 _FORGET_USE = tuple(
     text(f"""
         UPDATE {table} SET used = CASE WHEN amount <> '0' OR unconfirmed <> '0' THEN 1 END,
-            used_by = CASE WHEN amount <> '0' OR unconfirmed <> '0' THEN source_id END
-        WHERE {_WHERE} AND used_by = :source AND (:height IS NULL OR used = 0)
+            used_by = NULL
+        WHERE {_WHERE} AND coalesce(used_by, source_id) = :source AND (:height IS NULL OR used = 0)
     """)  # noqa: S608 own constant
     for table in ("balance", "earlier")
 )

@@ -1,29 +1,35 @@
 """Rows of reports: never a zero that was not read."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import CursorResult, TextClause, bindparam, text
 
 from hdscan.model.chain import Asset
 from hdscan.model.scan import BalanceRow, BalanceState, Gap, disagreement
 from hdscan.model.times import rfc3339
 from hdscan.store import answers, members
+from hdscan.store.members import Owners
 from hdscan.store.spans import Span, total
 from hdscan.store.transaction import ChainKey, Transaction
 
 _REST = "b.amount, b.unconfirmed, b.height, b.observed_at, b.source_id, b.witness_id, g.error"
 _DISPUTE = "LEFT JOIN dispute d ON d.address_id = a.id AND d.asset_id"
 _GAP = "LEFT JOIN gap g ON g.address_id = a.id AND g.asset_id"
+_LABEL = "LEFT JOIN label l ON l.address_id = a.id"
+_USED = "(SELECT max(n.used) FROM balance n WHERE n.address_id = a.id)"
 ALL = f"""
-    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST}, d.answers FROM address a CROSS JOIN asset t
-    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id {_DISPUTE} = t.id
+    SELECT a.id, a.text, a.path, t.id AS asset_id, {_REST}, d.answers, l.text AS label, {_USED} AS used
+    FROM address a CROSS JOIN asset t
+    LEFT JOIN balance b ON b.address_id = a.id AND b.asset_id = t.id {_GAP} = t.id {_DISPUTE} = t.id {_LABEL}
     WHERE t.id IN :assets AND """  # noqa: S608 own constant
 # CROSS JOIN fixes the order of the tables in SQLite; with a plus in {0}, it leaves the index by amount alone
 FUNDED = f"""
-    SELECT a.id, a.text, a.path, b.asset_id, {_REST}, NULL FROM balance b CROSS JOIN address a
-    {_GAP} = b.asset_id WHERE a.id = b.address_id AND {{0}}b.asset_id IN :assets AND b.amount <> '0' AND """  # noqa: S608 own constant
+    SELECT a.id, a.text, a.path, b.asset_id, {_REST}, NULL, l.text AS label, 1 AS used FROM balance b CROSS JOIN address a
+    {_GAP} = b.asset_id {_LABEL}
+    WHERE a.id = b.address_id AND {{0}}b.asset_id IN :assets AND b.amount <> '0' AND """  # noqa: S608 own constant
 GAPS = """
     SELECT a.id, a.text, g.asset_id, g.code, g.error, g.attempts, g.providers
     FROM gap g CROSS JOIN address a WHERE a.id = g.address_id AND g.asset_id IN :assets AND """
@@ -34,6 +40,9 @@ _SCOPE = text("CREATE TEMPORARY TABLE IF NOT EXISTS scope (first BIGINT PRIMARY 
 _CLEAR = text("DELETE FROM scope")
 _PUT_SCOPE = text("INSERT INTO scope (first, stop) VALUES (:first, :stop)")
 _WITHIN = " AND coalesce((SELECT s.stop FROM scope s WHERE s.first <= {0} ORDER BY s.first DESC LIMIT 1), 0) > {0}"
+
+
+Result = CursorResult[*tuple[Any, ...]]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -66,6 +75,10 @@ class Part(msgspec.Struct, frozen=True):
         """What a statement says besides the bounds, so that a column has the report's address ids alone."""
         return _WITHIN.format(column) if len(self.spans) > 1 else ""
 
+    def select(self, transaction: Transaction, sql: str, column: str, rest: str = "", **values: Any) -> Result:
+        """The rows of a statement that ends with the bounds of a column, narrowed to the report's addresses; `rest` follows."""
+        return transaction.execute(statement(sql + self.within(column) + rest), self.bounds | values)
+
 
 def chosen(
     transaction: Transaction, chain: str | None, asset: str | None, wallets: Collection[int] | None = None
@@ -78,6 +91,7 @@ def chosen(
     said_by: dict[int | None, tuple[int, tuple[str, ...]]] = {
         key: (transaction.operators(key), names) for key, names in transaction.said_by.items()
     }
+    spans = members.spans(transaction, wallets)
     parts: list[Part] = []
     for key in transaction.chains.values():
         assets = {
@@ -86,7 +100,7 @@ def chosen(
             if each.chain == key.id and chain in (None, key.id) and (asset is None or each.symbol.upper() == asset.upper())
         }
         if assets:
-            parts.append(Part(key, members.spans(transaction, key, wallets), assets, sources, said_by))
+            parts.append(Part(key, spans.get(key.number, []), assets, sources, said_by))
     if any(len(part.spans) > 1 for part in parts):
         transaction.execute(_SCOPE)
         transaction.execute(_CLEAR)
@@ -94,9 +108,16 @@ def chosen(
     return parts
 
 
-def balance_row(part: Part, row: Sequence[Any]) -> BalanceRow:
+@lru_cache(maxsize=128)
+def statement(sql: str) -> TextClause:
+    """A statement whose lists of `assets` and `found` ids, where it names them, may have any length."""
+    names = [name for name in ("assets", "found") if f":{name}" in sql]
+    return text(sql).bindparams(*(bindparam(name, expanding=True) for name in names))
+
+
+def balance_row(part: Part, owners: Owners, row: Sequence[Any]) -> BalanceRow:
     """A row of ALL or FUNDED: read, stale where there is a gap too; without an amount disputed or unread."""
-    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, witness, error, disputed = row
+    key, address, path, asset_id, amount, unconfirmed, height, observed_at, source, witness, error, disputed, label, used = row
     said = None if disputed is None else answers.shown(disputed)
     if amount is not None:
         state = BalanceState.READ if error is None else BalanceState.STALE
@@ -120,6 +141,9 @@ def balance_row(part: Part, row: Sequence[Any]) -> BalanceRow:
         answers=said,
         operators=operators,
         said_by=names,
+        wallets=owners.of(key),
+        label=label,
+        used=None if used is None else bool(used),
     )
 
 

@@ -17,8 +17,8 @@ from hdscan.store.records import COLUMNS, records
 from hdscan.store.spans import Span
 from hdscan.store.transaction import Key, Transaction
 
-COPIED = """address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in,
-    used, used_by"""
+_READ = "address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in, used"
+COPIED = f"{_READ}, used_by"
 DENSE = 50  # addresses to a reading, up to which they are looked up in one range
 
 _ASSETS = text("SELECT assets FROM scan_chain WHERE scan_id = :scan AND chain = :chain")
@@ -28,7 +28,7 @@ _AMOUNTS = """amount = excluded.amount, unconfirmed = excluded.unconfirmed, heig
 # once used, always used; an older zero says nothing any more, unless this very scan was told
 _STANDS = "balance.used = 1 OR (excluded.used IS NULL AND balance.scan_id = excluded.scan_id)"
 _USE = f"""used = CASE WHEN {_STANDS} THEN balance.used ELSE excluded.used END,
-    used_by = CASE WHEN {_STANDS} THEN balance.used_by ELSE excluded.used_by END"""
+    used_by = CASE WHEN {_STANDS} THEN coalesce(balance.used_by, balance.source_id) END"""
 _KEEP_EARLIER = text(f"""
     INSERT INTO earlier ({COPIED}) SELECT {COPIED} FROM balance
     WHERE address_id >= :low AND address_id < :high AND scan_id <> :scan
@@ -36,9 +36,8 @@ _KEEP_EARLIER = text(f"""
 """)  # noqa: S608 own constant
 # a newer scan is newer whatever the clocks say; within a scan the later reading is
 _PUT_BALANCE = text(f"""
-    INSERT INTO balance ({COPIED})
-    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan, :witness, :confirmed_in,
-        :used, :used_by)
+    INSERT INTO balance ({_READ})
+    VALUES (:address, :asset, :amount, :unconfirmed, :height, :observed_at, :source, :scan, :witness, :confirmed_in, :used)
     ON CONFLICT (address_id, asset_id) DO UPDATE SET {_AMOUNTS}, {_USE}
     WHERE excluded.scan_id > balance.scan_id OR excluded.observed_at >= balance.observed_at
 """)  # noqa: S608 own constant
@@ -161,8 +160,7 @@ class ScanRows:
             witness = transaction.witness_id(transaction.witnesses[early.witness_id] | transaction.witnesses[witness])
         unconfirmed, confirmed_in = None if pending is None else str(pending), self.id if read.confirmed else None
         amounts = amount, unconfirmed, balance.height, balance.observed_at, source, self.id, witness, confirmed_in
-        used = balance.is_used
-        return *key, *amounts, used, None if used is None else source
+        return *key, *amounts, balance.is_used
 
     def dispute(self, rows: Rows, ends: Sequence[tuple[int, int]]) -> None:
         """Store disputes in place of balances, whose earlier amounts are kept."""

@@ -15,7 +15,7 @@ from hdscan.model.reading import Balance
 from hdscan.model.scan import UnlistedCount, UnlistedRow
 from hdscan.model.times import rfc3339
 from hdscan.store.ended import Read
-from hdscan.store.rows import Part
+from hdscan.store.rows import Part, statement
 from hdscan.store.transaction import Key, Transaction
 
 PAGE = 500  # addresses held at once
@@ -36,13 +36,11 @@ RETRACT = text("""
     DELETE FROM unlisted WHERE address_id >= :low AND address_id < :high AND scan_id = :scan AND source_id = :source
         AND (:height IS NULL OR height IS NULL OR height >= :height)
 """)
-_ROWS = text("""
+_ROWS = """
     SELECT a.id, a.text, a.path, u.amounts, u.left_out, u.height, u.observed_at, u.source_id, u.scan_id
     FROM unlisted u CROSS JOIN address a
     WHERE a.id = u.address_id AND u.address_id >= :low AND u.address_id < :high
-        AND u.scan_id = (SELECT max(n.scan_id) FROM unlisted n WHERE n.address_id = u.address_id)
-    ORDER BY u.address_id
-""").execution_options(yield_per=PAGE)
+        AND u.scan_id = (SELECT max(n.scan_id) FROM unlisted n WHERE n.address_id = u.address_id)"""
 
 
 def keep(transaction: Transaction, scan_id: int, reads: Mapping[Key, Read]) -> None:
@@ -99,6 +97,7 @@ def count(transaction: Transaction, parts: Iterable[Part]) -> UnlistedCount:
 def _held(transaction: Transaction, part: Part) -> Iterator[tuple[Any, dict[str, str]]]:
     """The latest row of each address, with the amounts of what is not listed meanwhile."""
     listed = {asset.contract for asset in part.assets.values()}
-    for row in joined.from_iterable(transaction.execute(_ROWS, part.chain.bounds).partitions()):
+    query = statement(_ROWS + part.within("u.address_id") + " ORDER BY u.address_id").execution_options(yield_per=PAGE)
+    for row in joined.from_iterable(transaction.execute(query, part.bounds).partitions()):
         amounts = msgspec.json.decode(row.amounts, type=dict[str, str])
         yield row, {contract: amount for contract, amount in amounts.items() if contract not in listed}

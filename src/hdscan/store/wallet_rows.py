@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, text
+from sqlalchemy import text
 
 from hdscan.model.times import rfc3339
 from hdscan.model.wallet import BranchRow, WalletKind, WalletRow
 from hdscan.store import branches, members
 from hdscan.store.branches import BranchState
-from hdscan.store.rows import Part, chosen
+from hdscan.store.rows import chosen
 from hdscan.store.transaction import ChainKey, Transaction
 
-_ASSETS: BindParameter[Any] = bindparam("assets", expanding=True)
 _WALLETS = text("SELECT id, name, kind FROM wallet ORDER BY id")
 _CHAINS = text("""
     SELECT chain FROM member WHERE wallet_id = :wallet UNION SELECT chain FROM branch WHERE wallet_id = :wallet
@@ -49,13 +48,13 @@ def _row(transaction: Transaction, wallet: Any) -> WalletRow:
     times: list[float | None] = []
     for part in chosen(transaction, None, None, [wallet.id]):
         asked = part.addresses * len(part.assets)
-        known, oldest, with_use = _one(transaction, part, _COUNTS, "b.address_id")
+        known, oldest, with_use = part.select(transaction, _COUNTS, "b.address_id").one()
         if asked:
             times.append(oldest if known == asked else None)
         addresses += part.addresses
         used += with_use
-        funded += _one(transaction, part, _FUNDED, "b.address_id")[0]
-        unread += asked - known + _one(transaction, part, _STALE, "g.address_id")[0]
+        funded += part.select(transaction, _FUNDED, "b.address_id").scalar_one()
+        unread += asked - known + part.select(transaction, _STALE, "g.address_id").scalar_one()
     read = [each for each in times if each is not None]
     states = [(key, each) for key in chains for each in branches.states(transaction, key, [wallet.id], None)]
     return WalletRow(
@@ -69,10 +68,6 @@ def _row(transaction: Transaction, wallet: Any) -> WalletRow:
         last_scan=rfc3339(min(read)) if read and len(read) == len(times) else None,
         branches=tuple(_branch(transaction, key, each) for key, each in states),
     )
-
-
-def _one(transaction: Transaction, part: Part, statement: str, column: str) -> Any:
-    return transaction.execute(text(statement + part.within(column)).bindparams(_ASSETS), part.bounds).one()
 
 
 def _branch(transaction: Transaction, chain: ChainKey, state: BranchState) -> BranchRow:

@@ -87,7 +87,7 @@ class Wallets(Blocks):
             ids = None if wallets is None else [members.wallet_id(transaction, each) for each in wallets]
             if (key := transaction.chains.get(chain)) is None:
                 return []
-            return [(first - key.low, stop - key.low) for first, stop in members.spans(transaction, key, ids)]
+            return [(first - key.low, stop - key.low) for first, stop in members.spans_on(transaction, key, ids)]
 
     def label(self, address: str, label: str | None, chain: str | None = None) -> int:
         """Call an address something, or nothing any more, on every chain that has it or on one; on how many chains."""
