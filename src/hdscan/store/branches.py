@@ -6,13 +6,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
+from hdscan.model.errors import ChainCode
 from hdscan.model.scan import Gap
 from hdscan.model.wallet import Role
 from hdscan.store import addresses
 from hdscan.store.spans import Span, merged, runs, without
 from hdscan.store.transaction import ChainKey, Transaction
-
-END_UNKNOWN = "end_unknown"  # the code of such a gap
 
 _COLUMNS = "b.id, w.name, b.role, b.style, b.account, b.path, b.source, b.gap, b.length, b.dormant, b.open_end"
 _OF_CHAIN = text(f"""
@@ -133,7 +132,7 @@ def _gap(transaction: Transaction, chain: ChainKey, native: int, state: BranchSt
         index,
         address,
         transaction.assets[native].symbol,
-        END_UNKNOWN,
+        ChainCode.END_UNKNOWN.value,
         state.open_end,
         0,
         {},
