@@ -94,7 +94,7 @@ def _step(text: str) -> int:
     if not found:
         raise KeyFault("the path of the key is not valid: it is written /0/*, /<0;1>/* or /**")
     if int(found[1]) >= HARDENED:
-        raise KeyFault("a step of the key's path is above 2147483647 (BIP-32)")
+        raise KeyFault("a step of the key's path is above 2^31 - 1 (BIP-32)")
     return int(found[1]) + (HARDENED if found[2] else 0)
 
 

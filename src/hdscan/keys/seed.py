@@ -50,9 +50,13 @@ def of_seed(words: str, passphrase: str, options: Options) -> Found:
     branches = [
         found for chain in chains for each in styles_of(chain) if style in (None, each) for found in root.branches(chain, each)
     ]
-    fixed = sorted({found.style for found in branches if found.source is None and not options.forget})
-    kept = f"of {', '.join(fixed)} {options.first} addresses each are kept, and no more can be derived later: --count for more"
-    return Found(kind=WalletKind.SEED, what="a mnemonic (BIP-39)", branches=tuple(branches), said=(kept,) if fixed else ())
+    fixed: dict[str, list[str]] = {}
+    for found in branches:
+        if found.source is None and not options.forget:
+            fixed.setdefault(found.style, []).append(found.chain)
+    which = ", ".join(f"{style} ({on[0]}{f' + {len(on) - 1} more' if len(on) > 1 else ''})" for style, on in fixed.items())
+    said = f"of {which} {options.first} addresses each are kept, and no more can be derived later: --count for more"
+    return Found(kind=WalletKind.SEED, what="a mnemonic (BIP-39)", branches=tuple(branches), said=(said,) if fixed else ())
 
 
 class _Root:
