@@ -9,6 +9,7 @@ import wallycore
 from hdscan.keys.checksum import with_checksum
 from hdscan.keys.derive import derive
 from hdscan.keys.descriptor import of_descriptor
+from hdscan.keys.export import exported
 from hdscan.keys.options import Options
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.errors import KeyFault
@@ -110,6 +111,17 @@ def test_every_address_is_that_of_bitcoind_and_of_bdk(node: tuple[str, str], kin
         assert branch.source is not None
         far = ask(url, "deriveaddresses", with_checksum(branch.source), [2**31 - 3, 2**31 - 2])
         assert derive(chain, branch.source, 2**31 - 3, 2) == far
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_exported_is_read_back_by_bitcoind_and_here(node: tuple[str, str], kind: str) -> None:
+    network, url = node
+    options = Options(chains={"btc": CHAINS[network]}, count=3)
+    wallet = of_descriptor(written(kind, network, "<0;1>"), options)
+    (text,) = exported(wallet.branches)
+    assert of_descriptor(text, options) == wallet
+    both = ask(url, "deriveaddresses", text, [0, 2])
+    assert both == [list(branch.addresses) for branch in wallet.branches]
 
 
 def test_a_combo_has_the_addresses_of_bitcoind_s(node: tuple[str, str]) -> None:
