@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import wallycore
 
 from hdscan.chains import Script
 from hdscan.keys.source import recognise
-from tests.keys.wallets import OPTIONS, TESTNET, Signer, firsts, only, refusal, single
+from hdscan.model.chain import Network
+from tests.keys.wallets import OPTIONS, TESTNET, Signer, address, firsts, only, refusal, single
 
 ALICE = Signer(1)
 SECTIONS = {
@@ -140,3 +142,12 @@ def test_the_same_form_of_keystone_may_hold_a_ypub_and_no_path() -> None:
 def test_a_file_of_another_network_is_refused() -> None:
     sentence = refusal(json.dumps(coldcard("bip84")), ALICE.key("m/84'/0'/0'"), options=TESTNET)
     assert "mainnet" in sentence
+
+
+def test_a_first_address_of_regtest_is_the_same_address() -> None:
+    path = "m/84'/1'/0'"
+    key = ALICE.key(path, "tpub")
+    first = address(f"wpkh({key}/0/*)", network=Network.TESTNET)
+    regtest = str(wallycore.addr_segwit_from_bytes(wallycore.addr_segwit_to_bytes(first, "tb", 0), "bcrt", 0))
+    file = {"chain": "XRT", "xfp": ALICE.fingerprint, "bip84": {"deriv": path, "xpub": key, "first": regtest}}
+    assert firsts(only(json.dumps(file), TESTNET))[0] == first
