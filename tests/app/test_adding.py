@@ -41,6 +41,10 @@ def add(wallet: Wallet, source: Any, **choices: Any) -> AddedWallet:
     return added
 
 
+def texts(wallet: Wallet, name: str) -> list[str]:
+    return [row.address for row in wallet.addresses(wallet=name)]
+
+
 def test_a_descriptor_is_a_wallet_with_its_two_branches(wallet: Wallet) -> None:
     added = add(wallet, DESCRIPTOR, name="savings")
     assert (added.name, added.kind, added.chains, added.added, added.known) == (
@@ -54,6 +58,7 @@ def test_a_descriptor_is_a_wallet_with_its_two_branches(wallet: Wallet) -> None:
         ("receive", GOOD, "m/84'/0'/0'/0/{}", True),
         ("change", CHANGE, "m/84'/0'/0'/1/{}", True),
     ]
+    assert len(texts(wallet, "savings")) == 40
     (row,) = wallet.wallets()
     assert (row.name, row.addresses, len(row.branches)) == ("savings", 40, 2)
 
@@ -229,3 +234,37 @@ def test_a_program_opens_a_wallet_by_its_database(tmp_path: Path) -> None:
             assert [row.name for row in opened.wallets()] == ["savings"]
 
     asyncio.run(main())
+
+
+def test_a_file_names_its_wallet(wallet: Wallet, tmp_path: Path) -> None:
+    file = tmp_path / "cold\tstore.csv"
+    file.write_text(f"label,Payment Address,chain\nrent,{GOOD},bitcoin\n,{HEX},BNB Smart Chain\n")
+    added = add(wallet, str(file))
+    assert (added.name, added.what) == ("cold store", "a table of addresses (column `payment address`)")
+    assert (added.chains, added.added) == (("btc", "bsc"), 2)
+    assert [(row.address, row.label) for row in wallet.addresses()] == [(GOOD, "rent"), (HEX, None)]
+
+
+def test_wallets_are_renamed_and_removed(wallet: Wallet) -> None:
+    add(wallet, DESCRIPTOR, name="savings")
+    add(wallet, [GOOD, OTHER], name="list")
+    wallet.rename("savings", "cold")
+    assert [row.name for row in wallet.wallets()] == ["cold", "list"]
+    wallet.remove("cold")
+    assert [(row.address, row.wallets) for row in wallet.addresses()] == [(GOOD, ("list",)), (OTHER, ("list",))]
+    for refused in (lambda: wallet.remove("cold"), lambda: wallet.wallets("cold"), lambda: wallet.rename("cold", "x")):
+        with pytest.raises(InputError, match="there is no wallet 'cold'"):
+            refused()
+
+
+def test_an_address_is_labelled_in_any_of_its_forms(wallet: Wallet) -> None:
+    add(wallet, [GOOD, HEX], chains=["btc", "bsc", "eth"], name="list")
+    assert wallet.label(GOOD.upper(), "rent") == 1
+    assert wallet.label(HEX.lower(), "main") == 2
+    assert wallet.label(HEX, "fees", "bsc") == 1
+    assert [row.label for row in wallet.addresses(wallet="list")] == ["rent", "fees", "main"]
+    assert wallet.label(GOOD, None) == 1
+    with pytest.raises(InputError, match="not among those of the wallets"):
+        wallet.label(OTHER, "x")
+    with pytest.raises(InputError):
+        wallet.label(GOOD, ZPUB)

@@ -108,6 +108,26 @@ async def test_a_scan_of_one_wallet_reads_its_addresses_alone(tmp_path: Path) ->
         on.assert_all_true()
 
 
+@played
+async def test_reports_are_of_one_wallet_or_of_all_and_an_address_of_two_counts_once(tmp_path: Path) -> None:
+    async with stage(tmp_path, BTC, faults={each.name: [always(Fault.SERVER_ERROR)] for each in BTC}, outage_limit=0.1) as on:
+        await on.scan()
+        on.city.set_faults("none")
+        few = [on.world["btc"].address(index) for index in (3, 4, 20)]
+        await on.wallet.add(few, name="few")
+        await on.scan(wallets=("few",))
+        assert [total.read for total in on.wallet.totals(wallet="few")] == [3]
+        assert [(total.addresses, total.read) for total in on.wallet.totals("btc")] == [(50, 3)]
+        assert {row.wallets for row in on.wallet.balances(wallet="few")} == {("btc addresses", "few")}
+        assert [row.address for row in on.wallet.balances(wallet="few")] == few
+        assert {each.balance.address for each in on.wallet.explain(few[0], wallet="few")} == {few[0]}
+        with pytest.raises(InputError, match="the wallet 'few' does not have this address"):
+            on.wallet.explain(on.world["btc"].address(0), wallet="few")
+        for report in (on.wallet.balances, on.wallet.totals, on.wallet.gaps, on.wallet.unlisted):
+            with pytest.raises(InputError, match="there is no wallet 'many'"):
+                list(report(wallet="many"))
+
+
 def test_the_clock_of_a_wallet_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([100.0, 100.0 + 8 * 3600])
     monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)

@@ -26,6 +26,7 @@ import msgspec
 from hdscan.app.choices import Progress
 from hdscan.app.wallets import Wallets
 from hdscan.model.chain import BadLine, Chain
+from hdscan.model.errors import InputError
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
 from hdscan.model.forecast import Forecast
@@ -197,21 +198,23 @@ class Wallet(Wallets):
         """The latest scan of every chain that was ever scanned."""
         return [record for chain in self.settings.chains if (record := self.store.scans.latest(chain))]
 
-    def balances(self, chain: str | None = None, asset: str | None = None, *, funded: bool = False) -> Generator[BalanceRow]:
-        """Every address and asset in order, with its last known balance, if any."""
-        return self.store.balances.rows(chain, asset, funded)
+    def balances(
+        self, chain: str | None = None, asset: str | None = None, *, funded: bool = False, wallet: str | None = None
+    ) -> Generator[BalanceRow]:
+        """Every address and asset in order, with its last known balance, if any; like all reports of one wallet or of all."""
+        return self.store.balances.rows(chain, asset, funded, wallet=wallet)
 
-    def unlisted(self, chain: str | None = None) -> Generator[UnlistedRow]:
+    def unlisted(self, chain: str | None = None, wallet: str | None = None) -> Generator[UnlistedRow]:
         """What addresses hold of tokens that are not listed, as one provider says; in no total."""
-        return self.store.balances.unlisted(chain)
+        return self.store.balances.unlisted(chain, wallet)
 
-    def totals(self, chain: str | None = None, asset: str | None = None) -> list[AssetTotal]:
-        """Totals per asset and chain, with stale and unread readings apart."""
-        return self.store.balances.totals(chain, asset)
+    def totals(self, chain: str | None = None, asset: str | None = None, wallet: str | None = None) -> list[AssetTotal]:
+        """Totals per asset and chain, with stale and unread readings apart; an address of several wallets counts once."""
+        return self.store.balances.totals(chain, asset, wallet)
 
-    def gaps(self, chain: str | None = None) -> Iterator[Gap]:
-        """Readings that failed in the last scan, with the reasons."""
-        return self.store.balances.gaps(chain)
+    def gaps(self, chain: str | None = None, wallet: str | None = None) -> Iterator[Gap]:
+        """Readings that failed in the last scan, with the reasons, and branches whose end is not known."""
+        return self.store.balances.gaps(chain, wallet)
 
     def unchallenged(self, chain: str) -> str | None:
         """A sentence where one operator alone serves a chain or some of its assets, unless its word is enough; else None."""
@@ -219,15 +222,22 @@ class Wallet(Wallets):
 
         return unchallenged(idle_fleet(self.settings).upstreams[chain], self.settings.assets[chain])
 
-    def explain(self, address: str, chain: str | None = None, asset: str | None = None) -> list[Explained]:
+    def explain(
+        self, address: str, chain: str | None = None, asset: str | None = None, wallet: str | None = None
+    ) -> list[Explained]:
         """Everything known of an address, per chain and asset, and why each provider was or was not asked.
 
-        InputError if it is on no chain of the wallet.
+        InputError if no wallet has it on these chains, or not the one that is asked for.
         """
         from hdscan.app.explain import explain
 
         chains = list(self.settings.chains.values()) if chain is None else [self.settings.chain(chain)]
         known = explain(self.settings, self.store, self.providers(), address, chains)
+        if wallet is not None:
+            self.wallets(wallet)
+            known = [each for each in known if wallet in each.balance.wallets]
+            if not known:
+                raise InputError(f"the wallet {wallet!r} does not have this address")
         return [each for each in known if asset is None or each.balance.asset == asset]
 
     def providers(self) -> list[ProviderStatus]:

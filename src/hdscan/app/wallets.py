@@ -1,14 +1,15 @@
 """The wallets of a database: added, listed, renamed, labelled, exported."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Unpack
 
 import msgspec
 
 from hdscan.app.choices import Choices, Progress, Source, without_keys
+from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
-from hdscan.model.wallet import AddedWallet, Found, WalletRow
+from hdscan.model.wallet import AddedWallet, AddressRow, Found, WalletRow
 from hdscan.settings import Settings
 from hdscan.store import Store
 
@@ -89,3 +90,17 @@ class Wallets:
         if not kept:
             raise InputError(f"nothing that addresses can be derived from is kept of the wallet {name!r}")
         return list(dict.fromkeys(kept))
+
+    def addresses(self, chain: str | None = None, wallet: str | None = None) -> Iterator[AddressRow]:
+        """The addresses of all wallets or of one, in order of chain and index."""
+        chains: Iterable[Chain] = self.settings.chains.values() if chain is None else [self.settings.chain(chain)]
+        for each in chains:
+            for row in self.store.balances.rows(each.id, each.symbol, wallet=wallet):
+                yield AddressRow(
+                    chain=row.chain,
+                    index=row.index,
+                    path=row.path,
+                    address=row.address,
+                    label=row.label,
+                    wallets=row.wallets,
+                )
