@@ -1,5 +1,6 @@
 """One test over every sink: what must never be shown goes in wherever it can, and comes out nowhere."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +11,22 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from tests.cli.conftest import Hdscan
-from tests.web.conftest import BEARER, TOKEN, Reply, Server
+from tests.web.conftest import BEARER, JSON, TOKEN, Reply, Server
 
 # BIP-84's test vector, with a passphrase
 MNEMONIC = " ".join(["abandon"] * 11 + ["about"])
 PASSPHRASE = "canary-passphrase"
 ZPUB = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
+# the same key as descriptors write it
+XPUB = "xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V"
+DESCRIPTOR = f"wpkh([73c5da0a/84h/0h/0h]{XPUB}/<0;1>/*)"
+PUBLIC = (ZPUB, XPUB, DESCRIPTOR)  # stored, so that scans find new addresses, and shown by `export` alone
 # what a URL holds: in its path, in its query, as its user
 IN_PATH, IN_QUERY, IN_USER = "canarypath0123456789abcd", "canary/query+0123456789=", "canaryuser0123456789"
 IN_HEADER, IN_FILE, IN_PROXY = "canaryheader0123456789", "canaryfile0123456789", "canaryproxy0123456789"
 SECRETS = (
     MNEMONIC,
     PASSPHRASE,
-    ZPUB,
     IN_PATH,
     IN_QUERY,
     quote(IN_QUERY, safe=""),
@@ -140,7 +144,7 @@ def test_no_key_and_no_mnemonic_comes_out_anywhere(tmp_path: Path) -> None:
     for sink, text in said.items():
         assert_holds_none(sink, text)
     for path in hdscan.database.parent.iterdir():
-        assert_holds_none(path.name, path.read_bytes().decode("latin-1"))
+        assert_holds_none(path.name, path.read_bytes().decode("latin-1"), SECRETS)
 
 
 def serve_and_ask(hdscan: Hdscan, said: dict[str, str]) -> None:
@@ -157,13 +161,32 @@ def serve_and_ask(hdscan: Hdscan, said: dict[str, str]) -> None:
             said[name] = shown(server.get(f"/api/v1/{name}"))
         for target in ("/", "/healthz", "/readyz", "/metrics"):
             said[target] = shown(server.get(target))
-        for secret in (ZPUB, MNEMONIC):
+        said["wallets"] = shown(server.get("/api/v1/wallets"))
+        assert server.get("/api/v1/wallets").json["items"], "there is a wallet with a key"
+        for secret in (ZPUB, MNEMONIC, DESCRIPTOR):
+            encoded = base64.b64encode(secret.encode()).decode()
             for body in (
-                {"chain": "btc", "addresses": [secret]},
-                {"chain": secret, "addresses": []},
-                {"chain": "btc", "addresses": [], secret: 1},
+                {"text": secret},
+                {"file": encoded},
+                {"text": f"label,address\n{secret},{secret}"},
+                {"text": secret, "name": secret},
+                {"text": secret, "chains": [secret]},
+                {"text": secret, "script": secret, "path": secret},
+                {"text": "nothing", secret: 1},
             ):
-                said[f"POST addresses {body}"] = shown(server.post("/api/v1/addresses", body))
+                for path in ("/api/v1/wallets/recognise", "/api/v1/wallets"):
+                    said[f"POST {path} {body}"] = shown(server.post(path, body))
+            for body in ({"address": secret, "text": "x"}, {"address": "x", "text": secret}, {"address": "x", secret: 1}):
+                said[f"PUT labels {body}"] = shown(change(server, "PUT", "labels", body))
+            for name in ("savings", secret):
+                said[f"PATCH {name} {secret}"] = shown(
+                    change(server, "PATCH", f"wallets/{quote(name, safe='')}", {"name": secret})
+                )
+            said[f"DELETE {secret}"] = shown(change(server, "DELETE", f"wallets/{quote(secret, safe='')}", {}))
+            for target in ("balances", "balances.csv", "gaps", "plan", "wallets"):
+                said[f"GET {target} wallet={secret}"] = shown(server.get(f"/api/v1/{target}?wallet={quote(secret)}"))
+        said["wallets in the end"] = shown(server.get("/api/v1/wallets"))
+        for secret in (ZPUB, MNEMONIC):
             for body in ({"chains": [secret]}, {"assets": [secret]}, {"restart": secret}, {secret: 1}):
                 said[f"POST scans {body}"] = shown(server.post("/api/v1/scans", body))
             for key in ("chain", "asset", "q", "sort", "cursor", "limit", "funded"):
@@ -177,6 +200,10 @@ def serve_and_ask(hdscan: Hdscan, said: dict[str, str]) -> None:
         running.close()
 
 
+def change(server: Server, method: str, path: str, body: object) -> Reply:
+    return server.ask(method, f"/api/v1/{path}", BEARER, JSON, body=msgspec.json.encode(body))
+
+
 def until_idle(server: Server) -> Iterator[object]:
     for name, data in server.events():
         yield name, data
@@ -188,9 +215,9 @@ def shown(reply: Reply) -> str:
     return f"{reply.headers} {reply.body.decode()}"
 
 
-def assert_holds_none(sink: str, text: str) -> None:
+def assert_holds_none(sink: str, text: str, secrets: tuple[str, ...] = SECRETS + PUBLIC) -> None:
     """Neither a whole secret nor a telling part of one; `said` names a sink by what was asked, which may be one."""
-    for secret in SECRETS:
+    for secret in secrets:
         for part in (secret, secret[:16]):
             at = text.find(part)
             assert at < 0, f"{sink[:60]}: …{text[max(0, at - 100) : at + 60]}…"

@@ -61,6 +61,15 @@ class Watched:
         assert not [text for text in self.wrong if not any(each in text for each in allowed)]
 
 
+def opened(context: BrowserContext, site: "Site") -> Watched:
+    """The page, with the link's code redeemed and gone from the address bar."""
+    watched = Watched(context)
+    watched.page.goto(site.link)
+    assert watched.page.url == f"http://127.0.0.1:{site.port}/"
+    expect(seen(watched.page, "connection")).to_have_text("live")
+    return watched
+
+
 def seen(page: Page, name: str, **data: str) -> Locator:
     """An element by its `data-testid` and other `data-` attributes."""
     more = "".join(f'[data-{key}="{value}"]' for key, value in data.items())
@@ -83,7 +92,7 @@ class Site:
             for name in {host.chain for host in hosts}:
                 listed = "\n".join(self.simulated.world[name].addresses())
                 # in a process of its own: the browser's driver has this thread's event loop
-                assert self.hdscan.process("add", "--chain", name, "-", stdin=listed).code == 0
+                assert self.hdscan.process("add", "--chain", name, "--name", name, "-", stdin=listed).code == 0
         self.port = 0
         self.server: Running | None = None
         self.serve()

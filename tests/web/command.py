@@ -53,7 +53,7 @@ class Command:
         for name, chain in self.city.world.chains.items():
             (self.home / name).write_text("\n".join(chain.addresses()), encoding="utf-8")
             await self.run("add", "--chain", name, name)
-        shutil.copy(self.home / "wallet.db", self.home / "imported.db")
+        shutil.copy(self.home / "wallet.db", self.home / "added.db")
 
 
 def known(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:

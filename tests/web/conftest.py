@@ -15,12 +15,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
 from hdscan import web
 from hdscan.app import Wallet
 from hdscan.cli.follow import run
 from hdscan.settings import Settings, load
+from hdscan.sim.host import HostSpec
 from tests.cli.conftest import Hdscan
+from tests.web import browser as pages
 
 DEADLINE = 20.0  # seconds
 TOKEN = "token-of-the-tests-0123456789"
@@ -203,3 +206,32 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def settings(tmp_path: Path) -> Settings:
     """The settings of an empty home."""
     return settings_of(Hdscan(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with pages.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that knows nothing of other tests."""
+    made = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Callable[..., pages.Site]]:
+    """Makes a wallet with simulated hosts, and the server before it."""
+    begun: list[pages.Site] = []
+
+    def begin(*hosts: HostSpec, **members: Any) -> pages.Site:
+        begun.append(pages.Site(tmp_path, *hosts, **members))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.close()

@@ -277,7 +277,7 @@ def test_what_is_unread_is_asked_again(tmp_path_factory: pytest.TempPathFactory)
         ({"assets": ["SHIB"]}, "bad_input", "asset 'SHIB' is not configured"),
         ({"chains": ["btc"], "assets": ["USDT"]}, "bad_input", "asset 'USDT' is not configured"),
         ({"restart": True, "retry": True}, "bad_input", "choose one"),
-        ({"retry": True, "chains": ["sol"]}, "scan", "sol has no addresses"),
+        ({"retry": True, "chains": ["sol"]}, "scan", "there are no addresses of chain sol"),
         ({"chains": ["sol"]}, "scan", "add some with"),
         ({"chains": "btc"}, "bad_input", "chains: Expected `array`, got `str`"),
         ({"restart": "yes"}, "bad_input", "restart: Expected `bool`, got `str`"),
@@ -293,7 +293,7 @@ def test_what_cannot_be_scanned_is_said(scanned: Site, body: dict[str, Any], cod
 
 def test_a_retry_without_a_scan_is_refused(settings: Settings) -> None:
     with served(settings) as server:
-        server.post("/api/v1/addresses", {"chain": "btc", "addresses": GOOD})
+        server.post("/api/v1/wallets", {"text": "\n".join(GOOD)})
         reply = server.post("/api/v1/scans", {"retry": True})
         assert (reply.status, reply.code) == (422, "scan")
         assert "nothing is left to retry" in reply.json["error"]["message"]
@@ -313,53 +313,8 @@ def test_an_unknown_chain_is_not_stopped(scanned: Site) -> None:
     assert (reply.status, reply.code) == (422, "bad_input")
 
 
-# Addresses
-
-
-def test_addresses_are_added_once(settings: Settings) -> None:
-    with served(settings) as server:
-        body = {"chain": "btc", "addresses": ["label,address", *(f"mine,{each}" for each in GOOD)]}
-        assert server.post("/api/v1/addresses", body).json == {"added": 2, "known": 0, "bad": []}
-        assert server.post("/api/v1/addresses", body).json == {"added": 0, "known": 2, "bad": []}
-        rows = server.get("/api/v1/balances?chain=btc").json["items"]
-        assert [(row["address"], row["state"], row["amount"]) for row in rows] == [(each, "unread", None) for each in GOOD]
-
-
-def test_with_a_bad_address_nothing_is_added_unless_it_may_be_left_out(settings: Settings) -> None:
-    with served(settings) as server:
-        body = {"chain": "btc", "addresses": [GOOD[0], "nonsense", "0x" + "0" * 40]}
-        reply = server.post("/api/v1/addresses", body)
-        assert (reply.status, reply.code) == (422, "bad_input")
-        assert [each["number"] for each in reply.json["error"]["detail"]["bad"]] == [2, 3]
-        assert all(each["reason"] for each in reply.json["error"]["detail"]["bad"])
-        assert server.get("/api/v1/balances").json["items"] == []
-        done = server.post("/api/v1/addresses", body | {"skip_invalid": True}).json
-        assert (done["added"], done["known"], [each["number"] for each in done["bad"]]) == (1, 0, [2, 3])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"chain": "btc", "addresses": []},
-        {"chain": "btc", "addresses": ["", "# comment"]},
-        {"chain": "btc", "addresses": ["nonsense"], "skip_invalid": True},
-        {"chain": "dogecoin", "addresses": GOOD},
-        {"chain": "btc"},
-        {"addresses": GOOD},
-        {"chain": "btc", "addresses": [1]},
-        {"chain": "btc", "addresses": GOOD, "more": 1},
-        {"chain": "btc", "addresses": [GOOD[0] + "\n" + GOOD[1]]},
-    ],
-)
-def test_what_the_command_line_refuses_is_refused(settings: Settings, body: dict[str, Any]) -> None:
-    with served(settings) as server:
-        reply = server.post("/api/v1/addresses", body)
-        assert (reply.status, reply.code) == (422, "bad_input")
-        assert server.get("/api/v1/balances").json["items"] == []
-
-
-def test_addresses_may_be_added_while_a_scan_runs(running: Server) -> None:
-    assert running.post("/api/v1/addresses", {"chain": "btc", "addresses": GOOD}).status == 200
+def test_a_wallet_may_be_added_while_a_scan_runs(running: Server) -> None:
+    assert running.post("/api/v1/wallets", {"text": "\n".join(GOOD)}).status == 200
     assert running.get("/api/v1/balances?q=" + GOOD[0]).json["items"][0]["state"] == "unread"
 
 
@@ -402,7 +357,7 @@ def test_a_cursor_is_good_for_its_own_query_alone(scanned: Site) -> None:
 
 
 def test_what_is_not_json_is_a_bad_request(scanned: Site) -> None:
-    reply = scanned.server.ask("POST", "/api/v1/addresses", BEARER, JSON, body=b'{"chain":')
+    reply = scanned.server.ask("POST", "/api/v1/wallets", BEARER, JSON, body=b'{"text":')
     assert (reply.status, reply.code) == (400, "bad_request")
 
 

@@ -31,7 +31,7 @@ SAME_SITE = "Sec-Fetch-Site: same-origin"
 
 
 def concrete(path: str) -> str:
-    return path.replace("{name:str}", "app.js").replace("{scan_id:int}", "1")
+    return path.replace("{name:str}", "app.js").replace("{name:path}", "nobody").replace("{scan_id:int}", "1")
 
 
 def assert_guarded(reply: Reply) -> None:
@@ -110,7 +110,7 @@ def test_a_foreign_host_is_not_even_told_of_the_code(empty: Server) -> None:
 
 
 def test_the_walk_is_over_the_whole_router() -> None:
-    assert {("GET", "/metrics"), ("GET", "/api/v1/events"), ("POST", "/api/v1/addresses"), ("GET", "/")} < set(WALK)
+    assert {("GET", "/metrics"), ("GET", "/api/v1/events"), ("DELETE", "/api/v1/wallets/{name:path}"), ("GET", "/")} < set(WALK)
     assert not [path for _, path in WALK if "{" in concrete(path)]
 
 
@@ -245,7 +245,7 @@ def test_a_bearer_changes_nothing_for_another_sites_page(empty: Server, method: 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
 def test_the_page_itself_and_programs_may_change_things(empty: Server, cookie: str, method: str, path: str) -> None:
     for headers in ([cookie, SAME_SITE], [cookie, f"Origin: {empty.base}"], [BEARER], [BEARER, "Sec-Fetch-Site: none"]):
-        assert empty.ask(method, concrete(path), *headers, JSON, body=b"{}").status in (409, 422)  # there is nothing to do
+        assert empty.ask(method, concrete(path), *headers, JSON, body=b"{}").status in (404, 409, 422)  # there is nothing to do
 
 
 def test_an_origin_has_to_be_the_host_that_is_asked(empty: Server, cookie: str) -> None:
@@ -268,6 +268,9 @@ def test_a_body_that_is_not_said_to_be_json_is_refused(empty: Server, cookie: st
         assert_guarded(reply)
     assert empty.ask("POST", "/api/v1/scans/stop", BEARER, body=b"{}").status == 415
     assert empty.ask("POST", "/api/v1/scans/stop", BEARER, JSON, "Content-Type: text/plain", body=b"{}").status == 415
+    assert empty.ask("PATCH", "/api/v1/wallets/x", BEARER, body=b"{}").status == 415
+    assert empty.ask("DELETE", "/api/v1/wallets/x", BEARER, "Content-Type: text/plain", body=b"{}").status == 415
+    assert empty.ask("DELETE", "/api/v1/wallets/x", BEARER).status == 404  # has no body, and no form asks for it
 
 
 def test_a_form_of_another_site_is_refused(empty: Server, cookie: str) -> None:
@@ -280,8 +283,9 @@ def test_a_form_of_another_site_is_refused(empty: Server, cookie: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), WALK)
 def test_every_answer_carries_the_headers(empty: Server, method: str, path: str) -> None:
-    reply = empty.ask(method, concrete(path), BEARER, JSON, body=b"{}" if method == "POST" else None)
-    assert reply.status < 300 or (method, path) in {*CHANGES, ("GET", "/api/v1/scans/{scan_id:int}"), ("GET", "/api/v1/plan")}
+    reply = empty.ask(method, concrete(path), BEARER, JSON, body=b"{}" if (method, path) in CHANGES else None)
+    none = {("GET", "/api/v1/scans/{scan_id:int}"), ("GET", "/api/v1/wallets/{name:path}"), ("GET", "/api/v1/plan")}
+    assert reply.status < 300 or (method, path) in {*CHANGES, *none}
     assert_guarded(reply)
 
 
@@ -315,6 +319,7 @@ def test_a_method_that_a_route_has_not_is_refused_with_those_that_it_has(empty: 
         ("/api/v1/scans", b"", 422, "bad_input"),
         ("/api/v1/scans", b'{"chain":"btc"}', 422, "bad_input"),
         ("/api/v1/scans", b" " * (1 << 20) + b"{}", 413, "too_large"),
+        ("/api/v1/wallets", b" " * (1 << 20) + b"{}", 422, "bad_input"),
     ],
     ids=lambda value: str(value)[:20],
 )

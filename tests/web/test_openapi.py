@@ -40,7 +40,9 @@ CHECKS = [
 def documented() -> dict[tuple[str, str], set[str]]:
     """(method, path) -> names of the query's parameters, by the table of requests."""
     table = DOCUMENT.partition("## Requests")[2].partition("\n\n`items`")[0]
-    calls = re.findall(r"`(GET|POST) (/[^ `?]*)(?:\?([a-z_&]+))?", table) + re.findall(r"(?<=, )`()(/[a-z]+)()`", table)
+    calls = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^ `?]*)(?:\?([a-z_&]+))?", table) + re.findall(
+        r"(?<=, )`()(/[a-z]+)()`", table
+    )
     return {(method or "GET", path.replace("{id}", "{scan_id}")): set(query.split("&")) - {""} for method, path, query in calls}
 
 
@@ -65,7 +67,7 @@ def test_every_error_code_is_documented_and_no_other() -> None:
     table = DOCUMENT.partition("| status | codes |")[2].partition("## Events")[0]
     told = {status: re.findall("`([a-z_]+)`", line) for status, line in re.findall(r"(?m)^\| ([0-9, ]+) \|(.*)\|$", table)}
     codes = {code for each in told.values() for code in each}
-    assert codes == {*CODES.values(), "running", "not_running", "bad_input", "scan", "store"}
+    assert codes == {*CODES.values(), "running", "not_running", "bad_input", "bad_key", "scan", "store"}
     assert {status: told[str(status)] for status in CODES if status != 500} == {
         status: [code] for status, code in CODES.items() if status != 500
     }
@@ -89,11 +91,8 @@ def test_the_description_is_served(empty: Server) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with two addresses, and providers that nobody reaches."""
     with served(settings_of(Hdscan(tmp_path_factory.mktemp("described")))) as server:
-        added = {
-            "chain": "btc",
-            "addresses": ["bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"],
-        }
-        assert server.post("/api/v1/addresses", added).status == 200
+        text = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4\n1BoatSLRHtKNngkdXEeobR76b53LETtpyT"
+        assert server.post("/api/v1/wallets", {"text": text, "name": "list"}).status == 200
         yield server
 
 

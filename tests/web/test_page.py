@@ -1,16 +1,13 @@
 """What a person does with the page, in a real browser, from start to end."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hdscan.sim.faults import Fault, Rule, always
 from hdscan.sim.host import HostSpec
-from tests.web.browser import Site, Watched, chain, chromium, seen
+from tests.web.browser import Site, Watched, chain, opened, seen
 
 BTC = HostSpec(name="btc-one", chain="btc", protocols=("esplora",), rate=60, burst=5, latency=0.005)
 SLOW = HostSpec(name="btc-two", chain="btc", protocols=("esplora",), rate=25, burst=5, latency=0.005)
@@ -18,41 +15,6 @@ BSC = HostSpec(name="node", chain="bsc", protocols=("evm-rpc",), rate=40, burst=
 # a server that ends takes the stream and what was just asked with it: the browser itself says so
 DASH = "\N{EN DASH}"
 LOST = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    begun: list[Site] = []
-
-    def begin(*hosts: HostSpec, **members: Any) -> Site:
-        begun.append(Site(tmp_path, *hosts, **members))
-        return begun[-1]
-
-    yield begin
-    for each in begun:
-        each.close()
-
-
-def opened(context: BrowserContext, site: Site) -> Watched:
-    """The page, with the link's code redeemed and gone from the address bar."""
-    watched = Watched(context)
-    watched.page.goto(site.link)
-    assert watched.page.url == f"http://127.0.0.1:{site.port}/"
-    expect(seen(watched.page, "connection")).to_have_text("live")
-    return watched
 
 
 def amount(page: Page, name: str, asset: str) -> str:
@@ -245,20 +207,6 @@ def test_a_hostile_symbol_stays_text(context: BrowserContext, site: Callable[...
     expect(seen(page, "gap-row").first).to_contain_text(symbol)
     assert page.locator("img").count() == 0
     watched.assert_nothing_wrong()
-
-
-def test_an_empty_wallet_takes_addresses_and_names_what_is_bad(context: BrowserContext, site: Callable[..., Site]) -> None:
-    watched = opened(context, site())
-    page = watched.page
-    expect(seen(page, "balances-message")).to_have_text("No addresses yet.")
-    seen(page, "add-chain").select_option("btc")
-    seen(page, "add-addresses").fill("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4\nnonsense\n")
-    seen(page, "add-submit").click()
-    expect(seen(page, "add-result")).to_contain_text("2")  # the line
-    seen(page, "add-skip").click()
-    expect(seen(page, "add-result")).to_contain_text("1 address")
-    expect(seen(page, "balances-row")).to_have_count(1)
-    watched.assert_nothing_wrong("422")
 
 
 def test_who_has_no_cookie_is_told_how_to_come_in(browser: Browser, context: BrowserContext, site: Callable[..., Site]) -> None:

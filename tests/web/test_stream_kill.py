@@ -58,7 +58,7 @@ async def serving(command: Command) -> AsyncIterator[Serving]:
 async def import_addresses(home: Path) -> Path:
     async with City(WORLD, EVERYBODY) as city:
         await Command(home, city).add_addresses()
-    return home / "imported.db"
+    return home / "added.db"
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The HTTP API under /api/v1, described for its users in docs/api.md."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
-from hdscan.app import Imported, ScanRequest, Wallet
+from hdscan.app import ScanRequest, Wallet
 from hdscan.app.spreadsheet import csv_lines
 from hdscan.model.errors import InputError, StoreError
 from hdscan.model.events import Snapshot
@@ -24,17 +24,18 @@ from hdscan.web.described import CHANGES, READS, description, errors
 from hdscan.web.hub import Hub
 from hdscan.web.metrics import Metrics
 from hdscan.web.page import dashboard
-from hdscan.web.problem import Problem, hand_on
+from hdscan.web.problem import hand_on
 from hdscan.web.scans import Scans
 from hdscan.web.stream import PING_AFTER, EventStream
 from hdscan.web.totals_cache import TotalsCache
+from hdscan.web.wallets import Wallets, called
 
 BLOCK = 1000  # rows of CSV read at a time
 SEARCHES = 3  # at once: each holds a connection and keeps a core busy
-BAD_SHOWN = 100  # bad addresses listed in a response
 BIGGEST = 2**31 - 1
 
 OneChain = Annotated[str | None, QueryParameter(description="Only this chain.")]
+OneWallet = Annotated[str | None, QueryParameter(description="Only this wallet.")]
 OneAsset = Annotated[str | None, QueryParameter(description="Only this asset's symbol.")]
 Funded = Annotated[bool, QueryParameter(description="Only amounts above zero.")]
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the previous page, with the same query.")]
@@ -74,14 +75,6 @@ class StopScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chains: tuple[str, ...] = ()
 
 
-class AddAddresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Addresses to add, each as a line of the file for `hdscan import`."""
-
-    chain: str
-    addresses: tuple[str, ...]
-    skip_invalid: bool = False
-
-
 class Providers(msgspec.Struct, frozen=True):
     """Every provider."""
 
@@ -116,67 +109,69 @@ class Scanning(Controller):
     @get("/plan", sync_to_thread=True, responses=READS)
     def plan(
         self,
-        wallet: NamedDependency[Wallet],
+        opened: NamedDependency[Wallet],
         chain: FromQuery[list[str] | None] = None,
         asset: FromQuery[list[str] | None] = None,
+        wallet: FromQuery[list[str] | None] = None,
     ) -> Forecast:
         """What the next scan will ask of whom and how long it takes; nobody is asked."""
         for name in chain or ():
-            wallet.settings.chain(name)
-        assets = tuple(wallet.settings.asset(name, chain) for name in asset or ())
-        return wallet.plan(ScanRequest(tuple(chain or ()), assets))
+            opened.settings.chain(name)
+        assets = tuple(opened.settings.asset(name, chain) for name in asset or ())
+        return opened.plan(ScanRequest(tuple(chain or ()), assets, wallets=tuple(wallet or ())))
 
     @post("/scans", status_code=202, responses=CHANGES)
-    async def start(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StartScan]) -> Begun:
+    async def start(self, scans: NamedDependency[Scans], opened: NamedDependency[Wallet], data: JSONBody[StartScan]) -> Begun:
         """Start a scan, or resume one that did not end."""
         if data.restart and data.retry:
             raise InputError("restart reads everything, retry only what is unread: choose one")
         for chain in data.chains:
-            wallet.settings.chain(chain)
-        assets = tuple(wallet.settings.asset(asset, data.chains) for asset in data.assets)
+            opened.settings.chain(chain)
+        assets = tuple(opened.settings.asset(asset, data.chains) for asset in data.assets)
         return Begun(await scans.start(recast(data, ScanRequest, assets=assets)))
 
     @post("/scans/stop", status_code=202, responses=CHANGES)
-    async def stop(self, scans: NamedDependency[Scans], wallet: NamedDependency[Wallet], data: JSONBody[StopScan]) -> Begun:
+    async def stop(self, scans: NamedDependency[Scans], opened: NamedDependency[Wallet], data: JSONBody[StopScan]) -> Begun:
         """Stop the running scan, or some of its chains; what was read is kept."""
         for chain in data.chains:
-            wallet.settings.chain(chain)
+            opened.settings.chain(chain)
         return Begun(scans.stop(data.chains))
 
     @get("/scans", sync_to_thread=True, responses=READS)
     def scans(
         self,
-        wallet: NamedDependency[Wallet],
+        opened: NamedDependency[Wallet],
         before: Annotated[int | None, QueryParameter(ge=1, le=BIGGEST)] = None,
         limit: Limit = 100,
     ) -> Page[ScanAnswer]:
         """Every scan, newest first."""
-        records = wallet.store.scans.records(before, limit)
+        records = opened.store.scans.records(before, limit)
         return Page(tuple(map(_answer, records)), str(records[-1].scan_id) if len(records) == limit else None)
 
     @get("/scans/{scan_id:int}", sync_to_thread=True, responses=READS | errors(404))
-    def scan(self, wallet: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
+    def scan(self, opened: NamedDependency[Wallet], scan_id: Annotated[int, PathParameter(ge=0, le=BIGGEST)]) -> ScanAnswer:
         """One scan."""
-        if (record := wallet.store.scans.record(scan_id)) is None:
+        if (record := opened.store.scans.record(scan_id)) is None:
             raise NotFoundException(f"there is no scan {scan_id}")
         return _answer(record)
 
     @get("/providers", sync_to_thread=True, responses=READS)
-    def providers(self, wallet: NamedDependency[Wallet]) -> Providers:
+    def providers(self, opened: NamedDependency[Wallet]) -> Providers:
         """The current state of every provider."""
-        return Providers(tuple(wallet.providers()))
+        return Providers(tuple(opened.providers()))
 
 
 class Holdings(Controller):
-    """Balances, gaps and addresses."""
+    """Balances and gaps."""
 
     @get("/balances", responses=READS)
     async def balances(
         self,
         *,
-        wallet: NamedDependency[Wallet],
+        opened: NamedDependency[Wallet],
         totals: NamedDependency[TotalsCache],
         searches: NamedDependency[asyncio.Semaphore],
+        wallet: OneWallet = None,
         chain: OneChain = None,
         asset: OneAsset = None,
         funded: Funded = False,
@@ -186,43 +181,39 @@ class Holdings(Controller):
         limit: Limit = 100,
     ) -> BalancePage:
         """Balances in pages, and their totals."""
-        symbol = wallet.symbol(chain, asset)
-        search = partial(wallet.store.balances.page, chain, symbol, funded=funded, q=q, sort=sort, cursor=cursor, limit=limit)
+        symbol = opened.symbol(chain, asset)
+        page = partial(opened.store.balances.page, chain, symbol, funded=funded, q=q, wallet=wallet)
         async with searches:
-            found = await asyncio.to_thread(search)
-            return BalancePage(found.items, found.next, await asyncio.to_thread(totals.of, chain, symbol))
+            found = await asyncio.to_thread(page, sort=sort, cursor=cursor, limit=limit)
+            return BalancePage(found.items, found.next, await asyncio.to_thread(totals.of, chain, symbol, wallet))
 
     @get("/balances.csv", media_type="text/csv", responses=READS)
     async def balances_csv(
-        self, wallet: NamedDependency[Wallet], chain: OneChain = None, asset: OneAsset = None, funded: Funded = False
+        self,
+        opened: NamedDependency[Wallet],
+        wallet: OneWallet = None,
+        chain: OneChain = None,
+        asset: OneAsset = None,
+        funded: Funded = False,
     ) -> Stream:
         """All balances as CSV."""
-        symbol = wallet.symbol(chain, asset)
+        symbol = opened.symbol(chain, asset)
+        search = partial(opened.store.balances.page, chain, symbol, funded=funded, wallet=wallet, limit=BLOCK)
         headers = {"content-disposition": 'attachment; filename="balances.csv"'}
-        return Stream(_csv(wallet, chain, symbol, funded), media_type="text/csv", headers=headers)
+        return Stream(_csv(search, await asyncio.to_thread(search)), media_type="text/csv", headers=headers)
 
     @get("/gaps", sync_to_thread=True, responses=READS)
     def gaps(
-        self, wallet: NamedDependency[Wallet], chain: OneChain = None, cursor: Cursor = None, limit: Limit = 100
+        self,
+        opened: NamedDependency[Wallet],
+        wallet: OneWallet = None,
+        chain: OneChain = None,
+        cursor: Cursor = None,
+        limit: Limit = 100,
     ) -> Page[Gap]:
         """What the last scan of each chain could not read, and why."""
-        wallet.symbol(chain, None)
-        return wallet.store.balances.gap_page(chain, cursor=cursor, limit=limit)
-
-    @post("/addresses", status_code=200, responses=CHANGES)
-    async def add(
-        self, wallet: NamedDependency[Wallet], totals: NamedDependency[TotalsCache], data: JSONBody[AddAddresses]
-    ) -> Imported:
-        """Add addresses; a bad one rejects all unless `skip_invalid`."""
-        done = await wallet.import_addresses(data.chain, data.addresses, skip_invalid=data.skip_invalid)
-        totals.invalidate()
-        if done.bad and not data.skip_invalid:
-            bad = "1 bad address" if len(done.bad) == 1 else f"{len(done.bad):,} bad addresses"
-            text = f"{bad}, so nothing was imported; correct them, or skip them with skip_invalid"
-            raise Problem(422, text, code=InputError.code, detail={"bad": done.bad[:BAD_SHOWN]})
-        if not (done.added or done.known):
-            raise InputError("there is no address to import")
-        return msgspec.structs.replace(done, bad=done.bad[:BAD_SHOWN])
+        opened.symbol(chain, None)
+        return opened.store.balances.gap_page(chain, wallet=wallet, cursor=cursor, limit=limit)
 
 
 @get("/healthz", sync_to_thread=False, responses=errors())
@@ -232,11 +223,11 @@ def healthz() -> Health:
 
 
 @get("/readyz", sync_to_thread=True, responses=READS)
-def readyz(wallet: NamedDependency[Wallet]) -> Health:
+def readyz(opened: NamedDependency[Wallet]) -> Health:
     """Whether the database can be read and its file is still there."""
-    if not (path := wallet.store.beside("")).exists():
+    if not (path := opened.store.beside("")).exists():
         raise StoreError(f"{path} is gone; anything written now is lost when the server ends")
-    wallet.chains()
+    opened.chains()
     return Health()
 
 
@@ -248,12 +239,13 @@ def metrics(metered: NamedDependency[Metrics]) -> Response[bytes]:
 
 def make_app(wallet: Wallet, hub: Hub, scans: Scans, ping_after: float = PING_AFTER) -> Litestar:
     """The application; an event stream sends a ping after `ping_after` seconds without an event."""
-    given = {"wallet": wallet, "hub": hub, "scans": scans, "ping_after": ping_after}
+    given = {"opened": wallet, "hub": hub, "scans": scans, "ping_after": ping_after}
     totals = TotalsCache(wallet, hub)
     given |= {"totals": totals, "metered": Metrics(wallet, hub, totals), "searches": asyncio.Semaphore(SEARCHES)}
     return Litestar(
-        [Router("/api/v1", route_handlers=[Scanning, Holdings]), healthz, readyz, metrics, dashboard],
-        dependencies={name: _always(value) for name, value in given.items()},
+        [Router("/api/v1", route_handlers=[Scanning, Holdings, Wallets]), healthz, readyz, metrics, dashboard],
+        dependencies={name: _always(value) for name, value in given.items()}
+        | {"called": Provide(called, sync_to_thread=False)},
         exception_handlers={Exception: hand_on},
         openapi_config=description(),
         logging_config=None,
@@ -270,11 +262,9 @@ def _answer(record: ScanRecord) -> ScanAnswer:
     return ScanAnswer(record.scan_id, record.began_at, worst(each.status for each in record.chains), chains)
 
 
-async def _csv(wallet: Wallet, chain: str | None, asset: str | None, funded: bool) -> AsyncIterator[str]:
+async def _csv(search: Callable[..., Page[BalanceRow]], page: Page[BalanceRow]) -> AsyncIterator[str]:
     """Page by page, so that a slow reader holds no snapshot of the database open."""
-    cursor, fields = None, BalanceRow.__struct_fields__
-    while True:
-        page = await asyncio.to_thread(wallet.store.balances.page, chain, asset, funded=funded, cursor=cursor, limit=BLOCK)
-        yield "".join(csv_lines(page.items, fields, header=cursor is None))
-        if (cursor := page.next) is None:
-            return
+    yield "".join(csv_lines(page.items, BalanceRow.__struct_fields__))
+    while page.next is not None:
+        page = await asyncio.to_thread(search, cursor=page.next)
+        yield "".join(csv_lines(page.items, BalanceRow.__struct_fields__, header=False))

@@ -23,6 +23,8 @@ from hdscan.web.problem import Problem
 
 MOST_HEADERS = 16 * 1024  # bytes
 MOST_BODY = 1 << 20  # bytes
+MOST_SOURCE = 8 << 20  # bytes, where the body holds a list of addresses or the file of a wallet
+SOURCES = ("/api/v1/wallets", "/api/v1/wallets/recognise")
 SAFE = ("GET", "HEAD", "OPTIONS")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -76,7 +78,8 @@ class Guard:
                 await self._exchange(scope["query_string"], headers, out)
             else:
                 self._check_caller(scope["method"], headers)
-                await self._app(scope, _Body(receive, headers, self._timeouts.body), out)
+                most = MOST_SOURCE if scope["path"] in SOURCES else MOST_BODY
+                await self._app(scope, _Body(receive, headers, self._timeouts.body, most), out)
         except Exception as error:
             problem = Problem.of(error)
             if problem.status == 500:
@@ -106,7 +109,7 @@ class Guard:
         if not all(origins + sites) or not (by_token or origins or sites):
             raise Problem(403, "a page of another site may not change anything here")
         kinds = [each.partition(b";")[0].strip().lower() for each in headers[b"content-type"]]
-        if kinds != [b"application/json"]:
+        if kinds != [b"application/json"] and (method != "DELETE" or kinds):  # that one has no body, and no form can ask for it
             raise Problem(415, "send JSON, with the header Content-Type: application/json")
 
     def _has_cookie(self, headers: Headers) -> bool:
@@ -156,13 +159,14 @@ async def _answer(out: "_Response", status: int, body: bytes, headers: Sent) -> 
 class _Body:
     """The request body: bounded in size and time."""
 
-    def __init__(self, receive: Receive, headers: Headers, seconds: float) -> None:
+    def __init__(self, receive: Receive, headers: Headers, seconds: float, most: int) -> None:
         self._receive = receive
+        self._most = most
         self._until = asyncio.get_running_loop().time() + seconds
         self._size = 0
         self._whole = False
-        if any(not each.isdigit() or len(each) > 9 or int(each) > MOST_BODY for each in headers[b"content-length"]):
-            raise Problem(413, f"a body has at most {MOST_BODY:,} bytes")
+        if any(not each.isdigit() or len(each) > 9 or int(each) > most for each in headers[b"content-length"]):
+            raise self._too_large()
 
     async def __call__(self) -> Message:
         if self._whole:
@@ -175,9 +179,12 @@ class _Body:
         if message["type"] == "http.request":
             self._size += len(message["body"])
             self._whole = not message["more_body"]
-        if self._size > MOST_BODY:
-            raise Problem(413, f"a body has at most {MOST_BODY:,} bytes")
+        if self._size > self._most:
+            raise self._too_large()
         return message
+
+    def _too_large(self) -> Problem:
+        return Problem(413, f"a body has at most {self._most:,} bytes here")
 
 
 class _Response:

@@ -9,21 +9,23 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.routes import HTTPRoute
 
 from hdscan.app import masked
-from hdscan.model.errors import InputError, ScanRefused, StoreError
+from hdscan.model.errors import InputError, KeyFault, ScanRefused, StoreError
 
-CODES = {  # others: 409 running and not_running, 422 bad_input and scan (what the command line refuses too), 503 store
+CODES = {  # others: 409 running, not_running; 422 bad_input, bad_key, scan (what the command line refuses, too); 503 store
     400: "bad_request",  # the request cannot be read
     401: "unauthorized",  # neither token nor cookie
     403: "forbidden",  # a page of another site asks
     404: "not_found",  # no such route or thing
     405: "method_not_allowed",
     408: "timeout",  # the body did not arrive in time
-    413: "too_large",  # a body over 1 MiB
+    413: "too_large",  # a body over 1 MiB, or 8 MiB with a wallet
     415: "unsupported_media_type",  # a body that is not JSON
     421: "misdirected",  # a Host that is not ours
     500: "internal",  # a defect
 }
 CLOSING = (408, 413, 500)  # the rest of the request may not have been read
+
+PATTERNS = {"int": "-?[0-9]+", "str": "[^/]+", "path": ".+"}  # of a route's parameters
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -64,7 +66,7 @@ class Problem(Exception):
         match error:
             case Problem():
                 problem = error
-            case InputError() | ScanRefused():
+            case InputError() | KeyFault() | ScanRefused():
                 problem = cls(422, str(error), code=error.code)
             case StoreError():
                 problem = cls(503, str(error), code=StoreError.code)
@@ -88,8 +90,8 @@ def hand_on(request: Request[Any, Any, Any], error: Exception) -> NoReturn:
 def _methods(request: Request[Any, Any, Any]) -> str:
     """The Allow header of a 405 (RFC 9110, section 15.5.6), which Litestar leaves out."""
     path = "/" + "/".join(part for part in request.scope["path"].split("/") if part)
-    for route in request.app.routes:
-        pattern = re.sub(r"{\w+:int}", "-?[0-9]+", re.sub(r"{\w+:str}", "[^/]+", route.path))
+    for route in sorted(request.app.routes, key=lambda each: "{" in each.path):
+        pattern = re.sub(r"{(\w+):(\w+)}", lambda found: PATTERNS[found[2]], route.path)
         if isinstance(route, HTTPRoute) and re.fullmatch(pattern, path):
             return ", ".join(sorted(route.methods))
     return ""

@@ -28,7 +28,17 @@ export function get(path, parameters) {
 
 /** POST a JSON body; throws ApiError. */
 export function post(path, body) {
-  return ask(url(path), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  return send("POST", path, body);
+}
+
+/** Send a JSON body by another method; throws ApiError. */
+export function send(method, path, body = {}) {
+  return ask(url(path), { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+/** The resource of a wallet. */
+export function walletPath(name) {
+  return `wallets/${encodeURIComponent(name)}`;
 }
 
 async function ask(address, options) {
@@ -36,7 +46,7 @@ async function ask(address, options) {
   let body = null;
   try {
     response = await fetch(address, { credentials: "same-origin", cache: "no-store", ...options });
-    body = await response.json();
+    body = response.status === 204 ? {} : await response.json();
   } catch {
     if (!response) throw new ApiError("unreachable", "The server cannot be reached. Is hdscan serve still running?");
   }

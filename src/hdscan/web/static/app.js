@@ -1,11 +1,12 @@
 // The page: its sections and the state of its connection.
 
+import "./wallets.js";
 import "./holdings.js";
 import "./scan.js";
 import "./providers.js";
 import "./balances.js";
 import "./gaps.js";
-import "./adder.js";
+import "./add.js";
 import { announce } from "./dom.js";
 import { clock } from "./format.js";
 import { badge } from "./glyph.js";

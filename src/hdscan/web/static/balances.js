@@ -1,6 +1,7 @@
 // Addresses: one page of balances at a time, filtered and sorted by the server.
 
-import { url } from "./api.js";
+import { send, url } from "./api.js";
+import { ask } from "./ask.js";
 import { announce, h, keyed, options, put, stamp } from "./dom.js";
 import { badge } from "./glyph.js";
 import { addressesOf, clock, coins, count, signed } from "./format.js";
@@ -30,21 +31,24 @@ class Balances extends HTMLElement {
     const search = debounced(() => this.pages.first(), TYPING);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", ({ target }) => (target.name === "q" ? search() : this.choose()));
-    this.body.addEventListener("click", ({ target }) => copy(target.closest("button")));
+    this.body.addEventListener("click", ({ target }) => this.act(target.closest("button")));
     on(["progress", "addresses"], paced(() => this.pages.refresh(), PACE));
     on(["totals"], () => this.drawOptions());
+    on(["wallet"], () => this.choose());
+    on(["wallets"], () => this.shown && this.draw(...this.shown));
     this.choose();
   }
 
   query() {
     const { chain, asset, funded, q, sort } = this.form.elements;
-    return { chain: chain.value, asset: asset.value, funded: funded.checked, q: q.value.trim(), sort: sort.value };
+    const { wallet } = store;
+    return { wallet, chain: chain.value, asset: asset.value, funded: funded.checked, q: q.value.trim(), sort: sort.value };
   }
 
   choose() {
     this.drawOptions();
-    const { chain, asset, funded } = this.query();
-    this.querySelector("a[download]").href = url("balances.csv", { chain, asset, funded });
+    const { wallet, chain, asset, funded } = this.query();
+    this.querySelector("a[download]").href = url("balances.csv", { wallet, chain, asset, funded });
     this.pages.first();
   }
 
@@ -57,6 +61,7 @@ class Balances extends HTMLElement {
   }
 
   draw({ items, totals }, first) {
+    this.shown = [{ items, totals }, first];
     const digits = Math.max(0, ...items.map((each) => (each.amount ? fractionDigits(coins(each.amount, each.decimals)) : 0)));
     const numbered = items.map((item, at) => ({ item, at }));
     // rows are reused by position, so that focus and scroll stay
@@ -73,6 +78,22 @@ class Balances extends HTMLElement {
     }
   }
 
+  act(button) {
+    if (!button) return;
+    if (button.classList.contains("copy")) copy(button);
+    else this.label(button.closest("tr").dataset);
+  }
+
+  /** Ask what an address is called; without a name it has none any more. */
+  label({ address, chain, label }) {
+    const work = async (text) => {
+      await send("PUT", "labels", { address, chain, text });
+      announce(text ? `Called ${text}` : "The label was removed");
+      await this.pages.refresh();
+    };
+    ask({ title: "Label this address", text: `${address} on ${chain}`, label: "Label", value: label, action: "Save", work });
+  }
+
   say(text) {
     this.querySelector("[data-testid=balances-message]").textContent = text;
   }
@@ -85,7 +106,8 @@ function update(row, item, digits) {
     chain: item.chain,
     index: String(item.index),
     address: item.address,
-    path: item.path ?? "",
+    path: pathWords(item),
+    label: item.label ?? "",
     asset: item.asset,
     amount: value === null ? instead(badge(item.state), digits) : amount(value, digits),
     unit: value === null ? "" : item.asset,
@@ -95,12 +117,21 @@ function update(row, item, digits) {
     source: item.source ?? "",
     said: item.amount === null ? "" : saidBy(item),
     state: badge(item.state),
+    used: item.used === null || item.amount !== "0" ? "" : item.used ? "used" : "never used",
     error: claimed(item),
   });
-  row.dataset.state = item.state;
-  const button = row.querySelector("button");
+  Object.assign(row.dataset, { state: item.state, chain: item.chain, address: item.address, label: item.label ?? "" });
+  const button = row.querySelector(".copy");
   button.value = item.address;
   button.setAttribute("aria-label", `Copy ${item.address}`);
+  const edit = row.querySelector(".edit");
+  edit.setAttribute("aria-label", `${item.label ? "Edit the label of" : "Label"} ${item.address}`);
+}
+
+/** The wallets that an address is in, where several could be meant, and its path. */
+function pathWords({ path, wallets }) {
+  const named = store.wallet || (store.wallets ?? []).length < 2 ? [] : [wallets.join(", ")];
+  return [...named, path ?? ""].filter(Boolean).join(" · ");
 }
 
 /** Who else said an amount: a mark, and their names. */

@@ -22,19 +22,20 @@ class Gaps extends HTMLElement {
     this.pages = new Pages({
       path: "gaps",
       limit: ROWS,
-      query: () => ({}),
+      query: () => ({ wallet: store.wallet }),
       draw: (answer, first) => this.draw(answer, first),
       fail: (error) => this.say(error.message),
       previous: this.querySelector("[data-testid=gaps-previous]"),
       next: this.querySelector("[data-testid=gaps-next]"),
     });
     on(["progress"], paced(() => this.pages.refresh(), PACE));
+    on(["wallet", "addresses"], () => this.pages.first());
     on(["state"], () => this.drawEmpty());
     this.pages.first();
   }
 
   draw({ items, next }, first) {
-    keyed(this.list, items, (each) => `${each.chain} ${each.index} ${each.asset}`, () => stamp("gap-row"), update);
+    keyed(this.list, items, gapKey, () => stamp("gap-row"), update);
     const alone = first === 1 && next === null;
     this.querySelector(".pager").hidden = alone && !items.length;
     this.querySelector(".empty").hidden = items.length > 0 || !alone;
@@ -57,14 +58,18 @@ class Gaps extends HTMLElement {
   }
 }
 
+function gapKey({ chain, index, asset, wallet, branch }) {
+  return [chain, index, asset, wallet, branch].join(" ");
+}
+
 function update(row, gap) {
   put(row, {
-    where: `${gap.chain} ${gap.index}`,
+    where: gap.wallet === null ? `${gap.chain} ${gap.index}` : `${gap.chain} ${gap.wallet}`,
     address: gap.address,
     asset: gap.asset,
     code: words(gap.code),
     error: gap.error,
-    attempts: many(gap.attempts, "try", "tries"),
+    attempts: gap.attempts ? many(gap.attempts, "try", "tries") : "",
     providers: Object.entries(gap.providers).flatMap(([name, reason]) => [h("dt", {}, name), h("dd", {}, reason)]),
   });
 }

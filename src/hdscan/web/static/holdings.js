@@ -10,13 +10,17 @@ import { on, setTotals, store } from "./store.js";
 
 const PACE = 2_000; // ms
 
+async function loadTotals() {
+  const { wallet } = store;
+  const answer = await get("balances", { wallet, limit: 1 }).catch(() => null); // the header shows a lost connection
+  if (answer && wallet === store.wallet) setTotals(answer.totals);
+}
+
 /** Get the totals, at most once in two seconds. */
-const refreshTotals = paced(async () => {
-  const answer = await get("balances", { limit: 1 }).catch(() => null); // the header shows a lost connection
-  if (answer) setTotals(answer.totals);
-}, PACE);
+const refreshTotals = paced(loadTotals, PACE);
 
 on(["progress", "addresses"], refreshTotals);
+on(["wallet"], loadTotals);
 
 /** What a total's amount leaves out: "12 unread, 3 stale with 1.5 BTC not added". */
 function missingWords(total) {

@@ -29,7 +29,7 @@ class Scan extends HTMLElement {
     });
     this.plan = paced(() => this.drawPlan(), PACE);
     on(["state", "totals"], () => this.draw());
-    on(["addresses", "totals"], this.plan);
+    on(["addresses", "totals", "wallet"], this.plan);
   }
 
   draw() {
@@ -63,8 +63,8 @@ class Scan extends HTMLElement {
   /** What the next scan will take, before it is started. */
   async drawPlan() {
     const wanted = () => store.state.known && !store.state.running && (store.totals ?? []).some(addressesOf);
-    const { chains = null, assets = null } = wanted() ? this.chosen(true) : {};
-    const answer = wanted() ? await get("plan", { chain: chains, asset: assets }).catch(() => null) : null;
+    const { chains = null, assets = null, wallets = null } = wanted() ? this.chosen(true) : {};
+    const answer = wanted() ? await get("plan", { chain: chains, asset: assets, wallet: wallets }).catch(() => null) : null;
     const lines = answer?.chains.map((each) => h("span", {}, h("b", {}, each.chain), ` ${each.verdict}`)) ?? [];
     put(this, { plan: wanted() ? lines : [] });
   }
@@ -104,9 +104,9 @@ class Scan extends HTMLElement {
     put(this, { chosen: left.length ? `all but ${left.join(", ")}` : "all chains and assets" });
   }
 
-  /** The ticked chains and assets, `lenient` where none is; where all are ticked the key is left out, which the API takes as all. */
+  /** The shown wallet, and the ticked chains and assets, `lenient` where none is; what is not restricted is left out. */
   chosen(lenient = false) {
-    const body = {};
+    const body = store.wallet ? { wallets: [store.wallet] } : {};
     for (const [key, kind] of [["chains", "chain"], ["assets", "asset"]]) {
       const boxes = [...this.querySelectorAll(`[data-choice=${kind}] input`)];
       const ticked = boxes.filter((each) => each.checked).map((each) => each.value);
@@ -120,8 +120,8 @@ class Scan extends HTMLElement {
     this.say("", false);
     for (const button of Object.values(this.buttons)) button.setAttribute("aria-busy", "true");
     try {
-      const { chains, assets } = this.chosen();
-      const { scan_id } = await post(path, path === "scans" ? { chains, assets, ...more } : { chains });
+      const chosen = this.chosen();
+      const { scan_id } = await post(path, path === "scans" ? { ...chosen, ...more } : { chains: chosen.chains });
       this.say(`Scan ${scan_id} ${done}.`, false);
     } catch (error) {
       this.say(error.message, true);
