@@ -9,3 +9,4 @@ def test_a_sentence_about_what_was_typed_does_not_repeat_a_secret() -> None:
     assert masked(f"/home/me/{words}: No such file") == "/home/me/…: No such file"
     assert masked(f"No such command '{'xprv9s21ZrQH143K' * 7}'.") == "No such command '…'."
     assert masked("No such command 'scna'.") == "No such command 'scna'."
+    assert masked(f"no wpkh([73c5da0a/84h/0h/0h]{'xpub6CatWdiZiod' * 7}/0/*)") == "no wpkh(…/0/*)"

@@ -23,7 +23,7 @@ _SECRETS = tuple(
     )
 )
 _PUBLIC = re.compile(rf"(?:[a-zA-Z]pub|[LMt]tub|[dt]gub){_B58}{{30,}}")
-_IN_A_SENTENCE = re.compile(r"[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
+_IN_A_SENTENCE = re.compile(r"(?:\[[0-9a-fA-F]{8}(?:/[0-9]+['hH]?)*\])?[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b")
 
 _PRIVATE_KEY = re.compile(
     rf"(?<![0-9A-Za-z])(?:(?:[a-zA-Z]prv|[LMt]tpv|[dt]gpv){_B58}{{30,}}|[569KLQTc]{_B58}{{50,51}}(?![0-9A-Za-z]))"

@@ -41,7 +41,7 @@ class TotalsCache:
             now = time.monotonic()
             self._kept = {name: each for name, each in self._kept.items() if each.version == version and each.expires >= now}
             if wallet not in self._kept:
-                totals = tuple(self._wallet.store.balances.totals(wallet=wallet))
+                totals = tuple(self._wallet.totals(wallet=wallet))
                 self._kept[wallet] = _Kept(totals, version, time.monotonic() + MAX_AGE)
             totals = self._kept[wallet].totals
             return tuple(each for each in totals if chain in (None, each.chain) and asset in (None, each.asset))
