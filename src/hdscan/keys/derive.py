@@ -8,7 +8,7 @@ import wallycore
 from hdscan.chains import Script, family_of
 from hdscan.chains.bitcoin import address_of
 from hdscan.keys.expression import read
-from hdscan.keys.extended import HARDENED
+from hdscan.keys.extended import HARDENED, core
 from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import InputError, KeyFault
 
@@ -20,6 +20,7 @@ FUNCTIONS = {  # of descriptors with one key (BIP-381, 382, 386)
     Script.P2TR: ("tr(", ")"),
 }
 _NOT_VALID = "the descriptor is not valid: an expression in it is unknown, or where it may not stand (BIP-380)"
+_KEY = re.compile(r"(?:\[[0-9a-f/h]+\])?[xt]pub[0-9A-Za-z]+(?:/[0-9]+)+/\*")
 _TESTNET_KEY = re.compile(r"(?<![0-9A-Za-z])tpub")
 
 
@@ -48,6 +49,16 @@ def _one_key(chain: Chain, source: str) -> Callable[[int], str] | None:
     return lambda position: encode(public(child(key, position, CHILD)))
 
 
+def _branch_key(found: re.Match[str]) -> str:
+    """A key expression with the key of its branch: its fixed steps are taken once, not for every address."""
+    expression = read(found[0])
+    key = expression.key.wally
+    for step in expression.paths[0]:
+        key = wallycore.bip32_key_from_parent(key, step, wallycore.BIP32_FLAG_KEY_PUBLIC)
+    data = wallycore.bip32_key_serialize(key, wallycore.BIP32_FLAG_KEY_PUBLIC)
+    return f"{core(data, expression.key.network)}/*"
+
+
 def _taken_apart(source: str) -> tuple[Script | None, str]:
     """The script of a descriptor with one key, and that key's expression; nothing for other descriptors."""
     for script, (before, after) in FUNCTIONS.items():
@@ -59,7 +70,7 @@ def _taken_apart(source: str) -> tuple[Script | None, str]:
 
 def _any_script(chain: Chain, source: str) -> Callable[[int], str]:
     """The address at a position of a descriptor of any kind: libwally makes the script, and the chain its address."""
-    descriptor, to_script = _parsed(source), wallycore.descriptor_to_script
+    descriptor, to_script = _parsed(_KEY.sub(_branch_key, source)), wallycore.descriptor_to_script
 
     def address(position: int) -> str:
         try:
