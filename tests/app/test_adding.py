@@ -166,6 +166,22 @@ def test_a_refusal_says_of_which_file_it_is(wallet: Wallet, tmp_path: Path, cont
     assert str(caught.value).startswith(words.replace("'{}': ", ""))
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("foo", "this is no address of a chain that is configured"),
+        (GOOD[:-1] + "q", "this has a wrong checksum"),
+        (f"matic2:{HEX}", "this has a prefix that names no chain that is configured"),
+        (f"{GOOD},{WIF}", "this holds a private key"),
+        (XPUB[:-1] + "x", "the extended public key has a wrong checksum"),
+    ],
+)
+def test_a_text_of_one_line_is_refused_as_such(wallet: Wallet, text: str, reason: str) -> None:
+    for refused in (lambda: add(wallet, text), lambda: add(wallet, text, skip_invalid=True), lambda: wallet.recognise(text)):
+        with pytest.raises((InputError, KeyFault), match=reason):
+            refused()
+
+
 def test_what_looks_like_a_path_is_not_taken_for_a_text(wallet: Wallet, tmp_path: Path) -> None:
     for path in ("savings.json", "./savings", str(tmp_path / "gone")):
         with pytest.raises(InputError, match="there is no such file"):

@@ -188,9 +188,9 @@ def test_every_address_goes_to_the_chains_that_it_is_of(line: str, chains: list[
     ("line", "reason"),
     [
         (f"ethereum:{HEX}/transfer?address={HEX}&uint256=1", "a request to call a contract"),
-        (f"ethereum:{HEX}@5", "the URI names no chain that is configured"),
-        (f"matic:{HEX}", "the prefix names no chain that is configured"),
-        (f"https://example.org/{HEX}", "the prefix names no chain that is configured"),
+        (f"ethereum:{HEX}@5", "is a URI that names no chain that is configured"),
+        (f"matic:{HEX}", "has a prefix that names no chain that is configured"),
+        (f"https://example.org/{HEX}", "has a prefix that names no chain that is configured"),
         (f"bitcoin:{HEX}", "looks like an EVM address where a Bitcoin address is expected"),
         (f"bitcoin:{GOOD}?" + "&".join("a=b" for _ in range(200)), "too many parts"),
         (f"{GOOD}, {OTHER}", "several fields that may be addresses"),
@@ -259,11 +259,11 @@ def test_a_row_whose_chain_is_another_is_refused() -> None:
     _, bad, _ = read(header, f"{GOOD},ethereum", f"{HEX},zksync", f"bnb:{HEX},ethereum")
     assert "looks like a Bitcoin address" in bad[0]
     assert bad[1:] == [
-        "its column of chains names no chain that is configured",
-        "its prefix and its column of chains name different chains",
+        "has a column of chains that names no chain that is configured",
+        "has a prefix and a column of chains that name different chains",
     ]
     _, bad, _ = read(header, f"{HEX},ethereum", chosen=(BNB,))
-    assert bad == ["its column of chains names eth, which --chain leaves out"]
+    assert bad == ["has a column of chains that names eth, which --chain leaves out"]
 
 
 def test_without_a_header_the_other_of_two_fields_is_the_label() -> None:

@@ -75,7 +75,7 @@ class Recogniser:
 
     def _list(self, given: Given, *, skip_invalid: bool) -> "_List":
         listing = Listing(tuple(self._settings.chains.values()), self._chosen)
-        return _List(listing, given.lines, skip_invalid=skip_invalid)
+        return _List(listing, given, skip_invalid=skip_invalid)
 
 
 class Adder(Recogniser):
@@ -141,21 +141,23 @@ class Adder(Recogniser):
 class _List:
     """A list of addresses while it is read."""
 
-    def __init__(self, listing: Listing, lines: Iterable[str | bytes], *, skip_invalid: bool) -> None:
+    def __init__(self, listing: Listing, given: Given, *, skip_invalid: bool) -> None:
         self._listing = listing
-        self._lines = lines
+        self._given = given
         self._skip_invalid = skip_invalid
         self._good = 0
         self._bad: list[BadLine] = []
 
     def read(self) -> Iterator[Listed]:
         """Its addresses. At its end, InputError where there are none, _NothingAdded where bad lines are not to be skipped."""
-        for entry in self._listing.read(self._lines):
+        for entry in self._listing.read(self._given.lines):
             if isinstance(entry, BadLine):
                 self._bad.append(entry)
             elif self._skip_invalid or not self._bad:
                 self._good += 1
                 yield entry
+        if self._bad and self._given.typed:
+            raise InputError(f"this {self._bad[0].reason}")
         if self._bad and not self._skip_invalid:
             raise _NothingAdded
         if not self._good:

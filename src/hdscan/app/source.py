@@ -21,11 +21,15 @@ _BEGIN = 4096  # bytes
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What was given: its `text`, None where it is a list by its size or form, and the `name` of a file, if it is one."""
+    """What was given: its `text`, None where it is a list by its size or form, and the `name` of a file, if it is one.
+
+    `typed`: a text of one line, which is no list.
+    """
 
     text: str | None
     lines: Iterable[str | bytes]
     name: str | None = None
+    typed: bool = False
 
 
 @contextmanager
@@ -41,7 +45,8 @@ def opened(source: Source) -> Iterator[Given]:
         with _file(source) as given:
             yield given
     elif isinstance(source, str):
-        yield _whole(source, None, " If it stood on a command line, treat it as exposed.")
+        given = _whole(source, None, " If it stood on a command line, treat it as exposed.")
+        yield msgspec.structs.replace(given, typed="\n" not in source.strip())
     elif isinstance(source, bytes):
         yield _whole(decode(source), None)
     else:

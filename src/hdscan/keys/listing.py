@@ -106,12 +106,12 @@ class Listing:
         if self._columns:
             field, label, chain = _row(text, self._columns)
             if chain:
-                named = self._chains(chain, "its column of chains")
+                named = self._chains(chain, "has a column of chains that")
         else:
             field, label = self._fields(text)
         address, prefixed, noted = self._address(field) if _SPECIAL.search(field) else (field, None, None)
         if named is not None and prefixed is not None and not set(prefixed) & set(named):
-            raise InputError("its prefix and its column of chains name different chains")
+            raise InputError("has a prefix and a column of chains that name different chains")
         return (*self._find(address, self._places_of(prefixed if named is None else named)), _label(label or noted))
 
     def _find(self, text: str, places: Places) -> tuple[str, tuple[str, ...]]:
@@ -137,7 +137,7 @@ class Listing:
                 if len(able) == 1:
                     rest = [field for field in fields if field is not able[0]]
                     if secret := next((secret for field in rest if (secret := _private(field))), None):
-                        raise InputError(f"a field {secret}")
+                        raise InputError(f"has a field that {secret}")
                     if len(rest) == 1:
                         self._taken["fields"] += 1
                     return able[0], rest[0] if len(rest) == 1 else None
@@ -167,12 +167,12 @@ class Listing:
             text, _, number = text.removeprefix("pay-").partition("@")
             if "/" in text + number:
                 raise InputError("is a request to call a contract (EIP-681), not an address")
-            chains = self._chains(number, "the URI") if number else self._chains("evm", "the URI")
+            chains = self._chains(number, "is a URI that") if number else self._chains("evm", "is a URI that")
         elif scheme == "eip155":  # CAIP-10
             number, _, text = text.partition(":")
-            chains = self._chains(number, "the prefix")
+            chains = self._chains(number, "has a prefix that")
         else:
-            chains = self._chains(scheme, "the prefix")
+            chains = self._chains(scheme, "has a prefix that")
         return text, chains, label
 
     def _chains(self, name: str, where: str) -> tuple[Chain, ...]:
@@ -234,7 +234,7 @@ def _refuse_secrets(fields: Sequence[str], columns: Columns) -> None:
             )
         known = position == columns.address or (position != columns.label and _MAYBE_PUBLIC.fullmatch(field.strip()))
         if not known and (secret := _private(field)):
-            raise InputError(f"a field {secret}")
+            raise InputError(f"has a field that {secret}")
 
 
 def _private(field: str) -> str | None:
@@ -245,7 +245,7 @@ def _label(text: str | None) -> str | None:
     if not text:
         return None
     if secret := _private(text):
-        raise InputError(f"a label {secret}")
+        raise InputError(f"has a label that {secret}")
     return text[:MAX_LABEL]
 
 
