@@ -11,6 +11,7 @@ from bench import (
     committing,
     corroborating,
     decoding,
+    discovery,
     forecasting,
     headline,
     memory,
@@ -24,7 +25,7 @@ from bench import (
 
 MODULES = (
     *(headline, decoding, reading, passing, committing, paging, streaming),
-    *(ceiling, corroborating, forecasting, memory, starting),
+    *(ceiling, corroborating, discovery, forecasting, memory, starting),
 )
 MEASUREMENTS = {module.__name__.split(".")[1]: module.run for module in MODULES}
 

@@ -63,15 +63,15 @@ class Bitcoin:
         """One transaction of the miner's, in satoshi."""
         ask(self.of("miner"), "sendmany", "", {to: _bitcoin(satoshi) for to, satoshi in amounts.items()})
 
-    def spend(self, addresses: Sequence[str], change: str | None = None) -> None:
-        """One transaction that takes all that addresses hold, and gives half of it to `change` if that is said."""
-        coins = ask(self.of("scanned"), "listunspent", 1, 9999999, addresses)
+    def spend(self, addresses: Sequence[str], change: str | None = None, wallet: str = "scanned") -> None:
+        """One transaction that takes all that addresses of a wallet hold, and gives half of it to `change` if that is said."""
+        coins = ask(self.of(wallet), "listunspent", 1, 9999999, addresses)
         total = sum(_satoshi(coin["amount"]) for coin in coins) - FEE
         inputs = [{"txid": coin["txid"], "vout": coin["vout"]} for coin in coins]
         outputs = [{ask(self.of("miner"), "getnewaddress"): _bitcoin(total - total // 2 if change else total)}]
         outputs += [{change: _bitcoin(total // 2)}] if change else []
         raw = self("createrawtransaction", inputs, outputs)
-        signed = ask(self.of("scanned"), "signrawtransactionwithwallet", raw)
+        signed = ask(self.of(wallet), "signrawtransactionwithwallet", raw)
         assert signed["complete"]
         self("sendrawtransaction", signed["hex"])
 

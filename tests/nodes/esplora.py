@@ -199,15 +199,20 @@ def satoshi(output: dict[str, Any]) -> int:
 
 
 @contextmanager
-def esplora(bitcoin: Bitcoin, index: ElectrumX) -> Iterator[str]:
-    """The url of an Esplora in a thread of its own."""
+def esplora(bitcoin: Bitcoin, index: ElectrumX, refuses: Callable[[], bool] = lambda: False) -> Iterator[str]:
+    """The url of an Esplora in a thread of its own; a request that it `refuses` gets a 429."""
+
+    @web.middleware
+    async def throttle(request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> Any:
+        return web.Response(status=429, text="too many requests") if refuses() else await handler(request)
+
     loop = asyncio.new_event_loop()
     url: list[str] = []
     up, stop = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
         async with Pipeline(index.port) as pipeline, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16)) as session:
-            app = web.Application()
+            app = web.Application(middlewares=[throttle])
             app.add_routes(Facade(bitcoin, pipeline, session).routes())
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()

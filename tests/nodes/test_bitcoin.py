@@ -5,15 +5,12 @@ Through two ElectrumX, the newest and one of the years before, and an Esplora th
 
 import asyncio
 import re
-import sys
 import threading
 import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -25,10 +22,10 @@ from hdscan.keys.options import Options
 from hdscan.model.chain import Chain, Family, Network
 from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import BalanceState
+from tests.nodes.bdk import library
 from tests.nodes.bitcoin import GENESIS, SCRIPTS, Bitcoin, bitcoind, fund
 from tests.nodes.electrumx import ElectrumX, electrumx
 from tests.nodes.esplora import esplora
-from tests.nodes.process import NODES
 from tests.nodes.stage import DEADLINE, compare, row, scan, wallet_on
 from tests.nodes.use import split, told
 
@@ -84,19 +81,9 @@ def host(request: pytest.FixtureRequest, servers: dict[str, ElectrumX], url: str
     return Host(request.param, row_, server)
 
 
-@pytest.fixture(scope="module")
-def bdk() -> Any:
-    sys.path.append(str(NODES / "libraries"))
-    try:
-        return import_module("bdkpython")
-    finally:
-        sys.path.remove(str(NODES / "libraries"))
-
-
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_another_wallet_finds_through_this_esplora_what_the_node_holds(
-    bitcoin: Bitcoin, url: str, bdk: Any, script: str
-) -> None:
+def test_another_wallet_finds_through_this_esplora_what_the_node_holds(bitcoin: Bitcoin, url: str, script: str) -> None:
+    bdk = library()
     addresses = bitcoin.addresses[SCRIPTS.index(script) :: len(SCRIPTS)]
     descriptor = bdk.Descriptor(bitcoin.descriptors[script], bdk.NetworkKind.TEST)
     wallet = bdk.Wallet.create_single(descriptor, bdk.Network.REGTEST, bdk.Persister.new_in_memory())
