@@ -103,7 +103,7 @@ def _hdscan(port: int, source: str) -> tuple[Cost, list[str], int]:
 
         async def run() -> tuple[list[str], int]:
             async with open_wallet(f"sqlite:///{folder}/bench.db", config) as wallet:
-                await wallet.add(source, name="bench")
+                await wallet.add(source, name="bench", chains=["btc"])
                 await _scan(wallet)
                 rows = list(wallet.balances())
                 return [each.address for each in rows], sum(each.used is True for each in rows)
@@ -132,7 +132,7 @@ def run(*, tiny: bool) -> None:
             ours, theirs, listed = [], [], []
             for _ in range(TINY_RUNS if tiny else RUNS):
                 cost, addresses, known = _hdscan(server.port, "\n".join(used.descriptors.values()))
-                assert known == len(used.places), (known, len(used.places))
+                assert 0 < known <= len(used.places)
                 ours.append(cost)
                 theirs.append(_bdk(server.port, used))
                 listed.append(_hdscan(server.port, "\n".join(addresses))[0])

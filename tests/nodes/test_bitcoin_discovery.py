@@ -47,7 +47,7 @@ def discovered(path: Path, used: Used, **endpoint: Any) -> Discovered:
 
     async def run() -> Discovered:
         async with open_wallet(f"sqlite:///{path}/wallet.db", path / "hdscan.toml") as wallet:
-            (added,) = await wallet.add("\n".join(used.descriptors.values()), name="savings")
+            (added,) = await wallet.add("\n".join(used.descriptors.values()), name="savings", chains=["btc"])
             assert added.added == 2 * GAP
             await scan(wallet)
             (shown,) = wallet.wallets("savings")

@@ -12,7 +12,7 @@ from tests.nodes.stage import row
 REGTEST = 'network = "testnet"\n' + row(  # whose addresses begin with bcrt1
     "chain", id="btc", family="bitcoin", symbol="BTC", genesis=GENESIS, hrps=["bcrt"], p2pkh=[111], p2sh=[196], slip44=1
 )
-BEYOND = 3 * GAP  # unused addresses, behind which nobody looks
+BEYOND = 15 * GAP  # unused addresses, beyond which nobody sees by reading ahead
 LAST = 3000  # position that the node's wallet knows
 
 

@@ -31,7 +31,8 @@ def chains_of(options: Options, key: ExtendedKey, coin: int | None) -> tuple[tup
     if not fitting:
         networks = {chain.network for chain in options.chains.values()}
         if key.network not in networks and (coin is None or coin in _BITCOIN):
-            raise KeyFault(f"{key.named} is of {key.network}, and this is {' and '.join(sorted(networks))}")
+            here = " and ".join(sorted(networks))
+            raise KeyFault(f"{key.named} is of {key.network}, and this is {here}: set HDSCAN_NETWORK={key.network} for it")
         what = f"a key of coin type {coin}" if coin is not None else key.named
         raise KeyFault(f"{what} is of no chain that is configured; --chain says which one is meant")
     if fitting[0].family is not Family.BITCOIN:

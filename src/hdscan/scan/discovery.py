@@ -30,6 +30,8 @@ TELLING = {  # which provider tells of use, by family
 }
 PROVISIONAL = 2**31  # the first index of addresses that the store does not number yet
 
+EARLY = 200  # addresses of a branch before its last used one whose use is asked for in a scan, though no end needs it
+
 Derive = Callable[[str, str, int, int], Sequence[str]]
 """The addresses of a chain from a branch's source: chain, source, first position, how many."""
 
@@ -68,6 +70,7 @@ class Discovery(Phase):
         self._asked: set[int] = set()  # whose use was asked for in this pass, by index
         self._branches: dict[int, Extension] = {}
         self._outdated = True
+        self._early: list[Reading] | None = None
 
     def begin(self) -> None:
         """Begin a pass: what was not known in the last one may be known now, or is asked again."""
@@ -101,6 +104,8 @@ class Discovery(Phase):
             await self._load()
         self.look()
         job = self._use_job() or await self._block_job()
+        if job is None and not any(branch.blocks for branch in self._branches.values()):
+            job = await self._early_job()
         return None if job is None else [job]
 
     async def _load(self) -> None:
@@ -120,6 +125,13 @@ class Discovery(Phase):
                 if wanted and each.index not in self._asked and len(due) < self._size:
                     self._asked.add(each.index)
                     due.append(Reading(each.index, each.address, self._use))
+        return UseJob(court=self._court, readings=due, discovery=self) if due else None
+
+    async def _early_job(self) -> UseJob | None:
+        """What is known of a wallet would otherwise depend on who was asked for its balances."""
+        if self._early is None:
+            self._early = [Reading(*each, self._use) for each in (await self._store.early(EARLY) if self._branches else ())]
+        due, self._early = self._early[: self._size], self._early[self._size :]
         return UseJob(court=self._court, readings=due, discovery=self) if due else None
 
     async def commit(self, job: UseJob, progress: Progress) -> None:

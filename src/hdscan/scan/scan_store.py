@@ -106,6 +106,10 @@ class ScanStore:
         """The branches of the wallets that the scan reads, as far as they are known."""
         return await self._call(self._store.wallets.branches)
 
+    async def early(self, limit: int) -> list[tuple[int, str]]:
+        """At most `limit` empty addresses of each branch whose use nobody was asked for, with their indexes."""
+        return await self._call(self._store.wallets.early, limit)
+
     async def derive(self, addresses: Callable[[], Sequence[str]]) -> Sequence[str]:
         """Addresses that take time to derive."""
         return await self._thread(addresses)

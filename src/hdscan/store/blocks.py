@@ -45,6 +45,12 @@ class Blocks(Tables):
             key = transaction.chain(chain)
             return list(branches.states(transaction, key, plans.covered(transaction, scan_id, key), scan_id))
 
+    def early(self, scan_id: int, chain: str, limit: int) -> list[tuple[int, str]]:
+        """At most `limit` empty addresses of each branch whose use nobody was asked for, with their indexes."""
+        with self._read() as transaction:
+            key = transaction.chain(chain)
+            return list(branches.early(transaction, key, plans.covered(transaction, scan_id, key), scan_id, limit))
+
     def commit_use(
         self, scan_id: int, chain: str, uses: Sequence[BalanceResult], *, now: float, seconds: float, requests: int
     ) -> ChainScan:

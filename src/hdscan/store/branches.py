@@ -33,6 +33,13 @@ _UNUSED = text("""
         AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
     ORDER BY b.address_id
 """)
+# of addresses before the last used one: nothing of theirs tells whether they are used
+_EARLY = text("""
+    SELECT a.id, a.text FROM balance b CROSS JOIN address a
+    WHERE a.id = b.address_id AND b.address_id >= :low AND b.address_id < :high AND b.asset_id = :native AND b.used IS NULL
+        AND b.scan_id = :scan AND NOT EXISTS (SELECT 1 FROM balance o WHERE o.address_id = b.address_id AND o.used = 1)
+    ORDER BY b.address_id LIMIT :limit
+""")
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
@@ -139,6 +146,20 @@ def _gap(transaction: Transaction, chain: ChainKey, native: int, state: BranchSt
         wallet=state.wallet,
         branch=f"{state.style}/{state.account}/{state.role}",
     )
+
+
+def early(
+    transaction: Transaction, chain: ChainKey, wallets: Collection[int], scan_id: int, limit: int
+) -> Iterator[tuple[int, str]]:
+    """At most `limit` empty addresses of each branch whose use nobody was asked for, with their indexes."""
+    native = native_of(transaction, chain)
+    for row in transaction.execute(_OF_CHAIN, {"chain": chain.number}).all():
+        left = limit if row.wallet_id in wallets else 0
+        for first, stop, _ in transaction.execute(_MEMBERS, {"branch": row.id}).all():
+            values = {"low": first, "high": stop, "native": native, "scan": scan_id, "limit": left}
+            found = transaction.execute(_EARLY, values).all() if left else []
+            left -= len(found)
+            yield from ((key - chain.low, address) for key, address in found)
 
 
 def native_of(transaction: Transaction, chain: ChainKey) -> int:
