@@ -19,7 +19,6 @@ LATE = {  # the imports within functions, so that a command starts without what 
         "hdscan.app.fleet",
         "hdscan.app.planning",
         "hdscan.app.scanning",
-        "hdscan.keys.listing",
         "hdscan.scan.progress",
     },
     "app/wallets.py": {"hdscan.app.adding", "hdscan.keys.address", "hdscan.keys.export"},  # wallycore, as above

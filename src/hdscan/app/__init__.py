@@ -1,12 +1,11 @@
 """The one place where the parts are put together. `Wallet` is what programs, web and command line work with."""
 
-from hdscan.app.wallet import Imported, Wallet, configure, open_wallet
+from hdscan.app.wallet import Wallet, configure, open_wallet
 from hdscan.keys.secret import masked, private
 from hdscan.model.scan import ScanRequest
 from hdscan.settings import Settings, show, shown, template
 
 __all__ = [
-    "Imported",
     "ScanRequest",
     "Settings",
     "Wallet",

@@ -13,7 +13,6 @@ async def main() -> None:
 asyncio.run(main())
 """
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
@@ -21,11 +20,7 @@ from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
-from hdscan.app.choices import Progress
 from hdscan.app.wallets import Wallets
-from hdscan.model.chain import BadLine, Chain
 from hdscan.model.errors import InputError
 from hdscan.model.events import ChainProgress, Event, TokenError
 from hdscan.model.explain import Explained
@@ -46,14 +41,6 @@ from hdscan.settings import Settings, load
 from hdscan.store import Store
 
 
-class Imported(msgspec.Struct, frozen=True):
-    """The result of an import: new addresses, already known ones, and unusable lines."""
-
-    added: int
-    known: int
-    bad: tuple[BadLine, ...] = ()
-
-
 def configure(
     db: str | None = None, config: str | Path | None = None, *, log_level: str | None = None, log_json: bool | None = None
 ) -> Settings:
@@ -65,10 +52,6 @@ def configure(
 def open_wallet(db: str | None = None, config: str | Path | None = None) -> "Wallet":
     """The wallet of a database URL and a configuration file, by default those that the `hdscan` command uses."""
     return Wallet(configure(db, config))
-
-
-class _NothingAdded(Exception):
-    """Rolls back an import that met a bad line."""
 
 
 class Wallet(Wallets):
@@ -108,33 +91,6 @@ class Wallet(Wallets):
         """The configured symbol of an asset, of this chain if one is given; InputError for an unknown chain or asset."""
         chains = None if chain is None else [self.settings.chain(chain).id]
         return None if asset is None else self.settings.asset(asset, chains)
-
-    async def import_addresses(
-        self, chain: str, lines: Iterable[str | bytes], *, skip_invalid: bool = False, progress: Progress | None = None
-    ) -> Imported:
-        """Add addresses, one a line or CSV with an `address` column; with a bad line nothing is added unless `skip_invalid`."""
-        target = self.settings.chain(chain)
-        return await asyncio.to_thread(self._import, target, lines, skip_invalid, progress)
-
-    def _import(self, chain: Chain, lines: Iterable[str | bytes], skip_invalid: bool, progress: Progress | None) -> Imported:
-        from hdscan.keys.listing import Listing
-
-        bad: list[BadLine] = []
-
-        def good() -> Iterator[tuple[str, None]]:
-            for entry in Listing([chain]).read(lines):
-                if isinstance(entry, BadLine):
-                    bad.append(entry)
-                elif skip_invalid or not bad:
-                    yield entry.address, None
-            if bad and not skip_invalid:
-                raise _NothingAdded
-
-        try:
-            added = self.store.addresses.add(chain.id, good(), progress)
-        except _NothingAdded:
-            return Imported(0, 0, tuple(bad))
-        return Imported(added.added, added.known, tuple(bad))
 
     async def scan(self, request: ScanRequest | None = None) -> AsyncIterator[Event]:
         """Scan and yield events; `result` is set at the end. Takes the writer's lock (LockedError) unless it is held."""
