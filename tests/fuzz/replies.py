@@ -19,7 +19,20 @@ from hdscan.model.chain import Asset
 from hdscan.model.errors import CallError
 from hdscan.model.provider import TokenFacts
 from hdscan.model.reading import ReadError, Reading
-from hdscan.wire import blockchain_info, blockchair, electrum, esplora, etherscan, evm, jsonrpc, multicall, solana, solana_owner
+from hdscan.wire import (
+    blockchain_info,
+    blockchair,
+    electrum,
+    esplora,
+    etherscan,
+    evm,
+    jsonrpc,
+    multicall,
+    solana,
+    solana_owner,
+    solana_use,
+    tron,
+)
 from hdscan.wire.failure import NO_CODES, failure
 from hdscan.wire.http import Response
 from tests.fuzz.target import Target, refused
@@ -425,6 +438,32 @@ def _solana_slot(reply: Response) -> str:
     return "slot"
 
 
+def _solana_use(reply: Response) -> str:
+    batch = jsonrpc.encode([_SIGNATURES])
+    found = solana_use.transactions(jsonrpc.single(reply, batch, solana.CODES))
+    assert len(_single_answer(reply, batch)) == found <= 1
+    return "use"
+
+
+def _electrum_use(reply: Response) -> str:
+    batch = jsonrpc.encode(_HISTORIES)
+    found = [electrum.transactions(each, alone=False) for each in jsonrpc.decode(reply, batch, electrum.CODES)]
+    for number, each in enumerate(found):
+        if isinstance(each, int):
+            (mine,) = (item for item in reading_of(reply.body) if item.get("id") == Literal(batch.first + number))
+            assert each == (len(mine["result"]) if "result" in mine else 1)
+            assert each or mine["result"] == []
+    return _outcomes(found)
+
+
+def _tron_use(reply: Response) -> str:
+    batch = jsonrpc.encode([_ACCOUNT])
+    (found,) = (tron.accounts(each) for each in jsonrpc.decode(reply, batch, evm.CODES))
+    if found == 0:
+        assert b"no OwnerAccount" in reply.body
+    return _outcomes([found])
+
+
 def _solana_genesis(reply: Response) -> str:
     batch = jsonrpc.encode([solana.GENESIS])
     found = solana.genesis_hash(jsonrpc.single(reply, batch, solana.CODES))
@@ -462,6 +501,17 @@ def _aggregated(*values: int | None) -> str:
     return "0x" + eth_abi.encode(["(bool,bytes)[]"], [results]).hex()
 
 
+def _histories() -> bytes:
+    """Of an unused address, a used one, and one with a history that is too long."""
+    first = jsonrpc.encode(_HISTORIES).first
+    history = [{"tx_hash": "ab" * 32, "height": 0, "fee": 200}, {"tx_hash": "cd" * 32, "height": 977_000}]
+    said = ({"result": []}, {"result": history}, {"error": {"code": 1, "message": "history too large"}})
+    return _dump([{"jsonrpc": "2.0", "id": first + n, **each} for n, each in enumerate(said)])
+
+
+_SIGNATURES = solana_use.signatures_call(_OWNERS[0], "finalized")
+_HISTORIES = [electrum.history_call(bytes([n])) for n in range(3)]
+_ACCOUNT = tron.account_call("0x" + "17" * 20)
 _ESPLORA, _ETHERSCAN, _SOLANA = load("esplora.json"), load("etherscan.json"), load("solana.json")
 _WORD = f"0x{135499:064x}"
 _SEVERAL = (8, 7, None, 0, 10**18, 3, 0, 7, 0, None, 5, None)
@@ -510,6 +560,9 @@ TARGETS = tuple(
         ("multicall-tokens", _multicall_tokens, [_said(_TOKENS_CALL, _STATED)]),
         ("etherscan-decimals", _etherscan_decimals, [_dump({"jsonrpc": "2.0", "id": 83, "result": f"0x{18:064x}"})]),
         ("solana-owner", _solana_owner, [_owned()]),
+        ("solana-use", _solana_use, [_said(_SIGNATURES, [{"signature": "3K3u7t3t" * 11, "slot": 32}]), _said(_SIGNATURES, [])]),
+        ("electrum-use", _electrum_use, [_histories()]),
+        ("tron-use", _tron_use, [_said(_ACCOUNT, "0x0")]),
         ("solana-slot", _solana_slot, [_said(("getSlot", ()), 1234)]),
         ("solana-genesis", _solana_genesis, [_said(solana.GENESIS, _SOLANA["getGenesisHash"]["result"])]),
         ("failure", _failure, []),
