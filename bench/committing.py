@@ -9,6 +9,7 @@ from bench.table import row
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainPlan
+from hdscan.model.wallet import Found, Listed, WalletKind
 from hdscan.store import Store
 
 CHAIN = Chain("bsc", Family.EVM, Network.MAINNET, "BNB", 18, "56", 40)
@@ -23,7 +24,8 @@ def _amount(index: int) -> int:
 def _store(folder: Path, addresses: int) -> float:
     with Store.open(f"sqlite:///{folder}/store.db", Network.MAINNET) as store:
         store.register([CHAIN], ASSETS)
-        store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)), None)
+        listed = (Listed("bsc", f"0x{i:040x}") for i in range(addresses))
+        store.wallets.add("bench", Found(kind=WalletKind.ADDRESSES, what="", listed=listed), 0.0)
         scan = store.scans.begin([ChainPlan("bsc", tuple(a.symbol for a in ASSETS), ((0, addresses),), CHUNK)], 0.0)
         spent = 0.0
         for chunk in store.scans.pending_chunks(scan, "bsc", -1, addresses):

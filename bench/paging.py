@@ -12,6 +12,7 @@ from bench.table import row
 from hdscan.model.chain import Network
 from hdscan.model.page import Sort
 from hdscan.model.scan import ChainPlan
+from hdscan.model.wallet import Found, Listed, WalletKind
 from hdscan.store import Store
 
 ADDRESSES, TINY, FUNDED = 500_000, 2_000, 50  # every so many is funded
@@ -19,7 +20,8 @@ ADDRESSES, TINY, FUNDED = 500_000, 2_000, 50  # every so many is funded
 
 def _fill(store: Store, path: Path, addresses: int) -> None:
     store.register([CHAIN], ASSETS)
-    store.addresses.add("bsc", ((f"0x{i:040x}", None) for i in range(addresses)))
+    listed = (Listed("bsc", f"0x{i:040x}") for i in range(addresses))
+    store.wallets.add("bench", Found(kind=WalletKind.ADDRESSES, what="", listed=listed), 0.0)
     store.scans.begin([ChainPlan("bsc", tuple(asset.symbol for asset in ASSETS), ((0, addresses),), 1_000)], 0.0)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO source VALUES (1, 'node'), (2, 'other')")

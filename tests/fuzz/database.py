@@ -10,6 +10,7 @@ from hdscan.model.chain import Network
 from hdscan.model.errors import HdscanError, ReadCode
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import ChainPlan, ProviderState, ProviderStatus, Status
+from hdscan.model.wallet import Branch, Found, Role, WalletKind
 from hdscan.settings import Settings
 from hdscan.sim.world import World
 from hdscan.store import Store
@@ -31,7 +32,10 @@ def made() -> bytes:
         store = wallet.store
         assets = {name: chain.assets for name, chain in WORLD.chains.items()}
         for name, chain in WORLD.chains.items():
-            store.addresses.add(name, ((address, f"m/{n}") for n, address in enumerate(chain.addresses())))
+            addresses = tuple(chain.addresses())
+            branch = Branch(chain=name, role=Role.RECEIVE, style="bip44", path="m/{}", source="key", addresses=addresses)
+            store.wallets.add(name, Found(kind=WalletKind.KEY, what="a key", branches=(branch,)), NOW)
+            store.wallets.label(addresses[0], "first", name)
         for status in (Status.STOPPED, Status.COMPLETED_WITH_GAPS):
             plans = [ChainPlan(name, tuple(asset.symbol for asset in assets[name]), ((0, 3),), 2) for name in assets]
             scan_id = store.scans.begin(plans, NOW)

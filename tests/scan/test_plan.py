@@ -9,6 +9,7 @@ from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.errors import ReadCode, ScanRefused
 from hdscan.model.reading import Balance, BalanceResult, Reading, Unread
 from hdscan.model.scan import ScanRequest, Status
+from hdscan.model.wallet import Found, Listed, WalletKind
 from hdscan.scan.plan import Plan, make_plan
 from hdscan.store import Store
 
@@ -25,7 +26,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{tmp_path}/wallet.db", Network.MAINNET) as store:
         store.register([BTC, BSC], [BITCOIN, BNB, USDT])
         for chain in ASSETS:
-            store.addresses.add(chain, [(f"{chain}-{index}", None) for index in range(5)])
+            listed = [Listed(chain, f"{chain}-{index}") for index in range(5)]
+            store.wallets.add(chain, Found(kind=WalletKind.ADDRESSES, what="a list", listed=listed), 1.0)
         yield store
 
 

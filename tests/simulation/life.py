@@ -11,6 +11,7 @@ import msgspec
 
 from hdscan.app.fleet import make_fleet
 from hdscan.model.scan import ScanRequest, Status
+from hdscan.model.wallet import Found, Listed, WalletKind
 from hdscan.scan.fleet import Fleet
 from hdscan.sim.world import World
 from hdscan.store import Store
@@ -117,8 +118,9 @@ class Life:
     def _prepare(self) -> None:
         self.stage.empty()
         store = self.store()
-        for name, chain in self.world.chains.items():
-            store.addresses.add(name, ((chain.address(index), None) for index in range(chain.count)))
+        chains = self.world.chains.items()
+        listed = (Listed(name, chain.address(index)) for name, chain in chains for index in range(chain.count))
+        store.wallets.add("list", Found(kind=WalletKind.ADDRESSES, what="a list", listed=listed), BEGAN)
         if self.scenario.branches:
             store.wallets.add("branches", self.branches.found(), BEGAN)
         self.disk.serve(store)

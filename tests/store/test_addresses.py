@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,19 +6,33 @@ from hypothesis import strategies as st
 
 from hdscan.model.chain import Address, Asset, Network
 from hdscan.model.errors import StoreError
-from hdscan.store import Added, Store, importing
+from hdscan.model.wallet import Role
+from hdscan.store import Store
 
-from .wallet import BSC, BTC, USDT, address, begin, chunks, commit, fill, known, open_store, whole
-
-
-def texts(store: Store, chain: str = "bsc") -> list[str]:
-    return [each.text for each in store.addresses.between(chain, 0, 1000)]
+from .wallet import (
+    BSC,
+    BTC,
+    NOW,
+    USDT,
+    address,
+    begin,
+    branch,
+    chunks,
+    commit,
+    fill,
+    found,
+    known,
+    listed,
+    open_store,
+    put,
+    whole,
+)
 
 
 def test_addresses_are_numbered_in_order_of_arrival_per_chain(store: Store) -> None:
-    assert store.addresses.add("bsc", [("0xb", None), ("0xa", "m/0")]) == Added("imported", 2, 0)
-    assert store.addresses.add("btc", [("bc1q", None)]) == Added("imported", 1, 0)
-    assert store.addresses.add("bsc", [("0xc", None)]) == Added("imported", 1, 0)
+    put(store, "bsc", ("0xb", None), ("0xa", "m/0"))
+    put(store, "btc", ("bc1q", None))
+    put(store, "bsc", ("0xc", None))
     assert store.addresses.between("bsc", 0, 9) == [
         Address("bsc", 0, "0xb"),
         Address("bsc", 1, "0xa", "m/0"),
@@ -31,32 +44,10 @@ def test_addresses_are_numbered_in_order_of_arrival_per_chain(store: Store) -> N
 
 
 def test_a_known_address_takes_no_number_and_gains_a_path_but_never_another_one(store: Store) -> None:
-    store.addresses.add("bsc", [("0xa", None), ("0xb", "m/1")])
-    assert store.addresses.add("bsc", [("0xa", "m/0"), ("0xb", "m/7"), ("0xc", None), ("0xc", "m/2"), ("0xa", None)]) == Added(
-        "imported", 1, 4
-    )
-    assert [(a.index, a.path) for a in store.addresses.between("bsc", 0, 9)] == [(0, "m/0"), (1, "m/1"), (2, "m/2")]
-
-
-def test_progress_tells_how_many_were_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 4)
-    seen: list[int] = []
-    store.addresses.add("bsc", ((address(i), None) for i in range(10)), seen.append)
-    assert seen == [4, 8, 10]
-
-
-def test_an_error_in_the_middle_adds_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
-
-    def items() -> Iterator[tuple[str, None]]:
-        yield from ((address(i), None) for i in range(5))
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        store.addresses.add("bsc", items())
-    assert store.addresses.count("bsc") == 0
     fill(store, 1)
-    assert texts(store) == [address(0)]
+    store.wallets.add("a", found(branch([0, 1])), NOW)
+    store.wallets.add("b", found(branch([1, 2], role=Role.CHANGE)), NOW)
+    assert [(a.index, a.path) for a in store.addresses.between("bsc", 0, 9)] == [(0, "m/0/0"), (1, "m/0/1"), (2, "m/1/1")]
 
 
 @settings(max_examples=25, deadline=None)
@@ -66,19 +57,19 @@ def test_no_address_is_lost_doubled_or_skipped(tmp_path_factory: pytest.TempPath
     with open_store(tmp_path_factory.mktemp("wallet") / "hdscan.db") as store:
         for batch in batches:
             fresh = [text for text in dict.fromkeys(map(address, batch)) if text not in expected]
-            assert store.addresses.add("bsc", [(address(i), None) for i in batch]) == Added(
-                "imported", len(fresh), len(batch) - len(fresh)
-            )
+            added = store.wallets.add("list", listed(batch), NOW)
+            assert (added.added, added.known) == (len(fresh), len(batch) - len(fresh))
             expected += fresh
-        assert texts(store) == expected
-        assert [each.index for each in store.addresses.between("bsc", 0, 1000)] == list(range(len(expected)))
+        every = store.addresses.between("bsc", 0, 1000)
+        assert [each.text for each in every] == expected
+        assert [each.index for each in every] == list(range(len(expected)))
 
 
 def test_a_chain_that_was_never_registered_has_no_addresses_and_takes_none(store: Store) -> None:
     assert store.addresses.count("doge") == 0
     assert store.scans.latest("doge") is None
     with pytest.raises(StoreError, match="'doge'"):
-        store.addresses.add("doge", [("D", None)])
+        put(store, "doge", ("D", None))
     with pytest.raises(StoreError, match="'doge'"):
         store.register([BTC], [Asset("doge", "DOGE", 8)])
 

@@ -6,14 +6,14 @@ from hdscan.model.reading import Balance, Unread
 from hdscan.model.scan import AssetTotal, BalanceState, ProviderState, ProviderStatus
 from hdscan.store import Store, balances
 
-from .wallet import NOW, WEI, begin, chunks, commit, failed, fill, open_store, said, whole
+from .wallet import NOW, WEI, begin, chunks, commit, failed, fill, open_store, put, said, whole
 
 
 @pytest.fixture
 def scanned(store: Store) -> Store:
     """Four addresses on bsc, one on btc: huge, zero, stale and unread ones; bsc was scanned twice, btc never."""
     fill(store, 4)
-    store.addresses.add("btc", [("bc1q", "m/84'/0'/0'/0/0")])
+    put(store, "btc", ("bc1q", "m/84'/0'/0'/0/0"))
     first = begin(store, 4, chunk=4)
     [chunk] = chunks(store, first)
     commit(store, first, chunk, whole(chunk, {(0, "USDT"): failed(), (3, "USDT"): failed(), (1, "BNB"): said(10)}))

@@ -15,10 +15,12 @@ FILL = """
 import sys, signal
 from hdscan.model.chain import Network
 from hdscan.model.errors import StoreError
+from hdscan.model.wallet import Found, Listed, WalletKind
 from hdscan.store import Store
+many = Found(kind=WalletKind.ADDRESSES, what="", listed=[Listed("bsc", f"0x{i:040x}") for i in range(100_000)])
 with Store.open(sys.argv[1], Network.MAINNET) as store:
     try:
-        store.addresses.add("bsc", [(f"0x{i:040x}", None) for i in range(100_000)])
+        store.wallets.add("many", many, 0.0)
     except StoreError as error:
         print(error.may_pass, error)
     print(store.addresses.count("bsc"))

@@ -14,7 +14,7 @@ from hdscan.model.reading import Balance, Unread
 from hdscan.model.scan import BalanceRow, BalanceState, ChainPlan, Status
 from hdscan.store import Store, pages
 
-from .wallet import NOW, WEI, address, begin, chunks, commit, execute, failed, fill, final, open_store, result, said, whole
+from .wallet import NOW, WEI, begin, chunks, commit, execute, failed, fill, final, open_store, put, result, said, whole
 
 COUNT = 40
 NOT_ITS_OWN = "the cursor is not one of this query; begin again without it"
@@ -25,7 +25,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Two scans of bsc with every kind of outcome, addresses that came later, and a chain that never was scanned."""
     fate = random.Random(7)
     with open_store(tmp_path_factory.mktemp("world") / "hdscan.db") as store:
-        store.addresses.add("btc", [(f"bc1Q{i}_{i}%", f"m/84'/0'/0'/0/{i}") for i in range(9)])
+        put(store, "btc", *((f"bc1Q{i}_{i}%", f"m/84'/0'/0'/0/{i}") for i in range(9)))
         fill(store, COUNT)
         for at in (NOW, NOW + 1):
             scan_id = begin(store, COUNT, chunk=8)
@@ -38,7 +38,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             for due in doubted
         ]
         store.audits.commit(scan_id, "bsc", found, now=NOW, seconds=0.0, requests=0)
-        store.addresses.add("bsc", [(address(COUNT + i), None) for i in range(5)])
+        fill(store, COUNT + 5)
         yield store
 
 
@@ -171,7 +171,7 @@ def test_a_gap_that_is_read_between_two_pages_hides_none_of_the_others(store: St
     [("%", [0, 1]), ("_", [0]), ("5_%", [0]), ("!", [3]), ("AB", [1, 2]), ("/0/7", [1]), ("É", [3]), ("é", []), ("zz", [])],
 )
 def test_a_search_takes_every_character_for_itself_and_letters_in_any_case(store: Store, q: str, indices: list[int]) -> None:
-    store.addresses.add("btc", [("5_%", None), ("aB%", "m/0/7"), ("xAb", None), ("É!", "m/0/8")])
+    put(store, "btc", ("5_%", None), ("aB%", "m/0/7"), ("xAb", None), ("É!", "m/0/8"))
     for sort in Sort:
         rows = store.balances.page("btc", None, q=q, sort=sort).items
         assert sorted(row.index for row in rows) == indices
@@ -256,7 +256,7 @@ def test_a_page_tells_the_newest_contract_of_a_symbol_alone(store: Store, path: 
 
 def test_scans_come_newest_first(store: Store) -> None:
     fill(store, 2)
-    store.addresses.add("btc", [("bc1q", None)])
+    put(store, "btc", ("bc1q", None))
     assert store.scans.records() == []
     assert store.scans.record(1) is None
     begin(store, 2)

@@ -34,7 +34,14 @@ def address(index: int) -> str:
 
 
 def fill(store: Store, count: int, chain: str = "bsc") -> None:
-    store.addresses.add(chain, [(address(i), None) for i in range(count)])
+    store.wallets.add("imported", listed(range(count), chain), NOW)
+
+
+def put(store: Store, chain: str, *items: tuple[str, str | None]) -> None:
+    """Add addresses one by one, with their derivation paths."""
+    for text, path in items:
+        made = Branch(chain=chain, role=Role.RECEIVE, style="bip84", path=path, addresses=(text,))
+        store.wallets.add(text, Found(kind=WalletKind.KEY, what="a key", branches=(made,)), NOW)
 
 
 def begin(store: Store, addresses: int, *, chunk: int = 2, symbols: Sequence[str] = ("BNB", "USDT"), now: float = NOW) -> int:
