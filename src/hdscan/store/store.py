@@ -16,8 +16,8 @@ from hdscan.store.audits import Audits
 from hdscan.store.balances import Balances
 from hdscan.store.database import Database
 from hdscan.store.dialect import Finding
-from hdscan.store.numbered import Addresses
 from hdscan.store.migrate import open_schema
+from hdscan.store.numbered import Addresses
 from hdscan.store.runtime import Runtime
 from hdscan.store.scans import Scans
 from hdscan.store.wallets import Wallets
