@@ -26,7 +26,7 @@ SPOKEN = {
     ),
     "sol": (("solana-rpc",),),
 }
-TELLING = ("btc",)  # chains whose hosts tell of use
+TELLING = ("btc", "bsc", "sol")  # chains whose hosts tell of use
 DEAD = (Fault.SERVER_ERROR, Fault.RESET, Fault.HANG, Fault.UNAVAILABLE)
 WHOLE = (*TRANSPORT, Fault.HANG, Fault.OVERSIZED, Fault.TOO_LARGE)
 
@@ -77,7 +77,7 @@ def _branches(dice: Random, made: Scenario) -> tuple[BranchPlan, ...]:
     telling = [chain for chain in TELLING if chain in made.addresses]
     plans: list[BranchPlan] = []
     gap = dice.choice((1, 2, 3, 5))
-    for chain in telling[:1]:
+    for chain in dice.sample(telling, 1):
         for account in range(dice.choice((1, 1, 2))):
             plans += (_branch(dice, chain, gap, account, change=change) for change in (False, True))
     return tuple(plans)

@@ -1,7 +1,7 @@
 """The phases of a scan: each hands out jobs until none is left."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from hdscan.pool.chain_pool import ChainPool
@@ -115,7 +115,7 @@ class AuditPhase(Phase):
 class SparePhase(Phase):
     """Audit of all that is held, then of the zeros in an order that no provider knows, at most `size` a job.
 
-    `leave` names the providers that are not to be asked for so many readings now.
+    `covered` are the scan's indexes; `leave` names the providers that are not to be asked for so many readings now.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class SparePhase(Phase):
         size: int,
         *,
         assets: int,
-        addresses: int,
+        covered: Iterable[tuple[int, int]],
         seed: int,
         leave: Callable[[int], frozenset[str]],
     ) -> None:
@@ -135,7 +135,7 @@ class SparePhase(Phase):
         self._court = court
         self._size = size
         self._assets = assets
-        self._left = array("I", range(addresses))
+        self._left = array("I", (index for first, stop in covered for index in range(first, stop)))
         self._dice = Random(seed)  # noqa: S311 - no provider learns the seed
         self._leave = leave
 

@@ -93,6 +93,10 @@ class ScanStore:
         """At most `limit` readings that no second operator could answer, after a key, in order."""
         return await self._call(self._store.audits.unheard, after, limit)
 
+    async def covered(self) -> list[tuple[int, int]]:
+        """The indexes that the scan reads, as ranges (first, stop)."""
+        return await self._call(self._store.audits.covered)
+
     async def due_at(self, indexes: Sequence[int]) -> list[Due]:
         """The readings of these addresses without an audit."""
         return await self._call(self._store.audits.due_at, indexes)

@@ -190,7 +190,7 @@ class ChainScanner:
             self._court,
             size,
             assets=len(record.assets),
-            addresses=record.addresses,
+            covered=await self._store.covered(),
             seed=seed,
             leave=lambda units: spare.leave(units, self._clock()),
         )

@@ -14,6 +14,7 @@ from hdscan.model.scan import ChainScan
 from hdscan.store import attempts, cases, retractions
 from hdscan.store.database import Tables
 from hdscan.store.scan_rows import OPEN_GAPS, ScanRows, alone
+from hdscan.store.spans import Span
 from hdscan.store.transaction import ChainKey
 
 PLAN = text("""
@@ -74,6 +75,12 @@ class Audits(Tables):
         with self._read() as transaction:
             key = transaction.chain(chain)
             return [_due(key, row) for row in transaction.execute(_UNHEARD, _page(key, scan_id, after, limit))]
+
+    def covered(self, scan_id: int, chain: str) -> list[Span]:
+        """The indexes that a scan reads, as ranges (first, stop)."""
+        with self._read() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            return rows.ranges(0, rows.chain.high - rows.chain.low)
 
     def due_at(self, scan_id: int, chain: str, indexes: Sequence[int]) -> list[Due]:
         """The readings of these addresses that a scan read and no second operator answered in it."""
