@@ -25,6 +25,8 @@ from hdscan.model.audit import Audited, AuditOutcome, Standing
 from hdscan.model.errors import ReadCode
 from hdscan.model.reading import Attempt, Balance, BalanceResult, Kind, Reading, Unread
 
+PROVISIONAL = 2**31  # the first index of addresses that the store does not number yet
+
 
 def sampled(seed: int, reading: Reading, percent: float) -> bool:
     """Whether a zero is in the sample of `percent` (0 to 100), by a seed that no provider knows."""
@@ -259,7 +261,8 @@ def contradiction(audited: Audited) -> str:
     """The evidence against the provider that lost an audit, in a sentence."""
     assert audited.amount is not None
     said = next(answer for answer in audited.answers if answer.source == audited.lost)
-    where = f"the {audited.reading.asset.symbol} of address {audited.reading.index}"
+    index, symbol = audited.reading.index, audited.reading.asset.symbol
+    where = f"the {symbol} of address {index}" if index < PROVISIONAL else f"the {symbol} of an address of a wallet"
     others = sorted({a.source for a in audited.answers if a.amount == audited.amount.amount and a.source != audited.lost})
     verb = "agree on" if len(others) > 1 else "says"
     return f"it said {said.amount} for {where}, and {' and '.join(others)} {verb} {audited.amount.amount}"

@@ -13,7 +13,7 @@ import msgspec
 from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import ChainCode
 from hdscan.model.reading import Balance, BalanceResult, Reading, use_of
-from hdscan.scan.audit import Court
+from hdscan.scan.audit import PROVISIONAL, Court
 from hdscan.scan.extension import BlockJob, Extension
 from hdscan.scan.jobs import Job, Key
 from hdscan.scan.phases import Phase
@@ -28,8 +28,6 @@ TELLING = {  # which provider tells of use, by family
     Family.SOLANA: "a solana-rpc endpoint",
     Family.TRON: "a tron-rpc endpoint",
 }
-PROVISIONAL = 2**31  # the first index of addresses that the store does not number yet
-
 EARLY = 200  # addresses of a branch before its last used one whose use is asked for in a scan, though no end needs it
 
 Derive = Callable[[str, str, int, int], Sequence[str]]

@@ -25,12 +25,12 @@ _LAST = text("""
 _LAST_USED = text("""
     SELECT address_id FROM balance WHERE address_id >= :low AND address_id < :high AND used = 1 ORDER BY address_id DESC LIMIT 1
 """)
-# what a failed reading left of an earlier zero says nothing, and during a scan only what that scan read does
+# beside a reading that failed, of a token too, zeros say nothing, and during a scan only what that scan read does
 _UNUSED = text("""
     SELECT b.address_id FROM balance b
     WHERE b.address_id >= :low AND b.address_id < :high AND b.asset_id = :native AND b.used = 0
         AND (:scan IS NULL OR b.scan_id = :scan)
-        AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id AND g.asset_id = b.asset_id)
+        AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.address_id = b.address_id)
     ORDER BY b.address_id
 """)
 # of addresses before the last used one: nothing of theirs tells whether they are used
