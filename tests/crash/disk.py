@@ -6,7 +6,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-SIZE = 4 * 2**20  # bytes: the databases of a round take a tenth of it
+SIZE = 8 * 2**20  # bytes: the databases of a round take less than half of it
 _CLONE_NEWNS = 0x20000
 
 

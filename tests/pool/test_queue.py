@@ -195,6 +195,15 @@ def test_what_is_withdrawn_is_forgotten_wherever_it_waits():
     assert not queue.has_returned
 
 
+def test_what_is_withdrawn_from_an_index_on_leaves_the_addresses_before_it():
+    queue = filled(6)
+    taken = pull(queue, units=4)
+    queue.withdraw({0}, since=2)
+    assert len(queue) == 0
+    queue.give_back(taken)
+    assert [each.reading.index for each in pull(queue)] == [0, 1]
+
+
 def test_new_work_is_stuck_when_nobody_is_able():
     queue = filled(3, COIN, USDT)
     stuck = queue.take_stuck({Kind.NATIVE: frozenset("a"), Kind.TOKEN: frozenset()}, NOBODY)

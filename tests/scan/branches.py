@@ -35,6 +35,11 @@ def address(role: Role, position: int, chain: str = "btc", account: int = 0) -> 
     return text
 
 
+def addresses_of(role: Role, count: int) -> list[str]:
+    """The first addresses of a branch on Bitcoin."""
+    return derive(CHAINS["btc"], source(CHAINS["btc"], role), 0, count)
+
+
 def branch(chain: Chain, role: Role, *, account: int = 0, count: int = GAP, kept: bool = True, **changes: Any) -> Branch:
     """A branch as a source of it is recognised."""
     text = source(chain, role, account)

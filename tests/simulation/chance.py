@@ -26,7 +26,7 @@ SPOKEN = {
     ),
     "sol": (("solana-rpc",),),
 }
-TELLING = ("btc", "bsc", "sol")  # chains whose hosts tell of use
+TELLING = {"esplora", "evm-rpc", "etherscan"}  # protocols that tell of use
 DEAD = (Fault.SERVER_ERROR, Fault.RESET, Fault.HANG, Fault.UNAVAILABLE)
 WHOLE = (*TRANSPORT, Fault.HANG, Fault.OVERSIZED, Fault.TOO_LARGE)
 
@@ -74,10 +74,16 @@ def scenario(seed: int) -> Scenario:
 
 def _branches(dice: Random, made: Scenario) -> tuple[BranchPlan, ...]:
     """A wallet of one account or two on a chain whose hosts tell whether an address was used."""
-    telling = [chain for chain in TELLING if chain in made.addresses]
+    well = [plan.spec for plan in made.hosts if plan.well]
+    slow = {plan.spec.chain for plan in made.hosts if plan.per_hour}  # nobody waits for days
+    telling = [
+        chain
+        for chain in made.addresses
+        if chain not in slow and any(spec.chain == chain and TELLING & set(spec.protocols) for spec in well)
+    ]
     plans: list[BranchPlan] = []
     gap = dice.choice((1, 2, 3, 5))
-    for chain in dice.sample(telling, 1):
+    for chain in dice.sample(telling, min(1, len(telling))):
         for account in range(dice.choice((1, 1, 2))):
             plans += (_branch(dice, chain, gap, account, change=change) for change in (False, True))
     return tuple(plans)
