@@ -212,7 +212,7 @@ def test_a_source_of_several_megabytes_is_taken_and_a_larger_one_refused(server:
 def test_a_wallet_is_renamed_and_removed(server: Server) -> None:
     add(server, text=ZPUB, name="savings")
     add(server, text="\n".join(ADDRESSES), name="old 1/2")
-    renamed = change(server, "PATCH", "old 1/2", b'{"name":"new 3/4"}')
+    renamed = change(server, "PATCH", "old 1/2", b'{"name":" new 3/4 "}')
     assert (renamed.status, renamed.json["name"], renamed.json["addresses"]) == (200, "new 3/4", 2)
     assert sorted(names(server)) == ["new 3/4", "savings"]
     taken = change(server, "PATCH", "savings", b'{"name":"new 3/4"}')

@@ -11,7 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 from litestar.types import Scope
 
-from hdscan.app import Wallet, masked
+from hdscan.app import Wallet
 from hdscan.model.chain import BadLine
 from hdscan.model.errors import InputError
 from hdscan.model.recast import recast
@@ -60,7 +60,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def options(self) -> dict[str, Any]:
         """What is given of the arguments of `Wallet.recognise` and `Wallet.add`."""
-        given = msgspec.structs.asdict(self) | {"name": self.name and _keyless(self.name)}
+        given = msgspec.structs.asdict(self)
         return {name: value for name, value in given.items() if name not in ("text", "file") and value is not None}
 
     def content(self) -> bytes:
@@ -140,10 +140,12 @@ class Wallets(Controller):
             return await asyncio.to_thread(lambda: Preview(tuple(map(_recognised, opened.recognise(content, **options)))))
 
     @post("/wallets", status_code=200, responses=CHANGES)
-    async def add(self, opened: NamedDependency[Wallet], totals: NamedDependency[TotalsCache], data: JSONBody[Source]) -> Added:
+    async def add(self, opened: Opened, totals: Totals, data: JSONBody[Source]) -> Added:
         """Add what a source describes, or extend it; a bad line of a list rejects all unless `skip_invalid`."""
-        done = await opened.add(data.content(), **data.options())
-        totals.invalidate()
+        try:
+            done = await opened.add(data.content(), **data.options())
+        finally:
+            totals.invalidate()  # of several wallets, some may have been added before one is refused
         bad = [line for each in done for line in each.bad]
         if bad and not data.skip_invalid:
             lines = "1 line" if len(bad) == 1 else f"{len(bad):,} lines"
@@ -155,9 +157,9 @@ class Wallets(Controller):
     def rename(self, opened: Opened, totals: Totals, called: Called, data: JSONBody[Rename]) -> WalletAnswer:
         """Rename a wallet."""
         _known(opened, called)
-        opened.rename(called, _keyless(data.name))
+        opened.rename(called, data.name)
         totals.invalidate()
-        return _answer(_known(opened, data.name), totals)
+        return _answer(_known(opened, data.name.strip()), totals)
 
     @delete("/wallets/{name:path}", status_code=204, sync_to_thread=True, responses=CHANGES | ONE)
     def remove(self, opened: Opened, totals: Totals, called: Called) -> None:
@@ -169,22 +171,12 @@ class Wallets(Controller):
     @put("/labels", sync_to_thread=True, responses=CHANGES)
     def label(self, opened: Opened, data: JSONBody[SetLabel]) -> Labelled:
         """Label an address."""
-        labelled = opened.label(data.address, _keyless(data.text) or None, data.chain)
-        if data.text and not labelled:
-            raise InputError("no wallet has this address")
-        return Labelled(labelled)
+        return Labelled(opened.label(data.address, data.text or None, data.chain))
 
 
 def called(name: FromPath[str], scope: Scope) -> str:
     """The name of a wallet as it stands in a path: the router would tidy up the slashes in it, which may name another."""
     return unquote(scope["raw_path"].decode("latin-1").partition("/wallets/")[2]) or name
-
-
-def _keyless(text: str) -> str:
-    """A name or label, which everybody may see: InputError where it holds what looks like a key."""
-    if masked(text) != text:
-        raise InputError("a name or label holds no key and no mnemonic: everybody who sees the page would see it")
-    return text
 
 
 def _known(opened: Wallet, name: str) -> WalletRow:
