@@ -32,7 +32,7 @@ from hdscan.model.errors import ReadCode
 from hdscan.model.explain import Explained
 from hdscan.model.forecast import ChainEntry, Forecast
 from hdscan.model.scan import BalanceRow, Gap, ProviderState, ProviderStatus, ScanResult, UnlistedRow
-from hdscan.model.wallet import AddedWallet, WalletRow
+from hdscan.model.wallet import AddedWallet, AddressRow, WalletRow
 from hdscan.pool.port import Provider
 from hdscan.settings import load
 from hdscan.settings.load import Places
@@ -94,8 +94,8 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str) -> list[str]:
-    """Every line of its sh blocks."""
-    return [line for block in blocks(page, "sh") for line in block.splitlines()]
+    """Every line of its sh blocks; one that ends with a backslash goes on."""
+    return [line for block in blocks(page, "sh") for line in block.replace("\\\n", "").splitlines()]
 
 
 def section(name: str) -> str:
@@ -295,7 +295,7 @@ def test_every_option_is_documented_and_no_other(name: str) -> None:
 SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "add": (AddedWallet,),
     "wallets": (WalletRow,),
-    "addresses": (Derived,),
+    "addresses": (AddressRow, Derived),
     "plan": (Forecast,),
     "chains": (ChainEntry,),
     "scan": (ScanResult,),

@@ -112,15 +112,16 @@ def _derive(count: int, runs: int) -> None:
         def least(*command: str) -> tuple[float, str]:
             return min(_ran(command, folder) for _ in range(runs))
 
-        given = (XPUB, "--chain", "btc", "--script", "p2wpkh", "--count", str(count // 2))
+        half = count // 2  # of either branch
+        given = (XPUB, "--script", "p2wpkh", "--count", str(half))
         ours, printed = least(*HDSCAN, "addresses", "--derive", *given)
         addresses = [line.split()[0] for line in printed.splitlines()]
         for peer, (program, key) in DERIVERS.items():
             theirs, said = least(PYTHON, str(PROGRAMS / program), key, str(count))
-            assert said.split() == addresses
+            assert said.split()[:half] == addresses[:half]
             ratio, their_rate = f"{theirs / ours:.1f} times as fast", f"{count / theirs:,.0f} /s"
             row(f"derive {count:,} addresses", f"{count / ours:,.0f} /s", ratio, f"{peer}, {their_rate}")
-        stored = min(_stored(folder, given) for _ in range(runs))
+        stored = min(_stored(folder, ("add", *given)) for _ in range(runs))
         row(f"derive and store {count:,}", f"{count / stored:,.0f} /s", f"{ours / stored:.0%}", "derived and printed")
 
 

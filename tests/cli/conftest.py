@@ -7,6 +7,7 @@ start one of its own.
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -172,7 +173,7 @@ class Terminal:
         os.close(self._master)
         code = self._process.wait()
         self._watchdog.cancel()
-        return Ended(code, said.replace("\r\n", "\n"), "")
+        return Ended(code, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.replace("\r\n", "\n")), "")
 
     def _read(self) -> str:
         try:

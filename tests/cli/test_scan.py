@@ -23,12 +23,13 @@ CHAIN += ["audited", "disputed", "unaudited", "audit_requests"]
 BALANCE = [  # scripts rely on these
     *("chain", "index", "path", "address", "asset", "amount", "unconfirmed", "decimals"),
     *("height", "observed_at", "source", "state", "error", "answers", "operators", "said_by"),
+    *("wallets", "label", "used"),
 ]
 PROVIDER = [
     *("name", "chain", "protocol", "state", "breaker", "rate"),
     *("paused_until", "calls", "ok", "failed", "throttled", "amounts", "last_error"),
 ]
-GAP = ["chain", "index", "address", "asset", "code", "error", "attempts", "providers"]
+GAP = ["chain", "index", "address", "asset", "code", "error", "attempts", "providers", "wallet", "branch"]
 NO_USDT = {"node": (Rule(faults=(Fault.TOKENS_FAIL,), method="eth_call"),)}
 
 

@@ -97,7 +97,7 @@ def test_a_wallet_that_there_is_not_is_named(world: Store) -> None:
         lambda: world.balances.gap_page(None, wallet="lost"),
         lambda: world.balances.unlisted_count(wallet="lost"),
     ):
-        with pytest.raises(InputError, match="no wallet 'lost'; the wallets are evens, low, none"):
+        with pytest.raises(InputError, match="no wallet 'lost'; it can be one of evens, low, none"):
             read()
 
 

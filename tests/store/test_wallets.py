@@ -134,7 +134,7 @@ def test_a_name_is_taken_once_and_can_be_changed(store: Store) -> None:
     for bad, why in (("two", "'two' already"), ("", "1 to 100"), ("x" * 101, "1 to 100"), ("a\nb", "printable")):
         with pytest.raises(InputError, match=why):
             store.wallets.rename("1", bad)
-    with pytest.raises(InputError, match=r"no wallet 'one'; the wallets are 1, two$"):
+    with pytest.raises(InputError, match=r"no wallet 'one'; it can be one of 1, two$"):
         store.wallets.rename("one", "x")
     for read in (store.wallets.rows, store.wallets.labels, store.wallets.sources, store.wallets.remove):
         with pytest.raises(InputError, match="no wallet 'one'"):

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.app import Wallet
-from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, settings_of
+from hdscan.cli.options import AsJson, AsJsonl, OneAsset, OneChain, OneWallet, settings_of
 from hdscan.cli.stdout import Form, form, write_rows
 from hdscan.cli.table import show, table
 from hdscan.cli.text import clean, coins, moment
@@ -28,6 +28,7 @@ EPILOG = """Examples:
 Attempts are those of the chain's last scan that failed, at most the latest 12 of each asset."""
 
 
+USE = {True: "used", False: "not used", None: "use not known"}
 OUTCOMES = {
     AuditOutcome.CONFIRMED: "confirmed",
     AuditOutcome.MOVED: "moved, two of them state a later amount",
@@ -45,14 +46,15 @@ def explain(
     *,
     chain: OneChain = None,
     asset: OneAsset = None,
+    wallet: OneWallet = None,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
 ) -> None:
     """Show what is known of an address, and why each provider was or was not asked."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl)
-    with Wallet(settings_of(context), create=False) as wallet:
-        symbol = wallet.symbol(chain, asset)
-        rows = wallet.explain(address, chain, symbol)
+    with Wallet(settings_of(context), create=False) as opened:
+        symbol = opened.symbol(chain, asset)
+        rows = opened.explain(address, chain, symbol, wallet=wallet)
     if as_form is not Form.TEXT:
         write_rows(rows, Explained, as_form)
         return
@@ -64,6 +66,8 @@ def _parts(row: Explained) -> Iterator[Text | Table | str]:
     balance = row.balance
     place = f" ({balance.path})" if balance.path else ""
     yield Text(f"{balance.chain} {balance.index}  {balance.address}{place}  {clean(balance.asset)}", style="bold")
+    if known := [*(f"wallet {name}" for name in balance.wallets), *([f"label {balance.label}"] if balance.label else [])]:
+        yield f"  {clean(', '.join(known))}; {USE[balance.used]}"
     yield f"  {_state(balance)}"
     if balance.amount is not None:
         yield f"  {_operators(balance)}"

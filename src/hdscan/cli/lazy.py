@@ -28,7 +28,7 @@ COMMANDS = {
     "balances": Row("reports", "Show what is held: totals per asset, then the addresses that hold something."),
     "gaps": Row("reports", "List what the last scan could not read, with every provider's reason."),
     "explain": Row("explain", "Show what is known of an address, and why each provider was or was not asked."),
-    "addresses": Row("addresses", "List the addresses of a source, and store nothing."),
+    "addresses": Row("addresses", "List the addresses of wallets, or those of a source without storing them."),
     "label": Row("naming", "Label an address."),
     "rename": Row("naming", "Rename a wallet."),
     "remove": Row("naming", "Remove a wallet; addresses that another one has stay."),

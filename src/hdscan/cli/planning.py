@@ -7,7 +7,7 @@ import typer
 
 from hdscan.app import ScanRequest, Wallet
 from hdscan.app.planning import chains
-from hdscan.cli.options import AsJson, Assets, Chains, settings_of
+from hdscan.cli.options import AsJson, Assets, Chains, Wallets, settings_of
 from hdscan.cli.stdout import Form, write_json, write_rows
 from hdscan.cli.table import show, table
 from hdscan.model.forecast import ChainEntry, ChainForecast, Forecast
@@ -21,6 +21,7 @@ PLAN_EPILOG = """Examples:
 
   hdscan plan
   hdscan plan --chain btc
+  hdscan plan --wallet savings
   hdscan plan --json | jq .seconds
 
 Quotas count what earlier scans used. The forecast takes every host at its limit, or at the rate that was learned."""
@@ -32,14 +33,16 @@ CHAINS_EPILOG = """Examples:
 
 
 @app.command("plan", epilog=PLAN_EPILOG)
-def plan(context: typer.Context, *, chain: Chains = None, asset: Assets = None, as_json: AsJson = False) -> None:
+def plan(
+    context: typer.Context, *, chain: Chains = None, asset: Assets = None, wallet: Wallets = None, as_json: AsJson = False
+) -> None:
     """Show what the next scan will ask of whom, and how long it takes; nothing is asked."""
     settings = settings_of(context)
     for name in chain or ():
         settings.chain(name)
     assets = tuple(settings.asset(name, chain) for name in asset or ())
-    with Wallet(settings, create=False) as wallet:
-        found = wallet.plan(ScanRequest(tuple(chain or ()), assets))
+    with Wallet(settings, create=False) as opened:
+        found = opened.plan(ScanRequest(tuple(chain or ()), assets, wallets=tuple(wallet or ())))
     if as_json:
         write_json(found)
         return

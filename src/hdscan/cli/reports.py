@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hdscan.app import Wallet
-from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, option, settings_of
+from hdscan.cli.options import AsCsv, AsJson, AsJsonl, OneAsset, OneChain, OneWallet, option, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
 from hdscan.cli.table import confirmed_words, show, table, totals_table
 from hdscan.cli.text import audit_words, claim_words, clean, coins, duration, moment
 from hdscan.model.errors import InputError, ReadCode
 from hdscan.model.recast import recast
-from hdscan.model.scan import BalanceRow, BalanceState, Gap, Status, UnlistedRow
+from hdscan.model.scan import BalanceRow, BalanceState, Gap, ScanResult, Status, UnlistedRow, worst
 from hdscan.model.tally import Tally
 
 app = typer.Typer(add_completion=False)
@@ -69,6 +69,7 @@ def _reader(context: typer.Context) -> Wallet:
 def status(
     context: typer.Context,
     *,
+    wallet: OneWallet = None,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
     as_csv: AsCsv = False,
@@ -76,15 +77,24 @@ def status(
     """Show how far the last scan of every chain is."""
     as_form = form(as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv)
     with _reader(context) as opened:
-        rows = [recast(record, StatusRow) for record in opened.chains()]
+        chains = None if wallet is None else opened.wallets(wallet)[0].chains
+        rows = [recast(record, StatusRow) for record in opened.chains() if chains is None or record.chain in chains]
         if as_form is Form.JSON:
-            write_json(opened.last_scan())
+            write_json(_of_chains(opened.last_scan(), chains))
         elif as_form is not Form.TEXT:
             write_rows(rows, StatusRow, as_form, STATUS_COLUMNS)
         elif not rows:
             show("There was no scan yet; begin one with: hdscan scan")
         else:
             _show_status(rows)
+
+
+def _of_chains(result: ScanResult | None, chains: Sequence[str] | None) -> ScanResult | None:
+    """The result of these chains alone; None where they were never scanned."""
+    if result is None or chains is None:
+        return result
+    kept = {name: each for name, each in result.chains.items() if name in chains}
+    return ScanResult(result.scan_id, worst(each.status for each in kept.values()), kept) if kept else None
 
 
 def _show_status(rows: list[StatusRow]) -> None:
@@ -108,6 +118,7 @@ def balances(
     *,
     chain: OneChain = None,
     asset: OneAsset = None,
+    wallet: OneWallet = None,
     funded: Annotated[bool, option("--funded", "", "Only amounts above zero.")] = False,
     unlisted: Annotated[bool, option("--unlisted", "", "Only tokens that are not listed, by mint (Solana).")] = False,
     as_json: AsJson = False,
@@ -121,37 +132,37 @@ def balances(
     with _reader(context) as opened:
         symbol = opened.symbol(chain, asset)
         if unlisted and as_form is not Form.TEXT:
-            write_rows(opened.unlisted(chain), UnlistedRow, as_form)
+            write_rows(opened.unlisted(chain, wallet=wallet), UnlistedRow, as_form)
         elif unlisted:
-            if not _show_unlisted(opened, chain):
+            if not _show_unlisted(opened, chain, wallet):
                 show("No tokens are known that are not listed.")
         elif as_form is Form.TEXT:
-            _show_balances(opened, chain, symbol)
+            _show_balances(opened, chain, symbol, wallet)
         else:
-            write_rows(opened.balances(chain, symbol, funded=funded), BalanceRow, as_form)
+            write_rows(opened.balances(chain, symbol, funded=funded, wallet=wallet), BalanceRow, as_form)
 
 
-def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> None:
-    totals = [total for total in wallet.totals(chain, symbol) if total.addresses]
+def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None, name: str | None) -> None:
+    totals = [total for total in wallet.totals(chain, symbol, wallet=name) if total.addresses]
     if not totals:
         show("There are no addresses; add a wallet with: hdscan add FILE")
         return
     if words := confirmed_words(totals):
         show(words, "")
-    rows = wallet.balances(chain, symbol, funded=True)
+    rows = wallet.balances(chain, symbol, funded=True, wallet=name)
     page = list(islice(rows, PAGE))
     if page:
         show(_balance_table(page), "")
     if next(rows, None) is not None:
         show(f"These are the first {PAGE}; all of them: hdscan balances --funded --csv (or --jsonl)", "")
-    if symbol is None and _show_unlisted(wallet, chain):
+    if symbol is None and _show_unlisted(wallet, chain, name):
         show("")
     if any(total.stale for total in totals):
-        gaps = wallet.gaps(chain)
+        gaps = wallet.gaps(chain, wallet=name)
         claims = (gap for gap in gaps if gap.code == ReadCode.UNCONFIRMED and symbol in (None, gap.asset))
         _show_claims(islice(claims, PAGE), {(total.chain, total.asset): total.decimals for total in totals})
     if any(total.disputed for total in totals):
-        disputed = (row for row in wallet.balances(chain, symbol) if row.state is BalanceState.DISPUTED)
+        disputed = (row for row in wallet.balances(chain, symbol, wallet=name) if row.state is BalanceState.DISPUTED)
         show("Operators disagree about these, so they have no amount; ask again with: hdscan scan --retry")
         show(*(f"{row.chain} {row.index}  {row.address}  {_answers(row)}" for row in islice(disputed, PAGE)), "")
     show(totals_table(totals))
@@ -160,19 +171,24 @@ def _show_balances(wallet: Wallet, chain: str | None, symbol: str | None) -> Non
 
 
 def _balance_table(rows: Sequence[BalanceRow]) -> Table:
-    """What is held."""
-    spare = ("index", "block", "read at", "by", "operators")
-    right = ("index", "amount", "block", "operators")
-    columns = ("chain", "index", "address", "amount", "", "block", "read at", "operators", "by")
-    made = table(*columns, right=right, spare=spare)
-    for row in rows:
-        made.add_row(*_cells(row))
+    """What is held, with wallets and labels where there are several."""
+    several = len({row.wallets for row in rows}) > 1
+    names = [": ".join(filter(None, [", ".join(row.wallets) if several else "", row.label])) for row in rows]
+    column = ["wallet" if several else "label"] if any(names) else []
+    made = table(
+        *("chain", "index", "address", *column, "amount", "", "block", "read at", "operators", "by"),
+        right=("index", "amount", "block", "operators"),
+        spare=("index", "block", "read at", "by", "operators"),
+    )
+    for row, name in zip(rows, names, strict=True):
+        chain, index, address, *cells = _cells(row)
+        made.add_row(chain, index, address, *([clean(name)] if column else []), *cells)
     return made
 
 
-def _show_unlisted(wallet: Wallet, chain: str | None) -> bool:
+def _show_unlisted(wallet: Wallet, chain: str | None, name: str | None) -> bool:
     """Show what is held of tokens that are not listed; whether there was anything."""
-    rows = wallet.unlisted(chain)
+    rows = wallet.unlisted(chain, wallet=name)
     right = ("index", "base units", "block")
     made = table("chain", "index", "address", "mint", "base units", "block", "read at", "by", right=right)
     for row in islice(rows, PAGE):
@@ -229,6 +245,7 @@ def gaps(
     context: typer.Context,
     *,
     chain: OneChain = None,
+    wallet: OneWallet = None,
     as_json: AsJson = False,
     as_jsonl: AsJsonl = False,
     as_csv: AsCsv = False,
@@ -238,7 +255,7 @@ def gaps(
     with _reader(context) as opened:
         if chain is not None:
             opened.settings.chain(chain)
-        rows = opened.gaps(chain)
+        rows = opened.gaps(chain, wallet=wallet)
         if as_form is not Form.TEXT:
             write_rows(rows, Gap, as_form)
             return

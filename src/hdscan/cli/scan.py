@@ -11,7 +11,7 @@ from hdscan.app import ScanRequest, Wallet
 from hdscan.cli.call import FAILED, INTERRUPTED, OK, UNREAD, Call
 from hdscan.cli.display import Display, display_of
 from hdscan.cli.follow import Interrupt, follow, run
-from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, option, settings_of
+from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, Wallets, option, settings_of
 from hdscan.cli.planning import first_line
 from hdscan.cli.stdout import Form, form, write_json
 from hdscan.cli.table import confirmed_words, show, totals_table
@@ -35,6 +35,7 @@ EPILOG = """Examples:
 
   hdscan scan                            every chain that has addresses
   hdscan scan --chain btc --asset usdt   some chains, some assets
+  hdscan scan --wallet savings           one wallet
   hdscan scan --retry                    only what the last scan left unread
   hdscan scan --audit 5                  ask another operator at least about all that is held, and 5 % of the zeros
   hdscan scan --watch 3600               again every hour
@@ -54,6 +55,7 @@ def scan(
     *,
     chain: Chains = None,
     asset: Assets = None,
+    wallet: Wallets = None,
     restart: Annotated[bool, option("--restart", "", "Begin a new scan even if the last one can be resumed.")] = False,
     retry: Annotated[bool, option("--retry", "", "Read only what the last scan left unread.")] = False,
     audit: Annotated[
@@ -72,14 +74,14 @@ def scan(
     as_form = form(as_json=as_json, as_jsonl=as_jsonl)
     settings = settings_of(context)
     shown = display_of(settings, quiet=context.ensure_object(Call).log_level is None)
-    with Wallet(settings) as wallet:
+    with Wallet(settings) as opened:
         for name in chain or ():
             settings.chain(name)
         for name in asset or ():
             settings.asset(name, chain)
-        request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry, audit)
-        shown.note(first_line(wallet.plan(request)))
-        return run(_scan(wallet, request, shown, as_form, watch))
+        request = ScanRequest(tuple(chain or ()), tuple(asset or ()), restart, retry, audit, tuple(wallet or ()))
+        shown.note(first_line(opened.plan(request)))
+        return run(_scan(opened, request, shown, as_form, watch))
 
 
 async def _scan(wallet: Wallet, request: ScanRequest, shown: Display, as_form: Form, watch: float | None) -> int:
@@ -112,7 +114,8 @@ def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -
             audits = [f"{name}: {words}" for name, chain in result.chains.items() if (words := audit_words(chain))]
             show(*([words] if (words := confirmed_words(totals)) else []), totals_table(totals), *audits)
     claims = sum(wallet.store.balances.claims(result.scan_id, name) for name, chain in result.chains.items() if chain.unread)
-    for line in [*_unchallenged(wallet, result.chains), *next_steps(result, claims), *_unlisted(wallet, result.chains)]:
+    ends = sum(record.open_ends for record in wallet.chains() if record.chain in result.chains)
+    for line in [*_unchallenged(wallet, result.chains), *next_steps(result, claims, ends), *_unlisted(wallet, result.chains)]:
         shown.note(line)
 
 
@@ -132,8 +135,11 @@ def _unlisted(wallet: Wallet, chains: Iterable[str]) -> Iterator[str]:
             )
 
 
-def next_steps(result: ScanResult, claims: int = 0) -> list[str]:
-    """What to do after a scan that did not read everything; `claims` of the unread ones keep an amount that one contradicts."""
+def next_steps(result: ScanResult, claims: int = 0, open_ends: int = 0) -> list[str]:
+    """What to do after a scan that did not read everything.
+
+    `claims` of the unread ones keep an amount that one contradicts; `open_ends` are branches whose end is not known.
+    """
     lines = []
     if result.status in (Status.STOPPED, Status.FAILED):
         lines.append("not finished; what was read is kept. Go on with: hdscan scan")
@@ -145,6 +151,11 @@ def next_steps(result: ScanResult, claims: int = 0) -> list[str]:
     if unread := sum(chain.unread for chain in result.chains.values()) - claims:
         lines.append(
             f"{unread:,} readings are unread (they are not zeros). See them: hdscan gaps. Try again: hdscan scan --retry"
+        )
+    if open_ends:
+        branches = "1 branch has" if open_ends == 1 else f"{open_ends:,} branches have"
+        lines.append(
+            f"{branches} no known end, so addresses may be missing. Which: hdscan gaps. Try again: hdscan scan --retry"
         )
     if disputed := sum(chain.disputed for chain in result.chains.values()):
         lines.append(

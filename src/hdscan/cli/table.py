@@ -21,7 +21,7 @@ class Columns(Table):
     spare: tuple[str, ...] = ()
 
 
-def table(*columns: str, right: Iterable[str] = (), spare: tuple[str, ...] = ()) -> Table:
+def table(*columns: str, right: Iterable[str] = (), spare: tuple[str, ...] = ()) -> Columns:
     """An empty table; the columns named in `right` hold numbers, those in `spare` may be left out on a narrow terminal."""
     made = Columns(box=None, pad_edge=False, header_style="bold")
     made.spare = spare
@@ -39,11 +39,28 @@ def show(*parts: RenderableType) -> None:
     if not console.is_terminal:
         console.width = WIDE
     lines = console.width
+    parts = tuple(_narrowed(console, part) if isinstance(part, Columns) else part for part in parts)
     console.width = max([lines, *(_fit(console, part) for part in parts if isinstance(part, Table))])
     with console.capture() as capture:
         for part in parts:
             console.print(part, width=None if isinstance(part, Table) else lines)
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def _narrowed(console: Console, made: Columns) -> Columns:
+    """The table without the spare columns that have no room."""
+    least = [
+        max(Measurement.get(console, console.options, cell).minimum for cell in (c.header, *c.cells)) for c in made.columns
+    ]
+    if not made.spare or sum(least) + GAP * (len(least) - 1) <= console.width:
+        return made
+    kept = [column for column in made.columns if column.header != made.spare[0]]
+    fewer = table(*(str(column.header) for column in kept), spare=made.spare[1:])
+    for column, before in zip(fewer.columns, kept, strict=True):
+        column.justify = before.justify
+    for cells in zip(*(column.cells for column in kept), strict=True):
+        fewer.add_row(*cells)
+    return _narrowed(console, fewer)
 
 
 def _fit(console: Console, made: Table) -> int:
@@ -52,12 +69,6 @@ def _fit(console: Console, made: Table) -> int:
     cells = [[Measurement.get(console, unbound, cell) for cell in (each.header, *each.cells)] for each in made.columns]
     least = [max(cell.minimum for cell in each) for each in cells]
     widths = [max(cell.maximum for cell in each) for each in cells]
-    for name in made.spare if isinstance(made, Columns) else ():
-        if sum(least) + GAP * (len(least) - 1) <= console.width:
-            break
-        at = [each.header for each in made.columns].index(name)
-        for each in (made.columns, least, widths):
-            del each[at]
     gaps = GAP * (len(widths) - 1)
     while sum(widths) + gaps > console.width and (loose := [at for at, width in enumerate(widths) if width > least[at]]):
         widths[max(loose, key=widths.__getitem__)] -= 1

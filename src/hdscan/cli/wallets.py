@@ -9,7 +9,7 @@ from rich.table import Table
 from hdscan.app import Wallet
 from hdscan.cli.options import AsCsv, AsJson, AsJsonl, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
-from hdscan.cli.table import show, table
+from hdscan.cli.table import show, table, total_words, totals_table
 from hdscan.cli.text import branch_words, chain_words, clean, moment
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import BranchRow, WalletRow
@@ -46,7 +46,7 @@ def list_command(context: typer.Context, as_json: AsJson = False, as_jsonl: AsJs
         elif not rows:
             show("There are no wallets; add one with: hdscan add FILE")
         else:
-            show(_summary(rows))
+            show(_summary(rows), *_holdings(wallet, rows))
 
 
 @app.command("show", epilog=SHOW_EPILOG)
@@ -61,7 +61,8 @@ def show_command(
         if as_json:
             write_json(row)
             return
-        show(_summary([row]), *_branches(row))
+        totals = [total for total in wallet.totals(wallet=name) if total.addresses]
+        show(_summary([row]), "", *([totals_table(totals)] if totals else []), *_branches(row))
 
 
 def _summary(rows: Sequence[WalletRow]) -> Table:
@@ -73,13 +74,30 @@ def _summary(rows: Sequence[WalletRow]) -> Table:
     return made
 
 
+def _holdings(wallet: Wallet, rows: Sequence[WalletRow]) -> Iterator[Table | str]:
+    """What each wallet holds; the sum over all wallets is said by `balances`."""
+    made = table("wallet", "holds")
+    for row in rows:
+        if not row.funded:
+            continue
+        for total in wallet.totals(wallet=row.name):
+            if total.funded or total.stale:
+                made.add_row(clean(row.name), f"{total_words(total)} ({total.chain})")
+    if made.row_count:
+        yield ""
+        yield made
+        yield ""
+        yield "The sum, in which an address of two wallets counts once: hdscan balances"
+
+
 def _branches(row: WalletRow) -> Iterator[Table | str]:
     active = [branch for branch in row.branches if branch.first is not None]
     if active:
-        made = table("chain", "path", "", "addresses", "used", "first address", right=("addresses",))
+        chain = ["chain"] if len(row.chains) > 1 else []
+        made = table(*chain, "path", "", "used to", "first address")
         for branch in active:
-            path = branch_words(branch.path, branch.style)
-            made.add_row(branch.chain, path, branch.role, f"{branch.addresses:,}", _use(branch), str(branch.first))
+            where = [*([branch.chain] if chain else []), branch_words(branch.path, branch.style)]
+            made.add_row(*where, branch.role, _use(branch), str(branch.first))
         yield ""
         yield made
     if dormant := len({(each.chain, each.style, each.account) for each in row.branches if each.first is None}):
@@ -89,8 +107,7 @@ def _branches(row: WalletRow) -> Iterator[Table | str]:
 
 
 def _use(branch: BranchRow) -> str:
-    """How far a branch is used, as far as that is known."""
-    used = "none" if branch.used_to is None else f"to {branch.used_to:,}"
-    if branch.unknown:
-        return f"{used}, {branch.unknown:,} unknown"
-    return used
+    """The last position that is used, as far as that is known, and how many there are."""
+    used = "none" if branch.used_to is None else f"{branch.used_to:,}"
+    unknown = f", {branch.unknown:,} not known" if branch.unknown else ""
+    return f"{used} of {branch.addresses:,}{unknown}"

@@ -12,10 +12,11 @@ from platformdirs import PlatformDirs
 from hdscan.model.chain import Asset, Chain, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError, InputError
+from hdscan.model.meant import did_you_mean
 from hdscan.model.protocol import PROTOCOLS, Protocol
 from hdscan.settings.proxies import Proxies
 from hdscan.settings.rows import Register, Rows
-from hdscan.settings.schema import ROWS, LogLevel, ScanSettings, TopLevel, did_you_mean, parse
+from hdscan.settings.schema import ROWS, LogLevel, ScanSettings, TopLevel, parse
 from hdscan.settings.variables import names
 
 TABLES = ("scan", *ROWS)

@@ -11,10 +11,11 @@ from hdscan.chains import FAMILIES, family_of
 from hdscan.model.chain import Asset, Chain, Family, Network
 from hdscan.model.endpoint import Endpoint
 from hdscan.model.errors import ConfigError
+from hdscan.model.meant import did_you_mean
 from hdscan.model.protocol import PROTOCOLS, SOLANA_RPC, SOLANA_TOKENS, Protocol
 from hdscan.settings.hosts import host_of
 from hdscan.settings.proxies import Proxies
-from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow, did_you_mean
+from hdscan.settings.schema import CanaryRow, Catalogue, ChainRow, EndpointRow, TokenRow
 
 PARAMETERS = ("slip44", "hrps", "p2pkh", "p2sh", "supply")
 

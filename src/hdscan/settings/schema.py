@@ -3,7 +3,6 @@
 docs/configuration.md describes each of these fields; a test keeps the two equal.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar, get_args
@@ -14,6 +13,7 @@ from msgspec import Meta
 from hdscan.model.chain import Family, Network
 from hdscan.model.endpoint import Cost
 from hdscan.model.errors import ConfigError
+from hdscan.model.meant import did_you_mean
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]  # not infinite either
 Count = Annotated[int, Meta(ge=1)]
@@ -161,12 +161,6 @@ def parse(kind: type[T], raw: object, where: str, *, strict: bool = True, known:
         raise ConfigError(f"{where}: {_reason(str(error))}") from None
     except UnicodeEncodeError:
         raise ConfigError(f"{where}: is not UTF-8 text") from None
-
-
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """The end of an error about an unknown word: the nearest known one, or all."""
-    near = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean '{near[0]}'?" if near else f"; it can be one of {', '.join(known)}"
 
 
 def _reason(message: str) -> str:

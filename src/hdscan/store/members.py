@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import bindparam, text
 
 from hdscan.model.errors import InputError
+from hdscan.model.meant import did_you_mean
 from hdscan.store import addresses
 from hdscan.store.spans import Span, merged, runs
 from hdscan.store.transaction import ChainKey, Transaction
@@ -58,8 +59,8 @@ def wallet_id(transaction: Transaction, name: str) -> int:
     try:
         return known[name]
     except KeyError:
-        others = f"the wallets are {', '.join(known)}" if known else "there are no wallets yet; add one with: hdscan add SOURCE"
-        raise InputError(f"there is no wallet {name!r}; {others}") from None
+        meant = did_you_mean(name, known) if known else "; add one with: hdscan add SOURCE"
+        raise InputError(f"there is no wallet {name!r}{meant}") from None
 
 
 class Owners:
