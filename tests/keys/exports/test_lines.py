@@ -70,6 +70,12 @@ def test_several_keys_are_several_wallets() -> None:
     assert [firsts(wallet) for wallet in found] == [NATIVE, single(ALICE, Script.P2SH_P2WPKH, "m/49'/0'/0'")]
 
 
+def test_the_colon_of_a_miniscript_ends_no_label() -> None:
+    policy = f"wsh(and_v(v:pk({KEY}/<0;1>/*),older(10)))"
+    assert only(policy) == only(f"Time lock: {policy}")
+    assert len(only(policy).branches) == 2
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "address\nbc1q", "xpub", "zoo zoo zoo", "wpkh", "a: b", "# x"],

@@ -51,7 +51,8 @@ def _unlabelled(line: str) -> tuple[str | None, str]:
     """What stands before a descriptor or a key, as in `Receive: wpkh(…)`, and the rest."""
     if specter := _ADD_WALLET.fullmatch(line):
         return f"{_SPECTER}{specter[1]}", specter[2].strip()
-    if labelled := _LABEL.fullmatch(line):
+    labelled = _LABEL.fullmatch(line)
+    if labelled and labelled[1].count("(") == labelled[1].count(")"):  # a miniscript has colons of its own: and_v(v:pk(…), …)
         return labelled[1].strip().lower(), labelled[2].strip(_QUOTED)
     return None, line.strip(_QUOTED)
 
