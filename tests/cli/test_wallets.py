@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from hdscan.sim.faults import Fault, always
+from hdscan.sim.faults import Fault, Rule
 from tests.cli.conftest import BTC, Hdscan, Simulated, Terminal
 from tests.cli.test_adding import FIRST, FIRST_CHANGE, SECOND, ZPUB
 
@@ -86,8 +86,18 @@ def test_a_wallet_is_shown_with_its_branches(hdscan: Hdscan, two: Simulated) -> 
 
 
 def test_a_branch_whose_end_is_not_known_is_a_gap(hdscan: Hdscan, two: Simulated) -> None:
-    two.set_faults({"one": (always(Fault.SERVER_ERROR),)})
-    assert hdscan("scan").code in (1, 3)
+    two.set_faults({"one": (Rule(faults=(Fault.SERVER_ERROR,), address=SECOND),)})
+    done = hdscan("scan", "--wallet", "savings")
+    assert done.code == 3
+    assert "1 branch has no known end" in done.err
+    (end,) = (gap for gap in hdscan.lines("gaps", "--jsonl") if gap["code"] == "end_unknown")
+    assert (end["wallet"], end["address"]) == ("savings", SECOND)
+    said = hdscan.ok("gaps", "--wallet", "savings")
+    assert "receiving branch of 'savings'" in said
+    assert "end_unknown\n" in said
+    two.heal()
+    assert hdscan("scan", "--retry").code == 0
+    assert hdscan.lines("gaps", "--jsonl") == []
 
 
 @pytest.mark.parametrize(

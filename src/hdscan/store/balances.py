@@ -48,6 +48,8 @@ class Balances(Pages):
         select, (where, order), column = (FUNDED.format("+"), _FUNDED, "b.address_id") if funded else (ALL, _ALL, "a.id")
         with self._read() as transaction:
             for part in chosen(transaction, chain, asset, members.only(transaction, wallet)):
+                if not part.addresses:
+                    continue
                 query = statement(select + where + part.within(column) + order).execution_options(yield_per=PAGE)
                 owners = Owners(transaction, part.chain, part.low, part.high)
                 for row in joined.from_iterable(transaction.execute(query, part.bounds).partitions()):

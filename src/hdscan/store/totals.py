@@ -34,6 +34,12 @@ def totals(transaction: Transaction, parts: Iterable[Part]) -> list[AssetTotal]:
     found: list[AssetTotal] = []
     for part in parts:
         addressed = part.addresses
+        if not addressed:  # as most chains: a question for each of their assets costs more than the rest of a short report
+            found += [
+                AssetTotal(part.chain.id, each.symbol, each.decimals, None, None, "0", 0, 0, 0, None)
+                for each in part.assets.values()
+            ]
+            continue
         gapped: dict[int, list[str | None]] = defaultdict(list)  # by asset: what was known before, None where nothing was
         confirmed = _confirmed(transaction, part)
         for asset_id, amount, witness in part.select(transaction, _GAPPED, "g.address_id"):
