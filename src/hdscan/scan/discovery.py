@@ -154,6 +154,7 @@ class Discovery(Phase):
         job = BlockJob(
             court=self._court, branch=branch, start=start, addresses=addresses, assets=assets, first=first, readings=readings
         )
+        job.known = await job.standing(self._store)
         branch.add(job)
         return job
 

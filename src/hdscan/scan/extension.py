@@ -13,10 +13,11 @@ from hdscan.model.audit import Audited
 from hdscan.model.chain import Asset
 from hdscan.model.reading import Balance, BalanceResult, Kind, Reading, Unread, use_of
 from hdscan.scan.branch import Frontier
-from hdscan.scan.jobs import Job, Key, key_of
+from hdscan.scan.jobs import Job, Key, Known, key_of
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
 from hdscan.scan.runner import Runner
+from hdscan.scan.scan_store import ScanStore
 from hdscan.store import Block, BranchState
 
 
@@ -173,6 +174,9 @@ class BlockJob(Job, kw_only=True):
         ]
         return *self._results(), uses
 
+    async def standing(self, store: ScanStore) -> Known:
+        return await store.standing_of_block(self.readings)
+
     async def commit(self, progress: Progress) -> None:
         await self.branch.commit(self, progress)
 
@@ -263,7 +267,7 @@ class Extension:
                 self._runner.drop(other)
             self.blocks.clear()
             return
-        self.outdated = False
+        self.outdated = bool(job.known)  # of what others have read too, more may be known
         self.blocks.remove(job)
         self.grown = self.grown or any(result.error for result in results)
         self.stored.grow(len(job.addresses))

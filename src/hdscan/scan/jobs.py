@@ -13,6 +13,7 @@ from hdscan.model.scan import Chunk
 from hdscan.scan.audit import AuditCase, Court, contradiction, unconfirmed
 from hdscan.scan.progress import Progress
 from hdscan.scan.retraction import Retraction
+from hdscan.scan.scan_store import ScanStore
 
 Key = tuple[int, str]  # index and symbol
 Known = Mapping[Key, Standing]
@@ -113,6 +114,10 @@ class Job(msgspec.Struct, eq=False, kw_only=True):
         results, self.results = self.results, []
         for result in results:
             self._first(key_of(result.reading), result)
+
+    async def standing(self, store: ScanStore) -> Known:
+        """What is known of its readings."""
+        return await store.standing(self.readings)
 
     async def commit(self, progress: Progress) -> None:
         raise NotImplementedError

@@ -157,8 +157,8 @@ class Runner:
             job.retract(retraction)
         committed = await self.progress.retract(retraction)
         for job in self.jobs.values():
-            if committed and job.readings and job.planned:
-                job.learn(await self._store.standing(job.readings))
+            if committed and job.readings:
+                job.learn(await job.standing(self._store))
             self._ask(job)
         more = f"; {committed} balances that it gave are read again" if committed else ""
         if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported

@@ -114,6 +114,10 @@ class ScanStore:
         """At most `limit` empty addresses of each branch whose use nobody was asked for, with their indexes."""
         return await self._call(self._store.wallets.early, limit)
 
+    async def standing_of_block(self, readings: Sequence[Reading]) -> dict[tuple[int, str], Standing]:
+        """What is known of readings that have provisional indexes, by these and symbol."""
+        return await self._call(self._store.wallets.standing, readings)
+
     async def derive(self, addresses: Callable[[], Sequence[str]]) -> Sequence[str]:
         """Addresses that take time to derive."""
         return await self._thread(addresses)

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from sqlalchemy import text
 
-from hdscan.model.audit import Audited
+from hdscan.model.audit import Audited, Standing
 from hdscan.model.errors import StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan
-from hdscan.store import branches, members, plans
+from hdscan.store import addresses, branches, members, plans
 from hdscan.store.adding import at_position
 from hdscan.store.branches import Block, BranchState
 from hdscan.store.commits import write_done
@@ -50,6 +50,19 @@ class Blocks(Tables):
         with self._read() as transaction:
             key = transaction.chain(chain)
             return list(branches.early(transaction, key, plans.covered(transaction, scan_id, key), scan_id, limit))
+
+    def standing(self, scan_id: int, chain: str, readings: Sequence[Reading]) -> dict[tuple[int, str], Standing]:
+        """What is known of the addresses of readings, as `Scans.standing` says it, though their indexes are not the store's."""
+        with self._read() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            texts = list({reading.address: None for reading in readings})
+            ids: dict[str, int] = {}
+            for at in range(0, len(texts), members.BATCH):
+                ids |= addresses.ids(transaction, rows.chain, texts[at : at + members.BATCH])
+            place = _Place({address: key - rows.chain.low for address, key in ids.items()}, chain)
+            there = [each for each in readings if each.address in ids]
+            keys = {rows.key(place.reading(each)): (each.index, each.asset.symbol) for each in there}
+            return rows.standing(keys)
 
     def commit_use(
         self, scan_id: int, chain: str, uses: Sequence[BalanceResult], *, now: float, seconds: float, requests: int

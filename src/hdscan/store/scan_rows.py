@@ -1,12 +1,12 @@
 """One chain's scan within a transaction: the rows that its commits, audits and retractions write, and its totals."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Row, TextClause, text
 
-from hdscan.model.audit import Audited, AuditOutcome
+from hdscan.model.audit import Audited, AuditOutcome, Standing
 from hdscan.model.chain import Asset
 from hdscan.model.errors import StoreError
 from hdscan.model.reading import Balance, BalanceResult, Reading
@@ -16,6 +16,8 @@ from hdscan.store.ended import Ended, Read, Rows
 from hdscan.store.records import COLUMNS, records
 from hdscan.store.spans import Span
 from hdscan.store.transaction import Key, Transaction
+
+T = TypeVar("T")
 
 _READ = "address_id, asset_id, amount, unconfirmed, height, observed_at, source_id, scan_id, witness_id, confirmed_in, used"
 COPIED = f"{_READ}, used_by"
@@ -49,6 +51,9 @@ DISPUTES = text("SELECT address_id, asset_id FROM dispute WHERE address_id >= :l
 OWN_DISPUTES = text(
     "SELECT address_id, asset_id FROM dispute WHERE address_id >= :low AND address_id < :high AND scan_id = :scan"
 )
+_STANDING = text("""
+    SELECT address_id, asset_id, amount, height FROM balance WHERE address_id >= :low AND address_id < :high
+""")
 _PUT_DISPUTE = text("""
     INSERT INTO dispute (address_id, asset_id, scan_id, answers) VALUES (:address, :asset, :scan, :answers)
     ON CONFLICT (address_id, asset_id) DO UPDATE SET scan_id = excluded.scan_id, answers = excluded.answers
@@ -187,6 +192,13 @@ class ScanRows:
         """Add to the scan's totals; its new record."""
         more = {"now": now, "seconds": seconds, "requests": requests, "read": read, "unread": unread, "funded": funded}
         return records(self.transaction, _ADD_TOTALS, self.keys | more)[0]
+
+    def standing(self, keys: Mapping[Key, T]) -> dict[T, Standing]:
+        """What is known of readings, by what stands for each; what was never read is left out."""
+        disputed = self.found(DISPUTES, keys)
+        known = {(r[0], r[1]): Standing(int(r.amount), r.height) for r in self.rows(_STANDING, keys)}
+        stands = known | dict.fromkeys(disputed, Standing(None, None))
+        return {keys[key]: each for key, each in stands.items() if key in keys}
 
     def found(self, statement: TextClause, keys: Collection[Key], **values: Any) -> dict[Key, Any]:
         """The last column that a statement selects of these readings, by key (the first two); {} without readings."""

@@ -18,7 +18,6 @@ from hdscan.store.dialect import Finding
 from hdscan.store.pages import LIMIT
 from hdscan.store.records import COLUMNS, records
 from hdscan.store.scan_rows import (
-    DISPUTES,
     ScanRows,
 )
 
@@ -52,9 +51,6 @@ _GAPS, _DISPUTED = (
     """)  # noqa: S608 own constants
     for table in ("gap", "dispute")
 )
-_STANDING = text("""
-    SELECT address_id, asset_id, amount, height FROM balance WHERE address_id >= :low AND address_id < :high
-""")
 _READ = text("""
     SELECT a.id, a.text, a.path, t.symbol FROM balance b
     JOIN address a ON a.id = b.address_id JOIN asset t ON t.id = b.asset_id
@@ -174,11 +170,7 @@ class Scans(Commits):
         """What is known of readings, by index and symbol; what was never read is left out."""
         with self._read() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            keys = {rows.key(reading): (reading.index, reading.asset.symbol) for reading in readings}
-            disputed = rows.found(DISPUTES, keys)
-            known = {(r[0], r[1]): Standing(int(r.amount), r.height) for r in rows.rows(_STANDING, keys)}
-            stands = known | dict.fromkeys(disputed, Standing(None, None))
-            return {keys[key]: each for key, each in stands.items() if key in keys}
+            return rows.standing({rows.key(reading): (reading.index, reading.asset.symbol) for reading in readings})
 
     def any_reading(self, scan_id: int, chain: str) -> tuple[Address, str] | None:
         """A reading that the scan could make, as (address, asset symbol): its provider can be probed with it."""
