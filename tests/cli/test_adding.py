@@ -77,7 +77,7 @@ def test_what_was_added_before_a_refused_file_is_told(hdscan: Hdscan) -> None:
     (hdscan.home / "bad.txt").write_text(f"{GOOD[1]}\nnonsense")
     done = hdscan("add", "good.txt", "bad.txt")
     assert done.code == 2
-    assert "1 addresses added on btc" in done.out
+    assert "1 address added on btc" in done.out
     assert done.err.startswith("line 2: ")
     assert "hdscan: bad.txt: 1 bad line, so nothing was added" in done.err
     assert [row["address"] for row in hdscan.lines("balances", "--chain", "btc", "--jsonl")] == GOOD[:1]

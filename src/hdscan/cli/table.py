@@ -12,6 +12,7 @@ from hdscan.cli.text import clean, coins, percent
 from hdscan.model.scan import AssetTotal
 
 GAP = 2  # columns between those of a table
+ROOM = 20  # columns to which a cell is not narrowed as long as a spare one can be left out
 WIDE = 1000  # columns of a table that goes to a file or a pipe, so that nothing is folded there
 
 
@@ -49,17 +50,17 @@ def show(*parts: RenderableType) -> None:
 
 def _narrowed(console: Console, made: Columns) -> Columns:
     """The table without the spare columns that have no room."""
-    least = [
-        max(Measurement.get(console, console.options, cell).minimum for cell in (c.header, *c.cells)) for c in made.columns
-    ]
+    unbound = console.options.update(width=WIDE)
+    cells = [[Measurement.get(console, unbound, cell) for cell in (column.header, *column.cells)] for column in made.columns]
+    least = [max(max(cell.minimum, min(cell.maximum, ROOM)) for cell in each) for each in cells]
     if not made.spare or sum(least) + GAP * (len(least) - 1) <= console.width:
         return made
     kept = [column for column in made.columns if column.header != made.spare[0]]
     fewer = table(*(str(column.header) for column in kept), spare=made.spare[1:])
     for column, before in zip(fewer.columns, kept, strict=True):
         column.justify = before.justify
-    for cells in zip(*(column.cells for column in kept), strict=True):
-        fewer.add_row(*cells)
+    for row in zip(*(column.cells for column in kept), strict=True):
+        fewer.add_row(*row)
     return _narrowed(console, fewer)
 
 
