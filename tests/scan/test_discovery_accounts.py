@@ -12,7 +12,20 @@ from hdscan.model.scan import Status
 from hdscan.model.wallet import Role
 from hdscan.sim.faults import Fault, Rule
 from hdscan.sim.host import Throttle
-from tests.scan.branches import CHAINS, address, both, branch, branch_stage, ended, found_by, lengths, rows, state, wallet
+from tests.scan.branches import (
+    CHAINS,
+    address,
+    addresses_of,
+    both,
+    branch,
+    branch_stage,
+    ended,
+    found_by,
+    lengths,
+    rows,
+    state,
+    wallet,
+)
 from tests.scan.stage import Stage, host, of, played, played_long
 
 ESPLORA = (host("btc-a"), host("btc-b"))
@@ -123,3 +136,23 @@ async def test_where_nobody_tells_of_use_the_end_is_not_known_and_it_is_said_wha
         assert len(said) == 2
         assert all("add an evm-rpc endpoint" in each for each in said)
         assert address(Role.RECEIVE, 3, "bsc") in found_by(on, "bsc")
+
+
+@played
+async def test_no_operator_alone_is_believed_that_a_branch_ends(tmp_path: Path) -> None:
+    hosts = (host("liar"), host("btc-a", rate=5.0))
+    held = state({Role.RECEIVE: {0, 10, 19, 30, 38}}, emptied={19, 30})
+    async with branch_stage(tmp_path, hosts, both(), held) as on:
+        on.city.set_faults({"liar": [Rule((Fault.FALSE_ZEROS,), items=1.0)]})
+        await on.scan()
+        assert lengths(rows(on)) == {Role.RECEIVE: 59, Role.CHANGE: 20}
+        assert on.result.status is Status.COMPLETED
+
+
+@played
+async def test_two_operators_are_asked_for_the_use_of_every_address_by_which_a_branch_ends(tmp_path: Path) -> None:
+    async with branch_stage(tmp_path, ESPLORA, both(), state({Role.RECEIVE: {5, 24, 40}, Role.CHANGE: {19}})) as on:
+        await on.scan()
+        ends = set(addresses_of(Role.RECEIVE, 61)[41:]) | set(addresses_of(Role.CHANGE, 40)[20:])
+        for each in ESPLORA:
+            assert ends <= {text for entry in on.log(each.name) for text, _ in entry.asks}

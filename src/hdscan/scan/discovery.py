@@ -4,9 +4,10 @@ A branch grows by blocks; a stored address after the last used one whose use no 
 read is not asked again here: its branch waits for the pass over the gaps.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
+from typing import ClassVar
 
 import msgspec
 
@@ -49,6 +50,26 @@ class UseJob(Job, kw_only=True):
         self.results.append(result)
 
 
+class EndJob(UseJob, kw_only=True):
+    """Addresses by which branches end, whose use another operator is asked for than the one that said that they have none."""
+
+    audits: ClassVar[bool] = True
+
+    leave: Mapping[int, frozenset[str]]  # the providers that are not asked, by index
+
+    def ask(self) -> dict[frozenset[str], list[Reading]]:
+        asked: dict[frozenset[str], list[Reading]] = {}
+        for readings in super().ask().values():
+            for reading in readings:
+                asked.setdefault(self.leave[reading.index], []).append(reading)
+        return asked
+
+    async def commit(self, progress: Progress) -> None:
+        self.results = [each for each in self.results if isinstance(each.outcome, Balance) and each.outcome.amount]
+        if self.results:
+            await super().commit(progress)
+
+
 class Discovery(Phase):
     """The branches of one chain's scan; none where it does not read the coin, by which most sources tell use."""
 
@@ -69,6 +90,7 @@ class Discovery(Phase):
         self._branches: dict[int, Extension] = {}
         self._outdated = True
         self._early: list[Reading] | None = None
+        self._heard: dict[int, int] = {}  # by branch, the last used address after which another operator was asked
 
     def begin(self) -> None:
         """Begin a pass: what was not known in the last one may be known now, or is asked again."""
@@ -79,6 +101,7 @@ class Discovery(Phase):
 
     def retract(self) -> None:
         """What was known of the use of addresses may not be known any more."""
+        self._heard.clear()
         self._outdated = True
 
     @property
@@ -103,7 +126,7 @@ class Discovery(Phase):
         self.look()
         job = self._use_job() or await self._block_job()
         if job is None and not any(branch.blocks for branch in self._branches.values()):
-            job = await self._early_job()
+            job = await self._end_job() or await self._early_job()
         return None if job is None else [job]
 
     async def _load(self) -> None:
@@ -131,6 +154,20 @@ class Discovery(Phase):
             self._early = [Reading(*each, self._use) for each in (await self._store.early(EARLY) if self._branches else ())]
         due, self._early = self._early[: self._size], self._early[self._size :]
         return UseJob(court=self._court, readings=due, discovery=self) if due else None
+
+    async def _end_job(self) -> EndJob | None:
+        """No operator alone is believed that a branch ends, where another can be asked."""
+        due: list[Reading] = []
+        leave: dict[int, frozenset[str]] = {}
+        for branch in self._awake():
+            key, stored = branch.state.id, branch.stored
+            if stored.ended and self._heard.get(key) != stored.used_to and len(due) < self._size:
+                self._heard[key] = stored.used_to
+                for position, said_by in await self._store.unused(key, stored.used_to + 1, stored.need):
+                    if (excluded := self._runner.but_its_operator(said_by)) is not None:
+                        leave[position.index] = excluded
+                        due.append(Reading(position.index, position.address, self._use))
+        return EndJob(court=self._court, readings=due, discovery=self, leave=leave) if due else None
 
     async def commit(self, job: UseJob, progress: Progress) -> None:
         """Store what was told of the use of addresses, and go on from there."""

@@ -72,6 +72,16 @@ class Runner:
         """Whether any configured provider tells whether an address was ever used."""
         return bool(self._pool.serving(Kind.USE))
 
+    def but_its_operator(self, provider: str) -> frozenset[str] | None:
+        """Whom to leave out when another operator is asked for the use of an address; None where no other is to be asked."""
+        every = {upstream.name: upstream.provider for upstream in self._pool.upstreams.every}
+        said = every.get(provider)
+        operator = provider if said is None else said.operator
+        others = any(each.operator != operator for each in self._pool.serving(Kind.USE))
+        if not others or (said is not None and said.trusted):
+            return None
+        return frozenset(name for name, each in every.items() if each.operator == operator)
+
     def submit(self, job: Job) -> None:
         job.number = next(self._numbers)
         job.heard_at = job.waits_since = self._clock()

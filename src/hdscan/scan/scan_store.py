@@ -10,7 +10,7 @@ from hdscan.model.reading import BalanceResult, Reading
 from hdscan.model.scan import ChainScan, Chunk, Status
 from hdscan.scan.retraction import Retraction
 from hdscan.scan.store_thread import StoreThread
-from hdscan.store import Block, BranchState, Due, Store
+from hdscan.store import Block, BranchState, Due, Position, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,6 +117,10 @@ class ScanStore:
     async def standing_of_block(self, readings: Sequence[Reading]) -> dict[tuple[int, str], Standing]:
         """What is known of readings that have provisional indexes, by these and symbol."""
         return await self._call(self._store.wallets.standing, readings)
+
+    async def unused(self, branch_id: int, begin: int, stop: int) -> list[tuple[Position, str]]:
+        """The unused ones of `begin` <= position < `stop` of a branch, and who said so of each."""
+        return await self._call(self._store.wallets.unused, branch_id, begin, stop)
 
     async def derive(self, addresses: Callable[[], Sequence[str]]) -> Sequence[str]:
         """Addresses that take time to derive."""

@@ -11,7 +11,7 @@ from hdscan.model.reading import Balance, BalanceResult, Reading
 from hdscan.model.scan import ChainScan
 from hdscan.store import addresses, branches, members, plans
 from hdscan.store.adding import at_position
-from hdscan.store.branches import Block, BranchState
+from hdscan.store.branches import Block, BranchState, Position
 from hdscan.store.commits import write_done
 from hdscan.store.database import Tables
 from hdscan.store.scan_rows import ScanRows
@@ -24,6 +24,13 @@ _USED = text("UPDATE balance SET used = 1, used_by = :source WHERE address_id = 
 _UNUSED = text("""
     UPDATE balance SET used = 0, used_by = :source
     WHERE address_id = :address AND asset_id = :native AND scan_id = :scan AND coalesce(used, 0) <> 1
+""")
+_UNUSED_AT = text("""
+    SELECT m.position + a.id - m.first AS position, a.id, a.text, s.name
+    FROM member m CROSS JOIN address a CROSS JOIN balance b CROSS JOIN source s
+    WHERE m.branch_id = :branch AND a.id >= m.first + :begin - m.position AND a.id < m.first + :stop - m.position
+        AND a.id >= m.first AND a.id < m.stop
+        AND b.address_id = a.id AND b.asset_id = :native AND b.used = 0 AND s.id = coalesce(b.used_by, b.source_id)
 """)
 _NEXT_CHUNK = text("SELECT coalesce(max(seq) + 1, 0) FROM chunk WHERE scan_id = :scan AND chain = :chain")
 _DONE_CHUNK = text("""
@@ -63,6 +70,14 @@ class Blocks(Tables):
             there = [each for each in readings if each.address in ids]
             keys = {rows.key(place.reading(each)): (each.index, each.asset.symbol) for each in there}
             return rows.standing(keys)
+
+    def unused(self, scan_id: int, chain: str, branch_id: int, begin: int, stop: int) -> list[tuple[Position, str]]:
+        """The unused ones of `begin` <= position < `stop` of a branch, and who said so of each."""
+        with self._read() as transaction:
+            rows = ScanRows(transaction, scan_id, chain)
+            values = {"branch": branch_id, "native": branches.native_of(transaction, rows.chain), "begin": begin, "stop": stop}
+            found = transaction.execute(_UNUSED_AT, values).all()
+            return [(Position(row.position, row.id - rows.chain.low, row.text), row.name) for row in found]
 
     def commit_use(
         self, scan_id: int, chain: str, uses: Sequence[BalanceResult], *, now: float, seconds: float, requests: int
