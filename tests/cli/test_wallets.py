@@ -154,6 +154,10 @@ def test_a_removed_wallet_leaves_what_another_has(hdscan: Hdscan, two: Simulated
     assert "give --yes" in done.err
     assert hdscan.ok("remove", "savings", "--yes") == "savings is removed\n"
     assert {row["address"] for row in hdscan.lines("balances", "--jsonl")} == {FIRST, THIRD}
+    assert hdscan("label", FIRST_CHANGE, "change").code == 2
+    assert list(hdscan.json("status", "--json")["chains"]) == ["btc"]
+    hdscan.ok("remove", "list", "--yes")
+    assert hdscan.json("status", "--json") is None, "a chain without addresses is in no report"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -150,11 +150,14 @@ def test_a_removed_wallet_leaves_what_others_share_and_comes_back_as_it_was(stor
     [chunk] = chunks(store, scan_id)
     commit(store, scan_id, chunk, whole(chunk, otherwise=said(5)))
     store.wallets.remove("a")
-    assert store.wallets.ranges("bsc") == [(2, 6)]
+    assert (store.wallets.ranges("bsc"), store.wallets.chains()) == ([(2, 6)], {"bsc"})
     assert store.addresses.count("bsc") == 4
     assert {row.index for row in store.balances.rows("bsc")} == {2, 3, 4, 5}
     store.wallets.remove("b")
-    assert (list(store.balances.rows("bsc")), store.wallets.ranges("bsc")) == ([], [])
+    assert (list(store.balances.rows("bsc")), store.wallets.ranges("bsc"), store.wallets.chains()) == ([], [], set())
+    assert store.wallets.label(address(0), "of nobody") == 0
+    only_labels = Found(kind=WalletKind.ADDRESSES, what="", labels=(Label(address(1), "of nobody"),))
+    assert store.wallets.add("labels", only_labels, NOW).labels == 0
     assert store.wallets.add("a", found(branch(range(4))), NOW) == Added("a", 0, 4, ("bsc",))
     assert {(row.index, row.amount) for row in store.balances.rows("bsc")} == {(i, "5") for i in range(4)}
 

@@ -118,7 +118,7 @@ class Wallet(Wallets):
         with self.store.writer_lock(command):
             self._held = True
             try:
-                for record in self.chains():
+                for record in self._scanned():
                     if record.status is Status.RUNNING:
                         why = "the process that ran it came to a sudden end"
                         self.store.scans.set_status(record.scan_id, record.chain, Status.STOPPED, why, time.time())
@@ -151,7 +151,11 @@ class Wallet(Wallets):
         return summary(max(record.scan_id for record in records), records) if records else None
 
     def chains(self) -> list[ChainScan]:
-        """The latest scan of every chain that was ever scanned."""
+        """The latest scan of every chain that was ever scanned and of which a wallet has an address."""
+        here = self.store.wallets.chains()
+        return [record for record in self._scanned() if record.chain in here]
+
+    def _scanned(self) -> list[ChainScan]:
         return [record for chain in self.settings.chains if (record := self.store.scans.latest(chain))]
 
     def balances(

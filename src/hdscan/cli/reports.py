@@ -84,7 +84,7 @@ def status(
         elif as_form is not Form.TEXT:
             write_rows(rows, StatusRow, as_form, STATUS_COLUMNS)
         elif not rows:
-            show("There was no scan yet; begin one with: hdscan scan")
+            show("No wallet was scanned yet; begin with: hdscan scan")
         else:
             _show_status(rows)
 

@@ -174,14 +174,14 @@ class _Filler:
                 spans[chain] += found
                 self._count(chain, len(items), added)
                 labels = _cut((each.address, each.label) for each in items)
-                self.labelled += members.put_labels(self._transaction, key, labels)
+                self.labelled += members.put_labels(self._transaction, key, labels, known=True)  # a wallet will have them
             if self._progress:
                 self._progress(self.seen)
         for chain, each_span in spans.items():
             members.put_list(self._transaction, self._wallet, self._transaction.chain(chain), merged(each_span))
 
     def add_labels(self, labels: Sequence[Label]) -> None:
-        """Label the addresses that there are, on every chain that has them."""
+        """Label the addresses of wallets, on every chain that has them."""
         cut = _cut((each.address, each.text) for each in labels)
         self.labelled += sum(members.put_labels(self._transaction, key, cut) for key in self._transaction.chains.values())
 

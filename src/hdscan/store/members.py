@@ -156,12 +156,21 @@ def insert_any(transaction: Transaction, chain: ChainKey, batch: Sequence[str]) 
     return merged([*runs(known), (first, stop)]), stop - first
 
 
-def put_labels(transaction: Transaction, chain: ChainKey, labels: Mapping[str, str]) -> int:
-    """Label those of these addresses that the chain has; how many."""
+def owned(transaction: Transaction, chain: ChainKey, names: Sequence[str]) -> dict[str, int]:
+    """The ids of those of a few thousand addresses that a wallet has."""
+    found = addresses.ids(transaction, chain, names)
+    kept = spans_on(transaction, chain) if found else []
+    stops = [stop for _, stop in kept]
+    return {name: key for name, key in found.items() if (at := bisect_right(stops, key)) < len(kept) and kept[at][0] <= key}
+
+
+def put_labels(transaction: Transaction, chain: ChainKey, labels: Mapping[str, str], *, known: bool = False) -> int:
+    """Label those of these addresses that a wallet has, or where `known` that the chain has; how many."""
     placed = 0
     names = list(labels)
+    ids = addresses.ids if known else owned
     for at in range(0, len(names), BATCH):
-        found = addresses.ids(transaction, chain, names[at : at + BATCH])
+        found = ids(transaction, chain, names[at : at + BATCH])
         transaction.executemany(_PUT_LABEL, [(key, labels[address]) for address, key in found.items()])
         placed += len(found)
     return placed

@@ -27,6 +27,7 @@ _LABELS = text("""
     WHERE EXISTS (SELECT 1 FROM member m WHERE m.wallet_id = :wallet AND m.first <= l.address_id AND m.stop > l.address_id)
     GROUP BY a.text, l.text ORDER BY min(l.address_id)
 """)
+_CHAINS = text("SELECT id FROM chain WHERE number IN (SELECT chain FROM member)")
 _NAMES = text("""
     SELECT DISTINCT w.name FROM member m JOIN wallet w ON w.id = m.wallet_id
     WHERE m.first <= :id AND m.stop > :id ORDER BY w.name
@@ -78,6 +79,11 @@ class Wallets(Blocks):
             for statement in _REMOVE:
                 transaction.execute(statement, {"wallet": wallet})
 
+    def chains(self) -> set[str]:
+        """The chains of which a wallet has an address."""
+        with self._read() as transaction:
+            return set(transaction.execute(_CHAINS).scalars())
+
     def ranges(self, chain: str, wallets: Collection[str] | None = None) -> list[Span]:
         """The indexes of the addresses of some wallets, or of all, on a chain: (first, stop), merged, in order.
 
@@ -90,14 +96,14 @@ class Wallets(Blocks):
             return [(first - key.low, stop - key.low) for first, stop in members.spans_on(transaction, key, ids)]
 
     def label(self, address: str, label: str | None, chain: str | None = None) -> int:
-        """Call an address something, or nothing any more, on every chain that has it or on one; on how many chains."""
+        """Call an address of a wallet something, or nothing any more, on every chain or on one; on how many chains."""
         if label is not None and (not (label := label.strip()) or len(label) > LABEL or not label.isprintable()):
             raise InputError(f"a label has 1 to {LABEL} printable characters")
         with self._write() as transaction:
             chains = transaction.chains.values() if chain is None else [transaction.chain(chain)]
             if label is not None:
                 return sum(members.put_labels(transaction, key, {address: label}) for key in chains)
-            found = [each for key in chains for each in addresses.ids(transaction, key, [address]).values()]
+            found = [each for key in chains for each in members.owned(transaction, key, [address]).values()]
             return sum(transaction.execute(_UNLABEL, {"address": each}).rowcount for each in found)
 
     def labels(self, name: str) -> list[Label]:
