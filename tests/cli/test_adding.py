@@ -79,7 +79,7 @@ def test_what_was_added_before_a_refused_file_is_told(hdscan: Hdscan) -> None:
     assert done.code == 2
     assert "1 address added on btc" in done.out
     assert done.err.startswith("line 2: ")
-    assert "hdscan: bad.txt: 1 bad line, so nothing was added" in done.err
+    assert "hdscan: 1 bad line, so nothing of bad.txt was added" in done.err
     assert [row["address"] for row in hdscan.lines("balances", "--chain", "btc", "--jsonl")] == GOOD[:1]
 
 

@@ -40,7 +40,7 @@ def opened(source: Source) -> Iterator[Given]:
     repeats more than the path. What is raised in the end about a file's content gets its path.
     """
     if isinstance(source, str):
-        source = _path(source) or source
+        source = path_of(source) or source
     if isinstance(source, Path):
         with _file(source) as given:
             yield given
@@ -53,7 +53,7 @@ def opened(source: Source) -> Iterator[Given]:
         yield Given(None, source)
 
 
-def _path(text: str) -> Path | None:
+def path_of(text: str) -> Path | None:
     """The file that a text names; InputError where it looks like the path of one that is not there."""
     text = text.strip()
     if not text or "\n" in text or len(text) > 1000:

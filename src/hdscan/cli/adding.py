@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -27,12 +26,12 @@ from hdscan.cli.options import (
     settings_of,
 )
 from hdscan.cli.secrets import read_mnemonic
-from hdscan.cli.sources import Source, sources
+from hdscan.cli.sources import sources
 from hdscan.cli.stdout import Form, write_rows
 from hdscan.cli.table import show, table
 from hdscan.cli.text import branch_words, chain_words, clean
 from hdscan.model.chain import BadLine
-from hdscan.model.errors import InputError, KeyFault
+from hdscan.model.errors import InputError
 from hdscan.model.wallet import AddedWallet, BranchStart
 
 BAD_SHOWN = 20  # bad lines that are listed
@@ -96,37 +95,24 @@ def add(
             if words:
                 added += asyncio.run(wallet.add_seed(*words, progress=progress, **said))
             for each in given:
-                with _naming(each if len(given) > 1 else None):
-                    found = asyncio.run(wallet.add(each, progress=progress, **said))
-                    _tell_bad(
-                        [bad for wallet in found for bad in wallet.bad], skip_invalid=skip_invalid, typed=isinstance(each, str)
-                    )
+                found = asyncio.run(wallet.add(each, progress=progress, **said))
+                where = f" of {each}" if isinstance(each, Path) and len(given) > 1 else ""
+                _tell_bad([bad for wallet in found for bad in wallet.bad], where, skip_invalid=skip_invalid)
                 added += found
     finally:  # what was added before a source that is refused
         if added:
             _report(added, as_json=as_json)
 
 
-@contextmanager
-def _naming(source: Source | None) -> Iterator[None]:
-    """Names the file in what is said of it, where there are several."""
-    try:
-        yield
-    except (InputError, KeyFault) as error:
-        raise (type(error)(f"{source}: {error}") if isinstance(source, Path) else error) from None
-
-
-def _tell_bad(bad: Sequence[BadLine], *, skip_invalid: bool, typed: bool) -> None:
-    """List the bad lines; InputError unless they are to be skipped. What was typed and is one of them is no list."""
-    if typed and len(bad) == 1 and bad[0].number == 1 and not skip_invalid:
-        raise InputError(f"that is no file, and it {bad[0].reason}")
+def _tell_bad(bad: Sequence[BadLine], where: str, *, skip_invalid: bool) -> None:
+    """List the bad lines; InputError unless they are to be skipped. `where` says of what they are."""
     for line in bad[:BAD_SHOWN]:
         print(f"line {line.number}: {clean(line.reason)}", file=sys.stderr)
     if len(bad) > BAD_SHOWN:
         print(f"and {len(bad) - BAD_SHOWN:,} more bad lines", file=sys.stderr)
     if bad and not skip_invalid:
         lines = "1 bad line" if len(bad) == 1 else f"{len(bad):,} bad lines"
-        raise InputError(f"{lines}, so nothing was added; fix them, or skip them with --skip-invalid")
+        raise InputError(f"{lines}, so nothing{where} was added; fix them, or skip them with --skip-invalid")
 
 
 def _report(added: Sequence[AddedWallet], *, as_json: bool) -> None:
