@@ -21,7 +21,11 @@ _SECRETS = (
     ),
 )
 _PUBLIC = rf"(?:[a-zA-Z]pub|[LMt]tub|[dt]gub){_B58}{{30,}}"
-_IN_A_SENTENCE = r"(?:\[[0-9a-fA-F]{8}(?:/[0-9]+['hH]?)*\])?[0-9A-Za-z]{51,}|\b[a-z]{3,8}(?: [a-z]{3,8}){11,}\b"
+_IN_A_SENTENCE = re.compile(  # of a key that begins like an extended one, a part is masked, too
+    r"(?:\[[0-9a-fA-F]{8}(?:/[0-9]+['hH]?)*\])?"
+    rf"(?:[0-9A-Za-z]{{51,}}|\b(?:[a-zA-Z](?:pub|prv)|[LMt](?:tub|tpv)|[dt](?:gub|gpv)){_B58}{{10,}})"
+    r"|\b[A-Za-z]{3,8}(?:\s+[A-Za-z]{3,8}){11,}\b"
+)
 
 _PRIVATE_KEY = rf"(?<![0-9A-Za-z])(?:(?:[a-zA-Z]prv|[LMt]tpv|[dt]gpv){_B58}{{30,}}|[569KLQTc]{_B58}{{50,51}}(?![0-9A-Za-z]))"
 
