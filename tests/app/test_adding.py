@@ -72,6 +72,40 @@ def test_what_was_added_before_is_known(wallet: Wallet) -> None:
         add(wallet, DESCRIPTOR, name="another")
 
 
+TAPROOT = (  # BIP-86, the account of WORDS
+    "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"
+)
+ACCOUNTS = {
+    "xfp": "73C5DA0A",
+    "bip84": {"deriv": "m/84'/0'/0'", "xpub": XPUB},
+    "bip86": {"deriv": "m/86'/0'/0'", "xpub": TAPROOT},
+}
+
+
+def test_of_several_wallets_all_are_added_or_none(wallet: Wallet, tmp_path: Path) -> None:
+    add(wallet, DESCRIPTOR, name="savings")
+    file = tmp_path / "coldcard.json"
+    file.write_text(json.dumps(dict(reversed(ACCOUNTS.items()))))
+    refused: tuple[tuple[Any, ...], ...] = ((file,), (f"{OTHER}\n", file), (OTHER, f"{GOOD}\nfoo"))
+    for sources in refused[:2]:
+        with pytest.raises(InputError, match="this is the wallet 'savings', which was added before"):
+            asyncio.run(wallet.add(*sources, name="cold"))
+    (told,) = asyncio.run(wallet.add(*refused[2]))
+    assert [bad.number for bad in told.bad] == [2]
+    assert [row.name for row in wallet.wallets()] == ["savings"]
+
+
+def test_the_accounts_of_one_file_are_told_apart_by_their_names(wallet: Wallet, tmp_path: Path) -> None:
+    file = tmp_path / "coldcard.json"
+    file.write_text(json.dumps(ACCOUNTS))
+    for choices, base in (({}, "coldcard"), ({"name": "cold"}, "cold")):
+        added = asyncio.run(wallet.add(file, **choices))
+        assert [each.name for each in added] == [f"{base} p2wpkh", f"{base} p2tr"]
+        for each in added:
+            wallet.remove(each.name)
+    assert add(wallet, file, script="p2tr").name == "coldcard"
+
+
 @pytest.mark.parametrize("name", [f"{ZPUB}.txt", f"{'x' * 200}.txt", "\u200b.txt"])
 def test_a_file_whose_name_cannot_be_a_wallets_gives_it_none(wallet: Wallet, tmp_path: Path, name: str) -> None:
     file = tmp_path / name

@@ -72,15 +72,22 @@ def test_bad_lines_can_be_left_out(hdscan: Hdscan) -> None:
     assert (wallet["added"], wallet["bad"][0]["number"]) == (2, 3)
 
 
-def test_what_was_added_before_a_refused_file_is_told(hdscan: Hdscan) -> None:
+@pytest.mark.parametrize("name", [(), ("--name", "mine")])
+def test_of_several_sources_all_are_added_or_none(hdscan: Hdscan, name: tuple[str, ...]) -> None:
     (hdscan.home / "good.txt").write_text(GOOD[0])
     (hdscan.home / "bad.txt").write_text(f"{GOOD[1]}\nnonsense")
-    done = hdscan("add", "good.txt", "bad.txt")
-    assert done.code == 2
-    assert "1 address added on btc" in done.out
-    assert done.err.startswith("line 2: ")
-    assert "hdscan: 1 bad line, so nothing of bad.txt was added" in done.err
-    assert [row["address"] for row in hdscan.lines("balances", "--chain", "btc", "--jsonl")] == GOOD[:1]
+    done = hdscan("add", "good.txt", "bad.txt", *name)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("bad, line 2: ")
+    assert "hdscan: 1 bad line, so nothing was added" in done.err
+    assert hdscan.json("wallets", "--json") == []
+    (hdscan.home / "bad.txt").write_text(ZPRV)
+    done = hdscan("add", "good.txt", "bad.txt", *name)
+    assert done.code == 4
+    assert done.err.startswith("hdscan: 'bad.txt': this looks like an extended private key")
+    assert hdscan.json("wallets", "--json") == []
+    (hdscan.home / "bad.txt").write_text(GOOD[1])
+    assert "good: " in hdscan.ok("add", "good.txt", "bad.txt")
 
 
 def test_an_empty_list_is_no_success(hdscan: Hdscan) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from itertools import chain as joined
 from itertools import islice
 
@@ -22,6 +23,7 @@ from hdscan.model.recast import recast
 from hdscan.model.wallet import GAP, AddedWallet, Found, Listed, WalletKind, start_of
 from hdscan.settings import Settings
 from hdscan.store import Store
+from hdscan.store.wallets import Add
 
 MOST = 1_000_000  # addresses of a branch that are given at once
 MOST_ACCOUNTS = 1000
@@ -31,7 +33,11 @@ _FEW = 1000  # addresses of a list whose chains name it
 
 
 class _NothingAdded(Exception):
-    """Rolls back a list that met a bad line."""
+    """Rolls back what was added, since a list has bad lines, which `told` tells."""
+
+    def __init__(self, told: AddedWallet) -> None:
+        super().__init__()
+        self.told = told
 
 
 class Recogniser:
@@ -59,7 +65,7 @@ class Recogniser:
 
     def recognised(self, source: Source) -> list[Found]:
         """The wallets of a source; KeyFault and InputError, which never repeat a key."""
-        with opened(source) as given:
+        with opened(source) as given, given.named():
             found = self._of_keys(given)
             if found is None:
                 entries = self._list(given, skip_invalid=True)
@@ -86,38 +92,50 @@ class Adder(Recogniser):
         self._store = store
         self._progress = progress
 
-    def add(self, source: Source) -> list[AddedWallet]:
-        """Store the wallets of a source; with a bad line of a list nothing, unless these are to be skipped."""
-        with opened(source) as given:
-            found = self._of_keys(given)
-            if found is None:
-                return [self._add_list(given)]
-            return [self._stored(each, given.name, _chains(each), several=len(found) > 1) for each in found]
+    def add(self, sources: Iterable[Source]) -> list[AddedWallet]:
+        """Store the wallets of all sources, or none: a list with bad lines that are not to be skipped comes back alone."""
+        with ExitStack() as files:
+            read: list[tuple[Given, list[Found] | None]] = []
+            for source in sources:
+                given = files.enter_context(opened(source))
+                with given.named():
+                    read.append((given, self._of_keys(given)))
+            try:
+                with self._store.wallets.adding(time.time(), self._progress) as store:
+                    return [each for given, found in read for each in self._add(store, given, found)]
+            except _NothingAdded as error:
+                return [error.told]
 
     def add_seed(self, words: str, passphrase: str) -> list[AddedWallet]:
         """Store the wallet of a mnemonic without anything private."""
         found = self.of_words(words, passphrase)
-        return [self._stored(found, None, _chains(found))]
+        with self._store.wallets.adding(time.time(), self._progress) as store:
+            return [self._stored(store, found, None, _chains(found))]
 
-    def _add_list(self, given: Given) -> AddedWallet:
+    def _add(self, store: Add, given: Given, found: list[Found] | None) -> list[AddedWallet]:
+        with given.named():
+            if found is None:
+                return [self._add_list(store, given)]
+            return [self._stored(store, each, given.name, _chains(each), several=len(found) > 1) for each in found]
+
+    def _add_list(self, store: Add, given: Given) -> AddedWallet:
         entries = self._list(given, skip_invalid=self._choices.get("skip_invalid", False))
         rest = entries.read()
-        try:
-            begin = list(islice(rest, _FEW))
-            added = self._stored(entries.found(joined(begin, rest)), given.name, {each.chain for each in begin})
-        except _NothingAdded:
-            name = self._choices.get("name") or _printable(given.name) or WalletKind.ADDRESSES
-            added = AddedWallet(name=name, kind=WalletKind.ADDRESSES, what="", chains=(), added=0, known=0)
+        begin = list(islice(rest, _FEW))
+        added = self._stored(store, entries.found(joined(begin, rest)), given.name, {each.chain for each in begin})
         read = entries.found(())
         return msgspec.structs.replace(added, what=read.what, said=read.said, bad=read.bad)
 
-    def _stored(self, found: Found, file: str | None, chains: set[str], *, several: bool = False) -> AddedWallet:
+    def _stored(self, store: Add, found: Found, file: str | None, chains: set[str], *, several: bool = False) -> AddedWallet:
         chosen = self._choices.get("name")
         if chosen is not None:
             without_keys(chosen)
-        name = chosen or _printable(found.name) or _printable(file) or self._called(found.kind, chains)
+        own = _printable(found.name)
+        name = chosen or own or _printable(file) or self._called(found.kind, chains)
+        if several and (part := found.part or (own if chosen else None)):
+            name = f"{name} {part}"
         numbered = several or chosen is None
-        added = self._store.wallets.add(name, found, time.time(), self._progress, numbered=numbered)
+        added = store(name, found, numbered)
         labels = (f"{added.labels:,} addresses are labelled",) if found.labels else ()
         return recast(
             found,
@@ -149,7 +167,7 @@ class _List:
         self._bad: list[BadLine] = []
 
     def read(self) -> Iterator[Listed]:
-        """Its addresses. At its end, InputError where there are none, _NothingAdded where bad lines are not to be skipped."""
+        """Its addresses. At its end, InputError where there are none, _NothingAdded where bad lines may not be skipped."""
         for entry in self._listing.read(self._given.lines):
             if isinstance(entry, BadLine):
                 self._bad.append(entry)
@@ -159,7 +177,8 @@ class _List:
         if self._bad and self._given.typed:
             raise InputError(f"this {self._bad[0].reason}")
         if self._bad and not self._skip_invalid:
-            raise _NothingAdded
+            read, name = self.found(()), _printable(self._given.name) or str(WalletKind.ADDRESSES)
+            raise _NothingAdded(recast(read, AddedWallet, name=name, chains=(), added=0, known=0, branches=()))
         if not self._good:
             raise InputError("there is no address in it")
 

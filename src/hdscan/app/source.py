@@ -23,13 +23,24 @@ _BEGIN = 4096  # bytes
 class Given(msgspec.Struct, frozen=True):
     """What was given: its `text`, None where it is a list by its size or form, and the `name` of a file, if it is one.
 
-    `typed`: a text of one line, which is no list.
+    `typed`: a text of one line, which is no list; `shown`: the path of the file in quotes, without what looks like a key.
     """
 
     text: str | None
     lines: Iterable[str | bytes]
     name: str | None = None
     typed: bool = False
+    shown: str | None = None
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Says of which file a refusal is."""
+        try:
+            yield
+        except (InputError, KeyFault) as error:
+            if self.shown is None or str(error).startswith(self.shown):
+                raise
+            raise type(error)(f"{self.shown}: {error}") from None
 
 
 @contextmanager
@@ -37,7 +48,7 @@ def opened(source: Source) -> Iterator[Given]:
     """The content of a source, which is a file where there is one of this path, and a text otherwise.
 
     Raises InputError for a file that cannot be read or is not there, and KeyFault for a private key or a mnemonic; neither
-    repeats more than the path. What is raised in the end about a file's content gets its path.
+    repeats more than the path.
     """
     if isinstance(source, str):
         source = path_of(source) or source
@@ -76,17 +87,20 @@ def _file(path: Path) -> Iterator[Given]:
         raise InputError(f"{shown} is a folder: give the files in it")
     with _readable(shown):
         file = path.open("rb")
-        size = path.stat().st_size
-    with file, _about(shown):
+    with file:
         with _readable(shown):
             content = file.read(_BEGIN)
-            whole = content[:1] in (b"{", b"[") or size <= LARGEST_TEXT
+            whole = content[:1] in (b"{", b"[") or path.stat().st_size <= LARGEST_TEXT
             if whole:
                 content += file.read(MAX_BYTES + 1)
             else:
                 file.seek(0)
-        text = decode(content)  # refuses what is no text
-        yield _whole(text, path.stem) if whole else Given(None, _lines(file, shown), path.stem)
+        given = Given(None, _lines(file, shown), path.stem, shown=shown)
+        with given.named():
+            text = decode(content)  # refuses what is no text
+            if whole:
+                given = msgspec.structs.replace(_whole(text, path.stem), shown=shown)
+        yield given
 
 
 @contextmanager
@@ -95,17 +109,6 @@ def _readable(shown: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"{shown} cannot be read: {error.strerror}") from None
-
-
-@contextmanager
-def _about(shown: str) -> Iterator[None]:
-    """Say which file a refusal is about."""
-    try:
-        yield
-    except (InputError, KeyFault) as error:
-        if str(error).startswith(shown):
-            raise
-        raise type(error)(f"{shown}: {error}") from None
 
 
 def _whole(text: str, name: str | None, more: str = "") -> Given:

@@ -20,15 +20,15 @@ class Wallets:
     settings: Settings
     store: Store
 
-    async def add(self, source: Source, *, progress: Progress | None = None, **choices: Unpack[Choices]) -> list[AddedWallet]:
-        """Add the wallets that a source describes, or extend those that there are; each says what it was taken for.
+    async def add(self, *sources: Source, progress: Progress | None = None, **choices: Unpack[Choices]) -> list[AddedWallet]:
+        """Add the wallets that sources describe, or extend those that there are, all or none; each says what it was taken for.
 
         A source is a file's path, addresses, an extended public key, a descriptor, or what a wallet exports. With a bad line
-        of a list nothing is added unless `skip_invalid`; `bad` tells them.
+        of a list nothing is added unless `skip_invalid`; the list alone comes back, and its `bad` tells them.
         """
         from hdscan.app.adding import Adder
 
-        return await asyncio.to_thread(Adder(self.settings, choices, self.store, progress).add, source)
+        return await asyncio.to_thread(Adder(self.settings, choices, self.store, progress).add, sources)
 
     async def add_seed(
         self, words: str, passphrase: str = "", *, progress: Progress | None = None, **choices: Unpack[Choices]

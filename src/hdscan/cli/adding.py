@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +29,6 @@ from hdscan.cli.sources import sources
 from hdscan.cli.stdout import Form, write_rows
 from hdscan.cli.table import show, table
 from hdscan.cli.text import branch_words, chain_words, clean
-from hdscan.model.chain import BadLine
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import AddedWallet, BranchStart
 
@@ -88,31 +86,27 @@ def add(
         forget_key=forget_key,
         skip_invalid=skip_invalid,
     )
-    added: list[AddedWallet] = []
-    try:
-        with Wallet(settings) as wallet, Meter() as meter:
-            progress = partial(meter.say, "storing")
-            if words:
-                added += asyncio.run(wallet.add_seed(*words, progress=progress, **said))
-            for each in given:
-                found = asyncio.run(wallet.add(each, progress=progress, **said))
-                where = f" of {each}" if isinstance(each, Path) and len(given) > 1 else ""
-                _tell_bad([bad for wallet in found for bad in wallet.bad], where, skip_invalid=skip_invalid)
-                added += found
-    finally:  # what was added before a source that is refused
-        if added:
-            _report(added, as_json=as_json)
+    with Wallet(settings) as wallet, Meter() as meter:
+        progress = partial(meter.say, "storing")
+        if words:
+            added = asyncio.run(wallet.add_seed(*words, progress=progress, **said))
+        else:
+            added = asyncio.run(wallet.add(*given, progress=progress, **said))
+    for each in added:
+        _tell_bad(each, skip_invalid=skip_invalid, several=len(given) > 1)
+    _report(added, as_json=as_json)
 
 
-def _tell_bad(bad: Sequence[BadLine], where: str, *, skip_invalid: bool) -> None:
-    """List the bad lines; InputError unless they are to be skipped. `where` says of what they are."""
+def _tell_bad(added: AddedWallet, *, skip_invalid: bool, several: bool) -> None:
+    """List the bad lines, with the name of the list where there are several; InputError unless they are to be skipped."""
+    bad, where = added.bad, f"{clean(added.name)}, " if several else ""
     for line in bad[:BAD_SHOWN]:
-        print(f"line {line.number}: {clean(line.reason)}", file=sys.stderr)
+        print(f"{where}line {line.number}: {clean(line.reason)}", file=sys.stderr)
     if len(bad) > BAD_SHOWN:
         print(f"and {len(bad) - BAD_SHOWN:,} more bad lines", file=sys.stderr)
     if bad and not skip_invalid:
         lines = "1 bad line" if len(bad) == 1 else f"{len(bad):,} bad lines"
-        raise InputError(f"{lines}, so nothing{where} was added; fix them, or skip them with --skip-invalid")
+        raise InputError(f"{lines}, so nothing was added; fix them, or skip them with --skip-invalid")
 
 
 def _report(added: Sequence[AddedWallet], *, as_json: bool) -> None:

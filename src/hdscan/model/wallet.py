@@ -70,6 +70,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: WalletKind
     name: str | None = None  # that the source gives it
+    part: str | None = None  # tells it from the source's other wallets, as a second word of its name
     what: str  # what the source was taken for, as in "a Coldcard export", "an extended public key (zpub)"
     branches: tuple[Branch, ...] = ()
     listed: Iterable[Listed] = ()  # read once, as it may come from a file of a million lines

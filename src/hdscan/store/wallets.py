@@ -1,16 +1,19 @@
 """Wallets: named sources of addresses, added whole or not at all."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import text
 
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import Branch, Found, Label, Role, WalletRow
 from hdscan.store import adding, addresses, members, wallet_rows
-from hdscan.store.adding import LABEL, Added, valid_name
+from hdscan.store.adding import LABEL, Added, Progress, valid_name
 from hdscan.store.blocks import Blocks
 from hdscan.store.spans import Span
+
+Add = Callable[[str, Found, bool], Added]  # a name, what is found of it, and whether the name may be numbered
 
 _RENAME = text("UPDATE wallet SET name = :name WHERE id = :wallet")
 _REMOVE = tuple(
@@ -37,23 +40,23 @@ _NAMES = text("""
 class Wallets(Blocks):
     """The tables of wallets, their branches and members, and of labels."""
 
-    def add(
-        self,
-        name: str,
-        found: Found,
-        now: float,
-        progress: Callable[[int], None] | None = None,
-        *,
-        numbered: bool = False,
-    ) -> Added:
-        """Add a wallet, or more of one that there is under the name; `progress` gets the number of addresses seen so far.
+    def add(self, name: str, found: Found, now: float, progress: Progress | None = None, *, numbered: bool = False) -> Added:
+        """Add a wallet by itself, as `adding` does."""
+        with self.adding(now, progress) as add:
+            return add(name, found, numbered)
+
+    @contextmanager
+    def adding(self, now: float, progress: Progress | None = None) -> Iterator[Add]:
+        """Adds wallets by name, or more of those that there are, all or none: what is raised within leaves nothing added.
 
         The same sources under the same name add what is new of them. InputError where the name is that of other sources
-        (with `numbered` "name 2", "name 3", … is taken then), and where another wallet has these sources. Whatever `progress`
-        or the list of addresses raises leaves nothing added.
+        (where it may be numbered, "name 2", "name 3", … is taken then), and where another wallet has these sources. `progress`
+        gets the number of addresses seen so far of each.
         """
         with self._write() as transaction:
-            return adding.add(transaction, valid_name(name), found, now, progress, numbered=numbered)
+            yield lambda name, found, numbered: adding.add(
+                transaction, valid_name(name), found, now, progress, numbered=numbered
+            )
 
     def rows(self, name: str | None = None) -> list[WalletRow]:
         """Every wallet in order of arrival, or the one of a name; InputError where there is none of the name."""

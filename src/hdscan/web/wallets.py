@@ -142,10 +142,8 @@ class Wallets(Controller):
     @post("/wallets", status_code=200, responses=CHANGES)
     async def add(self, opened: Opened, totals: Totals, data: JSONBody[Source]) -> Added:
         """Add what a source describes, or extend it; a bad line of a list rejects all unless `skip_invalid`."""
-        try:
-            done = await opened.add(data.content(), **data.options())
-        finally:
-            totals.invalidate()  # of several wallets, some may have been added before one is refused
+        done = await opened.add(data.content(), **data.options())
+        totals.invalidate()
         bad = [line for each in done for line in each.bad]
         if bad and not data.skip_invalid:
             lines = "1 line" if len(bad) == 1 else f"{len(bad):,} lines"
@@ -196,7 +194,7 @@ def _recognised(found: Found) -> Recognised:
     chains = dict.fromkeys([*(each.chain for each in branches), *(each.chain for each in listed)])
     return Recognised(
         kind=found.kind,
-        name=found.name,
+        name=" ".join(each for each in (found.name, found.part) if each) or None,
         what=found.what,
         chains=tuple(chains),
         addresses=sum(each.addresses for each in branches) + len(listed),

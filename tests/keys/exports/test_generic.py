@@ -37,11 +37,11 @@ def test_every_account_of_a_generic_export_is_a_wallet() -> None:
     assert found is not None
     by_script = {wallet.branches[0].style: firsts(wallet) for wallet in found}
     assert by_script == {name: single(ALICE, script, path) for name, (script, path, _) in SECTIONS.items()}
-    accounts = [f"{script} account 0" for script in ("p2wpkh", "p2sh-p2wpkh", "p2pkh", "p2tr")]
-    assert [wallet.name for wallet in found] == accounts
-    named = recognise(json.dumps(coldcard("bip84", "bip86", label="Mine")), OPTIONS)
-    assert [wallet.name for wallet in named or ()] == ["Mine p2wpkh", "Mine p2tr"]
-    assert only(json.dumps(coldcard("bip84"))).name is None
+    scripts = ("p2wpkh", "p2sh-p2wpkh", "p2pkh", "p2tr")
+    assert [(wallet.name, wallet.part) for wallet in found] == [(None, script) for script in scripts]
+    named = recognise(json.dumps(coldcard("bip84", "bip86", label="Mine", account=7)), OPTIONS)
+    assert [(wallet.name, wallet.part) for wallet in named or ()] == [("Mine", "p2wpkh 7"), ("Mine", "p2tr 7")]
+    assert only(json.dumps(coldcard("bip84"))).part is None
     assert "generic JSON" in found[0].what
 
 

@@ -6,6 +6,8 @@ Sources: docs/generic-wallet-export.md of Coldcard's firmware; Wasabi's KeyManag
 import re
 from functools import partial
 
+import msgspec
+
 from hdscan.chains import Script
 from hdscan.keys.account import of_key
 from hdscan.keys.exports.multisig import BOTH
@@ -50,12 +52,11 @@ def _account(record: Record, key: str, several: bool, options: Options) -> Found
     account, script = record.record(key), _SECTIONS[key]
     expression = with_origin(_GENERIC, account.text("xpub", "_pub"), record.maybe("xfp"), account.maybe("deriv"))
     number = record.number("account", 0, (1 << 31) - 1) if "account" in record else 0
-    called = record.name("label", "name")
-    name = f"{called or script} {script if called else f'account {number}'}" if several else called
-    found = of_key(f"{expression}/{BOTH}", options, script=script, name=name, what=_GENERIC)
+    found = of_key(f"{expression}/{BOTH}", options, script=script, name=record.name("label", "name"), what=_GENERIC)
     if "first" in account:
         check_first(_GENERIC, found, account.text("first"), options)
-    return found
+    part = f"{script} {number}" if number else str(script)
+    return msgspec.structs.replace(found, part=part) if several else found
 
 
 def _scripts(keys: list[str]) -> str:
