@@ -199,3 +199,11 @@ def test_nothing_that_more_addresses_follow_from_is_kept_where_that_is_asked() -
     assert all(branch.source for branch in kept.branches)
     assert all(branch.source is None and len(branch.addresses) == 30 for branch in forgotten.branches)
     assert forgotten.branches[0].addresses[:20] == kept.branches[0].addresses
+
+
+@pytest.mark.parametrize(("chosen", "count"), [({"gap": 5}, 20), ({"gap": 30}, 30), ({"gap": 30, "count": 3}, 3)])
+def test_a_branch_begins_with_a_gap_of_addresses_and_at_least_twenty(chosen: dict[str, Any], count: int) -> None:
+    wallet = found(ORIGIN + exported(ACCOUNT, ZPUB), **chosen)
+    assert [(branch.role, len(branch.addresses), branch.gap) for branch in wallet.branches] == [
+        (role, count, chosen["gap"]) for role in Role
+    ]

@@ -86,7 +86,9 @@ class Branches:
             world = self.world[plan.chain]
             symbol = world.chain.symbol
             held = {self.address(number, at): {symbol: 1000 + at, "used": 1} for at in plan.held}
-            world.state(held | {self.address(number, at): {"used": 2} for at in plan.emptied})
+            emptied = {self.address(number, at): {"used": 2} for at in plan.emptied}
+            later = {self.address(number, at): {"used": 0} for at in plan.later}  # what moves until then is known now
+            world.state(later | held | emptied)
 
     def go_on(self, chain: str, calls: int) -> None:
         """So many calls for balances of a chain were made: what is used later may be used now."""

@@ -15,7 +15,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The chains that are configured, in order, and what was chosen; None and () where nothing was.
 
     `only` are the ids of the chains that a source is for (or "evm"), `path` a style's name (`bip44`, `ledger-live`), `accounts`
-    how many are looked at whatever is found, `count` how many addresses of a branch are given at once (default `gap`), and with
+    how many are looked at whatever is found, `count` how many addresses of a branch are given at once (default `gap`, but at least 20), and with
     `forget` nothing is kept that more could be derived from.
     """
 
@@ -31,7 +31,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def first(self) -> int:
         """How many addresses a branch is given with."""
-        return self.gap if self.count is None else self.count
+        return max(self.gap, GAP) if self.count is None else self.count
 
     def chosen(self) -> tuple[Chain, ...]:
         """The chains of `only`, in the order of the configuration. Raises InputError for one that is not configured."""
