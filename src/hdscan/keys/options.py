@@ -15,8 +15,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The chains that are configured, in order, and what was chosen; None and () where nothing was.
 
     `only` are the ids of the chains that a source is for (or "evm"), `path` a style's name (`bip44`, `ledger-live`), `accounts`
-    how many are looked at whatever is found, `count` how many addresses of a branch are given at once (default `gap`, but at least 20), and with
-    `forget` nothing is kept that more could be derived from.
+    how many are looked at whatever is found, `count` how many addresses a branch has at once (default `gap`, 20 or more),
+    and with `forget` nothing is kept that more could be derived from.
     """
 
     chains: Mapping[str, Chain]

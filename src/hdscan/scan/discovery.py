@@ -16,10 +16,11 @@ from hdscan.model.errors import ChainCode
 from hdscan.model.reading import Balance, BalanceResult, Reading, use_of
 from hdscan.scan.audit import PROVISIONAL, Court
 from hdscan.scan.extension import BlockJob, Extension
-from hdscan.scan.jobs import Job, Key
+from hdscan.scan.jobs import Job, Key, Known
 from hdscan.scan.phases import Phase
 from hdscan.scan.progress import Progress
 from hdscan.scan.runner import Runner
+from hdscan.scan.scan_store import ScanStore
 
 replace = msgspec.structs.replace
 
@@ -39,6 +40,9 @@ class UseJob(Job, kw_only=True):
     """Stored addresses whose use is asked for."""
 
     discovery: "Discovery"
+
+    async def standing(self, store: ScanStore) -> Known:
+        return {}  # no amounts
 
     async def commit(self, progress: Progress) -> None:
         await self.discovery.commit(self, progress)
