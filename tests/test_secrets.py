@@ -174,7 +174,7 @@ def serve_and_ask(hdscan: Hdscan, said: dict[str, str]) -> None:
                 {"text": secret, "script": secret, "path": secret},
                 {"text": "nothing", secret: 1},
             ):
-                for path in ("/api/v1/wallets/recognise", "/api/v1/wallets"):
+                for path in ("/api/v1/recognise", "/api/v1/wallets"):
                     said[f"POST {path} {body}"] = shown(server.post(path, body))
             for body in ({"address": secret, "text": "x"}, {"address": "x", "text": secret}, {"address": "x", secret: 1}):
                 said[f"PUT labels {body}"] = shown(change(server, "PUT", "labels", body))

@@ -66,7 +66,7 @@ HEADERS = ("Authorization: Bearer token-of-the-tests-0123456789", "Content-Type:
 
 
 def test_a_source_is_recognised_with_the_first_addresses_and_not_stored(server: Server) -> None:
-    (found,) = server.post("/api/v1/wallets/recognise", {"text": ZPUB}).json["wallets"]
+    (found,) = server.post("/api/v1/recognise", {"text": ZPUB}).json["wallets"]
     assert (found["kind"], found["chains"], found["addresses"]) == ("key", ["btc"], 40)
     firsts = {branch["role"]: (branch["first"], branch["style"]) for branch in found["branches"]}
     assert firsts == {"receive": (RECEIVE, "bip84"), "change": (CHANGE, "bip84")}
@@ -75,21 +75,21 @@ def test_a_source_is_recognised_with_the_first_addresses_and_not_stored(server: 
 
 
 def test_what_was_decided_is_said_and_can_be_decided_otherwise(server: Server) -> None:
-    (found,) = server.post("/api/v1/wallets/recognise", {"text": XPUB}).json["wallets"]
+    (found,) = server.post("/api/v1/recognise", {"text": XPUB}).json["wallets"]
     assert {branch["style"] for branch in found["branches"]} == {"bip84", "bip49", "bip44", "bip86"}
     assert found["said"]
-    (chosen,) = server.post("/api/v1/wallets/recognise", {"text": XPUB, "script": "p2tr", "count": 5}).json["wallets"]
+    (chosen,) = server.post("/api/v1/recognise", {"text": XPUB, "script": "p2tr", "count": 5}).json["wallets"]
     assert {branch["style"] for branch in chosen["branches"]} == {"bip86"}
     assert chosen["addresses"] == 10
-    (many,) = server.post("/api/v1/wallets/recognise", {"text": EVM}).json["wallets"]
+    (many,) = server.post("/api/v1/recognise", {"text": EVM}).json["wallets"]
     assert len(many["chains"]) > 1
-    (one,) = server.post("/api/v1/wallets/recognise", {"text": EVM, "chains": ["bsc"]}).json["wallets"]
+    (one,) = server.post("/api/v1/recognise", {"text": EVM, "chains": ["bsc"]}).json["wallets"]
     assert one["chains"] == ["bsc"]
 
 
 def test_bad_lines_are_told_before_anything_is_stored(server: Server) -> None:
     text = "\n".join([ADDRESSES[0], "nonsense", *["more"] * 150])
-    (found,) = server.post("/api/v1/wallets/recognise", {"text": text}).json["wallets"]
+    (found,) = server.post("/api/v1/recognise", {"text": text}).json["wallets"]
     assert (found["addresses"], found["bad_lines"], len(found["bad"])) == (1, 151, 100)
     assert found["bad"][0]["number"] == 2
     reply = server.post("/api/v1/wallets", {"text": text})
@@ -107,7 +107,7 @@ def test_bad_lines_are_told_before_anything_is_stored(server: Server) -> None:
 @pytest.mark.parametrize(
     "secret", [MNEMONIC, XPRV, WIF, f"wpkh({XPRV}/0/*)", f'{{"xprv": "{XPRV}"}}'], ids=lambda each: each[:8]
 )
-@pytest.mark.parametrize("path", ["/api/v1/wallets/recognise", "/api/v1/wallets"])
+@pytest.mark.parametrize("path", ["/api/v1/recognise", "/api/v1/wallets"])
 def test_no_secret_is_taken_or_repeated(server: Server, path: str, secret: str) -> None:
     for body in ({"text": secret}, {"file": base64.b64encode(secret.encode()).decode()}):
         reply = server.post(path, body)
@@ -165,7 +165,7 @@ def test_a_key_may_be_forgotten(server: Server) -> None:
 def test_a_text_is_never_taken_for_a_file_of_the_server(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "addresses.txt"
     path.write_text("\n".join(ADDRESSES))
-    for target in ("/api/v1/wallets/recognise", "/api/v1/wallets"):
+    for target in ("/api/v1/recognise", "/api/v1/wallets"):
         for text in (str(path), "hdscan.toml", "~"):
             reply = server.post(target, {"text": text, "skip_invalid": True})
             assert (reply.status, reply.code) == (422, "bad_input")
@@ -199,9 +199,9 @@ def test_what_cannot_be_a_wallet_is_refused_with_a_reason(server: Server, body: 
 
 
 def test_a_source_of_several_megabytes_is_taken_and_a_larger_one_refused(server: Server) -> None:
-    (found,) = server.post("/api/v1/wallets/recognise", {"text": ADDRESSES[0] + "\n" * 3_000_000}).json["wallets"]
+    (found,) = server.post("/api/v1/recognise", {"text": ADDRESSES[0] + "\n" * 3_000_000}).json["wallets"]
     assert found["addresses"] == 1
-    for path in ("/api/v1/wallets/recognise", "/api/v1/wallets"):
+    for path in ("/api/v1/recognise", "/api/v1/wallets"):
         reply = server.ask("POST", path, *HEADERS, f"Content-Length: {(8 << 20) + 1}")
         assert (reply.status, reply.code) == (413, "too_large")
 

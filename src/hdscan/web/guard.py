@@ -24,7 +24,7 @@ from hdscan.web.problem import Problem
 MOST_HEADERS = 16 * 1024  # bytes
 MOST_BODY = 1 << 20  # bytes
 MOST_SOURCE = 8 << 20  # bytes, where the body holds a list of addresses or the file of a wallet
-SOURCES = ("/api/v1/wallets", "/api/v1/wallets/recognise")
+SOURCES = ("/api/v1/wallets", "/api/v1/recognise")
 SAFE = ("GET", "HEAD", "OPTIONS")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"

@@ -132,7 +132,7 @@ class Wallets(Controller):
         """One wallet."""
         return _answer(_known(opened, called), totals)
 
-    @post("/wallets/recognise", status_code=200, responses=CHANGES)
+    @post("/recognise", status_code=200, responses=CHANGES)
     async def recognise(self, opened: Opened, searches: Searches, data: JSONBody[Source]) -> Preview:
         """What a source would become, with the first addresses to compare; nothing is stored."""
         content, options = data.content(), data.options()

@@ -67,7 +67,7 @@ class Add extends HTMLElement {
   async look() {
     const first = this.check.hidden;
     if (first) this.source = await this.given();
-    const { wallets } = await post("wallets/recognise", this.body());
+    const { wallets } = await post("recognise", this.body());
     this.draw(wallets, first);
     if (first) this.step(this.check);
   }
