@@ -9,6 +9,7 @@ import pytest
 
 import hdscan
 from hdscan.app import Wallet, configure
+from hdscan.app.adding import MOST_BAD
 from hdscan.app.source import LARGEST_TEXT
 from hdscan.keys.listing import MAX_LINE
 from hdscan.model.errors import InputError, KeyFault
@@ -141,6 +142,14 @@ def test_with_a_bad_line_nothing_is_added_unless_it_is_skipped(wallet: Wallet) -
     skipped = add(wallet, lines, skip_invalid=True)
     assert ([bad.number for bad in skipped.bad], skipped.added) == ([2, 4], 2)
     assert WIF[:6] not in str(skipped.bad)
+
+
+def test_a_text_of_many_lines_without_an_address_is_no_list(wallet: Wallet) -> None:
+    lines = iter([*["foo"] * MOST_BAD, GOOD])
+    with pytest.raises(InputError, match="no list of addresses: its first 10,000 lines"):
+        add(wallet, lines, skip_invalid=True)
+    assert next(lines) == GOOD, "no more of it was read"
+    assert add(wallet, [GOOD, *["foo"] * MOST_BAD], skip_invalid=True).added == 1
 
 
 def test_a_bad_line_far_behind_leaves_nothing_added(wallet: Wallet) -> None:

@@ -222,6 +222,13 @@ def test_a_wallet_is_renamed_and_removed(server: Server) -> None:
     assert not {row["address"] for row in server.get("/api/v1/balances?limit=1000").json["items"]} & set(ADDRESSES)
 
 
+def test_no_name_is_in_the_way_of_another_request(server: Server) -> None:
+    add(server, text=ADDRESSES[0], name="recognise")
+    assert server.get("/api/v1/wallets/recognise").json["name"] == "recognise"
+    assert change(server, "PATCH", "recognise", b'{"name":"recognise me"}').status == 200
+    assert server.ask("DELETE", "/api/v1/wallets/recognise%20me", HEADERS[0]).status == 204
+
+
 @pytest.mark.parametrize("name", ["savings2", "list 1", "list 1//2", "list 1/2/", "..", "%", "Savings"])
 def test_a_wallet_that_there_is_not_is_not_found(two: Server, name: str) -> None:
     for reply in (

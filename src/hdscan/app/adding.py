@@ -28,6 +28,7 @@ from hdscan.store.wallets import Add
 MOST = 1_000_000  # addresses of a branch that are given at once
 MOST_ACCOUNTS = 1000
 LONGEST_GAP = 10_000
+MOST_BAD = 10_000  # lines without an address before the first that has one
 LONGEST_NAME = 80  # characters of a name that was not chosen
 _FEW = 1000  # addresses of a list whose chains name it
 
@@ -168,10 +169,15 @@ class _List:
 
     def read(self) -> Iterator[Listed]:
         """Its addresses. At its end, InputError where there are none, _NothingAdded where bad lines may not be skipped."""
+        is_list = False
         for entry in self._listing.read(self._given.lines):
             if isinstance(entry, BadLine):
                 self._bad.append(entry)
-            elif self._skip_invalid or not self._bad:
+                if len(self._bad) >= MOST_BAD and not is_list:
+                    raise InputError(f"this is no list of addresses: its first {MOST_BAD:,} lines have none")
+                continue
+            is_list = True
+            if self._skip_invalid or not self._bad:
                 self._good += 1
                 yield entry
         if self._bad and self._given.typed:
