@@ -69,19 +69,18 @@ def test_readings_out_are_readings_in(count: int) -> None:
 
 
 def test_an_address_was_used_if_a_transaction_names_it() -> None:
-    """None counts as proof only of a host that has the first blocks, which is asked once."""
+    """None counts as proof only of a host that has the first blocks, which it is asked for in the same request."""
     signature = {
         "signature": "3K3u7t3tzAHqUd1jRQJms5fkK3E6BxfP4yTtudt3VjjrAARZKDR6SGvD1CAF8HW96nKoda57EikwuVHXiakkTUyh",
         "slot": 32,
     }
 
     def host(first: list[int]) -> Callable[[Asked], bytes]:
-        def answer(asked: Asked) -> bytes:
-            call = asked.json
+        def one(call: Any) -> Any:
             found = [signature] if call["params"][0] == used.address else []
-            return http({"jsonrpc": "2.0", "id": call["id"], "result": first if call["method"] == "getBlocks" else found})
+            return {"jsonrpc": "2.0", "id": call["id"], "result": first if call["method"] == "getBlocks" else found}
 
-        return answer
+        return lambda asked: http(list(map(one, asked.json)) if isinstance(asked.json, list) else one(asked.json))
 
     async def reads(provider: Any) -> Any:
         return [(await provider.read([each], 7)).outcomes[0] for each in (used, unused, unused)]
@@ -89,8 +88,9 @@ def test_an_address_was_used_if_a_transaction_names_it() -> None:
     used, unused = (Reading(n, native(n).address, use_of("sol")) for n in range(2))
     found, asked = conversation("solana-rpc", host([31, 32]), reads)
     assert found == [Balance(n, None, 7, NOW, "host", used=n > 0) for n in (1, 0, 0)]
-    assert [call.json["method"] for call in asked] == [SIGNATURES, SIGNATURES, "getBlocks", SIGNATURES]
-    assert asked[0].json["params"] == [used.address, {"limit": 1, "commitment": "finalized"}]
+    assert [call["method"] for call in asked[0].json] == [SIGNATURES, "getBlocks"]
+    assert [call.json["method"] for call in asked[1:]] == [SIGNATURES] * 2
+    assert asked[0].json[0]["params"] == [used.address, {"limit": 1, "commitment": "finalized"}]
     found, _ = conversation("solana-rpc", host([]), reads)
     assert found[0] == Balance(1, None, 7, NOW, "host", used=True)
     assert [each.code for each in found[1:] if isinstance(each, ReadError)] == [ReadCode.ABSENT] * 2
@@ -101,7 +101,10 @@ def test_an_address_was_used_if_a_transaction_names_it() -> None:
 )
 def test_what_is_no_list_of_signatures_makes_no_address_unused(result: object) -> None:
     with pytest.raises(CallError) as caught:
-        read([Reading(0, native(0).address, use_of("sol"))], lambda asked: http({"id": asked.json["id"], "result": result}))
+        read(
+            [Reading(0, native(0).address, use_of("sol"))],
+            lambda asked: http([{"id": call["id"], "result": result} for call in asked.json]),
+        )
     assert caught.value.fault is ReadCode.MALFORMED
 
 
@@ -154,7 +157,7 @@ def test_sizes_leave_a_place_for_the_clock() -> None:
         return provider.capacity, provider.weight, set(provider.methods)
 
     kinds = {Kind.NATIVE, Kind.TOKEN, Kind.MIXED}
-    weight = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 1}
+    weight = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 2}
     for row, most in (({}, 99), ({"batch": 5}, 4), ({"batch": 500}, 99)):
         found = conversation("solana-rpc", node(), sizes, **row)[0]
         assert found == (dict.fromkeys(kinds, most) | {Kind.USE: 1}, weight, kinds | {Kind.USE})

@@ -43,7 +43,7 @@ class SolanaRpc(SolanaHost):
         Kind.USE: "getSignaturesForAddress",
     }
     most: Mapping[Kind, int] = dict.fromkeys(methods, 100) | {Kind.USE: 1}  # keys, the clock among them; addresses
-    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 1}  # keys, until the programs are proved
+    weight: Mapping[Kind, int] = {Kind.NATIVE: 1, Kind.TOKEN: 2, Kind.USE: 2}  # keys, until the programs are proved; calls
     counts_items = True
     overhead = 1  # the clock
     token_units = 1  # the mint
@@ -76,9 +76,16 @@ class SolanaRpc(SolanaHost):
 
     async def _used(self, reading: Reading) -> int | ReadError:
         """The number of its transactions, 0 or 1; of a host that keeps only the latest blocks, none says nothing."""
-        found = solana_use.transactions(await self.call(solana_use.signatures_call(reading.address, self._commitment)))
-        if not found and not self._keeps_all:
-            self._keeps_all = solana_use.keeps_all(await self.call(solana_use.FIRST_BLOCKS))
+        call = solana_use.signatures_call(reading.address, self._commitment)
+        if self._keeps_all:
+            return solana_use.transactions(await self.call(call))
+        said, blocks = await self.answers([call, solana_use.FIRST_BLOCKS])
+        if isinstance(said, ReadError):
+            return said
+        found = solana_use.transactions(said)
+        if not found and isinstance(blocks, ReadError):
+            return blocks
+        self._keeps_all = not isinstance(blocks, ReadError) and solana_use.keeps_all(blocks)
         return found if found or self._keeps_all else _CUT_OFF
 
     async def _read(self, readings: Sequence[Reading], height: int | None) -> Reply:
