@@ -162,4 +162,4 @@ def test_sizes_leave_a_place_for_the_clock() -> None:
         found = conversation("solana-rpc", node(), sizes, **row)[0]
         assert found == (dict.fromkeys(kinds, most) | {Kind.USE: 1}, weight, kinds | {Kind.USE})
     alone = conversation("solana-rpc", node(), sizes, batch=2)[0]
-    assert alone == ({Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE, Kind.USE})
+    assert alone == ({Kind.NATIVE: 1, Kind.USE: 1}, {Kind.NATIVE: 1, Kind.USE: 2}, {Kind.NATIVE, Kind.USE})
