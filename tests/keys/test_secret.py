@@ -14,3 +14,10 @@ def test_a_sentence_about_what_was_typed_does_not_repeat_a_secret() -> None:
     assert masked("no zpub, and no publications") == "no zpub, and no publications"
     assert masked("No such command 'scna'.") == "No such command 'scna'."
     assert masked(f"no wpkh([73c5da0a/84h/0h/0h]{'xpub6CatWdiZiod' * 7}/0/*)") == "no wpkh(…/0/*)"
+
+
+def test_a_long_address_is_no_secret() -> None:
+    taproot = "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"  # BIP-86
+    assert masked(f"its keys give {taproot} first") == f"its keys give {taproot} first"
+    for secret in (f"x{taproot}", f"{taproot}x", "bc1" + "0" * 61):
+        assert masked(f"its keys give {secret} first") == "its keys give … first"

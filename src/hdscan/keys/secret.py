@@ -21,9 +21,10 @@ _SECRETS = (
     ),
 )
 _PUBLIC = rf"(?:[a-zA-Z]pub|[LMt]tub|[dt]gub){_B58}{{30,}}"
+_LONG_ADDRESS = r"(?:bc|tb|bcrt|ltc|tltc)1[02-9ac-hj-np-z]{59}\b"  # of a script or a taproot key (BIP-173, BIP-350)
 _IN_A_SENTENCE = re.compile(  # of a key that begins like an extended one, a part is masked, too
     r"(?:\[[0-9a-fA-F]{8}(?:/[0-9]+['hH]?)*\])?"
-    rf"(?:[0-9A-Za-z]{{51,}}|\b(?:[a-zA-Z](?:pub|prv)|[LMt](?:tub|tpv)|[dt](?:gub|gpv)){_B58}{{10,}})"
+    rf"(?:(?<![0-9A-Za-z])(?!{_LONG_ADDRESS})[0-9A-Za-z]{{51,}}|\b(?:[a-zA-Z](?:pub|prv)|[LMt](?:tub|tpv)|[dt](?:gub|gpv)){_B58}{{10,}})"
     r"|\b[A-Za-z]{3,8}(?:\s+[A-Za-z]{3,8}){11,}\b"
 )
 
