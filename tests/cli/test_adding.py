@@ -41,6 +41,19 @@ def test_a_key_is_named_for_what_it_was_taken_and_shows_its_first_addresses(hdsc
     assert_absent(ZPUB, said)
 
 
+def test_the_style_stands_where_the_path_does_not_tell(hdscan: Hdscan) -> None:
+    key = hdscan.ok("export", hdscan.json("add", ZPUB, "--json")[0]["name"], "--descriptor")
+    assert "style" not in hdscan.ok("wallets", "show", "btc key")
+    hdscan.ok("remove", "btc key", "--yes")
+    xpub = key.partition("xpub")[2].partition("/")[0]
+    for said in (hdscan.ok("add", f"xpub{xpub}"), hdscan.ok("wallets", "show", "btc key")):
+        assert "style" in said
+        assert (
+            f"m/?'/0'/0'/0/*  bip84  receive  {'' if 'used to' not in said else 'none of 20, 20 not known  '}{FIRST}\n" in said
+        )
+        assert all(f"  {style}  change " in said for style in ("bip84", "bip49", "bip44", "bip86"))
+
+
 def test_added_wallets_are_json_too(hdscan: Hdscan) -> None:
     (wallet,) = hdscan.json("add", ZPUB, "--name", "savings", "--json")
     assert (wallet["name"], wallet["kind"], wallet["chains"], wallet["added"]) == ("savings", "key", ["btc"], 40)

@@ -28,7 +28,7 @@ from hdscan.cli.secrets import read_mnemonic
 from hdscan.cli.sources import sources
 from hdscan.cli.stdout import Form, write_rows
 from hdscan.cli.table import show, table
-from hdscan.cli.text import branch_words, chain_words, clean
+from hdscan.cli.text import alike, branch_words, chain_words, clean
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import AddedWallet, BranchStart
 
@@ -134,11 +134,12 @@ def _parts(added: AddedWallet) -> Iterator[Text | Table | str]:
 
 def _first_addresses(branches: Sequence[BranchStart]) -> Table:
     """One row for chains that have an address in common, and only the columns that tell something apart."""
-    chains: dict[tuple[str, str, str], list[str]] = {}
+    several, styled = len({each.chain for each in branches}) > 1, alike(branches)
+    rows: dict[tuple[str, ...], list[str]] = {}
     for each in branches:
-        chains.setdefault((branch_words(each.path, each.style), each.role, str(each.first)), []).append(each.chain)
-    several = len({each.chain for each in branches}) > 1
-    made = table(*(["  chain", "path"] if several else ["  path"]), "", "first address")
-    for (path, role, first), names in chains.items():
-        made.add_row(*([f"  {chain_words(names)}", path] if several else [f"  {path}"]), role, first)
+        style = [each.style] if styled else []
+        rows.setdefault((branch_words(each.path, each.style), *style, each.role, str(each.first)), []).append(each.chain)
+    made = table(*(["  chain", "path"] if several else ["  path"]), *(["style"] if styled else []), "", "first address")
+    for (path, *rest), names in rows.items():
+        made.add_row(*([f"  {chain_words(names)}", path] if several else [f"  {path}"]), *rest)
     return made

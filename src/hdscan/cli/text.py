@@ -7,6 +7,7 @@ from datetime import datetime
 
 from hdscan.model.scan import ProviderState, ProviderStatus
 from hdscan.model.tally import Tally
+from hdscan.model.wallet import BranchRow, BranchStart
 
 STYLES = {
     ProviderState.READY: "green",
@@ -33,6 +34,11 @@ def chain_words(chains: Sequence[str]) -> str:
 def branch_words(path: str | None, style: str) -> str:
     """A branch's path with a star in place of the position; where it is not known, its style."""
     return style if path is None else path.replace("{}", "*")
+
+
+def alike(branches: Sequence[BranchStart] | Sequence[BranchRow]) -> bool:
+    """Whether the style alone tells some branches apart, as of a key that does not say its kind of address."""
+    return len({(each.chain, each.path, each.role) for each in branches}) < len(branches)
 
 
 def moment(rfc3339: str) -> str:

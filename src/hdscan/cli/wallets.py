@@ -10,7 +10,7 @@ from hdscan.app import Wallet
 from hdscan.cli.options import AsCsv, AsJson, AsJsonl, settings_of
 from hdscan.cli.stdout import Form, form, write_json, write_rows
 from hdscan.cli.table import show, table, total_words, totals_table
-from hdscan.cli.text import branch_words, chain_words, clean, moment
+from hdscan.cli.text import alike, branch_words, chain_words, clean, moment
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import BranchRow, WalletRow
 
@@ -94,10 +94,11 @@ def _branches(row: WalletRow) -> Iterator[Table | str]:
     active = [branch for branch in row.branches if branch.first is not None]
     if active:
         chain = ["chain"] if len(row.chains) > 1 else []
-        made = table(*chain, "path", "", "used to", "first address")
+        styled = alike(active)
+        made = table(*chain, "path", *(["style"] if styled else []), "", "used to", "first address")
         for branch in active:
             where = [*([branch.chain] if chain else []), branch_words(branch.path, branch.style)]
-            made.add_row(*where, branch.role, _use(branch), str(branch.first))
+            made.add_row(*where, *([branch.style] if styled else []), branch.role, _use(branch), str(branch.first))
         yield ""
         yield made
     if dormant := len({(each.chain, each.style, each.account) for each in row.branches if each.first is None}):
