@@ -346,3 +346,11 @@ def test_a_secret_in_a_column_that_is_not_read_is_refused_too(kind: str) -> None
 def test_a_transaction_id_in_a_column_that_is_not_read_is_no_secret() -> None:
     good, bad, _ = read("txid,address", f"{'ab' * 32},{GOOD}")
     assert (good, bad) == ([("btc", GOOD, None)], [])
+
+
+def test_addresses_of_transactions_are_said_to_be_such() -> None:
+    row = f"2024-01-01;SENT;{'ab' * 32};{GOOD};1"
+    good, bad, listing = read("Date;Type;Transaction ID;Address;Amount", row)
+    assert (good, bad) == ([("btc", GOOD, None)], [])
+    assert any("of transactions (column `transaction id`): those that you paid to" in said for said in listing.said)
+    assert not read("Type;Address", f"x;{GOOD}")[2].said

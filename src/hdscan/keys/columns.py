@@ -47,6 +47,7 @@ PRIVATE = frozenset(
     {"private key", "privatekey", "private keys", "priv key", "privkey", "wif", "mnemonic", "seed", "seed phrase", "secret"}
     | {"secret key", "recovery phrase", "passphrase", "xprv", "extended private key"}
 )
+TRANSACTION = frozenset({"transaction id", "transaction hash", "transaction", "txid", "tx id", "tx hash", "txhash"})
 _SHAPE = re.compile(r"(?:[\w .+-]{1,32}:)?(?://)?[0-9A-Za-z]{25,}(?:[?@].*)?")  # that an address may have
 
 

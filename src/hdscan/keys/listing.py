@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from hdscan.keys.address import Places
 from hdscan.keys.chain_names import ChainNames
-from hdscan.keys.columns import DELIMITERS, Columns, columns_of, looks_like_address, split
+from hdscan.keys.columns import DELIMITERS, TRANSACTION, Columns, columns_of, looks_like_address, split
 from hdscan.keys.secret import recognise
 from hdscan.model.chain import BadLine, Chain
 from hdscan.model.errors import InputError
@@ -93,6 +93,8 @@ class Listing:
             used = {"labels": self._columns.label, "chains": self._columns.chain}
             kinds = [f"{kind} are read from `{self._columns.names[at]}`" for kind, at in used.items() if at is not None]
             said += [f"{' and '.join(kinds)}"] if kinds else []
+            if of := next((name for name in self._columns.names if name in TRANSACTION), None):
+                said.append(f"these are addresses of transactions (column `{of}`): those that you paid to may be among them")
         elif self._taken["fields"]:
             said.append("there is no header: of two fields the one with an address was read, and the other is its label")
         return tuple(said)
