@@ -115,7 +115,19 @@ def _with_siblings(singles: _Singles, said: list[str]) -> _Singles:
                 found[other.text()] = other, Role.RECEIVE if last else Role.CHANGE
                 given, added = ("change", "receiving") if last else ("receiving", "change")
                 said.append(f"only the {given} addresses are described: the {added} ones (/{1 - last}/*) are taken, too")
-    return found
+    return _in_pairs(found)
+
+
+def _in_pairs(singles: _Singles) -> _Singles:
+    """The branches in order of arrival, but each receiving one right before the change of its keys."""
+    pairs: dict[str, int] = {}
+
+    def place(source: str) -> tuple[int, bool]:
+        one, role = singles[source]
+        pair = _beside(one, 0).text() if _last(one) in (0, 1) else source
+        return pairs.setdefault(pair, len(pairs)), role is Role.CHANGE
+
+    return {source: singles[source] for source in sorted(singles, key=place)}
 
 
 def _last(one: Template) -> int | None:

@@ -15,6 +15,7 @@ _FORM = re.compile(
 )
 _STEP = re.compile(r"([0-9]{1,10})([hH']?)")
 _PATHS = re.compile(r"<([0-9]{1,10}(?:;[0-9]{1,10}){1,19})>")
+_SET = re.compile(r"/\{([0-9]{1,10}(?:,[0-9]{1,10}){1,19})\}(?=/)")
 EVERYTHING = "**"  # receiving and change addresses: /<0;1>/*
 
 Paths = tuple[tuple[int, ...], ...]  # the fixed steps of every branch
@@ -43,7 +44,7 @@ class KeyExpression(msgspec.Struct, frozen=True):
 
 def read(text: str) -> KeyExpression:
     """Read a key expression. Raises KeyFault, which never repeats it."""
-    text = text.strip()
+    text = multipath(text.strip())
     found = _FORM.fullmatch(text)
     if not found:
         key = parse(re.sub(r"^\[.*?\]|/.*$", "", text))  # says what is wrong with the key, if that is it
@@ -58,6 +59,11 @@ def read(text: str) -> KeyExpression:
             raise KeyFault(f"the origin of the key has more than {MAX_STEPS} steps")
     paths, ranged = _paths(found["below"].split("/")[1:])
     return KeyExpression(key, origin, paths, ranged)
+
+
+def multipath(text: str) -> str:
+    """The text with /{0,1}/*, as Specter DIY and others write it, in the form of BIP-389."""
+    return _SET.sub(lambda found: f"/<{found[1].replace(',', ';')}>", text)
 
 
 def _paths(steps: list[str]) -> tuple[Paths, bool]:

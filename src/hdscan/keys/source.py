@@ -99,6 +99,8 @@ def _of_json(text: str, options: Options) -> list[Found]:
         data = data["result"]  # as Bitcoin Core's RPC wraps it
     if found := core.read(data, options) or electrum.read(data, rest, options):
         return found
+    if not rest and (found := described.read_all(data, options)):
+        return found
     if isinstance(data, dict) and not rest:
         for read in _RECORDS:
             if found := read(Record("a JSON file", data), options):

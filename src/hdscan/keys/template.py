@@ -7,7 +7,7 @@ from typing import Self
 import msgspec
 
 from hdscan.keys.checksum import checksum
-from hdscan.keys.expression import KeyExpression, Paths, read
+from hdscan.keys.expression import KeyExpression, Paths, multipath, read
 from hdscan.keys.secret import holds_private_key
 from hdscan.model.errors import KeyFault
 
@@ -99,7 +99,7 @@ def parse(text: str) -> Template:
     body, hashed, check = text.partition("#")
     if hashed and not _checks(body, check):
         raise KeyFault("the checksum of the descriptor is wrong: mistyped or cut off")
-    return _Parser(body).template()
+    return _Parser(multipath(body)).template()
 
 
 def _checks(body: str, check: str) -> bool:

@@ -59,6 +59,17 @@ def test_every_account_of_a_backup_is_a_wallet() -> None:
     assert [len(wallet.branches[0].addresses) for wallet in found] == [70, 20]
 
 
+def test_a_list_of_wallets_is_read_whole_or_refused() -> None:
+    files: list[dict[str, Any]] = [
+        {"name": "one", "recv_descriptor": RECEIVE, "change_descriptor": CHANGE},
+        {"name": "two", "descriptor": f"wpkh({ALICE.origin(NATIVE)})"},
+    ]
+    assert [wallet.name for wallet in recognise(json.dumps(files), OPTIONS) or ()] == ["one", "two"]
+    assert "no wallet's file that is known" in refusal(json.dumps([*files, {"name": "three"}]))
+    assert "more than 100" in refusal(json.dumps(files * 51))
+    assert "more than 100" in refusal(json.dumps({"accounts": files * 51}))
+
+
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [

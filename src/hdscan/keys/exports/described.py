@@ -5,13 +5,14 @@ from hdscan.keys.exports.lines import grouped
 from hdscan.keys.exports.origin import GivenOut
 from hdscan.keys.exports.record import Record
 from hdscan.keys.options import Options
+from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found
 
 _RECEIVE = ("descriptor", "recv_descriptor", "receive_descriptor", "external_descriptor", "receiveDescriptor", "external")
 _CHANGE = ("change_descriptor", "internal_descriptor", "changeDescriptor", "internal")
 _NAMES = ("label", "name", "alias", "wallet_name")
 _LISTS = ("descriptors", "receive", "internal")  # HWI's getdescriptors has the latter two
-_MOST_ACCOUNTS = 100
+_MOST_WALLETS = 100
 
 
 def read(record: Record, options: Options) -> list[Found] | None:
@@ -21,6 +22,18 @@ def read(record: Record, options: Options) -> list[Found] | None:
     record = Record(_named(record), record.data)
     texts = [record.text(*_RECEIVE), *([record.text(*_CHANGE)] if record.maybe(*_CHANGE) else [])]
     return [_wallet(record, texts, record.name(*_NAMES), options)]
+
+
+def read_all(data: object, options: Options) -> list[Found] | None:
+    """The wallets of a list of such objects, as of Specter Desktop."""
+    if not isinstance(data, list) or not data or not all(isinstance(each, dict) for each in data):
+        return None
+    records = Record("a list of wallets with descriptors", {"": data}).records("")
+    if not all(any(isinstance(record.data.get(key), str) for key in _RECEIVE) for record in records):
+        return None
+    if len(records) > _MOST_WALLETS:
+        raise InputError(f"{records[0].what}: has more than {_MOST_WALLETS:,}")
+    return [found for record in records for found in read(record, options) or ()]
 
 
 def _wallet(record: Record, texts: list[str], name: str | None, options: Options) -> Found:
@@ -41,7 +54,9 @@ def _backup(record: Record, options: Options) -> list[Found] | None:
         return None
     record = Record("a wallet backup with descriptors (as of Liana)", record.data)
     found = []
-    for account in record.records("accounts")[:_MOST_ACCOUNTS]:
+    if len(accounts) > _MOST_WALLETS:
+        raise record.fault("accounts", f"has more than {_MOST_WALLETS:,} entries")
+    for account in record.records("accounts"):
         if "descriptor" in account:
             name = account.name(*_NAMES) or record.name(*_NAMES)
             found.append(_wallet(account, [account.text("descriptor")], name, options))

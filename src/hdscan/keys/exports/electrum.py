@@ -95,7 +95,7 @@ def _old(record: Record, kind: str, options: Options) -> list[Found]:
         names = [f"x{number}/" for number in range(1, int(signers[2]) + 1)]
         each = [Record(_WHAT, {"xpub": keys.text(name)}) for name in names]
         return [_of_keys(each, int(signers[1]), int(signers[2]), options)]
-    names = [name for name in keys.data if re.fullmatch(r"x/(\d{1,3}')?", name)][:100]
+    names = [name for name in keys.data if re.fullmatch(r"x/(\d{1,3}')?", name)]
     labels = record.data.get("labels")
     found = []
     for name in names:
