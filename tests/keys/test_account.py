@@ -88,7 +88,8 @@ def test_a_key_without_script_is_looked_at_in_all_of_them_and_that_is_said() -> 
     assert styles(wallet) == [style for style in ("bip84", "bip49", "bip44", "bip86") for _ in range(2)]
     assert paths(wallet)[:2] == ["m/?'/0'/0'/0/{}", "m/?'/0'/0'/1/{}"]
     assert "taken for btc" in wallet.said[0]
-    assert "all are looked at" in wallet.said[1]
+    assert "an xpub without its origin does not say its kind of address: all are looked at" in wallet.said[1]
+    assert "an xpub of this origin does not say its kind" in found(f"[73c5da0a/0h/0h/0h]{exported(ACCOUNT)}").said[-1]
 
 
 def test_the_prefix_the_origin_and_the_user_say_the_script() -> None:
@@ -97,6 +98,8 @@ def test_the_prefix_the_origin_and_the_user_say_the_script() -> None:
     assert set(styles(found(f"[73c5da0a/86h/0h/0h]{exported(ACCOUNT)}"))) == {"bip86"}
     assert set(styles(found(f"[73c5da0a/49h/0h/0h]{exported(ACCOUNT)}", script=Script.P2PKH))) == {"bip44"}
     assert set(styles(found(exported(ACCOUNT), path="bip49"))) == {"bip49"}
+    assert set(styles(found(f"[73c5da0a/48h/0h/0h/2h]{exported([H, H, H, H])}", script=Script.P2TR))) == {"bip86"}
+    assert paths(found(f"{ORIGIN}{exported(ACCOUNT)}/{{0,1}}/*")) == paths(found(f"{ORIGIN}{exported(ACCOUNT)}"))
 
 
 def test_the_account_number_of_the_key_stands_in_the_path() -> None:
@@ -155,7 +158,7 @@ def test_ledgers_old_path_is_taken_when_it_is_named_and_its_new_one_cannot_be() 
     [
         (BTC, exported(ACCOUNT, ZPUB), {"script": Script.P2PKH}, "a zpub is of p2wpkh addresses"),
         (BTC, exported(ACCOUNT, YPUB), {"script": Script.P2WPKH}, "a ypub is of p2sh-p2wpkh addresses"),
-        (BTC, exported(ACCOUNT, TPUB), {}, "a tpub is of testnet, and btc is of mainnet"),
+        (BTC, exported(ACCOUNT, TPUB), {}, "is of testnet, and btc is of mainnet: set HDSCAN_NETWORK=testnet for it"),
         (BTC_TESTNET, exported(ACCOUNT, ZPUB), {}, "a zpub is of mainnet, and btc is of testnet"),
         (BSC, exported(EVM_ACCOUNT, TPUB), {}, "a tpub is not of an EVM chain"),
         (BSC, exported(EVM_ACCOUNT, ZPUB), {}, "a zpub is not of an EVM chain"),
@@ -166,6 +169,8 @@ def test_ledgers_old_path_is_taken_when_it_is_named_and_its_new_one_cannot_be() 
         (BTC, exported(ACCOUNT) + "/0/*h", {}, "hardened"),
         (BTC, exported(ACCOUNT) + "/x/*", {}, "path of the xpub is not valid"),
         (BTC, "[73c5da0a/84h" + exported(ACCOUNT), {}, "not an extended public key"),
+        (BTC, f"[73c5da0a/48h/0h/0h/2h]{exported([H + 48, H, H, H + 2])}", {}, "is one key of a multisig wallet: give"),
+        (BTC, f"[73c5da0a/87h/0h/0h]{exported([H + 87, H, H])}/<0;1>/*", {}, "is one key of a multisig wallet: give"),
         (
             BTC,
             versioned(exported(ACCOUNT), 0x02AA7ED3),

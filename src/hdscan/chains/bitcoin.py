@@ -124,8 +124,12 @@ def _decode(chain: Chain, text: str) -> tuple[str, bytes]:
         if version in versions:  # an older form of the same script: kept as it is, it would be counted twice
             return str(wallycore.base58check_from_bytes(bytes(versions[:1]) + hashed)), before + hashed + after
     if any(version in (*each.p2pkh, *each.p2sh) for each in known):
-        raise InputError(f"is an address of another network than {chain.network}")
+        raise InputError(_other_network(chain))
     raise InputError(f"is an address of another coin (version byte 0x{version:02x})")
+
+
+def _other_network(chain: Chain) -> str:
+    return f"is an address of another network than {chain.network}, which HDSCAN_NETWORK chooses"
 
 
 def base58check(text: str) -> bytes | None:
@@ -145,7 +149,7 @@ def _segwit(chain: Chain, text: str, hrp: str) -> bytes:
     if not script:
         raise InputError(refusal(text, len(hrp) + 1))
     if hrp not in params_of(chain).hrps:
-        raise InputError(f"is an address of another network than {chain.network}")
+        raise InputError(_other_network(chain))
     if script[0] == 0x51 and len(script) != 34:  # OP_1: BIP-341 gives a meaning to 32 bytes only
         raise InputError(f"holds {len(script) - 2} bytes where witness version 1 holds 32 (BIP-341)")
     return script

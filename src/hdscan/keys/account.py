@@ -13,6 +13,7 @@ from hdscan.model.errors import InputError, KeyFault
 from hdscan.model.wallet import Branch, Found, WalletKind
 
 _BY_PURPOSE = {44: Script.P2PKH, 49: Script.P2SH_P2WPKH, 84: Script.P2WPKH, 86: Script.P2TR}
+_OF_MULTISIGS = (45, 48, 87)  # purposes (BIP-45, 48, 87)
 BOTH: Paths = ((0,), (1,))  # receiving and change
 
 
@@ -31,6 +32,11 @@ def of_key(
             f"{key.key.named} is one key of a multisig wallet: give the wallet's descriptor or export, which has all of them"
         )
     origin = key.origin[1] if key.origin else ()
+    if origin and origin[0] - HARDENED in _OF_MULTISIGS and not (script or options.script):
+        raise KeyFault(
+            f"{key.key.named} at m/{origin[0] - HARDENED}' is one key of a multisig wallet: give the wallet's descriptor or "
+            "export, which has all of them, or --script if it is used alone"
+        )
     chains, said = chains_of(options, key.key, coin_of(origin))
     by_origin = _BY_PURPOSE.get(origin[0] - HARDENED) if origin else None
     if key.origin and len(origin) != key.key.depth:
@@ -41,10 +47,8 @@ def of_key(
         scripts = _scripts(chain, key, options, script or by_origin)
         if len(scripts) > 1:
             kinds = ", ".join(str(each) for each in scripts)
-            said = (
-                *said,
-                f"{key.key.named} without its origin does not say its kind of address: all are looked at ({kinds}; --script)",
-            )
+            who = f"{key.key.named} {'of this origin' if origin else 'without its origin'}"
+            said = (*said, f"{who} does not say its kind of address: all are looked at ({kinds}; --script)")
         for each in scripts:
             branches += _branches(chain, key, each, options, alone=len(scripts) == 1)
     return Found(
@@ -117,6 +121,8 @@ def _paths(chain: Chain, key: KeyExpression, script: Script | None, options: Opt
         return ((),) if style == LEDGER_LEGACY else ((0,),)
     if depth <= 1 and scripts and script:
         return BOTH  # Electrum's, whose addresses are right below
+    if depth == 4 and child >= HARDENED and options.script:
+        return BOTH  # of m/48'
     raise KeyFault(_depth(chain, key, script))
 
 

@@ -32,7 +32,7 @@ def chains_of(options: Options, key: ExtendedKey, coin: int | None) -> tuple[tup
         networks = {chain.network for chain in options.chains.values()}
         if key.network not in networks and (coin is None or coin in _BITCOIN):
             here = " and ".join(sorted(networks))
-            raise KeyFault(f"{key.named} is of {key.network}, and this is {here}: set HDSCAN_NETWORK={key.network} for it")
+            raise KeyFault(_other_network(key, f"this is {here}"))
         what = f"a key of coin type {coin}" if coin is not None else key.named
         raise KeyFault(f"{what} is of no chain that is configured; --chain says which one is meant")
     if fitting[0].family is not Family.BITCOIN:
@@ -76,4 +76,8 @@ def check(chain: Chain, key: ExtendedKey) -> None:
             account = f"m/44'/{coin}'/0'"
             raise KeyFault(f"{key.named} is not of {family.article} chain: give the xpub of the account {account}")
     elif key.network is not chain.network:
-        raise KeyFault(f"{key.named} is of {key.network}, and {chain.id} is of {chain.network}")
+        raise KeyFault(_other_network(key, f"{chain.id} is of {chain.network}"))
+
+
+def _other_network(key: ExtendedKey, here: str) -> str:
+    return f"{key.named} is of {key.network}, and {here}: set HDSCAN_NETWORK={key.network} for it"
