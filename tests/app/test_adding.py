@@ -282,7 +282,7 @@ def test_descriptors_are_exported_as_they_came(wallet: Wallet) -> None:
     wallet.remove("savings")
     add(wallet, ZPUB, name="forgotten", forget_key=True)
     for name in ("list", "forgotten"):
-        with pytest.raises(InputError, match="nothing that addresses can be derived from is kept"):
+        with pytest.raises(InputError, match="nothing is kept that addresses can be derived from"):
             wallet.descriptors(name)
 
 

@@ -119,6 +119,8 @@ def test_more_of_a_wallet_is_added_to_it(store: Store) -> None:
     assert store.wallets.add("seed", more, NOW) == Added("seed", 5, 3, ("bsc",))
     first, second = store.wallets.rows("seed")[0].branches
     assert (first.addresses, first.gap, second.first, second.addresses) == (5, 40, address(30), 3)
+    store.wallets.add("seed", found(branch(range(5))), NOW)
+    assert store.wallets.rows("seed")[0].branches[0].gap == 40, "said once, it need not be said again"
     store.wallets.add("seed", found(branch(range(3), source=None), sleeping), NOW)
     assert [each.kept for each in store.wallets.rows("seed")[0].branches] == [False, True]
     [(receive,), (awake,)] = store.wallets.sources("seed")
@@ -131,7 +133,13 @@ def test_a_name_is_taken_once_and_can_be_changed(store: Store) -> None:
     store.wallets.rename("one", "1")
     assert [row.name for row in store.wallets.rows()] == ["1", "two"]
     store.wallets.rename("1", "1")
-    for bad, why in (("two", "'two' already"), ("", "1 to 100"), ("x" * 101, "1 to 100"), ("a\nb", "printable")):
+    for bad, why in (
+        ("two", "'two' already"),
+        ("", "1 to 100"),
+        ("x" * 101, "1 to 100"),
+        ("a\nb", "printable"),
+        ("..", "neither"),
+    ):
         with pytest.raises(InputError, match=why):
             store.wallets.rename("1", bad)
     with pytest.raises(InputError, match=r"no wallet 'one'; it can be one of 1, two$"):

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from hdscan.sim.faults import Fault, Rule
 from hdscan.sim.host import HostSpec
 from tests.web.browser import Site, chain, opened, seen
-from tests.web.test_wallets import ADDRESSES, CHANGE, MNEMONIC, RECEIVE, XPRV, ZPUB
+from tests.web.test_wallets import ADDRESSES, CHANGE, MNEMONIC, RECEIVE, XPRV, XPUB, ZPUB
 
 BTC = HostSpec(name="btc-one", chain="btc", protocols=("esplora",), rate=200, burst=20, latency=0.005)
 PHONE = {"width": 390, "height": 860}
@@ -82,6 +82,12 @@ def test_what_was_decided_is_shown_and_decided_otherwise(context: BrowserContext
     seen(page, "add-store").click()
     expect(seen(page, "wallet")).to_have_count(1)
     expect(seen(page, "wallet")).to_contain_text("on bsc")
+    seen(page, "add").click()
+    give(page, XPUB)
+    compare = seen(page, "add-compare")
+    expect(compare).to_contain_text("those of at least one kind")
+    seen(page, "add-script").select_option("p2tr")
+    expect(compare).to_contain_text("Compare each first address")
     watched.assert_nothing_wrong()
 
 

@@ -88,7 +88,9 @@ class Wallets:
         sources = [[branch for branch in account if not branch.dormant] for account in self.store.wallets.sources(name)]
         kept = [text for account in sources for text in exported(account)]
         if not kept:
-            raise InputError(f"nothing that addresses can be derived from is kept of the wallet {name!r}")
+            raise InputError(
+                f"of the wallet {name!r} nothing is kept that addresses can be derived from; list them with: hdscan addresses"
+            )
         return list(dict.fromkeys(kept))
 
     def addresses(self, chain: str | None = None, wallet: str | None = None) -> Iterator[AddressRow]:

@@ -27,7 +27,7 @@ _ADD_BRANCH = text("""
     VALUES (:wallet, :chain, :role, :style, :account, :path, :source, :gap, :dormant, 0) RETURNING id
 """)
 _AGAIN = text("""
-    UPDATE branch SET gap = :gap, source = :source, dormant = dormant * :dormant WHERE id = :branch RETURNING length
+    UPDATE branch SET gap = max(gap, :gap), source = :source, dormant = dormant * :dormant WHERE id = :branch RETURNING length
 """)
 _BY_SOURCE = text("SELECT wallet_id, id FROM branch WHERE chain = :chain AND source = :source")
 _BY_FIRST = text("""
@@ -80,8 +80,8 @@ def at_position(path: str | None, position: int) -> str | None:
 
 def valid_name(name: str) -> str:
     """The name without outer spaces; InputError for one that cannot be a wallet's."""
-    if not (name := name.strip()) or len(name) > NAME or not name.isprintable():
-        raise InputError(f"a wallet's name has 1 to {NAME} printable characters")
+    if not (name := name.strip()) or len(name) > NAME or not name.isprintable() or name in (".", ".."):  # no part of a URL
+        raise InputError(f"a wallet's name has 1 to {NAME} printable characters, and is neither . nor ..")
     return name
 
 

@@ -29,8 +29,8 @@ def open_schema(database: Database, network: Network, *, create: bool) -> None:
         raise StoreError(f"{place} was written by a newer hdscan (schema {version}); update hdscan")
     if version != known[-1]:
         if not create:
-            state = f"has an older schema ({version})" if tables else "is empty"
-            raise StoreError(f"{place} {state}; run any hdscan command that writes, for example: hdscan scan")
+            older = f"has an older schema ({version}), which the next hdscan scan or hdscan add brings up to date"
+            raise StoreError(f"{place} {older if tables else 'is empty; begin with: hdscan add FILE'}")
         database.dialect.before_migration()
         with database.dialect.writer_lock("migration") if tables else nullcontext():
             _migrate(database, network)

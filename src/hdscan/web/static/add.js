@@ -8,6 +8,8 @@ import { changed, on, setAdded, store } from "./store.js";
 import { branchWords, dormantWords } from "./wallets.js";
 
 const SHOWN = 100; // bad lines; the others are only counted
+const ALL_ARE = "Compare each first address with the one that your wallet shows. If one differs, go back: it would be the wrong wallet.";
+const ONE_IS = "Compare the first addresses with what your wallet shows: it has those of at least one kind. If it has none of them, go back: it would be the wrong wallet.";
 const BIGGEST = 6_000_000; // bytes of a file, which grow by a third on their way
 
 class Add extends HTMLElement {
@@ -95,13 +97,14 @@ class Add extends HTMLElement {
     keyed(this.check.querySelector(".found"), wallets, (each) => wallets.indexOf(each), () => stamp("found"), updateFound);
     const chains = [...new Set(wallets.flatMap((each) => each.chains))];
     const derived = wallets.some((each) => each.branches.length);
+    const sure = wallets.every((each) => new Set(each.branches.map(({ style }) => style)).size < 2);
     if (first) name.value = wallets[0].name ?? this.source.stem ?? "";
     name.closest("label").hidden = wallets.length > 1;
     this.check.elements.script.closest("label").hidden = !wallets.some((each) => each.kind === "key");
     forget.closest("label").hidden = !derived;
     put(this.check, {
       chains: chains.join(", "),
-      compare: derived ? "Compare each first address with the one that your wallet shows. If one differs, go back: it would be the wrong wallet." : "",
+      compare: derived ? (sure ? ALL_ARE : ONE_IS) : "",
     });
     const store_ = this.querySelector("[data-testid=add-store]");
     store_.textContent = bad.length ? "Add only the valid ones" : wallets.length > 1 ? `Add ${wallets.length} wallets` : "Add";
