@@ -136,6 +136,15 @@ def test_derived_addresses_are_printed_and_not_stored(hdscan: Hdscan) -> None:
     assert not hdscan.database.exists()
 
 
+def test_derived_addresses_are_all_or_none_and_what_was_decided_is_said(hdscan: Hdscan) -> None:
+    done = hdscan("addresses", "--derive", "-", stdin=f"{GOOD[0]}\nnonsense\n")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("line 2: ")
+    assert "nothing is printed" in done.err
+    done = hdscan("addresses", "--derive", ZPUB)
+    assert (done.code, done.err) == (0, "a zpub does not say which coin it is of: taken for btc (--chain for another)\n")
+
+
 @pytest.mark.parametrize("key", vectors("coins")["keys"], ids=lambda key: f"{key['chain']}-{key['network']}-{key['script']}")
 def test_a_coin_s_own_key_gives_its_addresses(hdscan: Hdscan, key: dict[str, Any]) -> None:
     (hdscan.home / "hdscan.toml").write_text(f'network = "{key["network"]}"\n')

@@ -1,7 +1,6 @@
 """`hdscan add`: add wallets from whatever a wallet gives, and say what it was taken for."""
 
 import asyncio
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated
@@ -25,14 +24,13 @@ from hdscan.cli.options import (
     settings_of,
 )
 from hdscan.cli.secrets import read_mnemonic
-from hdscan.cli.sources import sources
+from hdscan.cli.sources import sources, tell_bad
 from hdscan.cli.stdout import Form, write_rows
 from hdscan.cli.table import show, table
 from hdscan.cli.text import alike, branch_words, chain_words, clean
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import AddedWallet, BranchStart
 
-BAD_SHOWN = 20  # bad lines that are listed
 COMPARE = "Compare these first addresses with what the wallet itself shows. Then read the balances: hdscan scan"
 
 app = typer.Typer(add_completion=False)
@@ -93,20 +91,11 @@ def add(
         else:
             added = asyncio.run(wallet.add(*given, progress=progress, **said))
     for each in added:
-        _tell_bad(each, skip_invalid=skip_invalid, several=len(given) > 1)
+        tell_bad(each.bad, f"{clean(each.name)}, " if len(given) > 1 else "")
+        if each.bad and not skip_invalid:
+            lines = "1 bad line" if len(each.bad) == 1 else f"{len(each.bad):,} bad lines"
+            raise InputError(f"{lines}, so nothing was added; fix them, or skip them with --skip-invalid")
     _report(added, as_json=as_json)
-
-
-def _tell_bad(added: AddedWallet, *, skip_invalid: bool, several: bool) -> None:
-    """List the bad lines, with the name of the list where there are several; InputError unless they are to be skipped."""
-    bad, where = added.bad, f"{clean(added.name)}, " if several else ""
-    for line in bad[:BAD_SHOWN]:
-        print(f"{where}line {line.number}: {clean(line.reason)}", file=sys.stderr)
-    if len(bad) > BAD_SHOWN:
-        print(f"and {len(bad) - BAD_SHOWN:,} more bad lines", file=sys.stderr)
-    if bad and not skip_invalid:
-        lines = "1 bad line" if len(bad) == 1 else f"{len(bad):,} bad lines"
-        raise InputError(f"{lines}, so nothing was added; fix them, or skip them with --skip-invalid")
 
 
 def _report(added: Sequence[AddedWallet], *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """`hdscan addresses`: the addresses of wallets, or those of a source that is not stored."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -23,8 +24,9 @@ from hdscan.cli.options import (
     settings_of,
 )
 from hdscan.cli.secrets import read_mnemonic
-from hdscan.cli.sources import sources
+from hdscan.cli.sources import sources, tell_bad
 from hdscan.cli.stdout import Form, form, write_lines, write_rows
+from hdscan.cli.text import clean
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import AddressRow, Found, Role
 
@@ -81,6 +83,12 @@ def addresses(
         recogniser = Recogniser(settings, said)
         seeds = [] if derive else [recogniser.of_words(*read_mnemonic(seed_file))]
         found = seeds + [each for source in sources(derive or ()) for each in recogniser.recognised(source)]
+        for each in found:
+            tell_bad(each.bad)
+            if each.bad:
+                raise InputError("a source has bad lines, so nothing is printed; correct them first")
+            for sentence in each.said:
+                print(clean(sentence), file=sys.stderr)
         _print(_derived(found), Derived, as_form)
         return
     if script or path or accounts or count:
