@@ -150,7 +150,8 @@ def test_ledgers_old_path_is_taken_when_it_is_named_and_its_new_one_cannot_be() 
     assert paths(found(key, path="ledger-legacy")) == ["m/44'/60'/0'/{}"]
     assert found(key, path="metamask") == found(key)
     assert "an account for every address" in refusal(key, path="ledger-live")
-    assert "--path is one of bip44, ledger-live, ledger-legacy on bsc" in refusal(key, path="bip84")
+    assert "--path is one of bip44, metamask, ledger-live, ledger-legacy on bsc" in refusal(key, path="bip84")
+    assert "--path is one of bip84, bip49, bip44, bip86 on btc" in refusal(exported(EVM_ACCOUNT), path="metamask")
 
 
 @pytest.mark.parametrize(

@@ -125,10 +125,16 @@ def test_a_style_or_a_script_is_looked_at_alone() -> None:
         ("bsc", "ledger-live"),
         ("tron", "ledger-live"),
     }
-    assert found(path="metamask", only=("bsc",)) == found(path="bip44", only=("bsc",))
+    assert found(path="metamask") == found(path="bip44", only=("bsc",))
+    assert {branch.chain for branch in found(path="bip44").branches} == {"btc", "bsc", "sol", "tron"}
     assert {branch.style for branch in found(script=Script.P2TR, only=("btc",)).branches} == {"bip86"}
     assert "--path is one of bip44-change, bip44, sollet-legacy on sol" in refusal(path="bip84", only=("sol",))
     assert "a script is chosen for Bitcoin only" in refusal(script=Script.P2TR, only=("sol", "bsc"))
+
+
+def test_whether_there_is_a_passphrase_is_said() -> None:
+    assert found().what == "a mnemonic (BIP-39) without a passphrase"
+    assert found(passphrase="TREZOR").what == "a mnemonic (BIP-39) with a passphrase"
 
 
 def test_a_testnet_has_its_coin_type_and_its_keys() -> None:

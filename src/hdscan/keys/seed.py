@@ -23,7 +23,8 @@ from hdscan.keys.styles import (
     LEDGER_LEGACY,
     LEDGER_LIVE,
     SOLLET_LEGACY,
-    chosen_style,
+    check_style,
+    is_chosen,
     styles_of,
 )
 from hdscan.model.chain import Chain, Family, Network
@@ -41,14 +42,18 @@ def of_seed(words: str, passphrase: str, options: Options) -> Found:
     InputError, which never repeat a word.
     """
     chains = options.chosen() or tuple(options.chains.values())
-    style = chosen_style(options, *chains)
+    check_style(options, *chains)
     if options.accounts is not None and not 1 <= options.accounts <= MAX_ACCOUNTS:
         raise InputError(f"the accounts to look at are from 1 to {MAX_ACCOUNTS:,}")
     if options.script and not any(options.script in family_of(chain).purposes(chain) for chain in chains):
         raise InputError(f"a script is chosen for Bitcoin only, and no chain here has {options.script} addresses")
     root = _Root(to_seed(words, passphrase), options)
     branches = [
-        found for chain in chains for each in styles_of(chain) if style in (None, each) for found in root.branches(chain, each)
+        found
+        for chain in chains
+        for style in styles_of(chain)
+        if is_chosen(options, chain, style)
+        for found in root.branches(chain, style)
     ]
     fixed: dict[str, list[str]] = {}
     for found in branches:
@@ -56,7 +61,8 @@ def of_seed(words: str, passphrase: str, options: Options) -> Found:
             fixed.setdefault(found.style, []).append(found.chain)
     which = ", ".join(f"{style} ({on[0]}{f' + {len(on) - 1} more' if len(on) > 1 else ''})" for style, on in fixed.items())
     said = f"of {which} {options.first} addresses each are kept, and no more can be derived later: --count for more"
-    return Found(kind=WalletKind.SEED, what="a mnemonic (BIP-39)", branches=tuple(branches), said=(said,) if fixed else ())
+    what = f"a mnemonic (BIP-39) with{'' if passphrase else 'out'} a passphrase"
+    return Found(kind=WalletKind.SEED, what=what, branches=tuple(branches), said=(said,) if fixed else ())
 
 
 class _Root:

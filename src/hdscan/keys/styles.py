@@ -19,7 +19,7 @@ _BY_FAMILY: Mapping[Family, tuple[str, ...]] = {
     Family.TRON: (BIP44, LEDGER_LIVE),
     Family.SOLANA: (BIP44_CHANGE, BIP44, SOLLET_LEGACY),
 }
-_ALIASES = {"metamask": BIP44}
+METAMASK = "metamask"  # bip44 of EVM chains alone
 
 
 def styles_of(chain: Chain) -> tuple[str, ...]:
@@ -28,12 +28,23 @@ def styles_of(chain: Chain) -> tuple[str, ...]:
     return tuple(BY_SCRIPT[script] for script in BY_SCRIPT if script in scripts) if scripts else _BY_FAMILY[chain.family]
 
 
-def chosen_style(options: Options, *chains: Chain) -> str | None:
-    """The style that was chosen, None where none was; InputError unless one of these chains has it."""
-    if options.path is None:
-        return None
-    chosen = _ALIASES.get(options.path, options.path)
-    known = list(dict.fromkeys(style for chain in chains for style in styles_of(chain)))
-    if chosen not in known:
+def chosen_style(options: Options, chain: Chain) -> str | None:
+    """The style that was chosen for a chain, None where none was; InputError unless the chain has it."""
+    check_style(options, chain)
+    return BIP44 if options.path == METAMASK else options.path
+
+
+def check_style(options: Options, *chains: Chain) -> None:
+    """InputError unless one of these chains has the style that was chosen, if one was."""
+    known = dict.fromkeys(name for chain in chains for style in styles_of(chain) for name in _names(chain, style))
+    if options.path is not None and options.path not in known:
         raise InputError(f"--path is one of {', '.join(known)} on {', '.join(chain.id for chain in chains)}")
-    return chosen
+
+
+def is_chosen(options: Options, chain: Chain, style: str) -> bool:
+    """Whether a style of a chain is to be looked at."""
+    return options.path is None or options.path in _names(chain, style)
+
+
+def _names(chain: Chain, style: str) -> tuple[str, ...]:
+    return (style, METAMASK) if style == BIP44 and chain.family is Family.EVM else (style,)
