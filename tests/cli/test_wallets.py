@@ -38,7 +38,9 @@ def test_a_scan_is_of_every_wallet_and_an_address_of_two_counts_once(hdscan: Hds
 
 
 def test_a_scan_of_one_wallet_reads_no_other(hdscan: Hdscan, two: Simulated) -> None:
-    hdscan.ok("scan", "--wallet", "list")
+    said = hdscan.ok("scan", "--wallet", "list")
+    assert "list:" in said
+    assert "1.5000002 BTC" in said, "what it holds, and no other"
     states = {row["address"]: row["state"] for row in hdscan.lines("balances", "--jsonl")}
     assert (states[FIRST], states[THIRD], states[SECOND]) == ("read", "read", "unread")
     (chain,) = hdscan.json("plan", "--wallet", "list", "--json")["chains"]

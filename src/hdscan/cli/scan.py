@@ -1,11 +1,12 @@
 """`hdscan scan`: read the balances, show progress, then totals and what could not be read."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.table import Table
 
 from hdscan.app import ScanRequest, Wallet
 from hdscan.cli.call import FAILED, INTERRUPTED, OK, UNREAD, Call
@@ -15,7 +16,7 @@ from hdscan.cli.options import AsJson, AsJsonl, Assets, Chains, Wallets, option,
 from hdscan.cli.planning import first_line
 from hdscan.cli.stdout import Form, form, write_json
 from hdscan.cli.table import confirmed_words, show, totals_table
-from hdscan.cli.text import audit_words
+from hdscan.cli.text import audit_words, clean
 from hdscan.model.errors import InputError
 from hdscan.model.events import Event
 from hdscan.model.recast import recast
@@ -93,7 +94,7 @@ async def _scan(wallet: Wallet, request: ScanRequest, shown: Display, as_form: F
             began = clock()
             with shown:
                 result = await follow(wallet, request, shown, interrupt, on_event)
-            _report(wallet, result, shown, as_form)
+            _report(wallet, result, request.wallets, shown, as_form)
             if watch is None:
                 return EXIT_CODES[result.status]
             request = msgspec.structs.replace(request, restart=False)
@@ -102,21 +103,35 @@ async def _scan(wallet: Wallet, request: ScanRequest, shown: Display, as_form: F
                 return INTERRUPTED
 
 
-def _report(wallet: Wallet, result: ScanResult, shown: Display, as_form: Form) -> None:
+def _report(wallet: Wallet, result: ScanResult, names: Sequence[str], shown: Display, as_form: Form) -> None:
+    """Say what the scan came to; `names` are the wallets that it was of, none for all."""
     match as_form:
         case Form.JSON:
             write_json(result)
         case Form.JSONL:
             write_json(recast(result, Resulted))
         case _:
-            asked = {(record.chain, symbol) for record in wallet.chains() for symbol in record.assets}
-            totals = [each for name in result.chains for each in wallet.totals(name) if (each.chain, each.asset) in asked]
-            audits = [f"{name}: {words}" for name, chain in result.chains.items() if (words := audit_words(chain))]
-            show(*([words] if (words := confirmed_words(totals)) else []), totals_table(totals), *audits)
+            for name in names:
+                show(f"{clean(name)}:", *_held(wallet, result, name))
+            if not names:
+                show(*_held(wallet, result))
+            show(*(f"{name}: {words}" for name, chain in result.chains.items() if (words := audit_words(chain))))
     claims = sum(wallet.store.balances.claims(result.scan_id, name) for name, chain in result.chains.items() if chain.unread)
     ends = sum(record.open_ends for record in wallet.chains() if record.chain in result.chains)
     for line in [*_unchallenged(wallet, result.chains), *next_steps(result, claims, ends), *_unlisted(wallet, result.chains)]:
         shown.note(line)
+
+
+def _held(wallet: Wallet, result: ScanResult, name: str | None = None) -> Iterator[str | Table]:
+    """What was asked for comes to in all, or in one wallet."""
+    asked = {(record.chain, symbol) for record in wallet.chains() for symbol in record.assets}
+    totals = [
+        each for chain in result.chains for each in wallet.totals(chain, wallet=name) if (each.chain, each.asset) in asked
+    ]
+    totals = [each for each in totals if each.addresses]
+    if words := confirmed_words(totals):
+        yield words
+    yield totals_table(totals)
 
 
 def _unchallenged(wallet: Wallet, chains: Iterable[str]) -> Iterator[str]:
