@@ -6,6 +6,7 @@ import pytest
 
 from hdscan.model.scan import Status
 from hdscan.model.wallet import Role
+from hdscan.sim.faults import USE
 from hdscan.sim.host import HostSpec
 from tests.scan.branches import CHAINS, both, branch_stage, derive, lengths, rows, source, state
 from tests.scan.stage import host, played_long
@@ -50,3 +51,14 @@ async def test_a_branch_of_thousands_takes_few_rounds(tmp_path: Path) -> None:
         await on.scan()
         assert lengths(rows(on)) == {Role.RECEIVE: 5020, Role.CHANGE: 20}
         assert on.result.chains["btc"].seconds < 40 * latency
+
+
+@played_long
+async def test_the_use_of_emptied_addresses_between_others_takes_few_calls(tmp_path: Path) -> None:
+    held = state({Role.RECEIVE: range(3000)}, emptied=range(0, 3000, 2))
+    async with branch_stage(tmp_path, ELECTRUM, both(), held, chunk=1000) as on:
+        await on.scan()
+        assert lengths(rows(on)) == {Role.RECEIVE: 3020, Role.CHANGE: 20}
+        asked = [entry.asks for each in on.city.hosts.values() for entry in each.log if entry.asks]
+        uses = [asks for asks in asked if any(symbol == USE for _, symbol in asks)]
+        assert len(uses) < 15

@@ -15,7 +15,8 @@ from hdscan.model.chain import Chain, Family
 from hdscan.model.errors import ChainCode
 from hdscan.model.reading import Balance, BalanceResult, Reading, use_of
 from hdscan.scan.audit import PROVISIONAL, Court
-from hdscan.scan.extension import BlockJob, Extension
+from hdscan.scan.block_job import BlockJob
+from hdscan.scan.extension import Extension
 from hdscan.scan.jobs import Job, Key, Known
 from hdscan.scan.phases import Phase
 from hdscan.scan.progress import Progress
@@ -121,7 +122,7 @@ class Discovery(Phase):
     def look(self) -> None:
         """Drop what is known to lie beyond the end of a branch."""
         for branch in self._branches.values():
-            branch.end()
+            branch.look()
 
     async def more(self) -> Sequence[Job] | None:
         """The next job."""
@@ -193,7 +194,14 @@ class Discovery(Phase):
         assets = self._assets
         readings = [Reading(first + at, text, asset) for at, text in enumerate(addresses) for asset in assets]
         job = BlockJob(
-            court=self._court, branch=branch, start=start, addresses=addresses, assets=assets, first=first, readings=readings
+            court=self._court,
+            branch=branch,
+            start=start,
+            addresses=addresses,
+            assets=assets,
+            use=self._use,
+            first=first,
+            readings=readings,
         )
         job.known = await job.standing(self._store)
         branch.add(job)

@@ -86,9 +86,10 @@ class Runner:
         job.number = next(self._numbers)
         job.heard_at = job.waits_since = self._clock()
         self.jobs[job.number] = job
-        self._ask(job)
+        self.ask(job)
 
-    def _ask(self, job: Job) -> None:
+    def ask(self, job: Job) -> None:
+        """Ask what a job has to ask now."""
         for excluded, readings in job.ask().items():
             self.driver.submit(job.number, readings, budget_free=job.gaps, excluded=excluded)
 
@@ -169,7 +170,7 @@ class Runner:
         for job in self.jobs.values():
             if committed and job.readings:
                 job.learn(await job.standing(self._store))
-            self._ask(job)
+            self.ask(job)
         more = f"; {committed} balances that it gave are read again" if committed else ""
         if committed or in_flight or retraction.fork is None:  # a reorg without effect is not reported
             self.progress.say_error(ChainCode(retraction.code), retraction.reason + more)
@@ -190,7 +191,7 @@ class Runner:
                 job.take(result)
                 heard[number] = job
         for job in heard.values():
-            self._ask(job)
+            self.ask(job)
             if job.ended:
                 self.inbox.put_nowait(job)
             elif not job.planned or (job.hasty and job.questions_only and job.waits_since == job.heard_at):
