@@ -123,7 +123,28 @@ def test_addresses_go_to_their_chains_and_it_is_said(wallet: Wallet) -> None:
     one = add(wallet, HEX, chains=["bsc"])
     assert (one.name, one.chains, one.known, one.said) == ("bsc addresses", ("bsc",), 1, ())
     every = add(wallet, HEX, chains=["evm", "BNB Smart Chain"])
-    assert (every.name, every.known) == ("evm addresses", len(evm))
+    assert (every.name, every.known, every.said) == ("evm addresses", len(evm), ())
+
+
+def test_addresses_of_files_go_to_their_chains_and_it_is_said(wallet: Wallet) -> None:
+    ledger = f"Currency Ticker,Account Name,Account xpub\nETH,Main,{HEX}\n".encode()
+    electrum = json.dumps({"wallet_type": "imported", "seed_version": 18, "addresses": {HEX: {}}}).encode()
+    for source in (ledger, json.dumps({"address": HEX[2:], "crypto": {}, "version": 3}).encode(), electrum):
+        (found,) = wallet.recognise(source)
+        assert any("0x… addresses (1) are taken for bsc, eth, " in said for said in found.said)
+        (found,) = wallet.recognise(source, chains=["evm"])
+        assert not any("0x" in said for said in found.said)
+
+
+def test_labels_of_addresses_that_no_wallet_has_are_counted(wallet: Wallet) -> None:
+    lines = [json.dumps({"type": "addr", "ref": ref, "label": "x"}) for ref in (GOOD, HEX, OTHER, OTHER)]
+    add(wallet, [GOOD, HEX], name="list")
+    added = add(wallet, "\n".join(lines).encode())
+    assert added.said == (
+        "2 addresses are labelled",
+        "1 labels are of addresses that no wallet has yet, and are left out: add them again after a scan",
+    )
+    assert add(wallet, lines[0].encode()).said == ("1 address is labelled",)
 
 
 def test_lines_and_bytes_are_sources_too(wallet: Wallet) -> None:

@@ -137,7 +137,7 @@ class Adder(Recogniser):
             name = f"{name} {part}"
         numbered = several or chosen is None
         added = store(name, found, numbered)
-        labels = (f"{added.labels:,} addresses are labelled",) if found.labels else ()
+        labels = _labels(len({each.address for each in found.labels}), added.labels)
         return recast(
             found,
             AddedWallet,
@@ -196,6 +196,14 @@ class _List:
 
 def _chains(found: Found) -> set[str]:
     return {branch.chain for branch in found.branches}
+
+
+def _labels(given: int, placed: int) -> list[str]:
+    """What became of a source's labels, which are of so many addresses."""
+    said = [f"{placed:,} {'address is' if placed == 1 else 'addresses are'} labelled"] if given else []
+    if more := given - placed:
+        said.append(f"{more:,} labels are of addresses that no wallet has yet, and are left out: add them again after a scan")
+    return said
 
 
 def _within(value: int | None, most: int, what: str) -> int | None:

@@ -113,7 +113,8 @@ def _report(added: Sequence[AddedWallet], *, as_json: bool) -> None:
 def _parts(added: AddedWallet) -> Iterator[Text | Table | str]:
     yield Text.assemble((clean(added.name), "bold"), f": {clean(added.what)}")
     known = f", {added.known:,} known already" if added.known else ""
-    yield f"  {added.added:,} {'address' if added.added == 1 else 'addresses'} added on {chain_words(added.chains)}{known}"
+    if added.chains:  # labels alone are on none
+        yield f"  {added.added:,} {'address' if added.added == 1 else 'addresses'} added on {chain_words(added.chains)}{known}"
     yield from (f"  {clean(sentence)}" for sentence in added.said)
     if firsts := [branch for branch in added.branches if branch.first is not None]:
         yield _first_addresses(firsts)

@@ -110,6 +110,11 @@ class Places:
         return f"looks like {other.article} address, and not like one of {where}" if other else f"is no address of {where}"
 
 
+def every_evm(count: int, chains: Iterable[Chain]) -> str:
+    """Says that so many addresses are taken for every EVM chain."""
+    return f"0x… addresses ({count:,}) are taken for {', '.join(chain.id for chain in chains)}: --chain chooses"
+
+
 def _grouped(pairs: Iterable[tuple[str | int, Chain]]) -> dict[str | int, list[Chain]]:
     found: dict[str | int, list[Chain]] = {}
     for key, chain in pairs:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain as joined
 from urllib.parse import parse_qsl
 
-from hdscan.keys.address import Places
+from hdscan.keys.address import Places, every_evm
 from hdscan.keys.chain_names import ChainNames
 from hdscan.keys.columns import DELIMITERS, TRANSACTION, Columns, columns_of, looks_like_address, split
 from hdscan.keys.secret import recognise
@@ -39,7 +39,7 @@ class Listing:
     """
 
     def __init__(self, configured: Sequence[Chain], chosen: Sequence[Chain] = ()) -> None:
-        self._chosen = tuple(chosen or configured)
+        self._chosen, self._by_choice = tuple(chosen or configured), bool(chosen)
         self._places = Places(self._chosen)
         self._all_places = {self._chosen: self._places}
         self._names = ChainNames(configured)
@@ -81,8 +81,7 @@ class Listing:
     def said(self) -> tuple[str, ...]:
         """What was decided for want of knowing, a sentence each."""
         taken = self._taken
-        evm = ", ".join(chain.id for chain in self._places.evm)
-        said = [f"0x… addresses ({taken['evm']:,}) are taken for {evm}: --chain chooses"] if taken["evm"] else []
+        said = [every_evm(taken["evm"], self._places.evm)] if taken["evm"] and not self._by_choice else []
         for (first, *rest), count in self._places.shared.items():
             said.append(f"addresses ({count:,}) that {' and '.join(rest)} could have, too, are taken for {first}")
         if taken["hex"]:

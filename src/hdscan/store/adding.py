@@ -40,9 +40,9 @@ _LISTS = text("SELECT name, id FROM wallet WHERE id <> :wallet AND kind = 'addre
 
 
 class Added(msgspec.Struct, frozen=True):
-    """What became of a wallet: how many of its addresses were new, how many already there (or repeated), and labels placed.
+    """What became of a wallet: how many of its addresses were new, and how many already there (or repeated).
 
-    An address counts on each of its `chains`.
+    An address counts on each of its `chains`; `labels` are the addresses that the source's own labels were of, each once.
     """
 
     name: str
@@ -174,7 +174,7 @@ class _Filler:
                 spans[chain] += found
                 self._count(chain, len(items), added)
                 labels = _cut((each.address, each.label) for each in items)
-                self.labelled += members.put_labels(self._transaction, key, labels, known=True)  # a wallet will have them
+                members.put_labels(self._transaction, key, labels, known=True)  # a wallet will have them
             if self._progress:
                 self._progress(self.seen)
         for chain, each_span in spans.items():
@@ -183,7 +183,8 @@ class _Filler:
     def add_labels(self, labels: Sequence[Label]) -> None:
         """Label the addresses of wallets, on every chain that has them."""
         cut = _cut((each.address, each.text) for each in labels)
-        self.labelled += sum(members.put_labels(self._transaction, key, cut) for key in self._transaction.chains.values())
+        placed = [members.put_labels(self._transaction, key, cut) for key in self._transaction.chains.values()]
+        self.labelled = len(set[str]().union(*placed))
 
     def _count(self, chain: str, seen: int, added: int) -> None:
         self.chains[chain] = None

@@ -164,13 +164,13 @@ def owned(transaction: Transaction, chain: ChainKey, names: Sequence[str]) -> di
     return {name: key for name, key in found.items() if (at := bisect_right(stops, key)) < len(kept) and kept[at][0] <= key}
 
 
-def put_labels(transaction: Transaction, chain: ChainKey, labels: Mapping[str, str], *, known: bool = False) -> int:
-    """Label those of these addresses that a wallet has, or where `known` that the chain has; how many."""
-    placed = 0
+def put_labels(transaction: Transaction, chain: ChainKey, labels: Mapping[str, str], *, known: bool = False) -> set[str]:
+    """Label those of these addresses that a wallet has, or where `known` that the chain has; which ones."""
+    placed: set[str] = set()
     names = list(labels)
     ids = addresses.ids if known else owned
     for at in range(0, len(names), BATCH):
         found = ids(transaction, chain, names[at : at + BATCH])
         transaction.executemany(_PUT_LABEL, [(key, labels[address]) for address, key in found.items()])
-        placed += len(found)
+        placed |= set(found)
     return placed

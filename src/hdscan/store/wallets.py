@@ -105,7 +105,7 @@ class Wallets(Blocks):
         with self._write() as transaction:
             chains = transaction.chains.values() if chain is None else [transaction.chain(chain)]
             if label is not None:
-                return sum(members.put_labels(transaction, key, {address: label}) for key in chains)
+                return sum(len(members.put_labels(transaction, key, {address: label})) for key in chains)
             found = [each for key in chains for each in members.owned(transaction, key, [address]).values()]
             return sum(transaction.execute(_UNLABEL, {"address": each}).rowcount for each in found)
 

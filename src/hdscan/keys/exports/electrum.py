@@ -114,7 +114,7 @@ def _addresses(record: Record, options: Options) -> list[Found]:
     if texts and not entries:
         raise InputError(f"{_WHAT}: no configured chain has its addresses; --chain says which is meant")
     what = f"{_WHAT} with addresses alone"
-    said = ["no key in it gives more addresses than it lists"]
+    said = ["no key in it gives more addresses than it lists", *addresses.said]
     if strange := places.count([]):
         said.append(f"left out: {strange:,} of its {len(texts):,} addresses, which no configured chain has")
     return [Found(kind=WalletKind.ADDRESSES, what=what, listed=tuple(entries), said=tuple(said))] if entries else []

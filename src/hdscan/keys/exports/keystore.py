@@ -16,7 +16,8 @@ def read(record: Record, options: Options) -> list[Found] | None:
     if not isinstance(record.data.get("crypto", record.data.get("Crypto")), Mapping) or record.data.get("version") != 3:
         return None
     address = Record(_WHAT, record.data).text("address")
-    listed = FileAddresses(options).find(address if address[:2].lower() == "0x" else f"0x{address}")
+    addresses = FileAddresses(options)
+    listed = addresses.find(address if address[:2].lower() == "0x" else f"0x{address}")
     if not listed:
         raise InputError(f"{_WHAT}: its `address` is of no chain that is configured")
-    return [Found(kind=WalletKind.ADDRESSES, what=f"{_WHAT} (its address)", listed=tuple(listed))]
+    return [Found(kind=WalletKind.ADDRESSES, what=f"{_WHAT} (its address)", listed=tuple(listed), said=addresses.said)]

@@ -49,8 +49,9 @@ def read(text: str, options: Options) -> list[Found] | None:
 
 
 def _account(key: str, coin: str, name: str | None, options: Options) -> Found:
-    if addresses := FileAddresses(options).find(key):
-        return Found(kind=WalletKind.ADDRESSES, name=name, what=_WHAT, listed=tuple(addresses))
+    addresses = FileAddresses(options)
+    if listed := addresses.find(key):
+        return Found(kind=WalletKind.ADDRESSES, name=name, what=_WHAT, listed=tuple(listed), said=addresses.said)
     configured = options.chosen() or tuple(options.chains.values())
     ids = [chain.id for chain in configured if chain.family is Family.BITCOIN and chain.symbol == coin]
     if not ids:
