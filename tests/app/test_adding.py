@@ -89,7 +89,7 @@ def test_of_several_wallets_all_are_added_or_none(wallet: Wallet, tmp_path: Path
     file.write_text(json.dumps(dict(reversed(ACCOUNTS.items()))))
     refused: tuple[tuple[Any, ...], ...] = ((file,), (f"{OTHER}\n", file), (OTHER, f"{GOOD}\nfoo"))
     for sources in refused[:2]:
-        with pytest.raises(InputError, match="this is the wallet 'savings', which was added before"):
+        with pytest.raises(InputError, match="p2wpkh: this is the wallet 'savings', which was added before"):
             asyncio.run(wallet.add(*sources, name="cold"))
     (told,) = asyncio.run(wallet.add(*refused[2]))
     assert [bad.number for bad in told.bad] == [2]
@@ -293,6 +293,19 @@ def test_what_cannot_be_chosen_is_refused(wallet: Wallet, choices: dict[str, Any
         add(wallet, XPUB, **choices)
     with pytest.raises(TypeError):
         add(wallet, XPUB, labels=True)
+
+
+def test_what_is_chosen_in_vain_is_said(wallet: Wallet) -> None:
+    for source in (DESCRIPTOR, GOOD):
+        said = add(wallet, source, script="p2tr", path="bip49", accounts=2).said
+        assert said[-3:] == (
+            "--script is not used: it is for a key and a seed",
+            "--path is not used: it is for a key and a seed",
+            "--accounts is not used: it is for a seed",
+        )
+    assert add(wallet, TAPROOT, script="p2tr", accounts=2).said[-1] == "--accounts is not used: it is for a seed"
+    (seed,) = asyncio.run(wallet.add_seed(WORDS, "TREZOR", chains=["btc"], path="bip84", script="p2wpkh", accounts=1))
+    assert seed.said == ()
 
 
 def test_descriptors_are_exported_as_they_came(wallet: Wallet) -> None:

@@ -30,6 +30,11 @@ MOST_ACCOUNTS = 1000
 LONGEST_GAP = 10_000
 MOST_BAD = 10_000  # lines without an address before the first that has one
 LONGEST_NAME = 80  # characters of a name that was not chosen
+_FOR = {  # what may be chosen of which wallets
+    "script": (WalletKind.KEY, WalletKind.SEED),
+    "path": (WalletKind.KEY, WalletKind.SEED),
+    "accounts": (WalletKind.SEED,),
+}
 _FEW = 1000  # addresses of a list whose chains name it
 
 
@@ -78,11 +83,17 @@ class Recogniser:
         return of_seed(words, passphrase, self._options)
 
     def _of_keys(self, given: Given) -> list[Found] | None:
-        return None if given.text is None else recognise(given.text, self._options)
+        found = None if given.text is None else recognise(given.text, self._options)
+        return found and [msgspec.structs.replace(each, said=(*each.said, *self._unused(each.kind))) for each in found]
+
+    def _unused(self, kind: WalletKind) -> list[str]:
+        """What was chosen in vain, a sentence each: a descriptor says its scripts and paths itself."""
+        chosen = [name for name in _FOR if self._choices.get(name) is not None and kind not in _FOR[name]]
+        return [f"--{name} is not used: it is for {' and '.join(f'a {each}' for each in _FOR[name])}" for name in chosen]
 
     def _list(self, given: Given, *, skip_invalid: bool) -> "_List":
         listing = Listing(tuple(self._settings.chains.values()), self._chosen)
-        return _List(listing, given, skip_invalid=skip_invalid)
+        return _List(listing, given, self._unused(WalletKind.ADDRESSES), skip_invalid=skip_invalid)
 
 
 class Adder(Recogniser):
@@ -136,7 +147,12 @@ class Adder(Recogniser):
         if several and (part := found.part or (own if chosen else None)):
             name = f"{name} {part}"
         numbered = several or chosen is None
-        added = store(name, found, numbered)
+        try:
+            added = store(name, found, numbered)
+        except InputError as error:
+            if not several or not (which := found.part or own):
+                raise
+            raise InputError(f"{which}: {error}") from None
         labels = _labels(len({each.address for each in found.labels}), added.labels)
         return recast(
             found,
@@ -160,8 +176,9 @@ class Adder(Recogniser):
 class _List:
     """A list of addresses while it is read."""
 
-    def __init__(self, listing: Listing, given: Given, *, skip_invalid: bool) -> None:
+    def __init__(self, listing: Listing, given: Given, unused: list[str], *, skip_invalid: bool) -> None:
         self._listing = listing
+        self._unused = unused
         self._given = given
         self._skip_invalid = skip_invalid
         self._good = 0
@@ -190,7 +207,7 @@ class _List:
 
     def found(self, listed: Iterable[Listed]) -> Found:
         """The wallet of these addresses, with what is known of the list as far as it was read."""
-        what, said = self._listing.what, self._listing.said
+        what, said = self._listing.what, (*self._listing.said, *self._unused)
         return Found(kind=WalletKind.ADDRESSES, what=what, listed=listed, said=said, bad=tuple(self._bad))
 
 

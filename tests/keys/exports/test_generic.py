@@ -115,6 +115,14 @@ def test_a_wasabi_file_has_its_segwit_account() -> None:
     assert "Wasabi" in found.what
 
 
+def test_a_wasabi_file_without_paths_has_those_of_its_network() -> None:
+    for prefix, coin, options in (("xpub", 0, OPTIONS), ("tpub", 1, TESTNET)):
+        found = only(
+            json.dumps({"ExtPubKey": ALICE.key("m/84'/0'/0'", prefix), "MasterFingerprint": ALICE.fingerprint}), options
+        )
+        assert found.branches[0].path == f"m/84'/{coin}'/0'/0/{{}}"
+
+
 def test_a_newer_wasabi_file_is_one_wallet_with_its_taproot_account() -> None:
     taproot = {"TaprootExtPubKey": ALICE.key("m/86'/0'/0'"), "TaprootAccountKeyPath": "86'/0'/0'"}
     found = only(wasabi(**taproot))

@@ -13,7 +13,9 @@ from hdscan.keys.account import of_key
 from hdscan.keys.exports.multisig import BOTH
 from hdscan.keys.exports.origin import GivenOut, check_first, merged, saying, steps, with_origin
 from hdscan.keys.exports.record import Record
+from hdscan.keys.extended import parse
 from hdscan.keys.options import Options
+from hdscan.model.chain import Network
 from hdscan.model.errors import InputError
 from hdscan.model.wallet import Found
 
@@ -71,20 +73,21 @@ def _plain(keys: list[str]) -> str:
 def read_wasabi(record: Record, options: Options) -> list[Found] | None:
     """One wallet with the segwit and, in newer files, the taproot account."""
     accounts = (
-        (Script.P2WPKH, ("ExtPubKey", "SegwitExtPubKey"), ("AccountKeyPath", "SegwitAccountKeyPath"), "84'/0'/0'"),
-        (Script.P2TR, ("TaprootExtPubKey",), ("TaprootAccountKeyPath",), "86'/0'/0'"),
+        (Script.P2WPKH, ("ExtPubKey", "SegwitExtPubKey"), ("AccountKeyPath", "SegwitAccountKeyPath"), 84),
+        (Script.P2TR, ("TaprootExtPubKey",), ("TaprootAccountKeyPath",), 86),
     )
     if not any(key in record for _, keys, _, _ in accounts for key in keys):
         return None
     record = Record(_WASABI, record.data)
     wallets = []
-    for usual, keys, paths, usual_path in accounts:
+    for usual, keys, paths, purpose in accounts:
         if not any(key in record for key in keys):
             continue
-        path = record.maybe(*paths) or usual_path
+        key = record.text(*keys)
+        path = record.maybe(*paths) or f"{purpose}'/{int(parse(key).network is Network.TESTNET)}'/0'"
         script = _PURPOSES.get(next(iter(steps(_WASABI, path)), ""), usual)
         if options.script in (None, script):
-            expression = with_origin(_WASABI, record.text(*keys), record.maybe("MasterFingerprint"), path)
+            expression = with_origin(_WASABI, key, record.maybe("MasterFingerprint"), path)
             wallets.append(_given_out(record, path).wallet(partial(of_key, f"{expression}/{BOTH}", script=script), options))
     if not wallets:
         raise InputError(f"{_WASABI}: has no {options.script} account")
