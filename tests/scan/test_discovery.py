@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hdscan.model.errors import ChainCode
-from hdscan.model.events import ScanError
+from hdscan.model.events import ScanError, ScanProgress
 from hdscan.model.scan import Status
 from hdscan.model.wallet import Role
 from hdscan.sim.faults import Fault, Rule, poison
@@ -47,6 +47,20 @@ async def test_a_second_scan_reads_what_is_stored_and_nothing_beyond(tmp_path: P
         stored = {row.address for row in on.wallet.balances("btc")}
         assert len(stored) == 111 + 28
         assert set(asked_addresses(on)) <= either_form(stored)
+
+
+@played
+async def test_a_wallet_that_is_removed_meanwhile_is_looked_at_no_further(tmp_path: Path) -> None:
+    async with branch_stage(tmp_path, ESPLORA, both(), state({Role.RECEIVE: set(range(0, 300, 15))})) as on:
+
+        def remove(event: object) -> None:
+            if isinstance(event, ScanProgress) and event.read > 60 and on.wallet.wallets():
+                on.wallet.remove("savings")
+
+        events = await on.scan(remove)
+        assert on.wallet.wallets() == []
+        assert on.result.status is Status.COMPLETED
+        assert not [event for event in events if isinstance(event, ScanError)], "no end is missing of what is not looked at"
 
 
 @pytest.mark.parametrize(("position", "within"), [(20, True), (21, False)])

@@ -136,11 +136,15 @@ class Discovery(Phase):
 
     async def _load(self) -> None:
         self._outdated = False
-        for state in await self._store.branches() if self._reads_coin else ():
+        states = await self._store.branches() if self._reads_coin else ()
+        stored = {}  # without those of a wallet that was removed meanwhile
+        for state in states:
             if (branch := self._branches.get(state.id)) is None:
-                self._branches[state.id] = Extension(state, self._runner)
+                branch = Extension(state, self._runner)
             else:
                 branch.load(state)
+            stored[state.id] = branch
+        self._branches = stored
 
     def _use_job(self) -> UseJob | None:
         due: list[Reading] = []
