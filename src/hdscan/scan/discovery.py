@@ -16,7 +16,7 @@ from hdscan.model.errors import ChainCode
 from hdscan.model.reading import Balance, BalanceResult, Reading, use_of
 from hdscan.scan.audit import PROVISIONAL, Court
 from hdscan.scan.block_job import BlockJob
-from hdscan.scan.extension import Extension
+from hdscan.scan.extension import MOST, Extension
 from hdscan.scan.jobs import Job, Key, Known
 from hdscan.scan.phases import Phase
 from hdscan.scan.progress import Progress
@@ -75,6 +75,30 @@ class EndJob(UseJob, kw_only=True):
             await super().commit(progress)
 
 
+class ProofJob(UseJob, kw_only=True):
+    """An address, said by one operator alone to be used, of which another is asked."""
+
+    branch: Extension
+    position: int
+    said_by: str
+    leave: frozenset[str]  # the providers that are not asked
+
+    def ask(self) -> dict[frozenset[str], list[Reading]]:
+        asked = super().ask()
+        return {self.leave: asked[frozenset()]} if asked else {}
+
+    async def commit(self, progress: Progress) -> None:
+        (told,) = [each.outcome for each in self.results]
+        self.branch.asks = False
+        if isinstance(told, Balance) and not told.amount:
+            self.branch.doubt = (
+                f"{told.source} says that address {self.position} was never used, and {self.said_by} that it was;"
+                f" so it is not read beyond {self.branch.limit} addresses"
+            )
+        else:
+            self.branch.proved = self.position
+
+
 class Discovery(Phase):
     """The branches of one chain's scan; none where it does not read the coin, by which most sources tell use."""
 
@@ -102,7 +126,7 @@ class Discovery(Phase):
         self._asked.clear()
         self._outdated = True
         for branch in self._branches.values():
-            branch.grown = False
+            branch.grown, branch.doubt = False, ""
 
     def retract(self) -> None:
         """What was known of the use of addresses may not be known any more."""
@@ -129,7 +153,7 @@ class Discovery(Phase):
         if self._outdated or any(branch.outdated for branch in self._branches.values()):
             await self._load()
         self.look()
-        job = self._use_job() or await self._block_job()
+        job = self._use_job() or await self._proof_job() or await self._block_job()
         if job is None and not any(branch.blocks for branch in self._branches.values()):
             job = await self._end_job() or await self._early_job()
         return None if job is None else [job]
@@ -184,6 +208,27 @@ class Discovery(Phase):
         await progress.commit(partial(self._store.commit_use, told))
         self._outdated = True
 
+    async def _proof_job(self) -> ProofJob | None:
+        """Without another word, a branch does not go on for ever."""
+        for branch in self._awake():
+            used_to = branch.stored.used_to
+            if branch.wants_proof:
+                for position, said_by in await self._store.told(branch.state.id, branch.proved + 1, used_to + 1):
+                    if (leave := self._runner.but_its_operator(said_by)) is not None:
+                        branch.asks = True
+                        at, reading = position.position, Reading(position.index, position.address, self._use)
+                        return ProofJob(
+                            court=self._court,
+                            readings=[reading],
+                            discovery=self,
+                            branch=branch,
+                            position=at,
+                            said_by=said_by,
+                            leave=leave,
+                        )
+                branch.proved = used_to
+        return None
+
     async def _block_job(self) -> BlockJob | None:
         wanting = [branch for branch in self._awake() if branch.wanted]
         if not wanting:
@@ -234,6 +279,10 @@ class Discovery(Phase):
         """What can be done where the end of a branch is not known, beside trying again."""
         if branch.stored.length < branch.stored.need and branch.state.source is None:
             return "only its addresses are kept: add it again with a larger --count"
+        if branch.doubt:
+            return branch.doubt
+        if branch.full:
+            return f"it has grown by {MOST} addresses, and no scan goes further: scan again to go on"
         if branch.state.unknown and not self._runner.told_use:
             return (
                 f"no configured provider of {self._chain} tells whether an address was ever used: add {TELLING[self._family]}"

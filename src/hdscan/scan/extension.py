@@ -9,6 +9,9 @@ from hdscan.scan.progress import Progress
 from hdscan.scan.runner import Runner
 from hdscan.store import Block, BranchState
 
+FREE = 1000  # addresses of a branch for whose use one operator's word is enough
+MOST = 1_000_000  # addresses by which a branch grows in one scan
+
 
 class Extension:
     """A branch with what is known of it: `stored`, and with the blocks in flight (`frontier`)."""
@@ -17,7 +20,11 @@ class Extension:
         self.blocks: list[BlockJob] = []
         self.grown = False  # addresses were added that could not be read
         self.outdated = False  # the store has something else than what was expected
+        self.asks = False  # another operator is asked
+        self.doubt = ""  # what another operator says against its use
         self._runner = runner
+        self._from = state.length
+        self.proved = -1  # the position up to which no operator's word alone says that it is used
         self.load(state)
 
     def load(self, state: BranchState) -> None:
@@ -39,12 +46,29 @@ class Extension:
     def wanted(self) -> int:
         """How many more addresses to read now; few at a time only where nothing is in flight."""
         frontier = self.frontier
-        if self.state.source is None or frontier.ended:
+        room = min(self.limit, self._from + MOST) - frontier.length
+        if self.state.source is None or frontier.ended or room <= 0:
             return 0
         if not self.blocks:  # nobody is on the way to say that there are more
-            return max(0, frontier.need - frontier.length)
+            return min(room, max(0, frontier.need - frontier.length))
         more = frontier.horizon - frontier.length
-        return more if 2 * more >= frontier.horizon - frontier.used_to - 1 else 0
+        return min(room, more) if 2 * more >= frontier.horizon - frontier.used_to - 1 else 0
+
+    @property
+    def limit(self) -> int:
+        """How long it may get before another operator is asked: nobody can have a scan read on for ever."""
+        return max(FREE, 2 * self.proved) + self.state.gap
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether it is time to ask another operator, before the limit is reached."""
+        used_to = self.stored.used_to
+        return used_to > self.proved and used_to >= max(FREE // 2, 3 * self.proved // 2) and not (self.asks or self.doubt)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has grown as far as in one scan it may."""
+        return self.frontier.length >= self._from + MOST
 
     @property
     def left(self) -> int:

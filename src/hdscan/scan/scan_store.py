@@ -122,6 +122,10 @@ class ScanStore:
         """The unused ones of `begin` <= position < `stop` of a branch, and who said so of each."""
         return await self._call(self._store.wallets.unused, branch_id, begin, stop)
 
+    async def told(self, branch_id: int, begin: int, stop: int) -> list[tuple[Position, str]]:
+        """The last one of these positions of a branch that is said to be used and holds nothing, if any, and by whom."""
+        return await self._call(self._store.wallets.told, branch_id, begin, stop)
+
     async def derive(self, addresses: Callable[[], Sequence[str]]) -> Sequence[str]:
         """Addresses that take time to derive."""
         return await self._thread(addresses)

@@ -47,6 +47,7 @@ class Fault(StrEnum):
     HIGHER_VALUES = "higher_values"  # twice the true amount and one
     EARLIER_VALUES = "earlier_values"  # the amount before the world last moved
     SHIFTED_VALUES = "shifted_values"  # the amount of the next address
+    FALSE_USE = "false_use"  # true amounts, and a transaction where there never was any
     # the last two blocks and all later ones are on a branch that ends with the fault: other hashes (Bitcoin), other balances
     # (7 more than the true ones)
     ORPHANED = "orphaned"

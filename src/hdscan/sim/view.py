@@ -80,6 +80,8 @@ class View:
             match self._fault:
                 case Fault.FALSE_ZEROS:
                     stated = 0
+                case Fault.FALSE_USE:
+                    stated = max(1, stated)
                 case Fault.EARLIER_VALUES:
                     stated = world.before(text).transactions
                 case Fault.SHIFTED_VALUES:
@@ -118,6 +120,8 @@ class View:
                 return true - true // 2
             case Fault.HIGHER_VALUES:
                 return 2 * true + 1
+            case Fault.FALSE_USE:
+                return true
             case Fault.EARLIER_VALUES:
                 before, now = world.before(text).amounts[at], world.holdings(text).amounts[at]
                 return true if before == now else before

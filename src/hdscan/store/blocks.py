@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from hdscan.model.audit import Audited, Standing
 from hdscan.model.errors import StoreError
@@ -31,6 +31,18 @@ _UNUSED_AT = text("""
     WHERE m.branch_id = :branch AND a.id >= m.first + :begin - m.position AND a.id < m.first + :stop - m.position
         AND a.id >= m.first AND a.id < m.stop
         AND b.address_id = a.id AND b.asset_id = :native AND b.used = 0 AND s.id = coalesce(b.used_by, b.source_id)
+""")
+# where something is held, money tells
+_TOLD = text("""
+    SELECT m.position + a.id - m.first AS position, a.id, a.text, s.name
+    FROM member m CROSS JOIN address a CROSS JOIN balance b CROSS JOIN source s
+    WHERE m.branch_id = :branch AND a.id >= m.first + :begin - m.position AND a.id < m.first + :stop - m.position
+        AND a.id >= m.first AND a.id < m.stop
+        AND b.address_id = a.id AND b.asset_id = :native AND b.used = 1 AND s.id = coalesce(b.used_by, b.source_id)
+        AND NOT EXISTS (
+            SELECT 1 FROM balance o WHERE o.address_id = a.id AND (o.amount <> '0' OR coalesce(o.unconfirmed, '0') <> '0')
+        )
+    ORDER BY position DESC LIMIT 1
 """)
 _NEXT_CHUNK = text("SELECT coalesce(max(seq) + 1, 0) FROM chunk WHERE scan_id = :scan AND chain = :chain")
 _DONE_CHUNK = text("""
@@ -73,10 +85,16 @@ class Blocks(Tables):
 
     def unused(self, scan_id: int, chain: str, branch_id: int, begin: int, stop: int) -> list[tuple[Position, str]]:
         """The unused ones of `begin` <= position < `stop` of a branch, and who said so of each."""
+        return self._told(_UNUSED_AT, scan_id, chain, {"branch": branch_id, "begin": begin, "stop": stop})
+
+    def told(self, scan_id: int, chain: str, branch_id: int, begin: int, stop: int) -> list[tuple[Position, str]]:
+        """The last one of these positions of a branch that is said to be used and holds nothing, if any, and by whom."""
+        return self._told(_TOLD, scan_id, chain, {"branch": branch_id, "begin": begin, "stop": stop})
+
+    def _told(self, statement: TextClause, scan_id: int, chain: str, where: dict[str, int]) -> list[tuple[Position, str]]:
         with self._read() as transaction:
             rows = ScanRows(transaction, scan_id, chain)
-            values = {"branch": branch_id, "native": branches.native_of(transaction, rows.chain), "begin": begin, "stop": stop}
-            found = transaction.execute(_UNUSED_AT, values).all()
+            found = transaction.execute(statement, where | {"native": branches.native_of(transaction, rows.chain)}).all()
             return [(Position(row.position, row.id - rows.chain.low, row.text), row.name) for row in found]
 
     def commit_use(
