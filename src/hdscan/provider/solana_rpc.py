@@ -6,12 +6,13 @@ import msgspec
 
 from hdscan.model.chain import Asset
 from hdscan.model.endpoint import Endpoint
-from hdscan.model.errors import ReadCode
+from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.protocol import SOLANA_TOKENS
 from hdscan.model.provider import Head, Reply, TokenFacts
 from hdscan.model.reading import Kind, ReadError, Reading
 from hdscan.provider.remote import JsonRpc, Link, asks_use
 from hdscan.wire import solana, solana_use
+from hdscan.wire.jsonrpc import Answer, Call
 
 _CUT_OFF = ReadError(ReadCode.ABSENT, "it has no transaction here, but the host does not keep the first blocks")
 
@@ -25,12 +26,24 @@ class SolanaHost(JsonRpc):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._commitment = link.chain.read_at or "finalized"
+        self._lone = False  # whether the host refused even the smallest batch
 
     async def prove(self) -> None:
         self.require(solana.genesis_hash(await self.call(solana.GENESIS)))
 
     async def tip(self) -> Head:
         return Head(solana.slot(await self.call(("getSlot", ({"commitment": self._commitment},)))))
+
+    async def together(self, calls: Sequence[Call], least: int) -> list[Answer]:
+        """Answers to a batch; where the host refuses even one of `least` calls, to one call after the other."""
+        if not self._lone:
+            try:
+                return await self.answers(calls)
+            except CallError as error:
+                self._lone = error.fault is ReadCode.TOO_LARGE and len(calls) == least
+                if not self._lone:
+                    raise
+        return [answer for call in calls for answer in await self.answers([call])]
 
 
 class SolanaRpc(SolanaHost):
@@ -79,7 +92,7 @@ class SolanaRpc(SolanaHost):
         call = solana_use.signatures_call(reading.address, self._commitment)
         if self._keeps_all:
             return solana_use.transactions(await self.call(call))
-        said, blocks = await self.answers([call, solana_use.FIRST_BLOCKS])
+        said, blocks = await self.together([call, solana_use.FIRST_BLOCKS], 2)
         if isinstance(said, ReadError):
             return said
         found = solana_use.transactions(said)

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hdscan.model.endpoint import Endpoint
-from hdscan.model.errors import CallError, ReadCode
 from hdscan.model.provider import Head, Reply
 from hdscan.model.reading import Balance, Kind, ReadError, Reading
 from hdscan.provider.remote import Link
 from hdscan.provider.solana_rpc import SolanaHost
 from hdscan.wire import solana_owner
-from hdscan.wire.jsonrpc import Answer, Call
 
 
 class SolanaTokens(SolanaHost):
@@ -28,7 +26,6 @@ class SolanaTokens(SolanaHost):
         super().__init__(link)
         self.costs_items = True
         self._listed: frozenset[str] = frozenset()
-        self._lone = False  # whether the host refused even two calls in one request
 
     def _sizes(self, endpoint: Endpoint) -> Mapping[Kind, int]:
         """Calls in a batch, no more than a second's."""
@@ -42,7 +39,7 @@ class SolanaTokens(SolanaHost):
     async def read(self, readings: Sequence[Reading], height: int | None) -> Reply:
         owners = list(dict.fromkeys(reading.address for reading in readings))
         calls = [call for owner in owners for call in solana_owner.calls(owner, self._commitment)]
-        held = dict(zip(owners, solana_owner.holdings(await self._answers(calls), owners), strict=True))
+        held = dict(zip(owners, solana_owner.holdings(await self.together(calls, solana_owner.CALLS), owners), strict=True))
         slot = min((each.slot for each in held.values() if not isinstance(each, ReadError)), default=None)
         found = [_units(held[reading.address], reading) for reading in readings]
         reply = self.reply(found, slot, None if slot is None else Head(slot))
@@ -52,17 +49,6 @@ class SolanaTokens(SolanaHost):
             for reading, outcome in zip(readings, reply.outcomes, strict=True)
         )
         return msgspec.structs.replace(reply, outcomes=tuple(outcomes))
-
-    async def _answers(self, calls: Sequence[Call]) -> list[Answer]:
-        """Answers to a batch; where the host refuses even that of one owner, to one call after the other."""
-        if not self._lone:
-            try:
-                return await self.answers(calls)
-            except CallError as error:
-                self._lone = error.fault is ReadCode.TOO_LARGE and len(calls) == solana_owner.CALLS
-                if not self._lone:
-                    raise
-        return [answer for call in calls for answer in await self.answers([call])]
 
 
 def _units(held: solana_owner.Holdings | ReadError, reading: Reading) -> int | ReadError:
