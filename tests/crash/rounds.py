@@ -288,9 +288,7 @@ def _settled(arena: Arena) -> set[Reading]:
             record = store.scans.latest(name)
             if record is None or not record.status.resumable:
                 continue
-            pending = {
-                i for c in store.scans.pending_chunks(record.scan_id, name, -1, ALL) for i in range(c.first, c.stop)
-            }
+            pending = {i for c in store.scans.pending_chunks(record.scan_id, name, -1, ALL) for i in range(c.first, c.stop)}
             done = [address for address in store.addresses.between(name, 0, record.addresses) if address.index not in pending]
             settled |= {(name, address.text.lower(), symbol) for address in done for symbol in record.assets}
             # what answered before is asked as a probe, where nothing is left but what fails
