@@ -145,7 +145,7 @@ def test_colours_go_to_a_terminal_unless_no_color_is_set(hdscan: Hdscan, no_colo
 
 def test_a_reader_that_goes_away_ends_it_without_a_word(hdscan: Hdscan) -> None:
     key = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
-    command = [sys.executable, "-m", "hdscan", "addresses", "--derive", key, "--count", "100000"]
+    command = [sys.executable, "-m", "hdscan", "addresses", "--chain", "btc", "--derive", key, "--count", "100000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=hdscan.environ, cwd=hdscan.home)
     assert process.stdout is not None
     assert process.stderr is not None
