@@ -9,6 +9,7 @@ import msgspec
 from hdscan.app.choices import Choices, Progress, Source, without_keys
 from hdscan.model.chain import Chain
 from hdscan.model.errors import InputError
+from hdscan.model.recast import recast
 from hdscan.model.wallet import AddedWallet, AddressRow, Found, WalletRow
 from hdscan.settings import Settings
 from hdscan.store import Store
@@ -98,11 +99,4 @@ class Wallets:
         chains: Iterable[Chain] = self.settings.chains.values() if chain is None else [self.settings.chain(chain)]
         for each in chains:
             for row in self.store.balances.rows(each.id, each.symbol, wallet=wallet):
-                yield AddressRow(
-                    chain=row.chain,
-                    index=row.index,
-                    path=row.path,
-                    address=row.address,
-                    label=row.label,
-                    wallets=row.wallets,
-                )
+                yield recast(row, AddressRow)

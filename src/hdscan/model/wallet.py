@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from hdscan.model.chain import BadLine
+from hdscan.model.recast import recast
 
 GAP = 20  # consecutive unused addresses that end a branch (BIP-44)
 
@@ -95,17 +96,8 @@ class BranchStart(msgspec.Struct, frozen=True, kw_only=True):
 
 def start_of(branch: Branch) -> BranchStart:
     """What is shown of a branch that a source describes; never what it is derived from."""
-    return BranchStart(
-        chain=branch.chain,
-        role=branch.role,
-        style=branch.style,
-        account=branch.account,
-        path=branch.path,
-        first=next(iter(branch.addresses), None),
-        addresses=len(branch.addresses),
-        kept=branch.source is not None,
-        dormant=branch.dormant,
-    )
+    first = next(iter(branch.addresses), None)
+    return recast(branch, BranchStart, first=first, addresses=len(branch.addresses), kept=branch.source is not None)
 
 
 class AddedWallet(msgspec.Struct, frozen=True, kw_only=True):
